@@ -1,0 +1,1 @@
+//! Turns a CatBoost model into Rust source and tables.

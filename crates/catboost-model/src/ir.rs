@@ -1,0 +1,528 @@
+//! The intermediate representation: a model after every check, the same for both file formats.
+//!
+//! Whoever holds a [`Model`] may index with what it holds: every index points into its table, every table has the
+//! length that its owner implies, borders ascend, tree depths are at most [`MAX_DEPTH`]. `lower` alone makes one.
+
+use std::collections::BTreeMap;
+
+/// The deepest tree that CatBoost trains.
+pub const MAX_DEPTH: usize = 16;
+
+macro_rules! index {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+        impl $name {
+            /// The index as a `usize`, to index a slice with.
+            #[must_use]
+            pub fn at(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+index! {
+    /// Position in [`Model::float_features`].
+    FloatIdx
+    /// Position in [`Model::cat_features`].
+    CatIdx
+    /// Position in [`Model::text_features`].
+    TextIdx
+    /// Position in [`Model::embedding_features`].
+    EmbeddingIdx
+    /// Position in [`Model::one_hots`].
+    OneHotIdx
+    /// Position in [`Model::ctrs`].
+    CtrIdx
+    /// Position in [`Model::ctr_tables`].
+    TableIdx
+    /// Position in [`Model::estimated`].
+    EstimatedIdx
+    /// Position in [`Model::splits`]: CatBoost's own numbering of a model's binary features.
+    SplitIdx
+    /// Position in [`Text::tokenizers`].
+    TokenizerIdx
+    /// Position in [`Text::dictionaries`].
+    DictionaryIdx
+    /// Position in [`Text::tokenized`].
+    TokenizedIdx
+    /// Position in [`Text::calcers`].
+    TextCalcerIdx
+    /// Position in [`Model::embedding_calcers`].
+    EmbeddingCalcerIdx
+}
+
+/// A CatBoost model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// What the file says of the model's making, as CatBoost's `get_metadata()` gives it: key → text (often JSON).
+    pub info: BTreeMap<String, String>,
+    /// How many raw values a row gets: 1, or the number of classes or targets.
+    pub dimension: usize,
+    /// `raw = sum * scale + bias`.
+    pub scale: f64,
+    /// One a dimension.
+    pub bias: Vec<f64>,
+    /// Numeric features, in file order.
+    pub float_features: Vec<FloatFeature>,
+    /// Categorical features, in file order.
+    pub cat_features: Vec<Feature>,
+    /// Text features, in file order.
+    pub text_features: Vec<Feature>,
+    /// Embedding features, in file order.
+    pub embedding_features: Vec<EmbeddingFeature>,
+    /// Categorical features that are compared with single values.
+    pub one_hots: Vec<OneHot>,
+    /// Numbers computed from categorical values by counts of the training data.
+    pub ctrs: Vec<Ctr>,
+    /// The counts that [`Model::ctrs`] look up.
+    pub ctr_tables: Vec<CtrTable>,
+    /// How texts become numbers.
+    pub text: Text,
+    /// How embeddings become numbers.
+    pub embedding_calcers: Vec<EmbeddingCalcer>,
+    /// Numbers computed from texts and embeddings.
+    pub estimated: Vec<Estimated>,
+    /// Every binary feature in CatBoost's order: float borders, estimated borders, one-hot values, CTR borders.
+    pub splits: Vec<Split>,
+    /// The trees, all of one shape.
+    pub trees: Trees,
+}
+
+/// Where a feature stands among the model's inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feature {
+    /// Its place among all the columns of the training data.
+    pub flat_index: u32,
+    /// Its name; empty if the training data had none.
+    pub name: String,
+    /// Whether any tree depends on it.
+    pub used: bool,
+}
+
+/// A numeric feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FloatFeature {
+    /// Name and place.
+    pub feature: Feature,
+    /// Whether the training data had NaN in it. If not, [`FloatFeature::nan`] is not applied.
+    pub has_nans: bool,
+    /// What stands in for NaN.
+    pub nan: NanTreatment,
+    /// Ascending. The feature's bin is the number of borders below the value.
+    pub borders: Vec<f32>,
+}
+
+/// What CatBoost puts in NaN's place before it compares with borders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NanTreatment {
+    /// Nothing: every comparison is false.
+    AsIs,
+    /// Minus infinity.
+    AsFalse,
+    /// Plus infinity.
+    AsTrue,
+}
+
+/// A vector-valued feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddingFeature {
+    /// Name and place.
+    pub feature: Feature,
+    /// Length of the vector.
+    pub dimension: usize,
+}
+
+/// A categorical feature that is compared with single values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OneHot {
+    /// The feature.
+    pub cat: CatIdx,
+    /// The values' hashes (`catboost_runtime` says how they are made), all different, in file order.
+    pub values: Vec<i32>,
+    /// The values themselves where the file has them, else empty.
+    pub strings: Vec<String>,
+}
+
+/// A number computed from counts: `((good + prior_num) / (total + prior_denom) + shift) * scale`, all in f32.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ctr {
+    /// Where the counts come from.
+    pub table: TableIdx,
+    /// Which target class, or border between target classes, `good` counts.
+    pub target_border: u32,
+    /// Added to the numerator.
+    pub prior_num: f32,
+    /// Added to the denominator.
+    pub prior_denom: f32,
+    /// Added to the quotient.
+    pub shift: f32,
+    /// The sum is multiplied by this.
+    pub scale: f32,
+    /// Ascending.
+    pub borders: Vec<f32>,
+}
+
+/// The kinds of CTR, by CatBoost's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CtrType {
+    /// good = rows above the target border, total = all.
+    Borders,
+    /// good = rows of the target class, total = all.
+    Buckets,
+    /// Sum of binarized targets and count.
+    BinarizedTargetMeanValue,
+    /// Sum of targets and count.
+    FloatTargetMeanValue,
+    /// Count, against the greatest count.
+    Counter,
+    /// Count, against the number of rows.
+    FeatureFreq,
+}
+
+/// Counts of the training data by the value of a [`Projection`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct CtrTable {
+    /// What the keys are hashes of.
+    pub projection: Projection,
+    /// What is counted.
+    pub ctr_type: CtrType,
+    /// Which binarization of the target was counted; 0 unless the model has several.
+    pub target_classifier: u32,
+    /// The keys, ascending and all different. Entry `i` of [`CtrTable::values`] belongs to key `i`.
+    pub keys: Vec<u64>,
+    /// What was counted.
+    pub values: CtrValues,
+}
+
+/// What a [`CtrTable`] holds for each key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CtrValues {
+    /// [`CtrType::Borders`] and [`CtrType::Buckets`]: `classes` counts a key.
+    Classes {
+        /// Counts a key; at least 2.
+        classes: u32,
+        /// `keys.len() * classes` counts, key by key.
+        counts: Vec<i32>,
+    },
+    /// The mean types: sum and count of each key.
+    Means(Vec<(f32, i32)>),
+    /// [`CtrType::Counter`] and [`CtrType::FeatureFreq`].
+    Counts {
+        /// The total of every key.
+        denominator: i32,
+        /// One a key.
+        counts: Vec<i32>,
+    },
+}
+
+/// A combination of categorical features and splits that a CTR counts by, in the order in which they are hashed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// Categorical features, by value.
+    pub cats: Vec<CatIdx>,
+    /// Float features, by which side of a border (index into its borders) they are on.
+    pub floats: Vec<(FloatIdx, u32)>,
+    /// One-hot features, by whether they have a value (index into its values).
+    pub one_hots: Vec<(OneHotIdx, u32)>,
+}
+
+/// How a model's texts become numbers: text → tokens → token ids → numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text {
+    /// How texts are cut into tokens.
+    pub tokenizers: Vec<Tokenizer>,
+    /// How tokens become ids.
+    pub dictionaries: Vec<Dictionary>,
+    /// A text feature after one tokenizer and one dictionary.
+    pub tokenized: Vec<Tokenized>,
+    /// How ids become numbers.
+    pub calcers: Vec<TextCalcer>,
+}
+
+/// A text feature after one tokenizer and one dictionary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokenized {
+    /// The feature.
+    pub text: TextIdx,
+    /// Cuts it into tokens.
+    pub tokenizer: TokenizerIdx,
+    /// Turns them into ids.
+    pub dictionary: DictionaryIdx,
+}
+
+/// How a text is cut into tokens (by a delimiter: CatBoost's splitting by sense and lemmas are refused).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokenizer {
+    /// Whether tokens are put in lower case.
+    pub lowercasing: bool,
+    /// What becomes of tokens that are numbers.
+    pub numbers: NumberPolicy,
+    /// What tokens are separated by.
+    pub delimiter: String,
+    /// Whether any one byte of `delimiter` separates, rather than all of it.
+    pub split_by_set: bool,
+    /// Whether empty tokens are dropped.
+    pub skip_empty: bool,
+}
+
+/// What becomes of tokens that are numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberPolicy {
+    /// They are dropped.
+    Skip,
+    /// They stay.
+    LeaveAsIs,
+    /// This token takes their place.
+    Replace(String),
+}
+
+/// How tokens become ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dictionary {
+    /// What an entry is made of.
+    pub gram: Gram,
+    /// How many entries; every id given out is below `start_token_id + size + 2`.
+    pub size: u32,
+    /// The least id.
+    pub start_token_id: u32,
+    /// The id that stands for tokens that are not in the dictionary (they are dropped before calcers see them).
+    pub unknown_token_id: u32,
+    /// The id of the end of a text.
+    pub end_of_sentence_token_id: u32,
+    /// Whether the end of a text is a token.
+    pub end_of_sentence: bool,
+    /// Hash of the token's bytes → id (inner id if there is a second table).
+    pub tokens: TokenTable,
+    /// For n-grams of words: hash of the n inner ids (u32, little-endian) → id.
+    pub grams: Option<TokenTable>,
+}
+
+/// What an entry of a [`Dictionary`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gram {
+    /// `order` tokens, each `skip_step + 1` after the one before.
+    Words {
+        /// 1 for single words.
+        order: u32,
+        /// 0 for neighbours.
+        skip_step: u32,
+    },
+    /// `order` letters of one token.
+    Letters {
+        /// 1 for single letters.
+        order: u32,
+        /// Whether the end of a word is a letter.
+        end_of_word: bool,
+    },
+}
+
+/// A hash table of tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenTable {
+    /// Of MurmurHash2 64A.
+    pub seed: u64,
+    /// (hash, id), by ascending hash, hashes all different.
+    pub entries: Vec<(u64, u32)>,
+}
+
+/// How token ids become numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextCalcer {
+    /// Which of the calcer's numbers the model knows, ascending. [`Estimated::local`] counts in this list.
+    pub active: Vec<u32>,
+    /// The formula.
+    pub kind: TextCalcerKind,
+}
+
+/// The formulas that turn token ids into numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TextCalcerKind {
+    /// 1 if the token occurs, else 0: one number a token id.
+    BagOfWords {
+        /// How many numbers.
+        tokens: u32,
+    },
+    /// The probability of each class by a multinomial naive Bayes: one number a class.
+    NaiveBayes {
+        /// Added to a class's documents.
+        class_prior: f32,
+        /// Added to a token's count.
+        token_prior: f32,
+        /// How many different tokens were seen in training.
+        seen_tokens: u64,
+        /// The classes.
+        classes: Vec<NaiveBayesClass>,
+    },
+    /// Okapi BM25 of the text against each class: one number a class.
+    Bm25 {
+        /// Saturation.
+        k: f32,
+        /// Length normalization.
+        b: f32,
+        /// The least inverse class frequency.
+        truncate_border: f32,
+        /// Tokens of all classes.
+        total_tokens: u64,
+        /// The classes.
+        classes: Vec<Bm25Class>,
+    },
+}
+
+/// What naive Bayes knows of a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NaiveBayesClass {
+    /// Texts of the class.
+    pub docs: u32,
+    /// Tokens in them.
+    pub total_tokens: u64,
+    /// (token id, count), by ascending id.
+    pub counts: Vec<(u32, u32)>,
+}
+
+/// What BM25 knows of a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bm25Class {
+    /// Tokens of the class.
+    pub total_tokens: u64,
+    /// (token id, count), by ascending id.
+    pub counts: Vec<(u32, u32)>,
+}
+
+/// How an embedding becomes numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddingCalcer {
+    /// The feature.
+    pub embedding: EmbeddingIdx,
+    /// Which of the calcer's numbers the model knows, ascending.
+    pub active: Vec<u32>,
+    /// The formula.
+    pub kind: EmbeddingCalcerKind,
+}
+
+/// The formulas that turn an embedding into numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EmbeddingCalcerKind {
+    /// Linear discriminant analysis: the projection alone.
+    Lda {
+        /// Numbers that come out.
+        projection_dimension: usize,
+        /// `projection_dimension` rows of the embedding's length.
+        matrix: Vec<f32>,
+    },
+}
+
+/// A number computed from a text or an embedding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimated {
+    /// What it is computed from.
+    pub source: EstimatedSource,
+    /// Which of the calcer's active numbers: index into its `active`.
+    pub local: u32,
+    /// Ascending.
+    pub borders: Vec<f32>,
+}
+
+/// What an [`Estimated`] number is computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EstimatedSource {
+    /// A text.
+    Text {
+        /// Where the token ids come from.
+        tokenized: TokenizedIdx,
+        /// What is computed from them.
+        calcer: TextCalcerIdx,
+    },
+    /// An embedding.
+    Embedding {
+        /// What is computed from it.
+        calcer: EmbeddingCalcerIdx,
+    },
+}
+
+/// A binary feature: what a node of a tree asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// Is the number above the border?
+    Float {
+        /// The feature.
+        feature: FloatIdx,
+        /// Index into its borders.
+        border: u32,
+    },
+    /// Is the number above the border?
+    Estimated {
+        /// The feature.
+        feature: EstimatedIdx,
+        /// Index into its borders.
+        border: u32,
+    },
+    /// Is it this value?
+    OneHot {
+        /// The feature.
+        feature: OneHotIdx,
+        /// Index into its values.
+        value: u32,
+    },
+    /// Is the number above the border?
+    Ctr {
+        /// The feature.
+        feature: CtrIdx,
+        /// Index into its borders.
+        border: u32,
+    },
+}
+
+/// The trees of a model. Their values are added up in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trees {
+    /// Each level asks one question.
+    Oblivious(Vec<ObliviousTree>),
+    /// Each node asks its own.
+    NonSymmetric(Vec<NonSymmetricTree>),
+}
+
+/// A tree that asks the same question at every node of a level.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObliviousTree {
+    /// Bit `k` of the leaf index is the answer to split `k`.
+    pub splits: Vec<SplitIdx>,
+    /// `dimension` values a leaf, `2^splits.len()` leaves.
+    pub values: Vec<f64>,
+    /// Training weight of each leaf; empty if the file has none.
+    pub weights: Vec<f64>,
+}
+
+/// A tree whose nodes ask questions of their own. Nodes and leaves are numbered in the order in which they are met
+/// going down left first, so two files of one model give equal trees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NonSymmetricTree {
+    /// The inner nodes; the root is the first. Empty if the tree is one leaf.
+    pub nodes: Vec<Node>,
+    /// `dimension` values a leaf.
+    pub values: Vec<f64>,
+    /// Training weight of each leaf; empty if the file has none.
+    pub weights: Vec<f64>,
+}
+
+/// An inner node of a [`NonSymmetricTree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// What it asks.
+    pub split: SplitIdx,
+    /// Where to go if the answer is no.
+    pub no: Child,
+    /// Where to go if it is yes.
+    pub yes: Child,
+}
+
+/// What is below a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Child {
+    /// Index into [`NonSymmetricTree::nodes`], greater than the parent's.
+    Node(u32),
+    /// Number of the leaf.
+    Leaf(u32),
+}

@@ -1,0 +1,3 @@
+//! Reads CatBoost models into one intermediate representation.
+
+pub mod ir;

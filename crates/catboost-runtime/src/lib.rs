@@ -1,0 +1,1 @@
+//! What a compiled CatBoost model calls when it evaluates a row.
