@@ -1,1 +1,13 @@
 //! Serves a CatBoost model, compiled to Rust, that picks between two readings of a licence plate.
+//!
+//! A request's way: [`request`] reads the ten fields and says what is wrong with them, `features`
+//! derives the model's inputs from them,
+//! [`pick_regno`](mod@pick_regno) turns them into two probabilities, and [`answer`] writes those down.
+
+pub mod answer;
+pub mod check;
+pub mod model_card;
+pub mod pick_regno;
+pub mod request;
+pub mod score;
+pub mod serve;

@@ -1,2 +1,35 @@
-//! The command line.
-fn main() {}
+//! The command line: four commands, and what each leaves as its exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use pick_regno::{check, model_card, score, serve};
+
+/// Picks between two readings of a licence plate, with a CatBoost model that is compiled in.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answer requests over HTTP.
+    Serve(serve::Args),
+    /// Answer a file of requests: NDJSON or CSV in, NDJSON out.
+    Score(score::Args),
+    /// Compare files of requests and recorded answers with the model, to the bit.
+    Check(check::Args),
+    /// Print what is known about the compiled model, as JSON.
+    Model(model_card::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Score(args) => score::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Model(args) => model_card::run(args),
+    }
+}
