@@ -1,3 +1,4 @@
 //! Reads CatBoost models into one intermediate representation.
 
+pub mod eval;
 pub mod ir;

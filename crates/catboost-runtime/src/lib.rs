@@ -12,6 +12,7 @@ extern crate std;
 pub mod calcer;
 pub mod ctr;
 pub mod hash;
+pub mod lda;
 mod lowercase;
 pub mod math;
 pub mod text;

@@ -158,7 +158,9 @@ pub fn ln_inline(x: f64) -> f64 {
             return f64::NAN;
         }
         // subnormal
-        bits = (x * 4_503_599_627_370_496.0).to_bits() - (52 << 52);
+        bits = (x * 4_503_599_627_370_496.0)
+            .to_bits()
+            .wrapping_sub(52 << 52);
     }
 
     // x = 2^k * z, and ln(x) = k * ln(2) - ln(c) + ln(1 + r), where c is about 1/z and r = z * c - 1

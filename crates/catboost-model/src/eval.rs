@@ -1,0 +1,362 @@
+//! The plain interpreter: what a model predicts, computed straight from the intermediate representation.
+//!
+//! It is slow and obvious. Compiled models are tested against it, and it against CatBoost, to the last bit.
+
+use catboost_runtime::{
+    calcer::{Bm25, NaiveBayes, has_token, softmax},
+    ctr::CtrFormula,
+    hash::{cat_hash, ctr_key_cat, ctr_key_split},
+    lda,
+    text::{self, Scratch, Tokens},
+};
+
+use crate::ir::{
+    Child, Ctr, CtrTable, CtrType, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource,
+    FloatIdx, Gram, Model, NanTreatment, NonSymmetricTree, NumberPolicy, ObliviousTree, OneHotIdx,
+    Projection, Split, SplitIdx, TextCalcer, TextCalcerKind, TokenTable, TokenizedIdx, Trees,
+};
+
+/// What a model is asked about: the values of its features, each list in the order of the model's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Row<'a> {
+    /// One a numeric feature; NaN where there is no value.
+    pub floats: &'a [f32],
+    /// One a categorical feature, as CatBoost writes it (an integer as its decimal digits).
+    pub cats: &'a [&'a str],
+    /// One a text feature.
+    pub texts: &'a [&'a str],
+    /// One an embedding feature, as long as its dimension.
+    pub embeddings: &'a [&'a [f32]],
+}
+
+/// The model's raw scores for a row, [`Model::dimension`] of them.
+///
+/// # Panics
+/// If the row has fewer values than the model has features, or an embedding is shorter than it should be.
+#[must_use]
+pub fn raw(model: &Model, row: &Row) -> Vec<f64> {
+    let numbers = Numbers::compute(model, row);
+    let answer = |split: SplitIdx| numbers.answer(model, row, split);
+    let mut sums = vec![0.0; model.dimension];
+    let mut add = |values: &[f64]| {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value;
+        }
+    };
+    match &model.trees {
+        Trees::Oblivious(trees) => {
+            for tree in trees {
+                add(leaf_values(
+                    &tree.values,
+                    oblivious_leaf(tree, answer),
+                    model,
+                ));
+            }
+        }
+        Trees::NonSymmetric(trees) => {
+            for tree in trees {
+                add(leaf_values(&tree.values, walk(tree, answer), model));
+            }
+        }
+    }
+    scale_and_bias(model, &mut sums);
+    sums
+}
+
+/// What the splits look at, beside the row itself.
+struct Numbers {
+    /// One an estimated feature.
+    estimated: Vec<f32>,
+    /// One a CTR.
+    ctrs: Vec<f32>,
+}
+
+impl Numbers {
+    fn compute(model: &Model, row: &Row) -> Self {
+        Self {
+            estimated: estimated(model, row),
+            ctrs: model
+                .ctrs
+                .iter()
+                .map(|ctr| ctr_value(model, row, ctr))
+                .collect(),
+        }
+    }
+
+    fn answer(&self, model: &Model, row: &Row, split: SplitIdx) -> bool {
+        match model.splits[split.at()] {
+            Split::Float { feature, border } => float_split(model, row, feature, border),
+            Split::OneHot { feature, value } => one_hot_split(model, row, feature, value),
+            Split::Estimated { feature, border } => {
+                self.estimated[feature.at()]
+                    > model.estimated[feature.at()].borders[border as usize]
+            }
+            Split::Ctr { feature, border } => {
+                self.ctrs[feature.at()] > model.ctrs[feature.at()].borders[border as usize]
+            }
+        }
+    }
+}
+
+fn float_split(model: &Model, row: &Row, feature: FloatIdx, border: u32) -> bool {
+    let value = row.floats[feature.at()];
+    let feature = &model.float_features[feature.at()];
+    let value = match feature.nan {
+        NanTreatment::AsFalse if feature.has_nans && value.is_nan() => f32::NEG_INFINITY,
+        NanTreatment::AsTrue if feature.has_nans && value.is_nan() => f32::INFINITY,
+        _ => value,
+    };
+    value > feature.borders[border as usize]
+}
+
+fn one_hot_split(model: &Model, row: &Row, feature: OneHotIdx, value: u32) -> bool {
+    let feature = &model.one_hots[feature.at()];
+    cat_hash(row.cats[feature.cat.at()]).cast_signed() == feature.values[value as usize]
+}
+
+fn ctr_value(model: &Model, row: &Row, ctr: &Ctr) -> f32 {
+    let formula = CtrFormula {
+        prior_num: ctr.prior_num,
+        prior_denom: ctr.prior_denom,
+        shift: ctr.shift,
+        scale: ctr.scale,
+    };
+    let table = &model.ctr_tables[ctr.table.at()];
+    let entry = table
+        .keys
+        .binary_search(&ctr_key(model, row, &table.projection))
+        .ok();
+    ctr_of_entry(&formula, table, entry, ctr.target_border)
+}
+
+fn ctr_of_entry(
+    formula: &CtrFormula,
+    table: &CtrTable,
+    entry: Option<usize>,
+    target_border: u32,
+) -> f32 {
+    match (&table.values, entry) {
+        (CtrValues::Classes { classes, counts }, Some(entry)) => {
+            let classes = *classes as usize;
+            let counts = &counts[entry * classes..][..classes];
+            if table.ctr_type == CtrType::Buckets {
+                formula.buckets(counts, target_border)
+            } else {
+                formula.borders(counts, target_border)
+            }
+        }
+        (CtrValues::Means(means), Some(entry)) => {
+            let (sum, count) = means[entry];
+            formula.mean(sum, count)
+        }
+        (
+            CtrValues::Counts {
+                denominator,
+                counts,
+            },
+            Some(entry),
+        ) => formula.count(counts[entry], *denominator),
+        (CtrValues::Counts { denominator, .. }, None) => formula.count(0, *denominator),
+        (_, None) => formula.unknown(),
+    }
+}
+
+fn ctr_key(model: &Model, row: &Row, projection: &Projection) -> u64 {
+    let mut key = 0;
+    for cat in &projection.cats {
+        key = ctr_key_cat(key, cat_hash(row.cats[cat.at()]));
+    }
+    for &(feature, border) in &projection.floats {
+        key = ctr_key_split(key, float_split(model, row, feature, border));
+    }
+    for &(feature, value) in &projection.one_hots {
+        key = ctr_key_split(key, one_hot_split(model, row, feature, value));
+    }
+    key
+}
+
+fn estimated(model: &Model, row: &Row) -> Vec<f32> {
+    model
+        .estimated
+        .iter()
+        .map(|estimated| match estimated.source {
+            EstimatedSource::Text { tokenized, calcer } => {
+                let calcer = &model.text.calcers[calcer.at()];
+                let ids = token_counts(model, row, tokenized);
+                text_number(calcer, &ids, calcer.active[estimated.local as usize])
+            }
+            EstimatedSource::Embedding { calcer } => {
+                let calcer = &model.embedding_calcers[calcer.at()];
+                let EmbeddingCalcerKind::Lda { matrix, .. } = &calcer.kind;
+                let dimension = model.embedding_features[calcer.embedding.at()].dimension;
+                let place = calcer.active[estimated.local as usize] as usize;
+                let direction = &matrix[place * dimension..][..dimension];
+                lda::project(direction, row.embeddings[calcer.embedding.at()])
+            }
+        })
+        .collect()
+}
+
+/// The (token id, count) pairs of a text, by ascending id.
+fn token_counts(model: &Model, row: &Row, tokenized: TokenizedIdx) -> Vec<(u32, u32)> {
+    let tokenized = model.text.tokenized[tokenized.at()];
+    let tokenizer = &model.text.tokenizers[tokenized.tokenizer.at()];
+    let tokenizer = text::Tokenizer {
+        delimiter: &tokenizer.delimiter,
+        split_by_set: tokenizer.split_by_set,
+        skip_empty: tokenizer.skip_empty,
+        lowercasing: tokenizer.lowercasing,
+        numbers: match &tokenizer.numbers {
+            NumberPolicy::Skip => text::NumberPolicy::Skip,
+            NumberPolicy::LeaveAsIs => text::NumberPolicy::LeaveAsIs,
+            NumberPolicy::Replace(token) => text::NumberPolicy::Replace(token),
+        },
+    };
+    let mut tokens = Tokens::new();
+    tokenizer.tokenize(row.texts[tokenized.text.at()], &mut tokens);
+    let mut ids = Vec::new();
+    dictionary(&model.text.dictionaries[tokenized.dictionary.at()]).apply(
+        &tokens,
+        &mut Scratch::new(),
+        &mut ids,
+    );
+    let mut counts = Vec::new();
+    text::count(&mut ids, &mut counts);
+    counts
+}
+
+fn dictionary(dictionary: &Dictionary) -> text::Dictionary<&TokenTable> {
+    let end_of_sentence = dictionary.end_of_sentence;
+    match (dictionary.gram, &dictionary.grams) {
+        (Gram::Words { order, skip_step }, Some(grams)) => text::Dictionary::Grams {
+            order,
+            skip_step,
+            end_of_sentence,
+            words: &dictionary.tokens,
+            grams,
+        },
+        (Gram::Words { .. }, None) => text::Dictionary::Words {
+            words: &dictionary.tokens,
+            end_of_sentence: end_of_sentence.then_some(dictionary.end_of_sentence_token_id),
+        },
+        (Gram::Letters { order, end_of_word }, _) => text::Dictionary::Letters {
+            order,
+            end_of_word,
+            grams: &dictionary.tokens,
+        },
+    }
+}
+
+impl text::TokenTable for TokenTable {
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn find(&self, hash: u64) -> Option<u32> {
+        let place = self.entries.binary_search_by_key(&hash, |&(hash, _)| hash);
+        place.ok().map(|place| self.entries[place].1)
+    }
+}
+
+/// Number `place` of all those that a calcer computes from a text.
+fn text_number(calcer: &TextCalcer, text: &[(u32, u32)], place: u32) -> f32 {
+    match &calcer.kind {
+        TextCalcerKind::BagOfWords { .. } => f32::from(has_token(text, place)),
+        TextCalcerKind::NaiveBayes {
+            class_prior,
+            token_prior,
+            seen_tokens,
+            classes,
+        } => {
+            let bayes = NaiveBayes {
+                class_prior: *class_prior,
+                token_prior: *token_prior,
+                seen_tokens: *seen_tokens,
+            };
+            let mut values: Vec<f64> = classes
+                .iter()
+                .map(|class| {
+                    let count = |token| find(&class.counts, token);
+                    bayes.log_probability(text, class.docs, class.total_tokens, count)
+                })
+                .collect();
+            softmax(&mut values);
+            values[place as usize] as f32
+        }
+        TextCalcerKind::Bm25 {
+            k,
+            b,
+            truncate_border,
+            total_tokens,
+            classes,
+        } => {
+            let bm25 = Bm25 {
+                k: *k,
+                b: *b,
+                truncate_border: *truncate_border,
+                total_tokens: *total_tokens,
+                classes: classes.len() as u32,
+            };
+            let class = &classes[place as usize];
+            let mut score = 0.0;
+            for &(token, _) in text {
+                let having = classes.iter().filter(|c| find(&c.counts, token).is_some());
+                let weight = bm25.inverse_class_frequency(having.count() as u32);
+                let frequency = find(&class.counts, token).unwrap_or(0);
+                score += bm25.term(weight, frequency, class.total_tokens);
+            }
+            score as f32
+        }
+    }
+}
+
+fn find(counts: &[(u32, u32)], token: u32) -> Option<u32> {
+    let place = counts.binary_search_by_key(&token, |&(id, _)| id);
+    place.ok().map(|place| counts[place].1)
+}
+
+fn oblivious_leaf(tree: &ObliviousTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
+    tree.splits
+        .iter()
+        .enumerate()
+        .fold(0, |leaf, (bit, &split)| {
+            leaf | usize::from(answer(split)) << bit
+        })
+}
+
+fn walk(tree: &NonSymmetricTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
+    if tree.nodes.is_empty() {
+        return 0;
+    }
+    let mut at = 0;
+    loop {
+        let node = tree.nodes[at];
+        match if answer(node.split) {
+            node.yes
+        } else {
+            node.no
+        } {
+            Child::Node(next) => at = next as usize,
+            Child::Leaf(leaf) => return leaf as usize,
+        }
+    }
+}
+
+fn leaf_values<'a>(values: &'a [f64], leaf: usize, model: &Model) -> &'a [f64] {
+    &values[leaf * model.dimension..][..model.dimension]
+}
+
+/// `sum * scale + bias`, in the steps in which CatBoost takes them: a factor of 1 and biases that are all 0 leave no trace,
+/// not even on the sign of a zero.
+fn scale_and_bias(model: &Model, sums: &mut [f64]) {
+    if model.scale != 1.0 {
+        for sum in sums.iter_mut() {
+            *sum *= model.scale;
+        }
+    }
+    if model.bias.iter().any(|&bias| bias != 0.0) {
+        for (sum, bias) in sums.iter_mut().zip(&model.bias) {
+            *sum += bias;
+        }
+    }
+}
