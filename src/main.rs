@@ -25,8 +25,23 @@ enum Command {
     Model(model_card::Args),
 }
 
+/// The exit code for a command line that cannot be read (`EX_USAGE`).
+const EXIT_USAGE: u8 = 64;
+
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version arrive here as well; they are what was asked for. If even that cannot be printed,
+            // nothing can be said about it.
+            let _ = error.print();
+            return match error.use_stderr() {
+                true => ExitCode::from(EXIT_USAGE),
+                false => ExitCode::SUCCESS,
+            };
+        }
+    };
+    match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Score(args) => score::run(args),
         Command::Check(args) => check::run(args),

@@ -1,12 +1,343 @@
-//! `serve`: answers requests over HTTP.
+//! `serve`: answers requests over HTTP/1.1.
+//!
+//! | listener | route | method | answer |
+//! | --- | --- | --- | --- |
+//! | `--listen` | `/` | GET, HEAD | `{"body":"ok","status":"ok"}` |
+//! | | `/reg/` | POST | what the model says of one object, or of each of an array |
+//! | | `/reg` | any | 308 to `/reg/` |
+//! | `--admin` | `/metrics` | GET, HEAD | counts, in Prometheus' text format |
+//! | | `/healthz` | GET, HEAD | 200 while the process lives |
+//! | | `/readyz` | GET, HEAD | 200 while requests should be sent to it |
+//!
+//! The life of a server: [`Config`] is checked, [`Server::bind`] takes the ports, [`Server::run`] serves until it is
+//! asked to stop and then drains. Each worker is one thread with its own runtime and its own listening socket; nothing
+//! but keys, the log and a few counters is shared between them.
+//!
+//! On the way in: `accept` → `connection` → `wire` (bytes, checked by `framing` and `head`) → hyper → `routes`.
 
+mod accept;
+mod admin;
+mod config;
+mod connection;
+mod drain;
+mod framing;
+mod head;
+mod keys;
+mod log;
+mod metrics;
+mod observe;
+mod phase;
+mod process;
+mod reply;
+mod routes;
+mod wire;
+mod worker;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+use tokio::sync::{Semaphore, watch};
+
+pub use self::config::{Args, Config, ConfigError};
+use self::drain::Stage;
+pub use self::drain::Stopper;
+use self::keys::KEYS_VARIABLE;
+pub use self::keys::{Keys, KeysError};
+pub use self::log::Level;
+use self::log::{Log, Value};
+use self::metrics::Shard;
+use self::worker::{Role, Worker};
+
+/// The exit code for settings that do not fit together (`EX_CONFIG`).
+const EXIT_CONFIG: u8 = 78;
+/// The exit code for what the system refused, such as a port that is taken (`EX_OSERR`).
+const EXIT_SYSTEM: u8 = 71;
+/// How often files that may be rewritten are looked at.
+const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the command.
-pub fn run(_args: Args) -> ExitCode {
-    ExitCode::SUCCESS
+pub fn run(args: Args) -> ExitCode {
+    process::started();
+    let api_keys = std::env::var(KEYS_VARIABLE).ok();
+    let config = match Config::new(&args, api_keys.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("pick-regno serve: {error}");
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    if args.check_config {
+        println!("the settings are right");
+        return ExitCode::SUCCESS;
+    }
+    let served = Server::bind(config).and_then(|server| server.stop_on_signals().run());
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pick-regno serve: {error}");
+            ExitCode::from(EXIT_SYSTEM)
+        }
+    }
+}
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub struct StartError {
+    what: String,
+    why: io::Error,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.what, self.why)
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.why)
+    }
+}
+
+/// What all workers share.
+struct App {
+    config: Config,
+    log: Log,
+    shards: Vec<Arc<Shard>>,
+    in_flight: AtomicUsize,
+    ready: AtomicBool,
+}
+
+impl App {
+    fn is_ready(&self) -> bool {
+        self.ready.load(Relaxed)
+    }
+}
+
+/// A server that has its ports, and does not answer yet.
+pub struct Server {
+    app: Arc<App>,
+    listeners: Vec<TcpListener>,
+    admin: TcpListener,
+    stopper: Stopper,
+    signals: bool,
+}
+
+impl Server {
+    /// Takes the ports. Connections that come before [`Server::run`] wait in the kernel.
+    pub fn bind(config: Config) -> Result<Server, StartError> {
+        let bind = |flag: &str, addr, shared| {
+            accept::listen(addr, shared).map_err(|why| StartError {
+                what: format!("{flag} {addr}: cannot listen"),
+                why,
+            })
+        };
+        let shared = config.workers > 1;
+        let first = bind("--listen", config.listen, shared)?;
+        let addr = local_addr(&first);
+        let mut listeners = vec![first];
+        for _ in 1..config.workers {
+            listeners.push(bind("--listen", addr, shared)?);
+        }
+        let admin = bind("--admin", config.admin, false)?;
+        let log = Log::to_stderr(config.log_level);
+        Ok(Server {
+            app: Arc::new(App {
+                shards: listeners.iter().map(|_| Arc::default()).collect(),
+                config,
+                log,
+                in_flight: AtomicUsize::new(0),
+                ready: AtomicBool::new(false),
+            }),
+            listeners,
+            admin,
+            stopper: Stopper::new(),
+            signals: false,
+        })
+    }
+
+    /// Lets SIGTERM and SIGINT stop the server: the first drains it, the second ends it.
+    pub fn stop_on_signals(mut self) -> Server {
+        self.signals = true;
+        self
+    }
+
+    /// The address that requests are answered on.
+    pub fn addr(&self) -> SocketAddr {
+        local_addr(&self.listeners[0])
+    }
+
+    /// The address of `/metrics`, `/healthz` and `/readyz`.
+    pub fn admin_addr(&self) -> SocketAddr {
+        local_addr(&self.admin)
+    }
+
+    /// What stops the server from another thread.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Answers requests until the server is stopped.
+    pub fn run(self) -> Result<(), StartError> {
+        let (addr, admin_addr) = (self.addr(), self.admin_addr());
+        let (stage, stages) = watch::channel(Stage::Serving);
+        let places = Arc::new(Semaphore::new(self.app.config.max_connections));
+        let mut threads = Vec::new();
+        for (shard, listener) in self.app.shards.iter().zip(self.listeners) {
+            let worker = Worker {
+                app: Arc::clone(&self.app),
+                shard: Arc::clone(shard),
+                role: Role::Service,
+                places: Arc::clone(&places),
+                stage: stages.clone(),
+            };
+            let runtime = runtime()?;
+            let thread = std::thread::Builder::new()
+                .name("worker".to_owned())
+                .spawn(move || runtime.block_on(serve(worker, listener)));
+            threads.push(thread.map_err(|why| StartError {
+                what: "cannot start a thread".to_owned(),
+                why,
+            })?);
+        }
+        let admin = Worker {
+            app: Arc::clone(&self.app),
+            shard: Arc::default(),
+            role: Role::Admin,
+            places: Arc::new(Semaphore::new(admin::MAX_CONNECTIONS)),
+            stage: stages,
+        };
+        let control = runtime()?;
+        let ended = control.block_on(async {
+            let admin = tokio::spawn(serve(admin, self.admin));
+            let signals = self
+                .signals
+                .then(|| tokio::spawn(self.stopper.clone().stop_on_signals()));
+            let files = tokio::spawn(watch_files(Arc::clone(&self.app)));
+            self.app.ready.store(true, Relaxed);
+            self.app.log.line(
+                Level::Info,
+                "serving",
+                &[
+                    ("address", Value::Text(&addr.to_string())),
+                    ("admin", Value::Text(&admin_addr.to_string())),
+                    ("workers", Value::Number(threads.len() as u64)),
+                    ("version", Value::Text(env!("CARGO_PKG_VERSION"))),
+                ],
+            );
+            stop_in_stages(&self.app, &self.stopper, &stage, &threads).await;
+            let _ = stage.send(Stage::Aborting);
+            files.abort();
+            if let Some(signals) = signals {
+                signals.abort();
+            }
+            admin.await
+        });
+        let mut whole = ended.is_ok_and(|ended| ended.is_ok());
+        for thread in threads {
+            whole &= thread.join().is_ok_and(|ended| ended.is_ok());
+        }
+        self.app.log.line(Level::Info, "stopped", &[]);
+        self.app.log.flush(Duration::from_millis(500));
+        if whole {
+            Ok(())
+        } else {
+            Err(StartError {
+                what: "a worker ended early".to_owned(),
+                why: io::Error::other("see the lines above"),
+            })
+        }
+    }
+}
+
+/// Waits for a stop, and leads the workers through it.
+async fn stop_in_stages(
+    app: &App,
+    stopper: &Stopper,
+    stage: &watch::Sender<Stage>,
+    workers: &[std::thread::JoinHandle<io::Result<()>>],
+) {
+    let ended = || workers.iter().all(std::thread::JoinHandle::is_finished);
+    stopper.asked(1).await;
+    app.ready.store(false, Relaxed);
+    app.log.line(Level::Info, "draining", &[]);
+    let _ = stage.send(Stage::Draining);
+    let drained = async {
+        tokio::time::sleep(app.config.drain_delay).await;
+        let _ = stage.send(Stage::Closing);
+        let in_time = tokio::time::timeout(app.config.drain_timeout, async {
+            while !ended() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        in_time.await.is_ok()
+    };
+    let all_answered = tokio::select! {
+        in_time = drained => in_time,
+        () = stopper.asked(2) => false,
+    };
+    if !all_answered {
+        app.log.line(
+            Level::Warn,
+            "stopped before all requests on their way were answered",
+            &[(
+                "in_flight",
+                Value::Number(app.in_flight.load(Relaxed) as u64),
+            )],
+        );
+    }
+}
+
+/// Reads files that may be rewritten, when they are.
+async fn watch_files(app: Arc<App>) {
+    let mut failed = false;
+    loop {
+        tokio::time::sleep(RELOAD_EVERY).await;
+        match app.config.keys.reload() {
+            Ok(true) => {
+                failed = false;
+                app.log.line(Level::Info, "keys were read again", &[]);
+            }
+            Ok(false) => {}
+            // Said once, not every second; the keys stay as they were.
+            Err(error) if !failed => {
+                failed = true;
+                app.log.line(
+                    Level::Error,
+                    "keys could not be read again",
+                    &[("why", Value::Text(&error.to_string()))],
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn serve(worker: Worker, listener: TcpListener) -> io::Result<()> {
+    worker
+        .run(tokio::net::TcpListener::from_std(listener)?)
+        .await;
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|why| StartError {
+            what: "cannot start a runtime".to_owned(),
+            why,
+        })
+}
+
+fn local_addr(listener: &TcpListener) -> SocketAddr {
+    listener
+        .local_addr()
+        .expect("a socket that listens has an address")
 }

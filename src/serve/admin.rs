@@ -1,0 +1,84 @@
+//! The operators' listener: `/metrics`, `/healthz`, `/readyz`. It has its own port, and no key.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{ALLOW, CONNECTION, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+
+use super::App;
+use super::metrics::{self, Process};
+use super::phase::{ConnectionState, Phase};
+use super::reply::{self, Reply};
+
+/// Connections of this listener open at once.
+pub(super) const MAX_CONNECTIONS: usize = 64;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// Answers the requests of one connection.
+pub(super) struct Admin {
+    pub(super) app: Arc<App>,
+    pub(super) state: Arc<ConnectionState>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Admin {
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Ready<Result<Reply, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut reply = self.answer(&request);
+        if !request.body().is_end_stream() {
+            self.state.unread_body.store(true, Relaxed);
+        }
+        if self.state.draining.load(Relaxed) || self.state.unread_body.load(Relaxed) {
+            reply
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.state.enter(Phase::Idle, Instant::now());
+        ready(Ok(reply))
+    }
+}
+
+impl Admin {
+    fn answer(&self, request: &Request<Incoming>) -> Reply {
+        if let Some(refusal) = self.state.refusal() {
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            return reply::fail(status, refusal.message());
+        }
+        let path = request.uri().path();
+        if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
+            return reply::fail(StatusCode::NOT_FOUND, "File not found");
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut refused = reply::fail(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
+            refused
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        match path {
+            "/metrics" => {
+                let process = Process {
+                    log_lines_lost: self.app.log.lost(),
+                    ready: self.app.is_ready(),
+                };
+                let text = metrics::render(&self.app.shards, &process);
+                reply::with_type(StatusCode::OK, METRICS, text)
+            }
+            "/readyz" if !self.app.is_ready() => reply::with_type(
+                StatusCode::SERVICE_UNAVAILABLE,
+                TEXT,
+                Bytes::from_static(b"not ready\n"),
+            ),
+            _ => reply::with_type(StatusCode::OK, TEXT, Bytes::from_static(b"ok\n")),
+        }
+    }
+}

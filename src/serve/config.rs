@@ -1,0 +1,350 @@
+//! The settings of `serve`: flags and `PICK_REGNO_*` variables from one definition, checked before anything is bound.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::keys::{KEYS_VARIABLE, Keys};
+use super::log::Level;
+use super::phase::Deadlines;
+
+/// Threads that one process may be asked for.
+const MAX_WORKERS: usize = 256;
+/// The greatest body that may be configured: its bytes are held in memory.
+const MAX_BODY: u64 = 1 << 30;
+/// The greatest head that may be configured, and the least.
+const MAX_HEAD: u64 = 64 * 1024;
+const MIN_HEAD: u64 = 1024;
+/// How long what a refused client still sends is read and thrown away.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What the command takes. Durations are a number and `ms`, `s`, `m` or `h`; sizes a number and `B`, `KiB` or `MiB`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Address to answer requests on; port 0 takes any free one
+    #[arg(
+        long,
+        env = "PICK_REGNO_LISTEN",
+        default_value = "127.0.0.1:5000",
+        value_name = "ADDRESS",
+        help_heading = "Addresses"
+    )]
+    pub listen: SocketAddr,
+    /// Address of /metrics, /healthz and /readyz
+    #[arg(
+        long,
+        env = "PICK_REGNO_ADMIN",
+        default_value = "127.0.0.1:9464",
+        value_name = "ADDRESS",
+        help_heading = "Addresses"
+    )]
+    pub admin: SocketAddr,
+
+    /// File with API keys, one a line; read again when it is rewritten. More keys, separated by commas, can be in
+    /// PICK_REGNO_API_KEYS. Without any key only loopback addresses are served
+    #[arg(
+        long,
+        env = "PICK_REGNO_API_KEYS_FILE",
+        value_name = "FILE",
+        help_heading = "Access"
+    )]
+    pub api_keys_file: Option<PathBuf>,
+
+    /// Threads that answer requests [default: the number of cores]
+    #[arg(
+        long,
+        env = "PICK_REGNO_WORKERS",
+        value_name = "COUNT",
+        help_heading = "Limits"
+    )]
+    pub workers: Option<usize>,
+    /// Connections open at once; more wait in the kernel's queue
+    #[arg(
+        long,
+        env = "PICK_REGNO_MAX_CONNECTIONS",
+        default_value_t = 10_000,
+        value_name = "COUNT",
+        help_heading = "Limits"
+    )]
+    pub max_connections: usize,
+    /// Requests being read or answered at once; more are answered 503
+    #[arg(
+        long,
+        env = "PICK_REGNO_MAX_IN_FLIGHT",
+        default_value_t = 4_096,
+        value_name = "COUNT",
+        help_heading = "Limits"
+    )]
+    pub max_in_flight: usize,
+    /// Bytes of a request's body; more is answered 413
+    #[arg(long, env = "PICK_REGNO_MAX_BODY", default_value = "2MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
+    pub max_body: u64,
+    /// Bytes of a request's line and headers; more is answered 431
+    #[arg(long, env = "PICK_REGNO_MAX_HEAD", default_value = "16KiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
+    pub max_head: u64,
+
+    /// Time for a request's line and headers to arrive
+    #[arg(long, env = "PICK_REGNO_HEADER_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
+    pub header_timeout: Duration,
+    /// Time for a body to arrive; in a streamed batch, from one piece to the next
+    #[arg(long, env = "PICK_REGNO_BODY_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
+    pub body_timeout: Duration,
+    /// Time for a client to take what is written to it
+    #[arg(long, env = "PICK_REGNO_WRITE_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
+    pub write_timeout: Duration,
+    /// Time that a connection may be open without a request
+    #[arg(long, env = "PICK_REGNO_IDLE_TIMEOUT", default_value = "75s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
+    pub idle_timeout: Duration,
+    /// Time between SIGTERM and the moment when no more connections are accepted; /readyz answers 503 meanwhile
+    #[arg(long, env = "PICK_REGNO_DRAIN_DELAY", default_value = "0s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
+    pub drain_delay: Duration,
+    /// Time for the requests on their way to be answered after that
+    #[arg(long, env = "PICK_REGNO_DRAIN_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
+    pub drain_timeout: Duration,
+
+    /// Least important log lines that are written
+    #[arg(
+        long,
+        env = "PICK_REGNO_LOG_LEVEL",
+        default_value = "info",
+        value_enum,
+        value_name = "LEVEL",
+        help_heading = "Log"
+    )]
+    pub log_level: Level,
+
+    /// Check the settings, say whether they are right, and exit
+    #[arg(long)]
+    pub check_config: bool,
+}
+
+/// Settings that fit together.
+pub struct Config {
+    pub(super) listen: SocketAddr,
+    pub(super) admin: SocketAddr,
+    pub(super) keys: Keys,
+    pub(super) workers: usize,
+    pub(super) max_connections: usize,
+    pub(super) max_in_flight: usize,
+    pub(super) max_body: u64,
+    pub(super) max_head: usize,
+    pub(super) deadlines: Deadlines,
+    pub(super) drain_delay: Duration,
+    pub(super) drain_timeout: Duration,
+    pub(super) log_level: Level,
+}
+
+/// Why settings do not fit together: a sentence that names the setting and the remedy.
+#[derive(Debug)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Checks `args`; `api_keys` is the text of `PICK_REGNO_API_KEYS`.
+    pub fn new(args: &Args, api_keys: Option<&str>) -> Result<Config, ConfigError> {
+        let keys = Keys::load(api_keys, args.api_keys_file.as_deref())
+            .map_err(|why| ConfigError(why.to_string()))?;
+        if keys.is_empty() && !args.listen.ip().is_loopback() {
+            return Err(ConfigError(format!(
+                "--listen {}: without an API key only loopback addresses are served; set {KEYS_VARIABLE} or --api-keys-file",
+                args.listen
+            )));
+        }
+        if args.admin == args.listen && args.admin.port() != 0 {
+            return Err(ConfigError(format!(
+                "--admin {}: must differ from --listen",
+                args.admin
+            )));
+        }
+        let workers = match args.workers {
+            Some(workers) => workers,
+            None => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(MAX_WORKERS),
+        };
+        let in_range = |flag: &str, value: u64, least: u64, most: u64| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(ConfigError(format!(
+                    "{flag} {value}: must be {least} to {most}"
+                )))
+            }
+        };
+        in_range("--workers", workers as u64, 1, MAX_WORKERS as u64)?;
+        in_range(
+            "--max-connections",
+            args.max_connections as u64,
+            1,
+            1_000_000,
+        )?;
+        in_range("--max-in-flight", args.max_in_flight as u64, 1, 1_000_000)?;
+        in_range("--max-body", args.max_body, 1, MAX_BODY)?;
+        in_range("--max-head", args.max_head, MIN_HEAD, MAX_HEAD)?;
+        for (flag, limit) in [
+            ("--header-timeout", args.header_timeout),
+            ("--body-timeout", args.body_timeout),
+            ("--write-timeout", args.write_timeout),
+            ("--idle-timeout", args.idle_timeout),
+        ] {
+            if limit.is_zero() {
+                return Err(ConfigError(format!(
+                    "{flag}: must be more than 0; a client that never goes on would be waited for"
+                )));
+            }
+        }
+        Ok(Config {
+            listen: args.listen,
+            admin: args.admin,
+            keys,
+            workers,
+            max_connections: args.max_connections,
+            max_in_flight: args.max_in_flight,
+            max_body: args.max_body,
+            max_head: args.max_head as usize,
+            deadlines: Deadlines {
+                handshake: args.header_timeout,
+                head: args.header_timeout,
+                body: args.body_timeout,
+                write: args.write_timeout,
+                idle: args.idle_timeout,
+                linger: LINGER,
+            },
+            drain_delay: args.drain_delay,
+            drain_timeout: args.drain_timeout,
+            log_level: args.log_level,
+        })
+    }
+}
+
+/// Reads `10s`, `500ms`, `2m`, `1h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let millis = parse_unit(
+        text,
+        &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)],
+    )
+    .ok_or("a duration is a whole number and a unit: ms, s, m or h, such as 10s")?;
+    if millis > 7 * 24 * 3_600_000 {
+        return Err("a duration is at most a week".to_owned());
+    }
+    Ok(Duration::from_millis(millis))
+}
+
+/// Reads `4096`, `64KiB`, `2MiB`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    parse_unit(
+        text,
+        &[("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1), ("", 1)],
+    )
+    .ok_or_else(|| "a size is a whole number and a unit: B, KiB or MiB, such as 2MiB".to_owned())
+}
+
+/// A number times its unit; the first unit that `text` ends with counts.
+fn parse_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (digits, factor) = units.iter().find_map(|(unit, factor)| {
+        let digits = text.strip_suffix(unit)?;
+        digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then_some((digits, *factor))
+    })?;
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn config(flags: &[&str], keys: Option<&str>) -> Result<Config, String> {
+        let line = [&["serve"], flags].concat();
+        let args = Line::try_parse_from(line)
+            .map_err(|why| why.to_string())?
+            .args;
+        Config::new(&args, keys).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn defaults_fit_together() {
+        let config = config(&[], None).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:5000");
+        assert_eq!(config.max_body, 2 << 20);
+        assert_eq!(config.deadlines.idle, Duration::from_secs(75));
+    }
+
+    #[test]
+    fn other_than_loopback_needs_a_key() {
+        let error = config(&["--listen", "0.0.0.0:5000"], None).err().unwrap();
+        assert_eq!(
+            error,
+            "--listen 0.0.0.0:5000: without an API key only loopback addresses are served; \
+             set PICK_REGNO_API_KEYS or --api-keys-file"
+        );
+        assert!(config(&["--listen", "0.0.0.0:5000"], Some("k")).is_ok());
+        assert!(config(&["--listen", "[::1]:5000"], None).is_ok());
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        for (flags, part) in [
+            (["--max-body", "2GiB"], "a size is a whole number"),
+            (
+                ["--max-body", "2000MiB"],
+                "--max-body 2097152000: must be 1 to",
+            ),
+            (["--max-head", "10"], "--max-head 10: must be 1024 to"),
+            (["--workers", "0"], "--workers 0: must be 1 to 256"),
+            (
+                ["--idle-timeout", "0s"],
+                "--idle-timeout: must be more than 0",
+            ),
+            (
+                ["--idle-timeout", "10"],
+                "a duration is a whole number and a unit",
+            ),
+            (
+                ["--idle-timeout", "-1s"],
+                "a duration is a whole number and a unit",
+            ),
+            (["--idle-timeout", "200h"], "at most a week"),
+            (["--admin", "127.0.0.1:5000"], "must differ from --listen"),
+            (
+                ["--api-keys-file", "/nonexistent/keys"],
+                "/nonexistent/keys: No such file",
+            ),
+        ] {
+            let flags: Vec<String> = vec![flags[0].into(), flags[1].into()];
+            let joined = format!("{}={}", flags[0], flags[1]);
+            let error = config(&[&joined], None).err().unwrap();
+            assert!(error.contains(part), "{joined}: {error}");
+        }
+    }
+
+    #[test]
+    fn units_are_read() {
+        assert_eq!(
+            parse_duration("1500ms").unwrap(),
+            Duration::from_millis(1500)
+        );
+        assert_eq!(parse_duration("2m").unwrap(), Duration::from_secs(120));
+        assert_eq!(parse_size("3KiB").unwrap(), 3072);
+        assert_eq!(parse_size("7").unwrap(), 7);
+        for bad in ["", "s", "1.5s", "99999999999999999999s", "1 s", "1S"] {
+            assert!(parse_duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

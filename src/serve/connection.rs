@@ -1,0 +1,69 @@
+//! One connection from its first byte to its last.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::head::MAX_HEADERS;
+use super::metrics::Shard;
+use super::phase::{ConnectionState, Phase};
+use super::reply::Reply;
+use super::wire::Wire;
+
+/// Bytes of one read buffer of hyper; heads are bounded before.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// Speaks HTTP/1 on `transport` until either side is done, or the server stops.
+///
+/// Deadlines and the server's stop reach the connection through `state`, whose wakers wake this future.
+pub(super) async fn serve<T, S>(
+    transport: T,
+    max_head: usize,
+    service: S,
+    state: Arc<ConnectionState>,
+    shard: Arc<Shard>,
+) where
+    T: AsyncRead + AsyncWrite + Unpin,
+    S: hyper::service::Service<Request<Incoming>, Response = Reply>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let wire = Wire::new(transport, max_head, Arc::clone(&state), Arc::clone(&shard));
+    let connection = http1::Builder::new()
+        // Deadlines are the sweep's; hyper's own would need a timer for each request.
+        .header_read_timeout(None)
+        .max_buf_size(READ_BUFFER)
+        .max_headers(MAX_HEADERS + 1)
+        // A client may close its sending side and still wait for the answer.
+        .half_close(true)
+        // Answers are small: one copy into one buffer is cheaper than two slices.
+        .writev(false)
+        .pipeline_flush(true)
+        .serve_connection(wire, service);
+    let mut connection = pin!(connection);
+    let mut stopping = false;
+    poll_fn(|cx| {
+        state.register(cx);
+        if state.is_write_overdue() {
+            shard.timed_out(Phase::Working);
+            return Poll::Ready(());
+        }
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if state.closing.load(Relaxed) && !stopping {
+            // Only after a poll, so that a request which has arrived is not taken for silence.
+            stopping = true;
+            connection.as_mut().graceful_shutdown();
+            return connection.as_mut().poll(cx).map(drop);
+        }
+        Poll::Pending
+    })
+    .await;
+}

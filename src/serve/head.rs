@@ -1,0 +1,453 @@
+//! The head of a request, read strictly before hyper sees it.
+//!
+//! hyper is lenient where front-end proxies are not: it drops a `Content-Length` beside a `Transfer-Encoding`, takes any
+//! number of `Host` lines, lines that end in a bare LF and repeated lengths. What two parsers read differently is what
+//! request smuggling is made of, so such a head is refused here with 400, and hyper only ever parses heads on which all
+//! agree. Grammar: RFC 9112, sections 2 to 6.
+
+/// Bytes a request target may have before it is answered 414.
+pub(super) const MAX_TARGET: usize = 4 * 1024;
+/// Header lines a head may have before it is answered 431.
+pub(super) const MAX_HEADERS: usize = 64;
+
+/// Why a request was refused before it reached a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Refusal {
+    RequestLine = 1,
+    Version,
+    Target,
+    TargetTooLong,
+    HeadTooLarge,
+    BareLineFeed,
+    FoldedHeader,
+    HeaderName,
+    HeaderValue,
+    Host,
+    ContentLength,
+    TransferEncoding,
+    LengthAndEncoding,
+    Chunk,
+    HeadTimeout,
+}
+
+impl Refusal {
+    /// All of them, in the order of their codes.
+    pub(super) const ALL: [Refusal; 15] = [
+        Refusal::RequestLine,
+        Refusal::Version,
+        Refusal::Target,
+        Refusal::TargetTooLong,
+        Refusal::HeadTooLarge,
+        Refusal::BareLineFeed,
+        Refusal::FoldedHeader,
+        Refusal::HeaderName,
+        Refusal::HeaderValue,
+        Refusal::Host,
+        Refusal::ContentLength,
+        Refusal::TransferEncoding,
+        Refusal::LengthAndEncoding,
+        Refusal::Chunk,
+        Refusal::HeadTimeout,
+    ];
+
+    /// The refusal that `code` (`self as u8`) stands for; `None` for 0, which stands for no refusal.
+    pub(super) fn from_code(code: u8) -> Option<Refusal> {
+        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+    }
+
+    /// The status that answers it.
+    pub(super) fn status(self) -> u16 {
+        match self {
+            Refusal::TargetTooLong => 414,
+            Refusal::HeadTooLarge => 431,
+            Refusal::HeadTimeout => 408,
+            _ => 400,
+        }
+    }
+
+    /// What is wrong, for the answer's envelope.
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Refusal::RequestLine => {
+                "Bad request: the request line must be a method, a target and a version, one blank between them"
+            }
+            Refusal::Version => "Bad request: the version must be HTTP/1.1 or HTTP/1.0",
+            Refusal::Target => {
+                "Bad request: the request target must be a path of characters that URIs allow"
+            }
+            Refusal::TargetTooLong => "URI too long: the limit is 4096 bytes",
+            Refusal::HeadTooLarge => {
+                "Request header fields too large: the limits are 64 lines and the server's head size"
+            }
+            Refusal::BareLineFeed => {
+                "Bad request: a line of the head ends in LF without CR, or has a CR within it"
+            }
+            Refusal::FoldedHeader => "Bad request: a header line begins with a blank (obs-fold)",
+            Refusal::HeaderName => {
+                "Bad request: a header line must be a name, a colon and a value, without a blank before the colon"
+            }
+            Refusal::HeaderValue => "Bad request: a header value holds a control character",
+            Refusal::Host => "Bad request: HTTP/1.1 needs exactly one valid Host header",
+            Refusal::ContentLength => {
+                "Bad request: Content-Length must occur once and be a decimal number"
+            }
+            Refusal::TransferEncoding => {
+                "Bad request: Transfer-Encoding must occur once, be `chunked`, and needs HTTP/1.1"
+            }
+            Refusal::LengthAndEncoding => {
+                "Bad request: Content-Length and Transfer-Encoding exclude each other"
+            }
+            Refusal::Chunk => "Bad request: the chunked body is malformed",
+            Refusal::HeadTimeout => "Request timeout: the head did not arrive in time",
+        }
+    }
+
+    /// The value of the `reason` label that counts it.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Refusal::RequestLine => "request_line",
+            Refusal::Version => "version",
+            Refusal::Target => "target",
+            Refusal::TargetTooLong => "target_too_long",
+            Refusal::HeadTooLarge => "head_too_large",
+            Refusal::BareLineFeed => "bare_line_feed",
+            Refusal::FoldedHeader => "folded_header",
+            Refusal::HeaderName => "header_name",
+            Refusal::HeaderValue => "header_value",
+            Refusal::Host => "host",
+            Refusal::ContentLength => "content_length",
+            Refusal::TransferEncoding => "transfer_encoding",
+            Refusal::LengthAndEncoding => "length_and_encoding",
+            Refusal::Chunk => "chunk",
+            Refusal::HeadTimeout => "head_timeout",
+        }
+    }
+}
+
+/// How the bytes after a head are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyFraming {
+    Length(u64),
+    Chunked,
+}
+
+/// What a run of bytes that should begin with a head holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// Good so far; the end has not arrived.
+    Partial,
+    /// A whole head of `len` bytes.
+    Complete { len: usize, body: BodyFraming },
+}
+
+/// Reads the head that `bytes` begins with. At most `max` bytes may belong to it.
+pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
+    let mut lines = Lines { bytes, at: 0, max };
+    // RFC 9112, 2.2: a server should ignore empty lines before the request line.
+    let request_line = loop {
+        match lines.next()? {
+            None => {
+                // No end of line yet: a target that is too long already has its own answer.
+                return if bytes.len() > MAX_TARGET + 32 {
+                    Err(Refusal::TargetTooLong)
+                } else {
+                    Ok(Head::Partial)
+                };
+            }
+            Some(b"") => continue,
+            Some(line) => break line,
+        }
+    };
+    let is_http_11 = read_request_line(request_line)?;
+
+    let (mut hosts, mut headers) = (0, 0);
+    let mut length = None;
+    let mut chunked = false;
+    loop {
+        let Some(line) = lines.next()? else {
+            return Ok(Head::Partial);
+        };
+        if line.is_empty() {
+            break;
+        }
+        headers += 1;
+        if headers > MAX_HEADERS {
+            return Err(Refusal::HeadTooLarge);
+        }
+        let (name, value) = read_header(line)?;
+        // The lengths differ, so that most headers cost one comparison of two numbers.
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                hosts += 1;
+                if !value.iter().all(|&byte| is_host_byte(byte)) {
+                    return Err(Refusal::Host);
+                }
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                if length.is_some() {
+                    return Err(Refusal::ContentLength);
+                }
+                length = Some(read_decimal(value).ok_or(Refusal::ContentLength)?);
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                if chunked || !is_http_11 || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Refusal::TransferEncoding);
+                }
+                chunked = true;
+            }
+            _ => {}
+        }
+    }
+    if hosts > 1 || (is_http_11 && hosts == 0) {
+        return Err(Refusal::Host);
+    }
+    if chunked && length.is_some() {
+        return Err(Refusal::LengthAndEncoding);
+    }
+    let body = if chunked {
+        BodyFraming::Chunked
+    } else {
+        BodyFraming::Length(length.unwrap_or(0))
+    };
+    Ok(Head::Complete {
+        len: lines.at,
+        body,
+    })
+}
+
+/// The lines of a head, each without its CR LF.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    max: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// The next line; `None` if its end has not arrived.
+    fn next(&mut self) -> Result<Option<&'a [u8]>, Refusal> {
+        let rest = &self.bytes[self.at..];
+        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+            return if self.bytes.len() > self.max {
+                Err(Refusal::HeadTooLarge)
+            } else {
+                Ok(None)
+            };
+        };
+        if self.at + end >= self.max {
+            return Err(Refusal::HeadTooLarge);
+        }
+        self.at += end + 1;
+        match rest[..end].strip_suffix(b"\r") {
+            Some(line) => Ok(Some(line)),
+            None => Err(Refusal::BareLineFeed),
+        }
+    }
+}
+
+/// Checks `METHOD target HTTP/1.x`; whether it is HTTP/1.1.
+fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
+    let mut parts = line.split(|&byte| byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Refusal::RequestLine);
+    };
+    if method.is_empty() || method.len() > 32 || !method.iter().all(|&byte| is_token_byte(byte)) {
+        return Err(Refusal::RequestLine);
+    }
+    if target.len() > MAX_TARGET {
+        return Err(Refusal::TargetTooLong);
+    }
+    let is_path = target.starts_with(b"/");
+    let is_absolute = target.starts_with(b"http://") || target.starts_with(b"https://");
+    let is_asterisk = target == b"*" && method == b"OPTIONS";
+    if !(is_path || is_absolute || is_asterisk) || !target.iter().all(|&byte| is_target_byte(byte))
+    {
+        return Err(Refusal::Target);
+    }
+    match version {
+        b"HTTP/1.1" => Ok(true),
+        b"HTTP/1.0" => Ok(false),
+        _ => Err(Refusal::Version),
+    }
+}
+
+/// Splits a header line into its name and its value, blanks around the value taken off.
+fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(Refusal::FoldedHeader);
+    }
+    let colon = line
+        .iter()
+        .position(|&byte| !is_token_byte(byte))
+        .filter(|&at| at > 0 && line[at] == b':')
+        .ok_or(Refusal::HeaderName)?;
+    let value = line[colon + 1..].trim_ascii();
+    for &byte in value {
+        if byte == b'\r' {
+            return Err(Refusal::BareLineFeed);
+        }
+        if (byte < 0x20 && byte != b'\t') || byte == 0x7f {
+            return Err(Refusal::HeaderValue);
+        }
+    }
+    Ok((&line[..colon], value))
+}
+
+/// Digits only: no sign, no blank, no list.
+fn read_decimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 18 || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(
+        text.iter()
+            .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
+    )
+}
+
+/// RFC 9110, 5.6.2: `tchar`.
+fn is_token_byte(byte: u8) -> bool {
+    TOKEN[usize::from(byte)]
+}
+
+/// RFC 3986: what a path and a query may hold.
+fn is_target_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte)
+}
+
+/// A host name or an address, and a port.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(&byte)
+}
+
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(head: &str) -> Result<Head, Refusal> {
+        read_head(head.as_bytes(), 8192)
+    }
+
+    #[test]
+    fn a_plain_head_is_complete() {
+        let head = "POST /reg/?a=%20 HTTP/1.1\r\nHost: a:5000\r\nContent-Length: 12\r\n\r\n";
+        assert_eq!(
+            read(head),
+            Ok(Head::Complete {
+                len: head.len(),
+                body: BodyFraming::Length(12)
+            })
+        );
+        let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\nhost:\r\n\r\nrest";
+        assert_eq!(
+            read(chunked),
+            Ok(Head::Complete {
+                len: chunked.len() - 4,
+                body: BodyFraming::Chunked
+            })
+        );
+    }
+
+    #[test]
+    fn every_prefix_of_a_head_is_partial() {
+        let head = "\r\nGET / HTTP/1.1\r\nHost: a\r\nX-Y: \tz \r\n\r\n";
+        for end in 0..head.len() {
+            assert_eq!(read(&head[..end]), Ok(Head::Partial), "first {end} bytes");
+        }
+        assert!(matches!(read(head), Ok(Head::Complete { .. })));
+    }
+
+    #[test]
+    fn what_parsers_read_differently_is_refused() {
+        let cases = [
+            ("GET  / HTTP/1.1\r\n", Refusal::RequestLine),
+            ("GET /\r\n", Refusal::RequestLine),
+            ("G(T / HTTP/1.1\r\n", Refusal::RequestLine),
+            ("GET / HTTP/2.0\r\n", Refusal::Version),
+            ("GET / http/1.1\r\n", Refusal::Version),
+            ("GET a HTTP/1.1\r\n", Refusal::Target),
+            ("GET /\u{7f} HTTP/1.1\r\n", Refusal::Target),
+            ("GET / HTTP/1.1\n", Refusal::BareLineFeed),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\n b: c\r\n",
+                Refusal::FoldedHeader,
+            ),
+            ("GET / HTTP/1.1\r\nHost : a\r\n", Refusal::HeaderName),
+            ("GET / HTTP/1.1\r\nHost\r\n", Refusal::HeaderName),
+            ("GET / HTTP/1.1\r\n: a\r\n", Refusal::HeaderName),
+            ("GET / HTTP/1.1\r\nA: b\0\r\n", Refusal::HeaderValue),
+            ("GET / HTTP/1.1\r\nA: b\rc\r\n", Refusal::BareLineFeed),
+            ("GET / HTTP/1.1\r\n\r\n", Refusal::Host),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+                Refusal::Host,
+            ),
+            ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Refusal::Host),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: +1\r\n",
+                Refusal::ContentLength,
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: 1, 1\r\n",
+                Refusal::ContentLength,
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n",
+                Refusal::ContentLength,
+            ),
+            (
+                "GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n",
+                Refusal::TransferEncoding,
+            ),
+            (
+                "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n",
+                Refusal::TransferEncoding,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+                Refusal::LengthAndEncoding,
+            ),
+        ];
+        for (head, refusal) in cases {
+            assert_eq!(read(head), Err(refusal), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        let target = format!("GET /{} HTTP/1.1\r\n", "a".repeat(MAX_TARGET));
+        assert_eq!(read(&target), Err(Refusal::TargetTooLong));
+        assert_eq!(read(&target[..MAX_TARGET + 4]), Ok(Head::Partial));
+        let endless = "a".repeat(MAX_TARGET + 100);
+        assert_eq!(read(&endless), Err(Refusal::TargetTooLong));
+        let value = format!("GET / HTTP/1.1\r\nA: {}", "a".repeat(8192));
+        assert_eq!(read(&value), Err(Refusal::HeadTooLarge));
+        let lines = format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(MAX_HEADERS + 1));
+        assert_eq!(read(&lines), Err(Refusal::HeadTooLarge));
+    }
+
+    #[test]
+    fn codes_and_refusals_are_each_others_inverse() {
+        assert_eq!(Refusal::from_code(0), None);
+        for refusal in Refusal::ALL {
+            assert_eq!(Refusal::from_code(refusal as u8), Some(refusal));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! API keys: where they come from, and how a request's key is compared with them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// The environment variable that holds keys, separated by commas.
+pub(super) const KEYS_VARIABLE: &str = "PICK_REGNO_API_KEYS";
+/// Keys that may be active at once.
+const MAX_KEYS: usize = 1_000;
+/// Bytes that a key may have; a longer one could not be sent in a header of the default size.
+const MAX_KEY: usize = 4 * 1024;
+
+/// The active keys, by their SHA-256.
+pub struct Keys {
+    file: Option<PathBuf>,
+    fixed: Vec<[u8; 32]>,
+    from_file: RwLock<FromFile>,
+}
+
+#[derive(Default)]
+struct FromFile {
+    digests: Vec<[u8; 32]>,
+    stamp: Option<Stamp>,
+}
+
+/// What tells whether a file was rewritten.
+type Stamp = (SystemTime, u64, u64);
+
+/// Why keys could not be read. Says where, never what.
+#[derive(Debug)]
+pub struct KeysError(String);
+
+impl fmt::Display for KeysError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KeysError {}
+
+impl Keys {
+    /// Keys from `variable`'s text (separated by commas) and from `file` (one a line; empty lines and those that begin
+    /// with `#` are skipped). Neither: no keys, and every request is let in.
+    pub fn load(variable: Option<&str>, file: Option<&Path>) -> Result<Keys, KeysError> {
+        let mut fixed = Vec::new();
+        for (at, key) in variable.unwrap_or("").split(',').enumerate() {
+            let key = key.trim();
+            if !key.is_empty() {
+                fixed.push(
+                    digest_of(key).map_err(|why| {
+                        KeysError(format!("{KEYS_VARIABLE}: key {}: {why}", at + 1))
+                    })?,
+                );
+            }
+        }
+        let keys = Keys {
+            file: file.map(Path::to_owned),
+            fixed,
+            from_file: RwLock::default(),
+        };
+        keys.reload()?;
+        Ok(keys)
+    }
+
+    /// Whether there are none, so that no key is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.file.is_none() && self.fixed.is_empty()
+    }
+
+    /// Whether `key` is one of the active ones. Takes the same time whichever key it resembles.
+    pub fn accepts(&self, key: &[u8]) -> bool {
+        let digest: [u8; 32] = Sha256::digest(key).into();
+        let from_file = self
+            .from_file
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut found = subtle::Choice::from(0);
+        for active in self.fixed.iter().chain(&from_file.digests) {
+            found |= active.ct_eq(&digest);
+        }
+        found.into()
+    }
+
+    /// Reads the file again if it was rewritten; whether it was. On an error the keys stay as they were.
+    pub fn reload(&self) -> Result<bool, KeysError> {
+        let Some(file) = &self.file else {
+            return Ok(false);
+        };
+        let told = |why: &dyn fmt::Display| KeysError(format!("{}: {why}", file.display()));
+        let stamp = stamp_of(file).map_err(|why| told(&why))?;
+        let known = self
+            .from_file
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stamp;
+        if known == Some(stamp) {
+            return Ok(false);
+        }
+        let text = std::fs::read_to_string(file).map_err(|why| told(&why))?;
+        let digests = read_lines(&text).map_err(|why| told(&why))?;
+        *self
+            .from_file
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = FromFile {
+            digests,
+            stamp: Some(stamp),
+        };
+        Ok(true)
+    }
+}
+
+fn read_lines(text: &str) -> Result<Vec<[u8; 32]>, String> {
+    let mut digests = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let key = line.trim();
+        if key.is_empty() || key.starts_with('#') {
+            continue;
+        }
+        digests.push(digest_of(key).map_err(|why| format!("line {}: {why}", at + 1))?);
+        if digests.len() > MAX_KEYS {
+            return Err(format!("more than {MAX_KEYS} keys"));
+        }
+    }
+    if digests.is_empty() {
+        // An empty file is more likely a rewrite half done than a wish to lock everybody out.
+        return Err("no key in it: put one on a line, or leave the option out".to_owned());
+    }
+    Ok(digests)
+}
+
+fn digest_of(key: &str) -> Result<[u8; 32], &'static str> {
+    if key.len() > MAX_KEY {
+        return Err("longer than 4096 bytes");
+    }
+    if !key.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
+        return Err("a key is printable ASCII without blanks");
+    }
+    Ok(Sha256::digest(key).into())
+}
+
+fn stamp_of(file: &Path) -> std::io::Result<Stamp> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(file)?;
+    Ok((metadata.modified()?, metadata.len(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_of_several_keys_is_accepted() {
+        let keys = Keys::load(Some("first, second,"), None).unwrap();
+        assert!(keys.accepts(b"first"));
+        assert!(keys.accepts(b"second"));
+        for wrong in [&b""[..], b"firs", b"first ", b"FIRST", b"first,second"] {
+            assert!(!keys.accepts(wrong));
+        }
+        assert!(!keys.is_empty());
+        assert!(Keys::load(None, None).unwrap().is_empty());
+        assert!(Keys::load(Some(" ,"), None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_rewritten_file_replaces_its_keys() {
+        let file = std::env::temp_dir().join(format!("pick-regno-keys-{}", std::process::id()));
+        std::fs::write(&file, "# old\nold\n\n").unwrap();
+        let keys = Keys::load(Some("fixed"), Some(&file)).unwrap();
+        assert!(keys.accepts(b"old") && keys.accepts(b"fixed"));
+        assert!(!keys.reload().unwrap(), "nothing changed");
+
+        std::fs::write(&file, "newer\r\n").unwrap();
+        assert!(keys.reload().unwrap());
+        assert!(keys.accepts(b"newer") && keys.accepts(b"fixed") && !keys.accepts(b"old"));
+
+        std::fs::write(&file, "").unwrap();
+        let error = keys.reload().unwrap_err().to_string();
+        assert!(error.contains("no key in it"), "{error}");
+        assert!(keys.accepts(b"newer"), "the keys stay as they were");
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn errors_say_where_and_not_what() {
+        let error = Keys::load(Some("good,bad key"), None).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "PICK_REGNO_API_KEYS: key 2: a key is printable ASCII without blanks"
+        );
+    }
+}

@@ -1,0 +1,240 @@
+//! Log lines: one JSON object a line on stderr, written by a thread of their own.
+//!
+//! Whoever logs never waits: lines go through a bounded queue, and those for which there is no room are counted and
+//! dropped. No line holds a body, a key or a plate.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Lines that may wait to be written.
+const QUEUE: usize = 4096;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Level {
+    /// Something broke that should not have.
+    Error,
+    /// Something that an operator should look at.
+    Warn,
+    /// What the service does.
+    Info,
+    /// What helps to find a fault.
+    Debug,
+}
+
+impl Level {
+    fn label(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+}
+
+/// A field of a line.
+pub(super) enum Value<'a> {
+    Text(&'a str),
+    Number(u64),
+}
+
+/// The way to the log.
+pub(super) struct Log {
+    level: Level,
+    queue: Mutex<Option<SyncSender<String>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queued: AtomicU64,
+    written: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Log {
+    /// Starts the thread that writes lines of `level` and above to stderr.
+    pub(super) fn to_stderr(level: Level) -> Log {
+        let (queue, lines) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared::default());
+        let log = Log {
+            level,
+            queue: Mutex::new(Some(queue)),
+            shared: Arc::clone(&shared),
+        };
+        let spawned = std::thread::Builder::new()
+            .name("log".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || write_lines(&lines, &shared));
+        if spawned.is_err() {
+            log.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+        }
+        log
+    }
+
+    /// Whether lines of `level` are written.
+    pub(super) fn wants(&self, level: Level) -> bool {
+        level <= self.level
+    }
+
+    /// Queues a line.
+    pub(super) fn line(&self, level: Level, message: &str, fields: &[(&str, Value<'_>)]) {
+        if !self.wants(level) {
+            return;
+        }
+        let line = render(SystemTime::now(), level, message, fields);
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counted before it is sent, so that the writer never is ahead of the count.
+        self.shared.queued.fetch_add(1, Relaxed);
+        if !queue
+            .as_ref()
+            .is_some_and(|queue| queue.try_send(line).is_ok())
+        {
+            self.shared.queued.fetch_sub(1, Relaxed);
+            self.shared.lost.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.shared.lost.load(Relaxed)
+    }
+
+    /// Waits until all that was queued is written, at most for `limit`.
+    pub(super) fn flush(&self, limit: Duration) {
+        let step = Duration::from_millis(2);
+        let mut waited = Duration::ZERO;
+        while self.shared.written.load(Relaxed) < self.shared.queued.load(Relaxed) && waited < limit
+        {
+            std::thread::sleep(step);
+            waited += step;
+        }
+    }
+}
+
+fn write_lines(lines: &Receiver<String>, shared: &Shared) {
+    while let Ok(mut text) = lines.recv() {
+        let mut count = 1;
+        // What has gathered meanwhile goes out in one write.
+        while text.len() < 32 * 1024 {
+            let Ok(line) = lines.try_recv() else { break };
+            text.push_str(&line);
+            count += 1;
+        }
+        if std::io::stderr().write_all(text.as_bytes()).is_err() {
+            shared.lost.fetch_add(count, Relaxed);
+        }
+        shared.written.fetch_add(count, Relaxed);
+    }
+}
+
+fn render(now: SystemTime, level: Level, message: &str, fields: &[(&str, Value<'_>)]) -> String {
+    let mut line = String::with_capacity(256);
+    line.push_str("{\"time\":\"");
+    push_time(now, &mut line);
+    let _ = write!(line, "\",\"level\":\"{}\",\"message\":", level.label());
+    push_json_string(message, &mut line);
+    for (name, value) in fields {
+        let _ = write!(line, ",\"{name}\":");
+        match value {
+            Value::Text(text) => push_json_string(text, &mut line),
+            Value::Number(number) => {
+                let _ = write!(line, "{number}");
+            }
+        }
+    }
+    line.push_str("}\n");
+    line
+}
+
+/// Appends `text` in quotes, with everything escaped that could end a line or a string.
+pub(super) fn push_json_string(text: &str, out: &mut String) {
+    out.push('"');
+    for symbol in text.chars() {
+        match symbol {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            symbol if symbol.is_control() || matches!(symbol, '\u{2028}' | '\u{2029}') => {
+                let _ = write!(out, "\\u{:04x}", u32::from(symbol));
+            }
+            symbol => out.push(symbol),
+        }
+    }
+    out.push('"');
+}
+
+/// Appends RFC 3339 in UTC, to the millisecond.
+fn push_time(now: SystemTime, out: &mut String) {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = since.as_secs();
+    let (year, month, day) = civil_from_days(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let _ = write!(
+        out,
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        since.subsec_millis()
+    );
+}
+
+/// The Gregorian date so many days after 1970-01-01. A year is taken to begin in March, so that a leap day is its last.
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let era_day = days % 146_097;
+    let era_year = (era_day - era_day / 1_460 + era_day / 36_524 - era_day / 146_096) / 365;
+    let year_day = era_day - (365 * era_year + era_year / 4 - era_year / 100);
+    let march_month = (5 * year_day + 2) / 153;
+    let day = year_day - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = era_year + days / 146_097 * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_json_whatever_comes_from_outside() {
+        let line = render(
+            UNIX_EPOCH + Duration::from_millis(1_709_210_096_789),
+            Level::Warn,
+            "a \"b\"",
+            &[
+                ("path", Value::Text("/\n\u{1b}[0m\u{2028}\\")),
+                ("status", Value::Number(404)),
+            ],
+        );
+        assert_eq!(
+            line,
+            "{\"time\":\"2024-02-29T12:34:56.789Z\",\"level\":\"warn\",\"message\":\"a \\\"b\\\"\",\
+             \"path\":\"/\\n\\u001b[0m\\u2028\\\\\",\"status\":404}\n"
+        );
+    }
+
+    #[test]
+    fn dates_are_right_across_centuries() {
+        for (days, date) in [
+            (0, (1970, 1, 1)),
+            (10_957, (2000, 1, 1)),
+            (11_016, (2000, 2, 29)),
+            (20_148, (2025, 3, 1)),
+            (47_541, (2100, 3, 1)),
+        ] {
+            assert_eq!(civil_from_days(days), date);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! What each connection is waiting for, and the sweep that ends waits which last too long.
+//!
+//! A timer per phase of each request would cost more than the request itself, so there are none: a connection notes what
+//! it waits for and since when, two relaxed stores, and one sweep per worker looks at all of them every
+//! [`SWEEP_EVERY`]. A limit therefore acts up to that much late.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use atomic_waker::AtomicWaker;
+
+use super::head::Refusal;
+
+/// Time between two sweeps.
+pub(super) const SWEEP_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a connection may stay in each phase.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadlines {
+    /// TLS handshake.
+    pub(super) handshake: Duration,
+    /// From the first byte of a head (or from the connection's start) to its last.
+    pub(super) head: Duration,
+    /// From a head's end to the body's end; in a streamed body, from one piece to the next.
+    pub(super) body: Duration,
+    /// From a write that the socket did not take to the moment when it has taken all.
+    pub(super) write: Duration,
+    /// From an answer to the next request.
+    pub(super) idle: Duration,
+    /// From a closed write side to the peer's own close, while what it still sends is thrown away.
+    pub(super) linger: Duration,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// For the server itself: no limit.
+    Working,
+    Handshake,
+    Head,
+    Body,
+    Idle,
+    Linger,
+}
+
+impl Phase {
+    /// The value of the `phase` label that counts its timeouts.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Phase::Working => "write",
+            Phase::Handshake => "handshake",
+            Phase::Head => "head",
+            Phase::Body => "body",
+            Phase::Idle => "idle",
+            Phase::Linger => "linger",
+        }
+    }
+
+    fn from_code(code: u8) -> Phase {
+        match code {
+            1 => Phase::Handshake,
+            2 => Phase::Head,
+            3 => Phase::Body,
+            4 => Phase::Idle,
+            5 => Phase::Linger,
+            _ => Phase::Working,
+        }
+    }
+}
+
+/// What one connection's parts (socket, requests, sweep) tell each other.
+pub(super) struct ConnectionState {
+    started: Instant,
+    phase: AtomicU8,
+    /// Milliseconds after `started`.
+    phase_since: AtomicU64,
+    /// Milliseconds after `started`, plus one, of the first write that waits; 0 if none does.
+    write_since: AtomicU64,
+    /// What the sweep found overdue: `Phase as u8`, plus one; 0 if nothing.
+    overdue: AtomicU8,
+    write_overdue: AtomicBool,
+    /// `Refusal as u8`; 0 if none.
+    refusal: AtomicU8,
+    /// Whether bytes of a body were left unread when the answer was ready.
+    pub(super) unread_body: AtomicBool,
+    /// Whether the server is about to stop: answers say `Connection: close`.
+    pub(super) draining: AtomicBool,
+    /// Whether the connection should end as soon as no request is on its way.
+    pub(super) closing: AtomicBool,
+    /// Requests that were answered.
+    pub(super) answered: AtomicU32,
+    waker: AtomicWaker,
+}
+
+impl ConnectionState {
+    pub(super) fn new(phase: Phase) -> ConnectionState {
+        ConnectionState {
+            started: Instant::now(),
+            phase: AtomicU8::new(phase as u8),
+            phase_since: AtomicU64::new(0),
+            write_since: AtomicU64::new(0),
+            overdue: AtomicU8::new(0),
+            write_overdue: AtomicBool::new(false),
+            refusal: AtomicU8::new(0),
+            unread_body: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            answered: AtomicU32::new(0),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        Phase::from_code(self.phase.load(Relaxed))
+    }
+
+    /// Notes that the connection waits for `phase` since `now`.
+    pub(super) fn enter(&self, phase: Phase, now: Instant) {
+        self.phase_since.store(self.millis(now), Relaxed);
+        self.phase.store(phase as u8, Relaxed);
+    }
+
+    /// Notes that a write waits for the peer, unless that is noted already.
+    pub(super) fn write_waits(&self) {
+        if self.write_since.load(Relaxed) == 0 {
+            self.write_since
+                .store(self.millis(Instant::now()) + 1, Relaxed);
+        }
+    }
+
+    /// Notes that the socket has taken all that was to be written.
+    pub(super) fn write_done(&self) {
+        if self.write_since.load(Relaxed) != 0 {
+            self.write_since.store(0, Relaxed);
+        }
+    }
+
+    /// The phase that the sweep found overdue, if it still lasts.
+    pub(super) fn overdue(&self) -> Option<Phase> {
+        let phase = self
+            .overdue
+            .load(Relaxed)
+            .checked_sub(1)
+            .map(Phase::from_code)?;
+        (phase == self.phase()).then_some(phase)
+    }
+
+    pub(super) fn is_write_overdue(&self) -> bool {
+        self.write_overdue.load(Relaxed)
+    }
+
+    /// Notes why the request that hyper is shown next, a stand-in, is to be refused.
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        self.refusal.store(refusal as u8, Relaxed);
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        Refusal::from_code(self.refusal.load(Relaxed))
+    }
+
+    /// Lets [`ConnectionState::wake`] wake the task that `context` belongs to.
+    pub(super) fn register(&self, context: &Context<'_>) {
+        self.waker.register(context.waker());
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            Waker::wake(waker);
+        }
+    }
+
+    /// Marks what is overdue at `now`; whether anything newly is.
+    fn sweep(&self, deadlines: &Deadlines, now: Instant) -> bool {
+        let now = self.millis(now);
+        let write_since = self.write_since.load(Relaxed);
+        if write_since != 0
+            && now.saturating_sub(write_since - 1) >= deadlines.write.as_millis() as u64
+        {
+            return !self.write_overdue.swap(true, Relaxed);
+        }
+        let phase = self.phase();
+        let limit = match phase {
+            Phase::Working => return false,
+            Phase::Handshake => deadlines.handshake,
+            Phase::Head => deadlines.head,
+            Phase::Body => deadlines.body,
+            Phase::Idle => deadlines.idle,
+            Phase::Linger => deadlines.linger,
+        };
+        if now.saturating_sub(self.phase_since.load(Relaxed)) < limit.as_millis() as u64 {
+            return false;
+        }
+        let code = phase as u8 + 1;
+        self.overdue.swap(code, Relaxed) != code
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_millis() as u64
+    }
+}
+
+/// The connections of one worker.
+#[derive(Default)]
+pub(super) struct Connections {
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    states: Vec<Option<Arc<ConnectionState>>>,
+    free: Vec<usize>,
+}
+
+impl Connections {
+    /// Adds a connection; it is taken off when what is returned is dropped.
+    pub(super) fn add(self: &Arc<Self>, state: Arc<ConnectionState>) -> Registered {
+        let mut slots = self.lock();
+        let slot = match slots.free.pop() {
+            Some(slot) => {
+                slots.states[slot] = Some(state);
+                slot
+            }
+            None => {
+                slots.states.push(Some(state));
+                slots.states.len() - 1
+            }
+        };
+        Registered {
+            connections: Arc::clone(self),
+            slot,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let slots = self.lock();
+        slots.free.len() == slots.states.len()
+    }
+
+    /// Calls `act` on each connection, and wakes those for which it says so.
+    pub(super) fn wake_where(&self, act: impl Fn(&ConnectionState) -> bool) {
+        let slots = self.lock();
+        for state in slots.states.iter().flatten() {
+            if act(state) {
+                state.wake();
+            }
+        }
+    }
+
+    /// Finds what is overdue, and wakes its tasks.
+    pub(super) fn sweep(&self, deadlines: &Deadlines) {
+        let now = Instant::now();
+        self.wake_where(|state| state.sweep(deadlines, now));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Slots> {
+        // A panic elsewhere leaves the slots whole: each change is one assignment.
+        self.slots
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A connection's place among [`Connections`].
+pub(super) struct Registered {
+    connections: Arc<Connections>,
+    slot: usize,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut slots = self.connections.lock();
+        slots.states[self.slot] = None;
+        slots.free.push(self.slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINES: Deadlines = Deadlines {
+        handshake: Duration::from_secs(1),
+        head: Duration::from_secs(2),
+        body: Duration::from_secs(3),
+        write: Duration::from_secs(4),
+        idle: Duration::from_secs(5),
+        linger: Duration::from_secs(6),
+    };
+
+    #[test]
+    fn each_phase_has_its_own_limit() {
+        for (phase, limit) in [
+            (Phase::Handshake, 1),
+            (Phase::Head, 2),
+            (Phase::Body, 3),
+            (Phase::Idle, 5),
+            (Phase::Linger, 6),
+        ] {
+            let state = ConnectionState::new(phase);
+            let at = |millis| state.started + Duration::from_millis(millis);
+            assert!(
+                !state.sweep(&DEADLINES, at(limit * 1000 - 1)),
+                "{phase:?} too early"
+            );
+            assert!(state.sweep(&DEADLINES, at(limit * 1000)), "{phase:?}");
+            assert_eq!(state.overdue(), Some(phase));
+            assert!(
+                !state.sweep(&DEADLINES, at(limit * 1000)),
+                "{phase:?} woken once"
+            );
+            state.enter(Phase::Working, at(limit * 1000));
+            assert_eq!(state.overdue(), None, "{phase:?} is over");
+        }
+    }
+
+    #[test]
+    fn a_write_that_waits_has_a_limit_in_any_phase() {
+        let state = ConnectionState::new(Phase::Working);
+        let late = state.started + Duration::from_secs(100);
+        assert!(!state.sweep(&DEADLINES, late));
+        state.write_waits();
+        assert!(state.sweep(&DEADLINES, late));
+        assert!(state.is_write_overdue());
+        state.write_done();
+        assert!(!state.sweep(&DEADLINES, late));
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let connections = Arc::new(Connections::default());
+        let add = || connections.add(Arc::new(ConnectionState::new(Phase::Idle)));
+        let (first, second) = (add(), add());
+        drop(first);
+        let third = add();
+        assert_eq!(third.slot, 0);
+        assert!(!connections.is_empty());
+        drop((second, third));
+        assert!(connections.is_empty());
+    }
+}

@@ -1,0 +1,105 @@
+//! What `/proc` says about this process, under the names that Prometheus' client libraries use.
+
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::metrics::Page;
+
+/// Ticks a second of the times in `/proc/self/stat`: fixed at 100 for all that Linux shows to programs (`USER_HZ`).
+const TICKS: f64 = 100.0;
+/// Bytes a page, where the kernel counts in pages. Architectures with others are not built for.
+const PAGE_BYTES: u64 = 4096;
+
+static STARTED: OnceLock<f64> = OnceLock::new();
+
+/// Notes when the process started; called once, early.
+pub(super) fn started() {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64());
+    let _ = STARTED.set(now);
+}
+
+/// Writes the families of this file; what cannot be read is left out.
+pub(super) fn render(page: &mut Page) {
+    if let Some(started) = STARTED.get() {
+        page.gauge(
+            "process_start_time_seconds",
+            "When the process started, in seconds since 1970.",
+            started,
+        );
+    }
+    if let Ok(statm) = std::fs::read_to_string("/proc/self/statm") {
+        let mut pages = statm.split(' ').map(|count| count.parse::<u64>());
+        if let (Some(Ok(size)), Some(Ok(resident))) = (pages.next(), pages.next()) {
+            page.gauge(
+                "process_virtual_memory_bytes",
+                "Size of the address space.",
+                size * PAGE_BYTES,
+            );
+            page.gauge(
+                "process_resident_memory_bytes",
+                "Memory in use (RSS).",
+                resident * PAGE_BYTES,
+            );
+        }
+    }
+    if let Some(ticks) = std::fs::read_to_string("/proc/self/stat")
+        .ok()
+        .as_deref()
+        .and_then(cpu_ticks)
+    {
+        page.counter(
+            "process_cpu_seconds_total",
+            "Time spent on a processor, user and system.",
+            ticks as f64 / TICKS,
+        );
+    }
+    if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
+        // The directory is itself open while it is counted.
+        page.gauge(
+            "process_open_fds",
+            "Open file descriptors.",
+            entries.count().saturating_sub(1),
+        );
+    }
+    if let Some(max) = std::fs::read_to_string("/proc/self/limits")
+        .ok()
+        .as_deref()
+        .and_then(max_fds)
+    {
+        page.gauge(
+            "process_max_fds",
+            "File descriptors that the process may open.",
+            max,
+        );
+    }
+}
+
+/// User and system time of `/proc/self/stat`: fields 14 and 15, counted after the name in parentheses.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let user: u64 = fields.nth(11)?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+fn max_fds(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_files_are_read_as_the_kernel_writes_them() {
+        let stat = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 25 17 0 0 20 0";
+        assert_eq!(cpu_ticks(stat), Some(42));
+        let limits = "Limit  Soft  Hard  Units\nMax open files            1024                 4096                 files\n";
+        assert_eq!(max_fds(limits), Some(1024));
+    }
+}

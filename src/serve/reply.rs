@@ -1,0 +1,82 @@
+//! Answers: the envelope `{"body":…,"status":…}`, and the body type that carries it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::log::push_json_string;
+
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The body of an answer.
+pub(super) enum ReplyBody {
+    /// All of it, or nothing any more.
+    Whole(Bytes),
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            ReplyBody::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            ReplyBody::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ReplyBody::Whole(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
+/// An answer on its way to hyper.
+pub(super) type Reply = Response<ReplyBody>;
+
+/// `status` with a JSON body.
+pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    with_type(status, JSON, body)
+}
+
+/// `status` with a body of `content_type`.
+pub(super) fn with_type(
+    status: StatusCode,
+    content_type: HeaderValue,
+    body: impl Into<Bytes>,
+) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
+
+/// `status` without a body.
+pub(super) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(Bytes::new()));
+    *reply.status_mut() = status;
+    reply
+}
+
+/// `{"body":"<message>","status":"fail"}`.
+pub(super) fn fail(status: StatusCode, message: &str) -> Reply {
+    let mut text = String::with_capacity(message.len() + 32);
+    text.push_str("{\"body\":");
+    push_json_string(message, &mut text);
+    text.push_str(",\"status\":\"fail\"}\n");
+    json(status, text)
+}

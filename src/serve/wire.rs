@@ -1,0 +1,255 @@
+//! The socket as hyper sees it: bytes pass through [`Framing`] on their way in, waits are noted in [`ConnectionState`].
+//!
+//! A request that is refused is replaced by a stand-in, so that hyper answers it in its turn, after the requests
+//! before it on the same connection; nothing is read after it.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use hyper::rt::ReadBufCursor;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::{Framing, Passed};
+use super::head::Refusal;
+use super::metrics::Shard;
+use super::phase::{ConnectionState, Phase};
+
+/// Bytes read at once.
+const SCRATCH: usize = 16 * 1024;
+
+/// What hyper is shown in place of a request that was refused; the second for one that expects no body.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+
+thread_local! {
+    /// Where bytes land before they are looked at: one buffer a thread, so that a connection without traffic has none.
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+}
+
+/// One connection's bytes.
+pub(super) struct Wire<T> {
+    transport: T,
+    framing: Framing,
+    /// Bytes that arrived and were not passed on: `ready` good ones, then the beginning of a head.
+    held: Vec<u8>,
+    ready: usize,
+    /// Whether the stand-in was shown, or is in `held`: nothing is read after it.
+    refused: bool,
+    shut_down: bool,
+    state: Arc<ConnectionState>,
+    shard: Arc<Shard>,
+}
+
+impl<T> Wire<T> {
+    pub(super) fn new(
+        transport: T,
+        max_head: usize,
+        state: Arc<ConnectionState>,
+        shard: Arc<Shard>,
+    ) -> Self {
+        Wire {
+            transport,
+            framing: Framing::new(max_head),
+            held: Vec::new(),
+            ready: 0,
+            refused: false,
+            shut_down: false,
+            state,
+            shard,
+        }
+    }
+
+    /// Passes the good bytes in `held` on, as many as `buf` has room for.
+    fn deliver(&mut self, buf: &mut ReadBufCursor<'_>) {
+        let len = self.ready.min(buf.remaining());
+        buf.put_slice(&self.held[..len]);
+        self.held.drain(..len);
+        self.ready -= len;
+        if self.held.is_empty() {
+            // A connection that waits for its next request should not keep what the last one needed.
+            self.held = Vec::new();
+        }
+    }
+
+    /// Puts the stand-in where the refused request began.
+    fn refuse(&mut self, refusal: Refusal) {
+        let rest = &self.held[self.ready..];
+        let stand_in = if rest.trim_ascii_start().starts_with(b"HEAD ") {
+            STAND_IN_HEAD
+        } else {
+            STAND_IN
+        };
+        self.held.truncate(self.ready);
+        self.held.extend_from_slice(stand_in);
+        self.ready = self.held.len();
+        self.refused = true;
+        self.state.unread_body.store(true, Relaxed);
+        self.state.refuse(refusal);
+    }
+}
+
+impl<T: AsyncRead + Unpin> Wire<T> {
+    /// Reads once; what is good goes into `buf`, the rest into `held`. `Ok(0)` at the end of the stream.
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBufCursor<'_>,
+    ) -> Poll<io::Result<usize>> {
+        READ_BUFFER.with_borrow_mut(|scratch| {
+            let room = buf.remaining().min(SCRATCH);
+            let mut read = ReadBuf::new(&mut scratch[..room]);
+            ready!(Pin::new(&mut self.transport).poll_read(cx, &mut read))?;
+            let bytes = read.filled();
+            self.shard.bytes_in.add(bytes.len() as u64);
+            if self.held.is_empty() {
+                let between = self.framing.is_between_requests();
+                let Passed { len, refusal } = self.framing.pass(bytes);
+                buf.put_slice(&bytes[..len]);
+                if len < bytes.len() && refusal.is_none() {
+                    self.held.extend_from_slice(&bytes[len..]);
+                }
+                self.settle(between, &bytes[len..], refusal)?;
+                if self.ready > 0 && len == 0 {
+                    self.deliver(buf);
+                }
+            } else {
+                self.held.extend_from_slice(bytes);
+                let Passed { len, refusal } = self.framing.pass(&self.held);
+                self.ready = len;
+                let rest = self.held.split_off(len);
+                if refusal.is_none() {
+                    self.held.extend_from_slice(&rest);
+                }
+                self.settle(true, &rest, refusal)?;
+                self.deliver(buf);
+            }
+            Poll::Ready(Ok(bytes.len()))
+        })
+    }
+
+    /// Acts on what [`Framing`] said about `rest`, which begins with the refused bytes or is part of a head.
+    fn settle(&mut self, was_head: bool, rest: &[u8], refusal: Option<Refusal>) -> io::Result<()> {
+        match refusal {
+            Some(Refusal::Chunk) => {
+                // hyper is in the middle of this body: it is told with an error, the handler with the refusal.
+                self.state.refuse(Refusal::Chunk);
+                self.state.unread_body.store(true, Relaxed);
+                self.refused = true;
+                Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    Refusal::Chunk.message(),
+                ))
+            }
+            Some(refusal) => {
+                self.held.truncate(self.ready);
+                self.held.extend_from_slice(rest);
+                self.refuse(refusal);
+                Ok(())
+            }
+            None => {
+                if was_head && !rest.is_empty() && self.state.phase() == Phase::Idle {
+                    self.state.enter(Phase::Head, Instant::now());
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> hyper::rt::Read for Wire<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let wire = &mut *self;
+        if wire.ready > 0 {
+            wire.deliver(&mut buf);
+            return Poll::Ready(Ok(()));
+        }
+        if wire.refused {
+            return Poll::Pending;
+        }
+        match wire.state.overdue() {
+            Some(Phase::Head) if !wire.held.is_empty() => {
+                wire.refuse(Refusal::HeadTimeout);
+                wire.deliver(&mut buf);
+                return Poll::Ready(Ok(()));
+            }
+            // The end of the stream, as far as hyper can tell.
+            Some(Phase::Head | Phase::Idle) => return Poll::Ready(Ok(())),
+            _ => {}
+        }
+        let before = buf.remaining();
+        loop {
+            let read = ready!(wire.poll_fill(cx, &mut buf))?;
+            if read == 0 || buf.remaining() < before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> hyper::rt::Write for Wire<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.transport).poll_write(cx, buf) {
+            Poll::Ready(Ok(len)) => {
+                self.shard.bytes_out.add(len as u64);
+                Poll::Ready(Ok(len))
+            }
+            Poll::Pending => {
+                self.state.write_waits();
+                Poll::Pending
+            }
+            failed => failed,
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.transport).poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                self.state.write_done();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => {
+                self.state.write_waits();
+                Poll::Pending
+            }
+            failed => failed,
+        }
+    }
+
+    /// Closes the write side. If the peer may still be sending, what it sends is read and thrown away for a while:
+    /// a socket that is closed with bytes unread resets the connection, and the peer may lose the answer to that.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.shut_down {
+            ready!(Pin::new(&mut self.transport).poll_shutdown(cx))?;
+            self.shut_down = true;
+            self.state.write_done();
+            if self.state.unread_body.load(Relaxed) {
+                self.state.enter(Phase::Linger, Instant::now());
+            }
+        }
+        while self.state.phase() == Phase::Linger && self.state.overdue().is_none() {
+            let read = READ_BUFFER.with_borrow_mut(|scratch| {
+                let mut read = ReadBuf::new(&mut scratch[..]);
+                ready!(Pin::new(&mut self.transport).poll_read(cx, &mut read))?;
+                Poll::Ready(io::Result::Ok(read.filled().len()))
+            });
+            match ready!(read) {
+                Ok(0) | Err(_) => break,
+                Ok(len) => self.shard.bytes_in.add(len as u64),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,135 @@
+//! A worker: one thread, one runtime, one listening socket, and the connections that the kernel gives it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::App;
+use super::accept::accept;
+use super::admin::Admin;
+use super::connection;
+use super::drain::Stage;
+use super::metrics::Shard;
+use super::phase::{ConnectionState, Connections, Phase, SWEEP_EVERY};
+use super::routes::Routes;
+
+/// What a listener's connections are answered by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Service,
+    Admin,
+}
+
+/// A listener and its connections.
+pub(super) struct Worker {
+    pub(super) app: Arc<App>,
+    pub(super) shard: Arc<Shard>,
+    pub(super) role: Role,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) stage: watch::Receiver<Stage>,
+}
+
+impl Worker {
+    /// Accepts and answers until the server is told to stop, then until the last connection has ended.
+    pub(super) async fn run(mut self, listener: TcpListener) {
+        let connections = Arc::new(Connections::default());
+        let sweep = tokio::spawn(sweep(Arc::clone(&connections), Arc::clone(&self.app)));
+        loop {
+            tokio::select! {
+                biased;
+                changed = self.stage.changed() => {
+                    let stage = *self.stage.borrow_and_update();
+                    if changed.is_err() || stage >= Stage::Closing {
+                        break;
+                    }
+                    connections.wake_where(|state| {
+                        state.draining.store(true, Relaxed);
+                        false
+                    });
+                }
+                (stream, peer, place) = accept(&listener, &self.places, &self.shard) => {
+                    self.start(stream, peer, place, &connections);
+                }
+            }
+        }
+        self.accept_backlog(&listener, &connections).await;
+        drop(listener);
+        connections.wake_where(|state| {
+            state.draining.store(true, Relaxed);
+            state.closing.store(true, Relaxed);
+            true
+        });
+        while !connections.is_empty() && *self.stage.borrow_and_update() < Stage::Aborting {
+            tokio::select! {
+                _ = self.stage.changed() => {}
+                () = tokio::time::sleep(std::time::Duration::from_millis(5)) => {}
+            }
+        }
+        sweep.abort();
+    }
+
+    /// Takes the connections that the kernel has completed already: closing the listener would reset them.
+    async fn accept_backlog(&self, listener: &TcpListener, connections: &Arc<Connections>) {
+        while *self.stage.borrow() < Stage::Aborting {
+            tokio::select! {
+                biased;
+                (stream, peer, place) = accept(listener, &self.places, &self.shard) => {
+                    self.start(stream, peer, place, connections);
+                }
+                () = tokio::task::yield_now() => break,
+            }
+        }
+    }
+
+    fn start(
+        &self,
+        stream: TcpStream,
+        _peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+        connections: &Arc<Connections>,
+    ) {
+        let state = Arc::new(ConnectionState::new(Phase::Head));
+        let stage = *self.stage.borrow();
+        state.draining.store(stage >= Stage::Draining, Relaxed);
+        let registered = connections.add(Arc::clone(&state));
+        let app = Arc::clone(&self.app);
+        let shard = Arc::clone(&self.shard);
+        let max_head = app.config.max_head;
+        let role = self.role;
+        shard.connections.add(1);
+        tokio::spawn(async move {
+            match role {
+                Role::Service => {
+                    let routes = Routes {
+                        app,
+                        shard: Arc::clone(&shard),
+                        state: Arc::clone(&state),
+                    };
+                    connection::serve(stream, max_head, routes, state, Arc::clone(&shard)).await;
+                }
+                Role::Admin => {
+                    let admin = Admin {
+                        app,
+                        state: Arc::clone(&state),
+                    };
+                    connection::serve(stream, max_head, admin, state, Arc::clone(&shard)).await;
+                }
+            }
+            shard.connections.add(-1);
+            drop((registered, place));
+        });
+    }
+}
+
+/// Ends waits that last too long, for as long as the worker runs.
+async fn sweep(connections: Arc<Connections>, app: Arc<App>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        connections.sweep(&app.config.deadlines);
+    }
+}
