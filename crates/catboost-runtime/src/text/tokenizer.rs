@@ -1,0 +1,263 @@
+//! Cutting a text into tokens.
+
+use alloc::vec::Vec;
+use core::str;
+
+use crate::lowercase;
+
+/// How a text is cut into tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokenizer<'a> {
+    /// What tokens are separated by.
+    pub delimiter: &'a str,
+    /// Whether any one byte of `delimiter` (up to its first NUL) separates, rather than all of it.
+    pub split_by_set: bool,
+    /// Whether empty tokens are dropped.
+    pub skip_empty: bool,
+    /// Whether tokens are put in lower case.
+    pub lowercasing: bool,
+    /// What becomes of tokens that are numbers: that are not empty, and all of whose bytes are ASCII digits.
+    pub numbers: NumberPolicy<'a>,
+}
+
+/// What becomes of tokens that are numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberPolicy<'a> {
+    /// They are dropped.
+    Skip,
+    /// They stay.
+    LeaveAsIs,
+    /// This token takes their place.
+    Replace(&'a str),
+}
+
+impl Tokenizer<'_> {
+    /// Replaces what is in `tokens` by the tokens of `text`, in order.
+    ///
+    /// A text that is empty, or that a delimiter ends, has an empty token at its end; an empty delimiter makes one empty
+    /// token of any text. A set of delimiters may cut a letter into bytes that are no UTF-8: CatBoost refuses to put these
+    /// in lower case, here they stay as they are.
+    pub fn tokenize(&self, text: &str, tokens: &mut Tokens) {
+        tokens.clear();
+        let bytes = text.as_bytes();
+        if self.split_by_set {
+            let set = self.delimiter.as_bytes();
+            let end = set.iter().position(|&b| b == 0).unwrap_or(set.len());
+            let set = &set[..end];
+            for token in bytes.split(|b| set.contains(b)) {
+                self.push(token, tokens);
+            }
+        } else if let [delimiter] = self.delimiter.as_bytes() {
+            for token in bytes.split(|b| b == delimiter) {
+                self.push(token, tokens);
+            }
+        } else if self.delimiter.is_empty() {
+            self.push(&[], tokens);
+        } else {
+            for token in text.split(self.delimiter) {
+                self.push(token.as_bytes(), tokens);
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&self, token: &[u8], tokens: &mut Tokens) {
+        if self.skip_empty && token.is_empty() {
+            return;
+        }
+        match self.numbers {
+            NumberPolicy::Skip if is_number(token) => {}
+            NumberPolicy::Replace(number) if is_number(token) => tokens.push(number.as_bytes()),
+            _ if self.lowercasing => match str::from_utf8(token) {
+                Ok(word) => tokens.push_lowercase(word),
+                Err(_) => tokens.push(token),
+            },
+            _ => tokens.push(token),
+        }
+    }
+}
+
+/// Whether CatBoost takes a token for a number. (Lower case makes no number of anything, so it may be asked before.)
+fn is_number(token: &[u8]) -> bool {
+    !token.is_empty() && token.iter().all(u8::is_ascii_digit)
+}
+
+/// The tokens of a text, in one buffer that is kept from text to text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    bytes: Vec<u8>,
+    /// Where each token ends; the next one begins there.
+    ends: Vec<usize>,
+}
+
+impl Tokens {
+    /// No tokens, and no memory yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// The tokens in order: UTF-8, unless a set of delimiters cut a letter.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let token = &self.bytes[start..end];
+            start = end;
+            token
+        })
+    }
+
+    /// How many tokens there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    #[inline]
+    fn push(&mut self, token: &[u8]) {
+        self.bytes.extend_from_slice(token);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn push_lowercase(&mut self, token: &str) {
+        let mut buffer = [0; 4];
+        for letter in token.chars() {
+            let lower = lowercase::of(letter).encode_utf8(&mut buffer);
+            self.bytes.extend_from_slice(lower.as_bytes());
+        }
+        self.ends.push(self.bytes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Tokenizer = Tokenizer {
+        delimiter: " ",
+        split_by_set: false,
+        skip_empty: true,
+        lowercasing: false,
+        numbers: NumberPolicy::LeaveAsIs,
+    };
+    const WITH_EMPTY: Tokenizer = Tokenizer {
+        skip_empty: false,
+        ..PLAIN
+    };
+
+    /// Every expectation is what `catboost.text_processing.Tokenizer` 1.2.10 answered, save for the empty text, which its
+    /// Python wrapper does not pass on.
+    #[track_caller]
+    fn check(tokenizer: Tokenizer, text: &str, expected: &[&str]) {
+        let mut tokens = Tokens::new();
+        tokenizer.tokenize(text, &mut tokens);
+        let found: Vec<&str> = tokens
+            .iter()
+            .map(|token| str::from_utf8(token).unwrap())
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(tokens.len(), expected.len());
+    }
+
+    #[test]
+    fn empty_tokens_are_dropped_or_stay() {
+        check(PLAIN, "  a  b ", &["a", "b"]);
+        check(WITH_EMPTY, "  a  b", &["", "", "a", "", "b"]);
+        check(WITH_EMPTY, "a b ", &["a", "b", ""]);
+        check(PLAIN, "", &[]);
+        check(WITH_EMPTY, "", &[""]);
+    }
+
+    #[test]
+    fn a_delimiter_may_be_long() {
+        let dashes = Tokenizer {
+            delimiter: "--",
+            ..WITH_EMPTY
+        };
+        check(dashes, "a--b---c--", &["a", "b", "-c", ""]);
+    }
+
+    #[test]
+    fn an_empty_delimiter_swallows_the_text() {
+        check(
+            Tokenizer {
+                delimiter: "",
+                ..WITH_EMPTY
+            },
+            "a b",
+            &[""],
+        );
+        check(
+            Tokenizer {
+                delimiter: "",
+                ..PLAIN
+            },
+            "a b",
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_set_separates_at_any_of_its_bytes() {
+        let set = |delimiter| Tokenizer {
+            delimiter,
+            split_by_set: true,
+            ..WITH_EMPTY
+        };
+        check(set(",;"), "a,b;c,,d", &["a", "b", "c", "", "d"]);
+        check(set(""), "a b", &["a b"]);
+        check(set("\0,"), "a\0b,c", &["a\0b,c"]);
+    }
+
+    #[test]
+    fn a_set_may_cut_letters() {
+        let tokenizer = Tokenizer {
+            delimiter: "ё",
+            split_by_set: true,
+            ..PLAIN
+        };
+        let mut tokens = Tokens::new();
+        tokenizer.tokenize("кот", &mut tokens);
+        // ё is d1 91 and т is d1 82
+        let expected: [&[u8]; 2] = ["ко".as_bytes(), &[0x82]];
+        assert!(tokens.iter().eq(expected));
+    }
+
+    #[test]
+    fn numbers_are_all_digits() {
+        let skip = Tokenizer {
+            numbers: NumberPolicy::Skip,
+            ..PLAIN
+        };
+        check(skip, "12 a 3 7.5 3x ٣", &["a", "7.5", "3x", "٣"]);
+        let replace = Tokenizer {
+            numbers: NumberPolicy::Replace("N"),
+            lowercasing: true,
+            ..PLAIN
+        };
+        check(
+            replace,
+            "Кот 12 КОТ 3x 007",
+            &["кот", "N", "кот", "3x", "N"],
+        );
+        let by_nothing = Tokenizer {
+            numbers: NumberPolicy::Replace(""),
+            ..WITH_EMPTY
+        };
+        check(by_nothing, "12  a", &["", "", "a"]);
+    }
+}
