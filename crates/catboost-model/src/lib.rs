@@ -1,5 +1,43 @@
-//! Reads CatBoost models into one intermediate representation.
+//! Reads CatBoost models, in both of their file formats, into one intermediate representation.
+//!
+//! ```no_run
+//! let model = catboost_model::load("model.cbm".as_ref())?;
+//! println!("{} float features", model.float_features.len());
+//! # Ok::<(), catboost_model::Error>(())
+//! ```
+//!
+//! A reader per format makes a mirror of the file; `lower` checks it and resolves every index; an [`ir::Model`] is sound.
+//! What a file holds that is not supported is an error that names it, never a wrong answer.
 
+mod cbm;
+mod error;
 pub mod eval;
 pub mod ir;
+mod limits;
+mod lower;
 pub mod output;
+mod raw;
+
+use std::{fs, path::Path};
+
+pub use error::Error;
+use ir::Model;
+
+/// Reads a model file, a `.cbm` or a JSON export: its first bytes tell which.
+///
+/// # Errors
+/// If it cannot be read, is not a model, does not add up, or holds what is not supported ([`Error::is_unsupported`]).
+pub fn load(path: &Path) -> Result<Model, Error> {
+    parse(&fs::read(path)?)
+}
+
+/// Reads a model from the bytes of its file.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(file: &[u8]) -> Result<Model, Error> {
+    if file.starts_with(cbm::MAGIC) {
+        return lower::lower(cbm::read(file)?);
+    }
+    Err(Error::unknown_format())
+}

@@ -1,0 +1,67 @@
+//! Reads CatBoost's binary format: `CBM1`, the length of a flatbuffer, the flatbuffer, and the parts that it names, one
+//! after the other. All numbers are little-endian.
+
+mod bytes;
+mod core;
+mod ctr;
+mod flat;
+mod text;
+
+use bytes::Bytes;
+use flat::{Budget, Flat};
+
+use crate::{Error, raw::RawModel};
+
+/// What a file in this format begins with.
+pub(crate) const MAGIC: &[u8] = b"CBM1";
+
+/// Reads a whole file.
+pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
+    let budget = Budget::of(file);
+    let mut bytes = Bytes::new(file, &budget);
+    bytes.take(MAGIC.len())?;
+    let core = bytes.sized_flat()?.root()?;
+    let parts = core::parts(&core)?;
+    let mut model = core::read(&core)?;
+    let mut calcers = core::Calcers::default();
+    for part in parts {
+        match part.as_str() {
+            "static_provider_v1" => model.ctr_tables = ctr::read(&mut bytes)?,
+            part if part.trim_end_matches('\0') == "text_process_v2" => {
+                (model.text, calcers.texts) = text::read(&mut bytes)?;
+            }
+            part if part.trim_end_matches('\0') == "embed_process_1" => {
+                return Err(Error::unsupported(embedding_features(&model)));
+            }
+            part => return Err(Error::unsupported(format!("the model part `{}`", part.escape_default()))),
+        }
+    }
+    if bytes.left() > 0 {
+        return Err(bytes.error(format!("{} bytes follow the model", bytes.left())));
+    }
+    model.estimated = core::estimated(&core, &calcers)?;
+    Ok(model)
+}
+
+fn embedding_features(model: &RawModel) -> String {
+    let names = model.embeddings.iter().map(|embedding| {
+        let feature = &embedding.feature;
+        format!("feature {} `{}`", feature.flat_index, feature.name.escape_default())
+    });
+    format!("embedding features: {}", names.collect::<Vec<_>>().join(", "))
+}
+
+/// The parts after the core are not flatbuffers, but have some in them.
+impl<'a> Bytes<'a> {
+    /// A flatbuffer after its length as `SaveSize` writes it.
+    fn sized_flat(&mut self) -> Result<Flat<'a>, Error> {
+        let len = self.size()?;
+        self.flat(len)
+    }
+
+    /// A flatbuffer after its length in 64 bits.
+    fn sized_flat_u64(&mut self) -> Result<Flat<'a>, Error> {
+        let len = self.u64()?;
+        self.flat(len)
+    }
+}

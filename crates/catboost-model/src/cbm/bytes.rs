@@ -1,0 +1,101 @@
+//! The part of a file that is yet to be read.
+
+use super::flat::{Budget, Flat};
+use crate::Error;
+
+/// The part of a file that is yet to be read. Nothing is taken that is not there.
+pub(super) struct Bytes<'a> {
+    file: &'a [u8],
+    at: usize,
+    budget: &'a Budget,
+}
+
+impl<'a> Bytes<'a> {
+    pub(super) fn new(file: &'a [u8], budget: &'a Budget) -> Self {
+        Self { file, at: 0, budget }
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.file.len() - self.at
+    }
+
+    /// An error at the place that is to be read next.
+    pub(super) fn error(&self, what: impl Into<String>) -> Error {
+        Error::cbm(self.at, what)
+    }
+
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
+        if len > self.left() {
+            let left = self.left();
+            return Err(self.error(format!("expected {len} bytes, found {left}: the file is cut short or damaged")));
+        }
+        let bytes = &self.file[self.at..self.at + len];
+        self.at += len;
+        Ok(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        Ok(self.take(N)?.try_into().expect("as many bytes as were taken"))
+    }
+
+    pub(super) fn u8(&mut self) -> Result<u8, Error> {
+        self.array().map(|[byte]| byte)
+    }
+
+    pub(super) fn bool(&mut self) -> Result<bool, Error> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(self.error(format!("expected 0 or 1, found {other}"))),
+        }
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32, Error> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, Error> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// A length as CatBoost's `SaveSize` writes it: 32 bits, or, behind 2^32 - 1, 64.
+    pub(super) fn size(&mut self) -> Result<u64, Error> {
+        match self.u32()? {
+            u32::MAX => self.u64(),
+            size => Ok(size.into()),
+        }
+    }
+
+    /// The bytes of `count` elements of `size` bytes.
+    pub(super) fn elements(&mut self, count: u64, size: usize) -> Result<&'a [u8], Error> {
+        let len = usize::try_from(count).ok().and_then(|count| count.checked_mul(size));
+        self.take(len.unwrap_or(usize::MAX))
+    }
+
+    /// A string after its length.
+    pub(super) fn string(&mut self) -> Result<String, Error> {
+        let len = self.size()?;
+        let bytes = self.elements(len, 1)?;
+        let text = str::from_utf8(bytes).map_err(|_| self.error("a string that is not UTF-8"))?;
+        Ok(text.to_owned())
+    }
+
+    /// Passes over what has to be here: a name, filled up with zeros to 16 bytes.
+    pub(super) fn magic(&mut self, name: &str) -> Result<(), Error> {
+        let mut expected = [0; 16];
+        expected[..name.len()].copy_from_slice(name.as_bytes());
+        let at = self.at;
+        let found = self.take(16)?;
+        if found != expected {
+            let found = found.escape_ascii();
+            return Err(Error::cbm(at, format!("expected `{name}`, found `{found}`")));
+        }
+        Ok(())
+    }
+
+    /// A flatbuffer of `len` bytes.
+    pub(super) fn flat(&mut self, len: u64) -> Result<Flat<'a>, Error> {
+        let base = self.at;
+        Ok(Flat::new(self.elements(len, 1)?, base, self.budget))
+    }
+}

@@ -1,0 +1,278 @@
+//! `TModelCore`: the trees and the features (CatBoost's `model.fbs`, `features.fbs`).
+
+use super::flat::{Scalar, Table};
+use super::{ctr, text::Guid};
+use crate::{
+    Error,
+    ir::NanTreatment,
+    limits::MAX_NON_SYMMETRIC_DEPTH,
+    raw::{
+        RawCalcer, RawCtr, RawEmbedding, RawEstimated, RawFeature, RawFloat, RawModel, RawNode, RawObliviousTree,
+        RawOneHot, RawTrees,
+    },
+};
+
+/// The fields of `TModelCore`.
+mod model_core {
+    pub(super) const FORMAT_VERSION: usize = 0;
+    pub(super) const MODEL_TREES: usize = 1;
+    pub(super) const INFO_MAP: usize = 2;
+    pub(super) const MODEL_PART_IDS: usize = 3;
+}
+
+/// The fields of `TModelTrees`.
+mod trees {
+    pub(super) const APPROX_DIMENSION: usize = 0;
+    pub(super) const TREE_SPLITS: usize = 1;
+    pub(super) const TREE_SIZES: usize = 2;
+    pub(super) const TREE_START_OFFSETS: usize = 3;
+    pub(super) const CAT_FEATURES: usize = 4;
+    pub(super) const FLOAT_FEATURES: usize = 5;
+    pub(super) const ONE_HOT_FEATURES: usize = 6;
+    pub(super) const CTR_FEATURES: usize = 7;
+    pub(super) const LEAF_VALUES: usize = 8;
+    pub(super) const LEAF_WEIGHTS: usize = 9;
+    pub(super) const NON_SYMMETRIC_STEP_NODES: usize = 10;
+    pub(super) const NON_SYMMETRIC_NODE_ID_TO_LEAF_ID: usize = 11;
+    pub(super) const TEXT_FEATURES: usize = 12;
+    pub(super) const ESTIMATED_FEATURES: usize = 13;
+    pub(super) const SCALE: usize = 14;
+    pub(super) const BIAS: usize = 15;
+    pub(super) const MULTI_BIAS: usize = 16;
+    pub(super) const EMBEDDING_FEATURES: usize = 18;
+}
+
+/// Which calcer of a model each identifier names.
+#[derive(Default)]
+pub(super) struct Calcers {
+    pub(super) texts: Vec<Guid>,
+}
+
+/// The names of the parts that follow the core.
+pub(super) fn parts(core: &Table<'_>) -> Result<Vec<String>, Error> {
+    core.strings(model_core::MODEL_PART_IDS)
+}
+
+/// All of the core but the estimated features, which name parts that follow.
+pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
+    let version = core.string(model_core::FORMAT_VERSION)?;
+    if version != "FlabuffersModel_v1" {
+        return Err(Error::unsupported(format!("the format version `{}`", version.escape_default())));
+    }
+    let mut model = RawModel::default();
+    for pair in core.tables(model_core::INFO_MAP)? {
+        model.info.insert(pair.string(0)?, pair.string(1)?);
+    }
+    let table = core.required(model_core::MODEL_TREES, "ModelTrees")?;
+    model.dimension = table.get::<i32>(trees::APPROX_DIMENSION, 0)?.into();
+    model.scale = table.get(trees::SCALE, 1.0)?;
+    model.bias = table.vector(trees::MULTI_BIAS)?;
+    if model.bias.is_empty() {
+        let bias = table.get(trees::BIAS, 0.0)?;
+        if bias != 0.0 {
+            if model.dimension != 1 {
+                let dimension = model.dimension;
+                return Err(Error::cbm(table.offset(), format!("one bias for {dimension} dimensions")));
+            }
+            model.bias.push(bias);
+        }
+    }
+    model.floats = each(&table, trees::FLOAT_FEATURES, float)?;
+    model.cats = each(&table, trees::CAT_FEATURES, |feature| named(feature, 3))?;
+    model.texts = each(&table, trees::TEXT_FEATURES, |feature| named(feature, 3))?;
+    model.embeddings = each(&table, trees::EMBEDDING_FEATURES, |feature| {
+        Ok(RawEmbedding { feature: named(feature, 4)?, dimension: feature.get::<i32>(3, 0)?.into() })
+    })?;
+    model.one_hots = each(&table, trees::ONE_HOT_FEATURES, |feature| {
+        Ok(RawOneHot { cat: feature.get(0, -1_i32)?.into(), values: feature.vector(1)?, strings: feature.strings(2)? })
+    })?;
+    model.ctrs = each(&table, trees::CTR_FEATURES, ctr_feature)?;
+    model.trees = read_trees(&table, model.dimension)?;
+    Ok(model)
+}
+
+/// The numbers computed from texts and embeddings.
+pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEstimated>, Error> {
+    let table = core.required(model_core::MODEL_TREES, "ModelTrees")?;
+    each(&table, trees::ESTIMATED_FEATURES, |feature| {
+        let guid: Guid = feature.bytes(1)?.unwrap_or_default();
+        let calcer = match feature.get::<i8>(4, 0)? {
+            0 => calcers.texts.iter().position(|other| *other == guid).map(RawCalcer::Text),
+            1 => return Err(Error::unsupported("embedding features")),
+            other => {
+                return Err(Error::cbm(feature.offset(), format!("an estimated feature's source of kind {other}")));
+            }
+        };
+        Ok(RawEstimated {
+            calcer: calcer
+                .ok_or_else(|| Error::cbm(feature.offset(), "an estimated feature of a calcer that is not there"))?,
+            local: feature.get::<i32>(2, -1)?.into(),
+            borders: feature.vector(3)?,
+        })
+    })
+}
+
+fn each<'a, T>(
+    table: &Table<'a>,
+    field: usize,
+    read: impl Fn(&Table<'a>) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    table.tables(field)?.iter().map(read).collect()
+}
+
+/// What categorical, text and embedding features have in common. `used` is that field's place.
+fn named(feature: &Table<'_>, used: usize) -> Result<RawFeature, Error> {
+    Ok(RawFeature {
+        index: feature.get::<i32>(0, -1)?.into(),
+        flat_index: feature.get::<i32>(1, -1)?.into(),
+        name: feature.string(2)?,
+        used: feature.get::<u8>(used, 1)? != 0,
+    })
+}
+
+fn float(feature: &Table<'_>) -> Result<RawFloat, Error> {
+    let nan = match feature.get::<i8>(5, 0)? {
+        0 => NanTreatment::AsIs,
+        1 => NanTreatment::AsFalse,
+        2 => NanTreatment::AsTrue,
+        other => return Err(Error::cbm(feature.offset(), format!("a treatment of NaN of kind {other}"))),
+    };
+    let borders: Vec<f32> = feature.vector(3)?;
+    Ok(RawFloat {
+        feature: RawFeature {
+            index: feature.get::<i32>(1, -1)?.into(),
+            flat_index: feature.get::<i32>(2, -1)?.into(),
+            name: feature.string(4)?,
+            used: !borders.is_empty(),
+        },
+        has_nans: feature.get::<u8>(0, 0)? != 0,
+        nan,
+        borders,
+    })
+}
+
+fn ctr_feature(feature: &Table<'_>) -> Result<RawCtr, Error> {
+    let ctr = feature.required(0, "Ctr")?;
+    Ok(RawCtr {
+        base: ctr::base(&ctr.required(0, "Base")?)?,
+        target_border: ctr.get::<i32>(1, 0)?.into(),
+        prior_num: ctr.get(2, 0.0)?,
+        prior_denom: ctr.get(3, 1.0)?,
+        shift: ctr.get(4, 0.0)?,
+        scale: ctr.get(5, 1.0)?,
+        borders: feature.vector(1)?,
+    })
+}
+
+fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
+    let splits: Vec<i32> = table.vector(trees::TREE_SPLITS)?;
+    let sizes: Vec<i32> = table.vector(trees::TREE_SIZES)?;
+    let values: Vec<f64> = table.vector(trees::LEAF_VALUES)?;
+    let weights: Vec<f64> = table.vector(trees::LEAF_WEIGHTS)?;
+    let starts: Vec<i32> = table.vector(trees::TREE_START_OFFSETS)?;
+    let leaf_ids: Vec<u32> = table.vector(trees::NON_SYMMETRIC_NODE_ID_TO_LEAF_ID)?;
+    let steps = table.structs(trees::NON_SYMMETRIC_STEP_NODES, 4)?;
+
+    let wrong = |what: &str| Error::cbm(table.offset(), format!("the trees do not add up: {what}"));
+    let dimension = usize::try_from(dimension).ok().filter(|&dimension| dimension > 0);
+    let dimension = dimension.ok_or_else(|| wrong("the dimension is not positive"))?;
+    let mut start = 0_usize;
+    let mut ranges = Vec::with_capacity(sizes.len());
+    for (tree, &size) in sizes.iter().enumerate() {
+        let end =
+            usize::try_from(size).ok().and_then(|size| start.checked_add(size)).filter(|&end| end <= splits.len());
+        let end = end.ok_or_else(|| wrong("their sizes are not those of the splits"))?;
+        if starts.get(tree).is_some_and(|&other| usize::try_from(other).ok() != Some(start)) {
+            return Err(wrong("a tree does not begin where the one before ends"));
+        }
+        ranges.push(start..end);
+        start = end;
+    }
+    if start != splits.len() {
+        return Err(wrong("there are splits of no tree"));
+    }
+
+    if steps.is_empty() && leaf_ids.is_empty() {
+        let (mut values, mut weights) = (values.as_slice(), weights.as_slice());
+        let has_weights = !weights.is_empty();
+        let mut oblivious = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let splits: Vec<i64> = splits[range].iter().map(|&split| split.into()).collect();
+            let leaves = u32::try_from(splits.len()).ok().and_then(|depth| 1_usize.checked_shl(depth));
+            let leaves = leaves.ok_or_else(|| wrong("a tree is too deep"))?;
+            oblivious.push(RawObliviousTree {
+                splits,
+                values: leaves
+                    .checked_mul(dimension)
+                    .and_then(|count| values.split_off(..count))
+                    .ok_or_else(|| wrong("there are too few leaf values"))?
+                    .to_vec(),
+                weights: if has_weights {
+                    weights.split_off(..leaves).ok_or_else(|| wrong("there are too few leaf weights"))?.to_vec()
+                } else {
+                    Vec::new()
+                },
+            });
+        }
+        if !values.is_empty() || !weights.is_empty() {
+            return Err(wrong("there are leaves of no tree"));
+        }
+        return Ok(RawTrees::Oblivious(oblivious));
+    }
+
+    if steps.len() / 4 != splits.len() || leaf_ids.len() != splits.len() {
+        return Err(wrong("there are not as many steps and leaf numbers as nodes"));
+    }
+    let nodes = Nodes { splits: &splits, steps, leaf_ids: &leaf_ids, values: &values, weights: &weights, dimension };
+    let read = |range: std::ops::Range<usize>| {
+        let mut left = range.len() * 2;
+        nodes.read(range.start, &range, MAX_NON_SYMMETRIC_DEPTH, &mut left).map_err(wrong)
+    };
+    Ok(RawTrees::NonSymmetric(ranges.into_iter().map(read).collect::<Result<_, _>>()?))
+}
+
+/// The nodes of all non-symmetric trees. Where one leads to is said as how many nodes further on; 0 for itself, which is
+/// then a leaf too.
+struct Nodes<'a> {
+    splits: &'a [i32],
+    steps: &'a [u8],
+    leaf_ids: &'a [u32],
+    values: &'a [f64],
+    weights: &'a [f64],
+    dimension: usize,
+}
+
+impl Nodes<'_> {
+    /// The tree below `node`. `left` is how many more nodes and leaves a tree of its size can have.
+    fn read(
+        &self,
+        node: usize,
+        tree: &std::ops::Range<usize>,
+        depth: usize,
+        left: &mut usize,
+    ) -> Result<RawNode, &'static str> {
+        *left = left.checked_sub(1).ok_or("a node is reached in two ways")?;
+        let step = self.steps.get(node * 4..node * 4 + 4).filter(|_| tree.contains(&node));
+        let step = step.ok_or("a node leads out of its tree")?;
+        let (no, yes) = (usize::from(u16::read(&step[..2])), usize::from(u16::read(&step[2..])));
+        if no == 0 && yes == 0 {
+            return self.leaf(node);
+        }
+        let below = depth.checked_sub(1).ok_or("a tree is too deep")?;
+        let mut child = |step: usize| {
+            let child = if step == 0 { self.leaf(node) } else { self.read(node + step, tree, below, left) };
+            child.map(Box::new)
+        };
+        Ok(RawNode::Split { split: self.splits[node].into(), no: child(no)?, yes: child(yes)? })
+    }
+
+    fn leaf(&self, node: usize) -> Result<RawNode, &'static str> {
+        let first = self.leaf_ids[node] as usize;
+        let values = self.values.get(first..first + self.dimension).ok_or("a leaf has no values")?.to_vec();
+        let weight = match self.weights {
+            [] => None,
+            weights => Some(*weights.get(first / self.dimension).ok_or("a leaf has no weight")?),
+        };
+        Ok(RawNode::Leaf { values, weight })
+    }
+}

@@ -1,0 +1,204 @@
+//! Flatbuffers: tables with optional fields, read without trusting any offset.
+//!
+//! A table begins with a signed 32-bit distance back to its vtable, which has its own length, the table's length, and a
+//! 16-bit place for each field (0: the field has its default). Vectors, strings and other tables are behind an unsigned
+//! 32-bit distance forward.
+
+use std::cell::Cell;
+
+use crate::{Error, limits::BYTES_READ_PER_BYTE};
+
+/// A flatbuffer inside a file.
+#[derive(Clone, Copy)]
+pub(super) struct Flat<'a> {
+    bytes: &'a [u8],
+    /// Where `bytes` begins in the file: errors speak of the file.
+    base: usize,
+    budget: &'a Budget,
+}
+
+/// How many more bytes may be read from a file. A small file could otherwise point to the same large vector often.
+pub(super) struct Budget(Cell<usize>);
+
+impl Budget {
+    pub(super) fn of(file: &[u8]) -> Self {
+        Self(Cell::new((file.len() + 1024) * BYTES_READ_PER_BYTE))
+    }
+
+    fn take(&self, bytes: usize, offset: usize) -> Result<(), Error> {
+        let left = self.0.get().checked_sub(bytes);
+        let left =
+            left.ok_or_else(|| Error::cbm(offset, "the parts of the file overlap: more is said than it holds"))?;
+        self.0.set(left);
+        Ok(())
+    }
+}
+
+/// A table of a flatbuffer. A field is named by its place in the schema.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'a> {
+    flat: Flat<'a>,
+    at: usize,
+    vtable: usize,
+    vtable_len: usize,
+}
+
+impl<'a> Flat<'a> {
+    /// `bytes` begin at `base` of the file.
+    pub(super) fn new(bytes: &'a [u8], base: usize, budget: &'a Budget) -> Self {
+        Self { bytes, base, budget }
+    }
+
+    /// The table that the flatbuffer is about.
+    pub(super) fn root(self) -> Result<Table<'a>, Error> {
+        self.table(self.forward(0)?)
+    }
+
+    fn table(self, at: usize) -> Result<Table<'a>, Error> {
+        self.budget.take(4, self.base + at)?;
+        let back = i64::from(i32::from_le_bytes(self.array(at)?));
+        let vtable =
+            usize::try_from(at as i64 - back).map_err(|_| self.error(at, "a table's vtable is outside the file"))?;
+        let vtable_len = usize::from(u16::from_le_bytes(self.array(vtable)?));
+        if vtable_len < 4 || !vtable_len.is_multiple_of(2) {
+            return Err(self.error(vtable, format!("a vtable of {vtable_len} bytes")));
+        }
+        self.slice(vtable, vtable_len)?;
+        Ok(Table { flat: self, at, vtable, vtable_len })
+    }
+
+    /// Where the offset at `at` points.
+    fn forward(self, at: usize) -> Result<usize, Error> {
+        Ok(at + u32::from_le_bytes(self.array(at)?) as usize)
+    }
+
+    fn slice(self, at: usize, len: usize) -> Result<&'a [u8], Error> {
+        let end = at.checked_add(len);
+        end.and_then(|end| self.bytes.get(at..end)).ok_or_else(|| {
+            let left = self.bytes.len().saturating_sub(at);
+            self.error(at, format!("expected {len} bytes, found {left}: the file is cut short or damaged"))
+        })
+    }
+
+    fn array<const N: usize>(self, at: usize) -> Result<[u8; N], Error> {
+        let slice = self.slice(at, N)?;
+        Ok(slice.try_into().expect("the slice has N bytes"))
+    }
+
+    fn error(self, at: usize, what: impl Into<String>) -> Error {
+        Error::cbm(self.base + at, what)
+    }
+}
+
+/// A scalar of a table or a vector.
+pub(super) trait Scalar: Sized {
+    const SIZE: usize;
+    /// From exactly `SIZE` bytes.
+    fn read(bytes: &[u8]) -> Self;
+}
+
+macro_rules! scalar {
+    ($($type:ty)*) => {$(
+        impl Scalar for $type {
+            const SIZE: usize = size_of::<$type>();
+            fn read(bytes: &[u8]) -> Self {
+                Self::from_le_bytes(bytes.try_into().expect("as many bytes as the type has"))
+            }
+        }
+    )*};
+}
+
+scalar!(u8 i8 u16 i32 u32 u64 f32 f64);
+
+impl<'a> Table<'a> {
+    /// Where the table is in the file.
+    pub(super) fn offset(&self) -> usize {
+        self.flat.base + self.at
+    }
+
+    /// A scalar, or its default if the table does not have it.
+    pub(super) fn get<T: Scalar>(&self, field: usize, default: T) -> Result<T, Error> {
+        let Some(at) = self.field(field)? else { return Ok(default) };
+        Ok(T::read(self.flat.slice(at, T::SIZE)?))
+    }
+
+    /// A vector of scalars; empty if the table does not have it.
+    pub(super) fn vector<T: Scalar>(&self, field: usize) -> Result<Vec<T>, Error> {
+        Ok(self.structs(field, T::SIZE)?.chunks_exact(T::SIZE).map(T::read).collect())
+    }
+
+    /// The bytes of a vector whose elements have `size` bytes; empty if the table does not have it.
+    pub(super) fn structs(&self, field: usize, size: usize) -> Result<&'a [u8], Error> {
+        let Some(at) = self.field(field)? else { return Ok(&[]) };
+        let at = self.flat.forward(at)?;
+        let len = u32::from_le_bytes(self.flat.array(at)?) as usize;
+        let bytes = self.flat.slice(at + 4, len.saturating_mul(size))?;
+        self.flat.budget.take(bytes.len(), self.flat.base + at)?;
+        Ok(bytes)
+    }
+
+    /// A string; empty if the table does not have it.
+    pub(super) fn string(&self, field: usize) -> Result<String, Error> {
+        let bytes = self.structs(field, 1)?;
+        self.utf8(bytes)
+    }
+
+    /// A table.
+    pub(super) fn table(&self, field: usize) -> Result<Option<Table<'a>>, Error> {
+        let Some(at) = self.field(field)? else { return Ok(None) };
+        self.flat.table(self.flat.forward(at)?).map(Some)
+    }
+
+    /// A table without which nothing works. `name` is the schema's.
+    pub(super) fn required(&self, field: usize, name: &str) -> Result<Table<'a>, Error> {
+        self.table(field)?.ok_or_else(|| Error::cbm(self.offset(), format!("{name} is missing")))
+    }
+
+    /// A vector of tables.
+    pub(super) fn tables(&self, field: usize) -> Result<Vec<Table<'a>>, Error> {
+        self.offsets(field)?.into_iter().map(|at| self.flat.table(at)).collect()
+    }
+
+    /// A vector of strings.
+    pub(super) fn strings(&self, field: usize) -> Result<Vec<String>, Error> {
+        let string = |at: usize| {
+            let len = u32::from_le_bytes(self.flat.array(at)?) as usize;
+            let bytes = self.flat.slice(at + 4, len)?;
+            self.flat.budget.take(len, self.flat.base + at)?;
+            self.utf8(bytes)
+        };
+        self.offsets(field)?.into_iter().map(string).collect()
+    }
+
+    /// A struct's bytes, which lie in the table itself.
+    pub(super) fn bytes<const N: usize>(&self, field: usize) -> Result<Option<[u8; N]>, Error> {
+        let Some(at) = self.field(field)? else { return Ok(None) };
+        self.flat.array(at).map(Some)
+    }
+
+    /// Where the elements of a vector of offsets are.
+    fn offsets(&self, field: usize) -> Result<Vec<usize>, Error> {
+        let Some(at) = self.field(field)? else { return Ok(Vec::new()) };
+        let at = self.flat.forward(at)?;
+        let bytes = self.structs(field, 4)?;
+        let offsets = bytes.chunks_exact(4).map(u32::read).enumerate();
+        Ok(offsets.map(|(index, forward)| at + 4 + index * 4 + forward as usize).collect())
+    }
+
+    /// Where a field is, if the table has it.
+    fn field(&self, field: usize) -> Result<Option<usize>, Error> {
+        let entry = 4 + field * 2;
+        if entry >= self.vtable_len {
+            return Ok(None);
+        }
+        match u16::from_le_bytes(self.flat.array(self.vtable + entry)?) {
+            0 => Ok(None),
+            place => Ok(Some(self.at + usize::from(place))),
+        }
+    }
+
+    fn utf8(&self, bytes: &[u8]) -> Result<String, Error> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Error::cbm(self.offset(), "a string that is not UTF-8"))?;
+        Ok(text.to_owned())
+    }
+}

@@ -1,0 +1,18 @@
+//! What a model file may ask for. Everything else is bounded by the file's own length.
+
+/// Levels of a tree. CatBoost trains 16 at most.
+pub(crate) const MAX_DEPTH: usize = crate::ir::MAX_DEPTH;
+/// Nodes on a way down a non-symmetric tree.
+pub(crate) const MAX_NON_SYMMETRIC_DEPTH: usize = 100;
+/// Borders of a feature. CatBoost's own limit is 65,535.
+pub(crate) const MAX_BORDERS: usize = 65_535;
+/// Raw values of a row.
+pub(crate) const MAX_DIMENSION: i64 = 65_536;
+/// Words of an n-gram: CatBoost's own limit.
+pub(crate) const MAX_GRAM_ORDER: u32 = 5;
+/// Letters of an n-gram.
+pub(crate) const MAX_LETTERS: u32 = 64;
+/// Tokens between the words of an n-gram.
+pub(crate) const MAX_SKIP_STEP: u32 = 1_000;
+/// How much of what a `.cbm` file holds may be read twice: its parts may share bytes.
+pub(crate) const BYTES_READ_PER_BYTE: usize = 3;

@@ -1,0 +1,169 @@
+//! What a model file says, before any check: both readers make one, [`crate::lower`] turns it into the
+//! intermediate representation.
+
+use std::collections::BTreeMap;
+
+use crate::ir::{CtrType, Dictionary, NanTreatment, TextCalcer, Tokenizer};
+
+/// A model as its file has it. Indices may point anywhere, lengths may disagree.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RawModel {
+    pub(crate) info: BTreeMap<String, String>,
+    pub(crate) dimension: i64,
+    pub(crate) scale: f64,
+    /// One a dimension, or empty for 0.
+    pub(crate) bias: Vec<f64>,
+    pub(crate) floats: Vec<RawFloat>,
+    pub(crate) cats: Vec<RawFeature>,
+    pub(crate) texts: Vec<RawFeature>,
+    pub(crate) embeddings: Vec<RawEmbedding>,
+    pub(crate) one_hots: Vec<RawOneHot>,
+    pub(crate) ctrs: Vec<RawCtr>,
+    pub(crate) ctr_tables: Vec<RawCtrTable>,
+    pub(crate) text: RawText,
+    pub(crate) embedding_calcers: Vec<RawEmbeddingCalcer>,
+    pub(crate) estimated: Vec<RawEstimated>,
+    pub(crate) trees: RawTrees,
+}
+
+/// A feature's name and place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RawFeature {
+    /// Among the features of its kind: what splits and combinations name it by.
+    pub(crate) index: i64,
+    pub(crate) flat_index: i64,
+    pub(crate) name: String,
+    pub(crate) used: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawFloat {
+    /// `used` is not looked at: a float feature is used if it has borders.
+    pub(crate) feature: RawFeature,
+    pub(crate) has_nans: bool,
+    pub(crate) nan: NanTreatment,
+    pub(crate) borders: Vec<f32>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawEmbedding {
+    pub(crate) feature: RawFeature,
+    pub(crate) dimension: i64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawOneHot {
+    /// The categorical feature's index.
+    pub(crate) cat: i64,
+    pub(crate) values: Vec<i32>,
+    pub(crate) strings: Vec<String>,
+}
+
+/// What a CTR counts, and by what.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RawCtrBase {
+    pub(crate) cats: Vec<i64>,
+    /// Feature and border.
+    pub(crate) floats: Vec<(i64, f32)>,
+    /// Feature and value.
+    pub(crate) one_hots: Vec<(i64, i32)>,
+    pub(crate) ctr_type: CtrType,
+    pub(crate) target_classifier: i64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawCtr {
+    pub(crate) base: RawCtrBase,
+    pub(crate) target_border: i64,
+    pub(crate) prior_num: f32,
+    pub(crate) prior_denom: f32,
+    pub(crate) shift: f32,
+    pub(crate) scale: f32,
+    pub(crate) borders: Vec<f32>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawCtrTable {
+    pub(crate) base: RawCtrBase,
+    /// In any order; entry `i` of the values belongs to key `i`.
+    pub(crate) keys: Vec<u64>,
+    pub(crate) values: RawCtrValues,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum RawCtrValues {
+    /// For [`CtrType::Borders`] and [`CtrType::Buckets`].
+    Classes { classes: i64, counts: Vec<i32> },
+    /// For the mean types.
+    Means(Vec<(f32, i32)>),
+    /// For [`CtrType::Counter`] and [`CtrType::FeatureFreq`].
+    Counts { denominator: i32, counts: Vec<i32> },
+}
+
+/// The text part of a model. Tokenizers, dictionaries and calcers are numbered as the file has them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RawText {
+    pub(crate) tokenizers: Vec<Tokenizer>,
+    pub(crate) dictionaries: Vec<Dictionary>,
+    pub(crate) calcers: Vec<TextCalcer>,
+    /// In the file's order: the text feature's place among the text features that the model uses, tokenizer, dictionary,
+    /// and the calcers of what comes out.
+    pub(crate) tokenized: Vec<RawTokenized>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawTokenized {
+    pub(crate) text: i64,
+    pub(crate) tokenizer: usize,
+    pub(crate) dictionary: usize,
+    pub(crate) calcers: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawEmbeddingCalcer {
+    pub(crate) embedding: i64,
+    pub(crate) active: Vec<u32>,
+    pub(crate) projection_dimension: i64,
+    pub(crate) matrix: Vec<f32>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawEstimated {
+    /// Which calcer: of the texts, or of the embeddings.
+    pub(crate) calcer: RawCalcer,
+    /// Among the calcer's active numbers.
+    pub(crate) local: i64,
+    pub(crate) borders: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RawCalcer {
+    Text(usize),
+    Embedding(usize),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum RawTrees {
+    Oblivious(Vec<RawObliviousTree>),
+    NonSymmetric(Vec<RawNode>),
+}
+
+impl Default for RawTrees {
+    fn default() -> Self {
+        Self::Oblivious(Vec::new())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawObliviousTree {
+    pub(crate) splits: Vec<i64>,
+    pub(crate) values: Vec<f64>,
+    pub(crate) weights: Vec<f64>,
+}
+
+/// A non-symmetric tree, or a part of one.
+#[derive(Clone, Debug)]
+pub(crate) enum RawNode {
+    Leaf { values: Vec<f64>, weight: Option<f64> },
+    Split { split: i64, no: Box<RawNode>, yes: Box<RawNode> },
+}
