@@ -221,3 +221,6 @@ fn fma(a: f64, b: f64, c: f64) -> f64 {
     #[cfg(not(feature = "std"))]
     return libm::fma(a, b, c);
 }
+
+#[cfg(test)]
+mod tests;

@@ -219,7 +219,7 @@ mod tests {
 
     /// N-grams of `words`; n-gram `i` has the id `first + i`.
     fn grams(words: &[&str], first: u32, grams: &[&[&str]]) -> (Table, Table) {
-        let inner = |word: &&str| words.iter().position(|w| w == word).unwrap() as u32;
+        let inner = |word: &&str| words.iter().position(|w| w == word).expect("a word") as u32;
         let hashes = grams.iter().map(|gram| {
             let ids: Vec<u32> = gram.iter().map(inner).collect();
             murmur2_64a_ids(&ids, 3)

@@ -167,7 +167,7 @@ mod tests {
         tokenizer.tokenize(text, &mut tokens);
         let found: Vec<&str> = tokens
             .iter()
-            .map(|token| str::from_utf8(token).unwrap())
+            .map(|token| str::from_utf8(token).expect("UTF-8"))
             .collect();
         assert_eq!(found, expected);
         assert_eq!(tokens.len(), expected.len());
