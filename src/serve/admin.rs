@@ -14,6 +14,7 @@ use super::App;
 use super::metrics::{self, Process};
 use super::phase::{ConnectionState, Phase};
 use super::reply::{self, Reply};
+use super::wire::is_stand_in;
 
 /// Connections of this listener open at once.
 pub(super) const MAX_CONNECTIONS: usize = 64;
@@ -49,11 +50,12 @@ impl hyper::service::Service<Request<Incoming>> for Admin {
 
 impl Admin {
     fn answer(&self, request: &Request<Incoming>) -> Reply {
-        if let Some(refusal) = self.state.refusal() {
+        let path = request.uri().path();
+        if let Some(refusal) = self.state.refusal().filter(|_| is_stand_in(path)) {
+            self.state.unread_body.store(true, Relaxed);
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             return reply::fail(status, refusal.message());
         }
-        let path = request.uri().path();
         if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
             return reply::fail(StatusCode::NOT_FOUND, "File not found");
         }

@@ -6,9 +6,11 @@
 
 use super::head::{BodyFraming, Head, Refusal, read_head};
 
-/// Bytes of a chunk's size line with its extensions, and of all trailers.
+/// Bytes of a chunk's size line with its extensions, and of all trailers. A line of trailers counts as at least
+/// [`TRAILER_LINE`]: hyper has a limit of lines as well, and closes without an answer beyond it.
 const MAX_CHUNK_LINE: u32 = 256;
 const MAX_TRAILERS: u32 = 4 * 1024;
+const TRAILER_LINE: u32 = 128;
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -180,7 +182,10 @@ impl Framing {
                 1,
                 match (byte, line) {
                     (b'\n', 0) => Expecting::Head,
-                    (b'\n', _) => Expecting::Trailer { line: 0, all },
+                    (b'\n', _) => Expecting::Trailer {
+                        line: 0,
+                        all: all + TRAILER_LINE,
+                    },
                     _ => return Err(Refusal::Chunk),
                 },
             ),

@@ -16,10 +16,12 @@ use hyper::header::{
 use hyper::{Method, Request, StatusCode, Version};
 
 use super::App;
+use super::head::Refusal;
 use super::log::{Level, Value};
 use super::metrics::{Shard, Shed};
 use super::phase::{ConnectionState, Phase};
 use super::reply::{self, Reply};
+use super::wire::is_stand_in;
 use crate::answer::{write_many, write_one};
 use crate::pick_regno::pick_regno;
 use crate::request::{Body, parse_body};
@@ -108,7 +110,9 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
     fn call(&self, request: Request<Incoming>) -> Exchange {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        let route = Route::of(head.uri.path());
+        let path = head.uri.path();
+        let route = Route::of(path);
+        let refusal = self.state.refusal().filter(|_| is_stand_in(path));
         let mut exchange = Exchange {
             app: Arc::clone(&self.app),
             shard: Arc::clone(&self.shard),
@@ -119,7 +123,11 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
             step: Step::Done,
             counted: false,
         };
-        exchange.step = match exchange.admit(&head.headers, head.version, head.uri.query(), &body) {
+        let admitted = match refusal {
+            None => exchange.admit(&head.headers, head.version, head.uri.query(), &body),
+            Some(refusal) => Err(exchange.refuse(refusal)),
+        };
+        exchange.step = match admitted {
             Ok(()) => {
                 self.state.enter(Phase::Body, started);
                 let length = body.size_hint().exact();
@@ -198,6 +206,17 @@ impl Gathered {
 }
 
 impl Exchange {
+    /// The answer to a request that never reached hyper.
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        self.state.unread_body.store(true, Relaxed);
+        self.shard.refused(refusal);
+        if refusal == Refusal::HeadTimeout {
+            self.shard.timed_out(Phase::Head);
+        }
+        let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        reply::fail(status, refusal.message())
+    }
+
     /// Decides from the head alone: `Ok` if the body is to be read for the model, else the answer.
     fn admit(
         &mut self,
@@ -206,15 +225,6 @@ impl Exchange {
         query: Option<&str>,
         body: &Incoming,
     ) -> Result<(), Reply> {
-        if let Some(refusal) = self.state.refusal() {
-            self.route = Route::Unknown;
-            self.shard.refused(refusal);
-            if refusal.status() == 408 {
-                self.shard.timed_out(Phase::Head);
-            }
-            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            return Err(reply::fail(status, refusal.message()));
-        }
         if self.route == Route::RegWithoutSlash {
             return Err(moved(query));
         }

@@ -23,12 +23,20 @@ use super::phase::{ConnectionState, Phase};
 const SCRATCH: usize = 16 * 1024;
 
 /// What hyper is shown in place of a request that was refused; the second for one that expects no body.
-const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
-const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+const STAND_IN: &[u8] = b"GET /{refused} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+const STAND_IN_HEAD: &[u8] =
+    b"HEAD /{refused} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+/// The stand-in's target: hyper takes braces, but no client's request with one comes through.
+const STAND_IN_TARGET: &str = "/{refused}";
 
 thread_local! {
     /// Where bytes land before they are looked at: one buffer a thread, so that a connection without traffic has none.
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+}
+
+/// Whether a request is the stand-in for one that was refused, and `state` says why.
+pub(super) fn is_stand_in(target: &str) -> bool {
+    target == STAND_IN_TARGET
 }
 
 /// One connection's bytes.
@@ -40,6 +48,8 @@ pub(super) struct Wire<T> {
     ready: usize,
     /// Whether the stand-in was shown, or is in `held`: nothing is read after it.
     refused: bool,
+    /// Whether hyper is to be told that a body went wrong, after what is in `held`.
+    broken: bool,
     shut_down: bool,
     state: Arc<ConnectionState>,
     shard: Arc<Shard>,
@@ -58,6 +68,7 @@ impl<T> Wire<T> {
             held: Vec::new(),
             ready: 0,
             refused: false,
+            broken: false,
             shut_down: false,
             state,
             shard,
@@ -88,7 +99,6 @@ impl<T> Wire<T> {
         self.held.extend_from_slice(stand_in);
         self.ready = self.held.len();
         self.refused = true;
-        self.state.unread_body.store(true, Relaxed);
         self.state.refuse(refusal);
     }
 }
@@ -113,7 +123,7 @@ impl<T: AsyncRead + Unpin> Wire<T> {
                 if len < bytes.len() && refusal.is_none() {
                     self.held.extend_from_slice(&bytes[len..]);
                 }
-                self.settle(between, &bytes[len..], refusal)?;
+                self.settle(between, &bytes[len..], refusal);
                 if self.ready > 0 && len == 0 {
                     self.deliver(buf);
                 }
@@ -125,7 +135,7 @@ impl<T: AsyncRead + Unpin> Wire<T> {
                 if refusal.is_none() {
                     self.held.extend_from_slice(&rest);
                 }
-                self.settle(true, &rest, refusal)?;
+                self.settle(true, &rest, refusal);
                 self.deliver(buf);
             }
             Poll::Ready(Ok(bytes.len()))
@@ -133,29 +143,23 @@ impl<T: AsyncRead + Unpin> Wire<T> {
     }
 
     /// Acts on what [`Framing`] said about `rest`, which begins with the refused bytes or is part of a head.
-    fn settle(&mut self, was_head: bool, rest: &[u8], refusal: Option<Refusal>) -> io::Result<()> {
+    fn settle(&mut self, was_head: bool, rest: &[u8], refusal: Option<Refusal>) {
         match refusal {
             Some(Refusal::Chunk) => {
                 // hyper is in the middle of this body: it is told with an error, the handler with the refusal.
                 self.state.refuse(Refusal::Chunk);
-                self.state.unread_body.store(true, Relaxed);
                 self.refused = true;
-                Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    Refusal::Chunk.message(),
-                ))
+                self.broken = true;
             }
             Some(refusal) => {
                 self.held.truncate(self.ready);
                 self.held.extend_from_slice(rest);
                 self.refuse(refusal);
-                Ok(())
             }
             None => {
                 if was_head && !rest.is_empty() && self.state.phase() == Phase::Idle {
                     self.state.enter(Phase::Head, Instant::now());
                 }
-                Ok(())
             }
         }
     }
@@ -172,6 +176,13 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for Wire<T> {
             wire.deliver(&mut buf);
             return Poll::Ready(Ok(()));
         }
+        if wire.broken {
+            wire.broken = false;
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                Refusal::Chunk.message(),
+            )));
+        }
         if wire.refused {
             return Poll::Pending;
         }
@@ -182,13 +193,19 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for Wire<T> {
                 return Poll::Ready(Ok(()));
             }
             // The end of the stream, as far as hyper can tell.
-            Some(Phase::Head | Phase::Idle) => return Poll::Ready(Ok(())),
+            Some(phase @ (Phase::Head | Phase::Idle)) => {
+                wire.shard.timed_out(phase);
+                return Poll::Ready(Ok(()));
+            }
             _ => {}
         }
         let before = buf.remaining();
         loop {
             let read = ready!(wire.poll_fill(cx, &mut buf))?;
-            if read == 0 || buf.remaining() < before {
+            if read == 0 || wire.broken || buf.remaining() < before {
+                if wire.broken && buf.remaining() == before {
+                    return Pin::new(wire).poll_read(cx, buf);
+                }
                 return Poll::Ready(Ok(()));
             }
         }

@@ -1,0 +1,205 @@
+//! Sizes and deadlines, at the limit and beyond it.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{KEY, REQUEST, serve};
+
+fn post_head(length: usize, more: &str) -> String {
+    format!(
+        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{more}\r\n"
+    )
+}
+
+/// [`REQUEST`] with blanks up to a length.
+fn padded(length: usize) -> String {
+    format!("{REQUEST}{}", " ".repeat(length - REQUEST.len()))
+}
+
+#[test]
+fn a_body_at_the_limit_is_read_and_one_over_is_not() {
+    let server = serve(&["--max-body", "4096"]);
+    assert_eq!(server.post(&padded(4096)).status, 200);
+    let over = server.post(&padded(4097));
+    assert_eq!(over.status, 413);
+    assert_eq!(over.headers["connection"], "close");
+    assert!(
+        over.text().contains("the limit is 4096 bytes"),
+        "{}",
+        over.text()
+    );
+
+    // Without a length, the limit is noticed on the way.
+    let mut client = server.connect();
+    client.send(post_head(0, "").replace("content-length: 0", "transfer-encoding: chunked"));
+    client.send(format!("1001\r\n{}", padded(4097)));
+    assert_eq!(client.answer().status, 413);
+}
+
+#[test]
+fn the_answer_to_a_huge_body_arrives_although_it_is_not_read() {
+    let server = serve(&["--max-body", "4096"]);
+    let mut client = server.connect();
+    client.send(post_head(8 << 20, ""));
+    client.try_send(vec![b' '; 8 << 20]);
+    assert_eq!(client.answer().status, 413);
+}
+
+#[test]
+fn expect_continue_is_answered_only_if_the_body_is_wanted() {
+    let server = serve(&["--max-body", "4096"]);
+    let mut client = server.connect();
+    client.send(post_head(REQUEST.len(), "expect: 100-continue\r\n"));
+    assert_eq!(client.answer().status, 100);
+    client.send(REQUEST);
+    assert_eq!(client.answer().status, 200);
+
+    let mut client = server.connect();
+    client.send(post_head(4097, "expect: 100-continue\r\n"));
+    assert_eq!(client.answer().status, 413, "at once, and no 100 before it");
+
+    let mut client = server.connect();
+    client.send(post_head(2, "expect: 100-continue\r\n").replace(KEY, "wrong"));
+    assert_eq!(client.answer().status, 401, "the key comes before the body");
+}
+
+#[test]
+fn heads_have_a_size() {
+    let server = serve(&["--max-head", "2048"]);
+    let head = |pad: usize| {
+        let start = format!("GET / HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\npad: ");
+        let pad = pad - start.len() - 4;
+        format!("{start}{}\r\n\r\n", "a".repeat(pad))
+    };
+    let mut client = server.connect();
+    client.send(head(2048));
+    assert_eq!(client.answer().status, 200);
+    client.send(head(2049));
+    assert_eq!(client.answer().status, 431);
+    assert_eq!(client.rest(), b"");
+
+    let server = serve(&[]);
+    let mut client = server.connect();
+    client.send(format!(
+        "GET /{} HTTP/1.1\r\nhost: a\r\n\r\n",
+        "a".repeat(5000)
+    ));
+    assert_eq!(client.answer().status, 414);
+}
+
+#[test]
+fn slow_heads_and_bodies_are_answered_408_and_idle_connections_closed() {
+    let server = serve(&[
+        "--header-timeout",
+        "300ms",
+        "--body-timeout",
+        "300ms",
+        "--idle-timeout",
+        "600ms",
+    ]);
+    let started = Instant::now();
+    let mut head = server.connect();
+    head.send("GET / HTTP/1.1\r\nhost: a\r\n");
+    let mut body = server.connect();
+    body.send(post_head(100, ""));
+    body.send("{");
+    let mut silent = server.connect();
+    let mut idle = server.connect();
+    assert_eq!(idle.get("/").status, 200);
+
+    assert_eq!(head.answer().status, 408);
+    assert_eq!(head.rest(), b"");
+    let late = body.answer();
+    assert_eq!(
+        (late.status, late.headers["connection"].as_str()),
+        (408, "close")
+    );
+    body.finish();
+    assert_eq!(body.rest(), b"");
+    assert_eq!(
+        silent.rest(),
+        b"",
+        "one that says nothing is closed without a word"
+    );
+    assert_eq!(idle.rest(), b"");
+    assert!(
+        started.elapsed() >= Duration::from_millis(600),
+        "not before its time"
+    );
+    assert_eq!(
+        server.metric("http_server_timeouts_total{phase=\"body\"}"),
+        1.0
+    );
+    assert_eq!(
+        server.metric("http_server_timeouts_total{phase=\"idle\"}"),
+        1.0
+    );
+    assert_eq!(
+        server.metric("http_server_timeouts_total{phase=\"head\"}"),
+        2.0
+    );
+}
+
+#[test]
+fn a_client_that_does_not_read_is_dropped() {
+    let server = serve(&["--write-timeout", "300ms", "--workers", "1"]);
+    let mut client = server.connect();
+    // Answers to so many requests fill every buffer on the way.
+    let request = format!("GET /nope HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\n\r\n").repeat(2000);
+    for _ in 0..100 {
+        client.try_send(&request);
+        if server.metric("http_server_timeouts_total{phase=\"write\"}") == 1.0 {
+            return;
+        }
+    }
+    panic!("it was never dropped");
+}
+
+#[test]
+fn requests_beyond_the_cap_are_shed() {
+    let server = serve(&["--max-in-flight", "2", "--workers", "1"]);
+    let mut waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(post_head(REQUEST.len(), ""));
+            client
+        })
+        .collect();
+    while server.metric("http_server_active_requests") < 2.0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let shed = server.post(REQUEST);
+    assert_eq!(
+        (shed.status, shed.headers["retry-after"].as_str()),
+        (503, "1")
+    );
+    assert_eq!(
+        server.get("/").status,
+        200,
+        "what costs nothing is still answered"
+    );
+    for client in &mut waiting {
+        client.send(REQUEST);
+        assert_eq!(client.answer().status, 200);
+    }
+    assert_eq!(server.post(REQUEST).status, 200);
+    assert_eq!(
+        server.metric("http_server_shed_requests_total{reason=\"in_flight\"}"),
+        1.0
+    );
+}
+
+#[test]
+fn connections_beyond_the_cap_wait() {
+    let server = serve(&["--max-connections", "2", "--workers", "1"]);
+    let mut first = server.connect();
+    let mut second = server.connect();
+    assert_eq!(first.get("/").status, 200);
+    assert_eq!(second.get("/").status, 200);
+    let mut third = server.connect();
+    third.send(format!(
+        "GET / HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\n\r\n"
+    ));
+    assert_eq!(server.metric("http_server_active_connections"), 2.0);
+    drop(first);
+    assert_eq!(third.answer().status, 200, "as soon as there is a place");
+}

@@ -1,0 +1,8 @@
+//! What the service does as a whole, over real sockets.
+
+mod http;
+mod keys;
+mod limits;
+mod raw_bytes;
+mod shutdown;
+mod support;

@@ -1,0 +1,77 @@
+//! How the service stops.
+
+use std::time::Duration;
+
+use crate::support::{Client, KEY, REQUEST, serve};
+
+#[test]
+fn requests_on_their_way_are_answered_and_idle_connections_closed() {
+    let server = serve(&[]);
+    let mut idle = server.connect();
+    assert_eq!(idle.get("/").status, 200);
+    let mut busy = server.connect();
+    busy.send(format!(
+        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        REQUEST.len()
+    ));
+    while server.metric("http_server_active_requests") < 1.0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    server.stopper.stop();
+    assert_eq!(idle.rest(), b"");
+    busy.send(REQUEST);
+    let answer = busy.answer();
+    assert_eq!(
+        (answer.status, answer.headers["connection"].as_str()),
+        (200, "close")
+    );
+    assert_eq!(busy.rest(), b"");
+    server.join().unwrap();
+}
+
+#[test]
+fn readiness_goes_before_the_listener_does() {
+    let server = serve(&["--drain-delay", "1s"]);
+    let mut kept = server.connect();
+    assert_eq!(kept.get("/").status, 200);
+    server.stopper.stop();
+    while Client::connect(server.admin).get("/readyz").status == 200 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(Client::connect(server.admin).get("/healthz").status, 200);
+    assert_eq!(
+        server.get("/").status,
+        200,
+        "new connections are still served"
+    );
+    let answer = kept.get("/");
+    assert_eq!(
+        (answer.status, answer.headers["connection"].as_str()),
+        (200, "close")
+    );
+    let addr = server.addr;
+    server.join().unwrap();
+    assert!(std::net::TcpStream::connect(addr).is_err());
+}
+
+#[test]
+fn the_drain_has_a_deadline_and_a_second_stop_ends_it() {
+    for (flags, stops) in [
+        (["--drain-timeout", "200ms"], 1),
+        (["--drain-timeout", "1h"], 2),
+    ] {
+        let server = serve(&flags);
+        let mut stuck = server.connect();
+        stuck.send(format!(
+            "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n"
+        ));
+        while server.metric("http_server_active_requests") < 1.0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        for _ in 0..stops {
+            server.stopper.stop();
+        }
+        server.join().unwrap();
+        assert_eq!(stuck.rest(), b"");
+    }
+}
