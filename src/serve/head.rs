@@ -149,7 +149,7 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
         match lines.next()? {
             None => {
                 // No end of line yet: a target that is too long already has its own answer.
-                return if bytes.len() > MAX_TARGET + 32 {
+                return if bytes.len() - lines.at > MAX_TARGET + 32 {
                     Err(Refusal::TargetTooLong)
                 } else {
                     Ok(Head::Partial)
