@@ -1,1 +1,179 @@
-//! Turns a CatBoost model into Rust source and tables.
+//! Turns a CatBoost model into Rust source and tables, from a build script.
+//!
+//! ```toml
+//! [dependencies]
+//! catboost-runtime = "0.1"
+//!
+//! [build-dependencies]
+//! catboost-codegen = "0.1"
+//! ```
+//!
+//! `build.rs`:
+//!
+//! ```no_run
+//! fn main() {
+//!     catboost_codegen::build("model.cbm");
+//! }
+//! ```
+//!
+//! `src/main.rs`:
+//!
+//! ```ignore
+//! mod model {
+//!     include!(concat!(env!("OUT_DIR"), "/model.rs"));
+//! }
+//!
+//! fn main() {
+//!     let row = model::Features { age: 37.0, city: "Tver" };
+//!     let [raw] = model::raw(&row);
+//!     println!("{}", catboost_runtime::math::sigmoid(raw));
+//! }
+//! ```
+//!
+//! The stages: `catboost_model` reads the file into its intermediate representation; `layout` numbers what a row is
+//! reduced to and computes every table; `emit` writes them down. [`generate`] has no side effects: the same model gives
+//! the same bytes.
+
+mod card;
+mod emit;
+mod layout;
+mod names;
+mod tables;
+
+use std::{
+    env,
+    fmt::{self, Display, Formatter},
+    fs, io,
+    path::{Path, PathBuf},
+    process,
+};
+
+use catboost_model::ir::Model;
+use sha2::{Digest, Sha256};
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file's name, without its folder.
+    pub name: String,
+    /// Of the file, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Generated source and the files that it includes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// What to write: paths below `OUT_DIR`, and contents. The source comes last.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// Why a build script could not compile a model.
+#[derive(Debug)]
+pub enum Error {
+    /// The model file could not be read, or its tables not written.
+    Io(PathBuf, io::Error),
+    /// The file is not a model that can be compiled.
+    Model(PathBuf, catboost_model::Error),
+    /// Cargo did not say where to write.
+    NoOutDir,
+}
+
+/// Compiles the model file at `path` into `$OUT_DIR/model.rs`, for a build script: tells Cargo to run again when the
+/// file changes, and ends the build with a sentence if it cannot be done.
+pub fn build(path: impl AsRef<Path>) {
+    let path = path.as_ref();
+    println!("cargo::rerun-if-changed={}", path.display());
+    if let Err(error) = compile(path, "model") {
+        println!("cargo::error={error}");
+        process::exit(1);
+    }
+}
+
+/// Compiles the model file at `path` into `$OUT_DIR/<module>.rs` and tables in `$OUT_DIR/<module>/`, for a build script
+/// that has several models.
+///
+/// # Errors
+/// If the file cannot be read, is not a model or is one that is not supported, or nothing can be written.
+pub fn compile(path: &Path, module: &str) -> Result<(), Error> {
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?);
+    let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
+    let model =
+        catboost_model::parse(&bytes).map_err(|error| Error::Model(path.to_owned(), error))?;
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned();
+    let sha256 = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    generate(&model, &Origin { name, sha256 }, module).write(&out_dir)
+}
+
+/// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`.
+#[must_use]
+pub fn generate(model: &Model, origin: &Origin, module: &str) -> Generated {
+    let layout = layout::lay_out(model);
+    let fields = names::fields(model);
+    let source = emit::Module {
+        model,
+        origin,
+        layout: &layout,
+        fields: &fields,
+        module,
+    }
+    .to_string();
+    let tables = layout
+        .tables
+        .files()
+        .into_iter()
+        .map(|file| (table_path(module, file.name), file.bytes));
+    Generated {
+        files: tables
+            .chain([(format!("{module}.rs"), source.into_bytes())])
+            .collect(),
+    }
+}
+
+impl Generated {
+    /// Writes the files below a folder. A file that has the right contents is left alone, so that nothing is compiled
+    /// again for it.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        for (path, bytes) in &self.files {
+            let path = folder.join(path);
+            write_if_changed(&path, bytes).map_err(|error| Error::Io(path, error))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    fs::write(path, bytes)
+}
+
+/// The file of a table, below `OUT_DIR`.
+fn table_path(module: &str, name: &str) -> String {
+    format!("{module}/{}.bin", name.to_lowercase())
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Model(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NoOutDir => {
+                f.write_str("OUT_DIR is not set: this is to be called from a build script")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

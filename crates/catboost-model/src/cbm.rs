@@ -33,7 +33,12 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
             part if part.trim_end_matches('\0') == "embed_process_1" => {
                 return Err(Error::unsupported(embedding_features(&model)));
             }
-            part => return Err(Error::unsupported(format!("the model part `{}`", part.escape_default()))),
+            part => {
+                return Err(Error::unsupported(format!(
+                    "the model part `{}`",
+                    part.escape_default()
+                )));
+            }
         }
     }
     if bytes.left() > 0 {
@@ -46,9 +51,16 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
 fn embedding_features(model: &RawModel) -> String {
     let names = model.embeddings.iter().map(|embedding| {
         let feature = &embedding.feature;
-        format!("feature {} `{}`", feature.flat_index, feature.name.escape_default())
+        format!(
+            "feature {} `{}`",
+            feature.flat_index,
+            feature.name.escape_default()
+        )
     });
-    format!("embedding features: {}", names.collect::<Vec<_>>().join(", "))
+    format!(
+        "embedding features: {}",
+        names.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The parts after the core are not flatbuffers, but have some in them.

@@ -11,9 +11,9 @@ use catboost_runtime::{
 };
 
 use crate::ir::{
-    Child, Ctr, CtrTable, CtrType, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource, FloatIdx, Gram, Model,
-    NanTreatment, NonSymmetricTree, NumberPolicy, ObliviousTree, OneHotIdx, Projection, Split, SplitIdx, TextCalcer,
-    TextCalcerKind, TokenTable, TokenizedIdx, Trees,
+    Child, Ctr, CtrTable, CtrType, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource,
+    FloatIdx, Gram, Model, NanTreatment, NonSymmetricTree, NumberPolicy, ObliviousTree, OneHotIdx,
+    Projection, Split, SplitIdx, TextCalcer, TextCalcerKind, TokenTable, TokenizedIdx, Trees,
 };
 
 /// What a model is asked about: the values of its features, each list in the order of the model's own.
@@ -46,7 +46,11 @@ pub fn raw(model: &Model, row: &Row) -> Vec<f64> {
     match &model.trees {
         Trees::Oblivious(trees) => {
             for tree in trees {
-                add(leaf_values(&tree.values, oblivious_leaf(tree, answer), model));
+                add(leaf_values(
+                    &tree.values,
+                    oblivious_leaf(tree, answer),
+                    model,
+                ));
             }
         }
         Trees::NonSymmetric(trees) => {
@@ -71,7 +75,11 @@ impl Numbers {
     fn compute(model: &Model, row: &Row) -> Self {
         Self {
             estimated: estimated(model, row),
-            ctrs: model.ctrs.iter().map(|ctr| ctr_value(model, row, ctr)).collect(),
+            ctrs: model
+                .ctrs
+                .iter()
+                .map(|ctr| ctr_value(model, row, ctr))
+                .collect(),
         }
     }
 
@@ -80,7 +88,8 @@ impl Numbers {
             Split::Float { feature, border } => float_split(model, row, feature, border),
             Split::OneHot { feature, value } => one_hot_split(model, row, feature, value),
             Split::Estimated { feature, border } => {
-                self.estimated[feature.at()] > model.estimated[feature.at()].borders[border as usize]
+                self.estimated[feature.at()]
+                    > model.estimated[feature.at()].borders[border as usize]
             }
             Split::Ctr { feature, border } => {
                 self.ctrs[feature.at()] > model.ctrs[feature.at()].borders[border as usize]
@@ -106,31 +115,54 @@ fn one_hot_split(model: &Model, row: &Row, feature: OneHotIdx, value: u32) -> bo
 }
 
 fn ctr_value(model: &Model, row: &Row, ctr: &Ctr) -> f32 {
-    let formula =
-        CtrFormula { prior_num: ctr.prior_num, prior_denom: ctr.prior_denom, shift: ctr.shift, scale: ctr.scale };
     let table = &model.ctr_tables[ctr.table.at()];
-    let entry = table.keys.binary_search(&ctr_key(model, row, &table.projection)).ok();
-    ctr_of_entry(&formula, table, entry, ctr.target_border)
+    let entry = table
+        .keys
+        .binary_search(&ctr_key(model, row, &table.projection));
+    ctr.value(table, entry.ok())
 }
 
-fn ctr_of_entry(formula: &CtrFormula, table: &CtrTable, entry: Option<usize>, target_border: u32) -> f32 {
-    match (&table.values, entry) {
-        (CtrValues::Classes { classes, counts }, Some(entry)) => {
-            let classes = *classes as usize;
-            let counts = &counts[entry * classes..][..classes];
-            if table.ctr_type == CtrType::Buckets {
-                formula.buckets(counts, target_border)
-            } else {
-                formula.borders(counts, target_border)
+impl Ctr {
+    /// The CTR's value for an entry of its table, or for a key that the table does not have.
+    ///
+    /// # Panics
+    /// If the table has fewer entries.
+    #[must_use]
+    pub fn value(&self, table: &CtrTable, entry: Option<usize>) -> f32 {
+        let Self {
+            prior_num,
+            prior_denom,
+            shift,
+            scale,
+            ..
+        } = *self;
+        let formula = CtrFormula {
+            prior_num,
+            prior_denom,
+            shift,
+            scale,
+        };
+        match (&table.values, entry) {
+            (CtrValues::Classes { classes, counts }, Some(entry)) => {
+                let classes = *classes as usize;
+                let counts = &counts[entry * classes..][..classes];
+                if table.ctr_type == CtrType::Buckets {
+                    formula.buckets(counts, self.target_border)
+                } else {
+                    formula.borders(counts, self.target_border)
+                }
             }
+            (CtrValues::Means(means), Some(entry)) => formula.mean(means[entry].0, means[entry].1),
+            (
+                CtrValues::Counts {
+                    denominator,
+                    counts,
+                },
+                Some(entry),
+            ) => formula.count(counts[entry], *denominator),
+            (CtrValues::Counts { denominator, .. }, None) => formula.count(0, *denominator),
+            (_, None) => formula.unknown(),
         }
-        (CtrValues::Means(means), Some(entry)) => {
-            let (sum, count) = means[entry];
-            formula.mean(sum, count)
-        }
-        (CtrValues::Counts { denominator, counts }, Some(entry)) => formula.count(counts[entry], *denominator),
-        (CtrValues::Counts { denominator, .. }, None) => formula.count(0, *denominator),
-        (_, None) => formula.unknown(),
     }
 }
 
@@ -188,7 +220,11 @@ fn token_counts(model: &Model, row: &Row, tokenized: TokenizedIdx) -> Vec<(u32, 
     let mut tokens = Tokens::new();
     tokenizer.tokenize(row.texts[tokenized.text.at()], &mut tokens);
     let mut ids = Vec::new();
-    dictionary(&model.text.dictionaries[tokenized.dictionary.at()]).apply(&tokens, &mut Scratch::new(), &mut ids);
+    dictionary(&model.text.dictionaries[tokenized.dictionary.at()]).apply(
+        &tokens,
+        &mut Scratch::new(),
+        &mut ids,
+    );
     let mut counts = Vec::new();
     text::count(&mut ids, &mut counts);
     counts
@@ -197,16 +233,22 @@ fn token_counts(model: &Model, row: &Row, tokenized: TokenizedIdx) -> Vec<(u32, 
 fn dictionary(dictionary: &Dictionary) -> text::Dictionary<&TokenTable> {
     let end_of_sentence = dictionary.end_of_sentence;
     match (dictionary.gram, &dictionary.grams) {
-        (Gram::Words { order, skip_step }, Some(grams)) => {
-            text::Dictionary::Grams { order, skip_step, end_of_sentence, words: &dictionary.tokens, grams }
-        }
+        (Gram::Words { order, skip_step }, Some(grams)) => text::Dictionary::Grams {
+            order,
+            skip_step,
+            end_of_sentence,
+            words: &dictionary.tokens,
+            grams,
+        },
         (Gram::Words { .. }, None) => text::Dictionary::Words {
             words: &dictionary.tokens,
             end_of_sentence: end_of_sentence.then_some(dictionary.end_of_sentence_token_id),
         },
-        (Gram::Letters { order, end_of_word }, _) => {
-            text::Dictionary::Letters { order, end_of_word, grams: &dictionary.tokens }
-        }
+        (Gram::Letters { order, end_of_word }, _) => text::Dictionary::Letters {
+            order,
+            end_of_word,
+            grams: &dictionary.tokens,
+        },
     }
 }
 
@@ -225,8 +267,17 @@ impl text::TokenTable for TokenTable {
 fn text_number(calcer: &TextCalcer, text: &[(u32, u32)], place: u32) -> f32 {
     match &calcer.kind {
         TextCalcerKind::BagOfWords { .. } => f32::from(has_token(text, place)),
-        TextCalcerKind::NaiveBayes { class_prior, token_prior, seen_tokens, classes } => {
-            let bayes = NaiveBayes { class_prior: *class_prior, token_prior: *token_prior, seen_tokens: *seen_tokens };
+        TextCalcerKind::NaiveBayes {
+            class_prior,
+            token_prior,
+            seen_tokens,
+            classes,
+        } => {
+            let bayes = NaiveBayes {
+                class_prior: *class_prior,
+                token_prior: *token_prior,
+                seen_tokens: *seen_tokens,
+            };
             let mut values: Vec<f64> = classes
                 .iter()
                 .map(|class| {
@@ -237,7 +288,13 @@ fn text_number(calcer: &TextCalcer, text: &[(u32, u32)], place: u32) -> f32 {
             softmax(&mut values);
             values[place as usize] as f32
         }
-        TextCalcerKind::Bm25 { k, b, truncate_border, total_tokens, classes } => {
+        TextCalcerKind::Bm25 {
+            k,
+            b,
+            truncate_border,
+            total_tokens,
+            classes,
+        } => {
             let bm25 = Bm25 {
                 k: *k,
                 b: *b,
@@ -264,7 +321,12 @@ fn find(counts: &[(u32, u32)], token: u32) -> Option<u32> {
 }
 
 fn oblivious_leaf(tree: &ObliviousTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
-    tree.splits.iter().enumerate().fold(0, |leaf, (bit, &split)| leaf | usize::from(answer(split)) << bit)
+    tree.splits
+        .iter()
+        .enumerate()
+        .fold(0, |leaf, (bit, &split)| {
+            leaf | usize::from(answer(split)) << bit
+        })
 }
 
 fn walk(tree: &NonSymmetricTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
@@ -274,7 +336,11 @@ fn walk(tree: &NonSymmetricTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
     let mut at = 0;
     loop {
         let node = tree.nodes[at];
-        match if answer(node.split) { node.yes } else { node.no } {
+        match if answer(node.split) {
+            node.yes
+        } else {
+            node.no
+        } {
             Child::Node(next) => at = next as usize,
             Child::Leaf(leaf) => return leaf as usize,
         }

@@ -17,9 +17,16 @@ use crate::{
 /// Checks a model and resolves its indices.
 pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     let dimension = dimension(&raw)?;
-    let bias = if raw.bias.is_empty() { vec![0.0; dimension] } else { raw.bias };
+    let bias = if raw.bias.is_empty() {
+        vec![0.0; dimension]
+    } else {
+        raw.bias
+    };
     if bias.len() != dimension {
-        return Err(Error::model(format!("the model has {} biases for {dimension} dimensions", bias.len())));
+        return Err(Error::model(format!(
+            "the model has {} biases for {dimension} dimensions",
+            bias.len()
+        )));
     }
     if !raw.scale.is_finite() || !bias.iter().all(|bias| bias.is_finite()) {
         return Err(Error::model("the model's scale or bias is not finite"));
@@ -28,7 +35,13 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     let mut features = Features::lower(raw.floats, raw.cats, raw.texts, raw.embeddings)?;
     let one_hots = features.one_hots(raw.one_hots)?;
     let has_estimated = !raw.estimated.is_empty();
-    let (ctrs, ctr_tables) = ctrs::lower(raw.ctrs, raw.ctr_tables, &mut features, &one_hots, has_estimated)?;
+    let (ctrs, ctr_tables) = ctrs::lower(
+        raw.ctrs,
+        raw.ctr_tables,
+        &mut features,
+        &one_hots,
+        has_estimated,
+    )?;
     let (text, estimated) = texts::lower(raw.text, raw.estimated, &mut features)?;
     if !raw.embedding_calcers.is_empty() {
         return Err(Error::unsupported("embedding features"));
@@ -58,9 +71,14 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
 }
 
 fn dimension(raw: &RawModel) -> Result<usize, Error> {
-    let dimension = usize::try_from(raw.dimension).ok().filter(|_| (1..=MAX_DIMENSION).contains(&raw.dimension));
+    let dimension = usize::try_from(raw.dimension)
+        .ok()
+        .filter(|_| (1..=MAX_DIMENSION).contains(&raw.dimension));
     dimension.ok_or_else(|| {
-        Error::model(format!("the model's dimension is {}; at most {MAX_DIMENSION} is supported", raw.dimension))
+        Error::model(format!(
+            "the model's dimension is {}; at most {MAX_DIMENSION} is supported",
+            raw.dimension
+        ))
     })
 }
 
@@ -68,16 +86,30 @@ fn dimension(raw: &RawModel) -> Result<usize, Error> {
 fn splits(model: &Model) -> Vec<Split> {
     let mut splits = Vec::new();
     for (index, feature) in (0..).map(FloatIdx).zip(&model.float_features) {
-        splits.extend((0..feature.borders.len() as u32).map(|border| Split::Float { feature: index, border }));
+        splits.extend(
+            (0..feature.borders.len() as u32).map(|border| Split::Float {
+                feature: index,
+                border,
+            }),
+        );
     }
     for (index, Estimated { borders, .. }) in (0..).map(EstimatedIdx).zip(&model.estimated) {
-        splits.extend((0..borders.len() as u32).map(|border| Split::Estimated { feature: index, border }));
+        splits.extend((0..borders.len() as u32).map(|border| Split::Estimated {
+            feature: index,
+            border,
+        }));
     }
     for (index, feature) in (0..).map(OneHotIdx).zip(&model.one_hots) {
-        splits.extend((0..feature.values.len() as u32).map(|value| Split::OneHot { feature: index, value }));
+        splits.extend((0..feature.values.len() as u32).map(|value| Split::OneHot {
+            feature: index,
+            value,
+        }));
     }
     for (index, Ctr { borders, .. }) in (0..).map(CtrIdx).zip(&model.ctrs) {
-        splits.extend((0..borders.len() as u32).map(|border| Split::Ctr { feature: index, border }));
+        splits.extend((0..borders.len() as u32).map(|border| Split::Ctr {
+            feature: index,
+            border,
+        }));
     }
     splits
 }
@@ -86,10 +118,15 @@ fn splits(model: &Model) -> Vec<Split> {
 fn check_borders(borders: &[f32], of: impl Fn() -> String) -> Result<(), Error> {
     if borders.len() > MAX_BORDERS {
         let (count, of) = (borders.len(), of());
-        return Err(Error::model(format!("{of} has {count} borders; at most {MAX_BORDERS} are supported")));
+        return Err(Error::model(format!(
+            "{of} has {count} borders; at most {MAX_BORDERS} are supported"
+        )));
     }
     if borders.iter().any(|border| border.is_nan()) || !borders.is_sorted() {
-        return Err(Error::model(format!("the borders of {} do not ascend", of())));
+        return Err(Error::model(format!(
+            "the borders of {} do not ascend",
+            of()
+        )));
     }
     Ok(())
 }

@@ -74,7 +74,11 @@ impl Output {
         let loss = info.loss()?;
         let classes = info.classes(model.dimension, &loss)?;
         let places = info.places(model.dimension)?;
-        let dimension = if model.dimension == 1 { 1 } else { info.specified_classes().unwrap_or(model.dimension) };
+        let dimension = if model.dimension == 1 {
+            1
+        } else {
+            info.specified_classes().unwrap_or(model.dimension)
+        };
         if let Some(place) = places.iter().find(|&&place| place >= dimension) {
             return Err(info.class_error(&format!("there is no class number {place}")));
         }
@@ -84,7 +88,14 @@ impl Output {
             _ => Link::Softmax,
         };
         let probability = info.threshold(model);
-        Ok(Self { loss, link, dimension, places, classes, threshold: -ln(1.0 / probability - 1.0) })
+        Ok(Self {
+            loss,
+            link,
+            dimension,
+            places,
+            classes,
+            threshold: -ln(1.0 / probability - 1.0),
+        })
     }
 
     /// `RawFormulaVal`: the scores by place, minus infinity for classes that the training data lacked.
@@ -129,7 +140,10 @@ impl Output {
             return vec![usize::from(score > self.threshold)];
         }
         let greatest =
-            scores.iter().enumerate().fold(0, |best, (place, &score)| if score > scores[best] { place } else { best });
+            scores.iter().enumerate().fold(
+                0,
+                |best, (place, &score)| if score > scores[best] { place } else { best },
+            );
         vec![greatest]
     }
 
@@ -156,7 +170,10 @@ impl Output {
 
 /// Softmax as CatBoost predicts with it (with its own `exp`, unlike the softmax of naive Bayes).
 fn softmax(values: &mut [f64]) {
-    let greatest = values.iter().fold(values[0], |max, &value| if max < value { value } else { max });
+    let greatest = values.iter().fold(
+        values[0],
+        |max, &value| if max < value { value } else { max },
+    );
     for value in values.iter_mut() {
         *value -= greatest;
     }
@@ -171,8 +188,15 @@ fn softmax(values: &mut [f64]) {
 const DEFAULT_THRESHOLD: f64 = 0.5;
 
 /// Losses whose models classify even if they name no classes.
-const CLASSIFYING_LOSSES: [&str; 7] =
-    ["Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", "MultiLogloss", "MultiCrossEntropy", "Focal"];
+const CLASSIFYING_LOSSES: [&str; 7] = [
+    "Logloss",
+    "CrossEntropy",
+    "MultiClass",
+    "MultiClassOneVsAll",
+    "MultiLogloss",
+    "MultiCrossEntropy",
+    "Focal",
+];
 
 /// The parts of [`Model::info`] that matter here, parsed.
 struct Info {
@@ -198,35 +222,47 @@ impl Info {
                 class_params = parsed(key)?.map(|value| (key, value));
             }
         }
-        Ok(Self { params: parsed("params")?, loss_function: parsed("loss_function")?, class_params })
+        Ok(Self {
+            params: parsed("params")?,
+            loss_function: parsed("loss_function")?,
+            class_params,
+        })
     }
 
     /// What `params` say beats `loss_function`.
     fn loss(&self) -> Result<String, OutputError> {
-        let from_params = self.params.as_ref().and_then(|params| params.get("loss_function"));
+        let from_params = self
+            .params
+            .as_ref()
+            .and_then(|params| params.get("loss_function"));
         let Some(loss) = from_params.or(self.loss_function.as_ref()) else {
             return Ok(String::new());
         };
         // An object with the loss's type, or (in old files) its name with parameters after a colon.
-        let name = loss
-            .get("type")
-            .unwrap_or(loss)
-            .as_str()
-            .ok_or_else(|| OutputError("model info: `loss_function` has no `type` that is a string".to_owned()))?;
+        let name = loss.get("type").unwrap_or(loss).as_str().ok_or_else(|| {
+            OutputError("model info: `loss_function` has no `type` that is a string".to_owned())
+        })?;
         Ok(name.split(':').next().unwrap_or(name).to_owned())
     }
 
     fn class_error(&self, what: &str) -> OutputError {
-        let key = self.class_params.as_ref().map_or("class_params", |(key, _)| key);
+        let key = self
+            .class_params
+            .as_ref()
+            .map_or("class_params", |(key, _)| key);
         OutputError(format!("model info, `{key}`: {what}"))
     }
 
     fn class_param(&self, name: &str) -> Option<&Value> {
-        self.class_params.as_ref().and_then(|(_, params)| params.get(name))
+        self.class_params
+            .as_ref()
+            .and_then(|(_, params)| params.get(name))
     }
 
     fn class_names(&self) -> &[Value] {
-        self.class_param("class_names").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        self.class_param("class_names")
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
     }
 
     fn class_count(&self) -> usize {
@@ -261,7 +297,11 @@ impl Info {
                 labels.len()
             )));
         }
-        Ok(labels.iter().take(dimension).map(|&label| label as usize).collect())
+        Ok(labels
+            .iter()
+            .take(dimension)
+            .map(|&label| label as usize)
+            .collect())
     }
 
     fn classes(&self, dimension: usize, loss: &str) -> Result<Vec<Label>, OutputError> {
@@ -275,12 +315,17 @@ impl Info {
                 return Ok(numbered(self.class_count()));
             }
             let labels = self.class_to_label()?;
-            return Ok(labels.iter().map(|&label| Label::Int(label as i64)).collect());
+            return Ok(labels
+                .iter()
+                .map(|&label| Label::Int(label as i64))
+                .collect());
         }
-        let names = self
-            .params
-            .as_ref()
-            .and_then(|params| params.get("data_processing_options")?.get("class_names")?.as_array());
+        let names = self.params.as_ref().and_then(|params| {
+            params
+                .get("data_processing_options")?
+                .get("class_names")?
+                .as_array()
+        });
         match names {
             Some(names) if !names.is_empty() => self.labels(names, false),
             _ if CLASSIFYING_LOSSES.contains(&loss) => Ok(numbered(dimension.max(2))),
@@ -309,7 +354,9 @@ impl Info {
     /// A threshold that is no number is passed over, as CatBoost does.
     fn threshold(&self, model: &Model) -> f64 {
         let threshold = model.info.get("binclass_probability_threshold");
-        threshold.and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_THRESHOLD)
+        threshold
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(DEFAULT_THRESHOLD)
     }
 }
 

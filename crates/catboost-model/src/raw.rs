@@ -164,6 +164,13 @@ pub(crate) struct RawObliviousTree {
 /// A non-symmetric tree, or a part of one.
 #[derive(Clone, Debug)]
 pub(crate) enum RawNode {
-    Leaf { values: Vec<f64>, weight: Option<f64> },
-    Split { split: i64, no: Box<RawNode>, yes: Box<RawNode> },
+    Leaf {
+        values: Vec<f64>,
+        weight: Option<f64>,
+    },
+    Split {
+        split: i64,
+        no: Box<RawNode>,
+        yes: Box<RawNode>,
+    },
 }

@@ -1,7 +1,7 @@
 //! What a compiled CatBoost model calls when it evaluates a row, and what the interpreter calls too, so that the two
 //! cannot drift: hashes, CTR arithmetic, text processing, and `exp` and `ln` whose bits do not depend on the machine.
 //!
-//! Everything here gives CatBoost's own bits. Nothing reads a file, and nothing allocates once its scratch has grown.
+//! Everything here gives CatBoost's own bits. Nothing reads a file. [`compiled`] is what generated code calls.
 
 #![no_std]
 
@@ -10,9 +10,11 @@ extern crate alloc;
 extern crate std;
 
 pub mod calcer;
+pub mod compiled;
 pub mod ctr;
 pub mod hash;
 pub mod lda;
 mod lowercase;
 pub mod math;
+pub mod tables;
 pub mod text;

@@ -12,7 +12,11 @@ pub(super) struct Bytes<'a> {
 
 impl<'a> Bytes<'a> {
     pub(super) fn new(file: &'a [u8], budget: &'a Budget) -> Self {
-        Self { file, at: 0, budget }
+        Self {
+            file,
+            at: 0,
+            budget,
+        }
     }
 
     pub(super) fn left(&self) -> usize {
@@ -27,7 +31,9 @@ impl<'a> Bytes<'a> {
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
         if len > self.left() {
             let left = self.left();
-            return Err(self.error(format!("expected {len} bytes, found {left}: the file is cut short or damaged")));
+            return Err(self.error(format!(
+                "expected {len} bytes, found {left}: the file is cut short or damaged"
+            )));
         }
         let bytes = &self.file[self.at..self.at + len];
         self.at += len;
@@ -35,7 +41,10 @@ impl<'a> Bytes<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        Ok(self.take(N)?.try_into().expect("as many bytes as were taken"))
+        Ok(self
+            .take(N)?
+            .try_into()
+            .expect("as many bytes as were taken"))
     }
 
     pub(super) fn u8(&mut self) -> Result<u8, Error> {
@@ -68,7 +77,9 @@ impl<'a> Bytes<'a> {
 
     /// The bytes of `count` elements of `size` bytes.
     pub(super) fn elements(&mut self, count: u64, size: usize) -> Result<&'a [u8], Error> {
-        let len = usize::try_from(count).ok().and_then(|count| count.checked_mul(size));
+        let len = usize::try_from(count)
+            .ok()
+            .and_then(|count| count.checked_mul(size));
         self.take(len.unwrap_or(usize::MAX))
     }
 
@@ -88,7 +99,10 @@ impl<'a> Bytes<'a> {
         let found = self.take(16)?;
         if found != expected {
             let found = found.escape_ascii();
-            return Err(Error::cbm(at, format!("expected `{name}`, found `{found}`")));
+            return Err(Error::cbm(
+                at,
+                format!("expected `{name}`, found `{found}`"),
+            ));
         }
         Ok(())
     }

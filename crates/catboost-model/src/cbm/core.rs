@@ -7,8 +7,8 @@ use crate::{
     ir::NanTreatment,
     limits::MAX_NON_SYMMETRIC_DEPTH,
     raw::{
-        RawCalcer, RawCtr, RawEmbedding, RawEstimated, RawFeature, RawFloat, RawModel, RawNode, RawObliviousTree,
-        RawOneHot, RawTrees,
+        RawCalcer, RawCtr, RawEmbedding, RawEstimated, RawFeature, RawFloat, RawModel, RawNode,
+        RawObliviousTree, RawOneHot, RawTrees,
     },
 };
 
@@ -57,7 +57,10 @@ pub(super) fn parts(core: &Table<'_>) -> Result<Vec<String>, Error> {
 pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     let version = core.string(model_core::FORMAT_VERSION)?;
     if version != "FlabuffersModel_v1" {
-        return Err(Error::unsupported(format!("the format version `{}`", version.escape_default())));
+        return Err(Error::unsupported(format!(
+            "the format version `{}`",
+            version.escape_default()
+        )));
     }
     let mut model = RawModel::default();
     for pair in core.tables(model_core::INFO_MAP)? {
@@ -72,7 +75,10 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
         if bias != 0.0 {
             if model.dimension != 1 {
                 let dimension = model.dimension;
-                return Err(Error::cbm(table.offset(), format!("one bias for {dimension} dimensions")));
+                return Err(Error::cbm(
+                    table.offset(),
+                    format!("one bias for {dimension} dimensions"),
+                ));
             }
             model.bias.push(bias);
         }
@@ -81,10 +87,17 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     model.cats = each(&table, trees::CAT_FEATURES, |feature| named(feature, 3))?;
     model.texts = each(&table, trees::TEXT_FEATURES, |feature| named(feature, 3))?;
     model.embeddings = each(&table, trees::EMBEDDING_FEATURES, |feature| {
-        Ok(RawEmbedding { feature: named(feature, 4)?, dimension: feature.get::<i32>(3, 0)?.into() })
+        Ok(RawEmbedding {
+            feature: named(feature, 4)?,
+            dimension: feature.get::<i32>(3, 0)?.into(),
+        })
     })?;
     model.one_hots = each(&table, trees::ONE_HOT_FEATURES, |feature| {
-        Ok(RawOneHot { cat: feature.get(0, -1_i32)?.into(), values: feature.vector(1)?, strings: feature.strings(2)? })
+        Ok(RawOneHot {
+            cat: feature.get(0, -1_i32)?.into(),
+            values: feature.vector(1)?,
+            strings: feature.strings(2)?,
+        })
     })?;
     model.ctrs = each(&table, trees::CTR_FEATURES, ctr_feature)?;
     model.trees = read_trees(&table, model.dimension)?;
@@ -97,15 +110,26 @@ pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEs
     each(&table, trees::ESTIMATED_FEATURES, |feature| {
         let guid: Guid = feature.bytes(1)?.unwrap_or_default();
         let calcer = match feature.get::<i8>(4, 0)? {
-            0 => calcers.texts.iter().position(|other| *other == guid).map(RawCalcer::Text),
+            0 => calcers
+                .texts
+                .iter()
+                .position(|other| *other == guid)
+                .map(RawCalcer::Text),
             1 => return Err(Error::unsupported("embedding features")),
             other => {
-                return Err(Error::cbm(feature.offset(), format!("an estimated feature's source of kind {other}")));
+                return Err(Error::cbm(
+                    feature.offset(),
+                    format!("an estimated feature's source of kind {other}"),
+                ));
             }
         };
         Ok(RawEstimated {
-            calcer: calcer
-                .ok_or_else(|| Error::cbm(feature.offset(), "an estimated feature of a calcer that is not there"))?,
+            calcer: calcer.ok_or_else(|| {
+                Error::cbm(
+                    feature.offset(),
+                    "an estimated feature of a calcer that is not there",
+                )
+            })?,
             local: feature.get::<i32>(2, -1)?.into(),
             borders: feature.vector(3)?,
         })
@@ -135,7 +159,12 @@ fn float(feature: &Table<'_>) -> Result<RawFloat, Error> {
         0 => NanTreatment::AsIs,
         1 => NanTreatment::AsFalse,
         2 => NanTreatment::AsTrue,
-        other => return Err(Error::cbm(feature.offset(), format!("a treatment of NaN of kind {other}"))),
+        other => {
+            return Err(Error::cbm(
+                feature.offset(),
+                format!("a treatment of NaN of kind {other}"),
+            ));
+        }
     };
     let borders: Vec<f32> = feature.vector(3)?;
     Ok(RawFloat {
@@ -174,15 +203,22 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
     let steps = table.structs(trees::NON_SYMMETRIC_STEP_NODES, 4)?;
 
     let wrong = |what: &str| Error::cbm(table.offset(), format!("the trees do not add up: {what}"));
-    let dimension = usize::try_from(dimension).ok().filter(|&dimension| dimension > 0);
+    let dimension = usize::try_from(dimension)
+        .ok()
+        .filter(|&dimension| dimension > 0);
     let dimension = dimension.ok_or_else(|| wrong("the dimension is not positive"))?;
     let mut start = 0_usize;
     let mut ranges = Vec::with_capacity(sizes.len());
     for (tree, &size) in sizes.iter().enumerate() {
-        let end =
-            usize::try_from(size).ok().and_then(|size| start.checked_add(size)).filter(|&end| end <= splits.len());
+        let end = usize::try_from(size)
+            .ok()
+            .and_then(|size| start.checked_add(size))
+            .filter(|&end| end <= splits.len());
         let end = end.ok_or_else(|| wrong("their sizes are not those of the splits"))?;
-        if starts.get(tree).is_some_and(|&other| usize::try_from(other).ok() != Some(start)) {
+        if starts
+            .get(tree)
+            .is_some_and(|&other| usize::try_from(other).ok() != Some(start))
+        {
             return Err(wrong("a tree does not begin where the one before ends"));
         }
         ranges.push(start..end);
@@ -198,7 +234,9 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
         let mut oblivious = Vec::with_capacity(ranges.len());
         for range in ranges {
             let splits: Vec<i64> = splits[range].iter().map(|&split| split.into()).collect();
-            let leaves = u32::try_from(splits.len()).ok().and_then(|depth| 1_usize.checked_shl(depth));
+            let leaves = u32::try_from(splits.len())
+                .ok()
+                .and_then(|depth| 1_usize.checked_shl(depth));
             let leaves = leaves.ok_or_else(|| wrong("a tree is too deep"))?;
             oblivious.push(RawObliviousTree {
                 splits,
@@ -208,7 +246,10 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
                     .ok_or_else(|| wrong("there are too few leaf values"))?
                     .to_vec(),
                 weights: if has_weights {
-                    weights.split_off(..leaves).ok_or_else(|| wrong("there are too few leaf weights"))?.to_vec()
+                    weights
+                        .split_off(..leaves)
+                        .ok_or_else(|| wrong("there are too few leaf weights"))?
+                        .to_vec()
                 } else {
                     Vec::new()
                 },
@@ -221,14 +262,27 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
     }
 
     if steps.len() / 4 != splits.len() || leaf_ids.len() != splits.len() {
-        return Err(wrong("there are not as many steps and leaf numbers as nodes"));
+        return Err(wrong(
+            "there are not as many steps and leaf numbers as nodes",
+        ));
     }
-    let nodes = Nodes { splits: &splits, steps, leaf_ids: &leaf_ids, values: &values, weights: &weights, dimension };
+    let nodes = Nodes {
+        splits: &splits,
+        steps,
+        leaf_ids: &leaf_ids,
+        values: &values,
+        weights: &weights,
+        dimension,
+    };
     let read = |range: std::ops::Range<usize>| {
         let mut left = range.len() * 2;
-        nodes.read(range.start, &range, MAX_NON_SYMMETRIC_DEPTH, &mut left).map_err(wrong)
+        nodes
+            .read(range.start, &range, MAX_NON_SYMMETRIC_DEPTH, &mut left)
+            .map_err(wrong)
     };
-    Ok(RawTrees::NonSymmetric(ranges.into_iter().map(read).collect::<Result<_, _>>()?))
+    Ok(RawTrees::NonSymmetric(
+        ranges.into_iter().map(read).collect::<Result<_, _>>()?,
+    ))
 }
 
 /// The nodes of all non-symmetric trees. Where one leads to is said as how many nodes further on; 0 for itself, which is
@@ -252,26 +306,48 @@ impl Nodes<'_> {
         left: &mut usize,
     ) -> Result<RawNode, &'static str> {
         *left = left.checked_sub(1).ok_or("a node is reached in two ways")?;
-        let step = self.steps.get(node * 4..node * 4 + 4).filter(|_| tree.contains(&node));
+        let step = self
+            .steps
+            .get(node * 4..node * 4 + 4)
+            .filter(|_| tree.contains(&node));
         let step = step.ok_or("a node leads out of its tree")?;
-        let (no, yes) = (usize::from(u16::read(&step[..2])), usize::from(u16::read(&step[2..])));
+        let (no, yes) = (
+            usize::from(u16::read(&step[..2])),
+            usize::from(u16::read(&step[2..])),
+        );
         if no == 0 && yes == 0 {
             return self.leaf(node);
         }
         let below = depth.checked_sub(1).ok_or("a tree is too deep")?;
         let mut child = |step: usize| {
-            let child = if step == 0 { self.leaf(node) } else { self.read(node + step, tree, below, left) };
+            let child = if step == 0 {
+                self.leaf(node)
+            } else {
+                self.read(node + step, tree, below, left)
+            };
             child.map(Box::new)
         };
-        Ok(RawNode::Split { split: self.splits[node].into(), no: child(no)?, yes: child(yes)? })
+        Ok(RawNode::Split {
+            split: self.splits[node].into(),
+            no: child(no)?,
+            yes: child(yes)?,
+        })
     }
 
     fn leaf(&self, node: usize) -> Result<RawNode, &'static str> {
         let first = self.leaf_ids[node] as usize;
-        let values = self.values.get(first..first + self.dimension).ok_or("a leaf has no values")?.to_vec();
+        let values = self
+            .values
+            .get(first..first + self.dimension)
+            .ok_or("a leaf has no values")?
+            .to_vec();
         let weight = match self.weights {
             [] => None,
-            weights => Some(*weights.get(first / self.dimension).ok_or("a leaf has no weight")?),
+            weights => Some(
+                *weights
+                    .get(first / self.dimension)
+                    .ok_or("a leaf has no weight")?,
+            ),
         };
         Ok(RawNode::Leaf { values, weight })
     }

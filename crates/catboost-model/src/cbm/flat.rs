@@ -27,8 +27,12 @@ impl Budget {
 
     fn take(&self, bytes: usize, offset: usize) -> Result<(), Error> {
         let left = self.0.get().checked_sub(bytes);
-        let left =
-            left.ok_or_else(|| Error::cbm(offset, "the parts of the file overlap: more is said than it holds"))?;
+        let left = left.ok_or_else(|| {
+            Error::cbm(
+                offset,
+                "the parts of the file overlap: more is said than it holds",
+            )
+        })?;
         self.0.set(left);
         Ok(())
     }
@@ -46,7 +50,11 @@ pub(super) struct Table<'a> {
 impl<'a> Flat<'a> {
     /// `bytes` begin at `base` of the file.
     pub(super) fn new(bytes: &'a [u8], base: usize, budget: &'a Budget) -> Self {
-        Self { bytes, base, budget }
+        Self {
+            bytes,
+            base,
+            budget,
+        }
     }
 
     /// The table that the flatbuffer is about.
@@ -57,14 +65,19 @@ impl<'a> Flat<'a> {
     fn table(self, at: usize) -> Result<Table<'a>, Error> {
         self.budget.take(4, self.base + at)?;
         let back = i64::from(i32::from_le_bytes(self.array(at)?));
-        let vtable =
-            usize::try_from(at as i64 - back).map_err(|_| self.error(at, "a table's vtable is outside the file"))?;
+        let vtable = usize::try_from(at as i64 - back)
+            .map_err(|_| self.error(at, "a table's vtable is outside the file"))?;
         let vtable_len = usize::from(u16::from_le_bytes(self.array(vtable)?));
         if vtable_len < 4 || !vtable_len.is_multiple_of(2) {
             return Err(self.error(vtable, format!("a vtable of {vtable_len} bytes")));
         }
         self.slice(vtable, vtable_len)?;
-        Ok(Table { flat: self, at, vtable, vtable_len })
+        Ok(Table {
+            flat: self,
+            at,
+            vtable,
+            vtable_len,
+        })
     }
 
     /// Where the offset at `at` points.
@@ -76,7 +89,10 @@ impl<'a> Flat<'a> {
         let end = at.checked_add(len);
         end.and_then(|end| self.bytes.get(at..end)).ok_or_else(|| {
             let left = self.bytes.len().saturating_sub(at);
-            self.error(at, format!("expected {len} bytes, found {left}: the file is cut short or damaged"))
+            self.error(
+                at,
+                format!("expected {len} bytes, found {left}: the file is cut short or damaged"),
+            )
         })
     }
 
@@ -118,18 +134,26 @@ impl<'a> Table<'a> {
 
     /// A scalar, or its default if the table does not have it.
     pub(super) fn get<T: Scalar>(&self, field: usize, default: T) -> Result<T, Error> {
-        let Some(at) = self.field(field)? else { return Ok(default) };
+        let Some(at) = self.field(field)? else {
+            return Ok(default);
+        };
         Ok(T::read(self.flat.slice(at, T::SIZE)?))
     }
 
     /// A vector of scalars; empty if the table does not have it.
     pub(super) fn vector<T: Scalar>(&self, field: usize) -> Result<Vec<T>, Error> {
-        Ok(self.structs(field, T::SIZE)?.chunks_exact(T::SIZE).map(T::read).collect())
+        Ok(self
+            .structs(field, T::SIZE)?
+            .chunks_exact(T::SIZE)
+            .map(T::read)
+            .collect())
     }
 
     /// The bytes of a vector whose elements have `size` bytes; empty if the table does not have it.
     pub(super) fn structs(&self, field: usize, size: usize) -> Result<&'a [u8], Error> {
-        let Some(at) = self.field(field)? else { return Ok(&[]) };
+        let Some(at) = self.field(field)? else {
+            return Ok(&[]);
+        };
         let at = self.flat.forward(at)?;
         let len = u32::from_le_bytes(self.flat.array(at)?) as usize;
         let bytes = self.flat.slice(at + 4, len.saturating_mul(size))?;
@@ -145,18 +169,24 @@ impl<'a> Table<'a> {
 
     /// A table.
     pub(super) fn table(&self, field: usize) -> Result<Option<Table<'a>>, Error> {
-        let Some(at) = self.field(field)? else { return Ok(None) };
+        let Some(at) = self.field(field)? else {
+            return Ok(None);
+        };
         self.flat.table(self.flat.forward(at)?).map(Some)
     }
 
     /// A table without which nothing works. `name` is the schema's.
     pub(super) fn required(&self, field: usize, name: &str) -> Result<Table<'a>, Error> {
-        self.table(field)?.ok_or_else(|| Error::cbm(self.offset(), format!("{name} is missing")))
+        self.table(field)?
+            .ok_or_else(|| Error::cbm(self.offset(), format!("{name} is missing")))
     }
 
     /// A vector of tables.
     pub(super) fn tables(&self, field: usize) -> Result<Vec<Table<'a>>, Error> {
-        self.offsets(field)?.into_iter().map(|at| self.flat.table(at)).collect()
+        self.offsets(field)?
+            .into_iter()
+            .map(|at| self.flat.table(at))
+            .collect()
     }
 
     /// A vector of strings.
@@ -172,17 +202,23 @@ impl<'a> Table<'a> {
 
     /// A struct's bytes, which lie in the table itself.
     pub(super) fn bytes<const N: usize>(&self, field: usize) -> Result<Option<[u8; N]>, Error> {
-        let Some(at) = self.field(field)? else { return Ok(None) };
+        let Some(at) = self.field(field)? else {
+            return Ok(None);
+        };
         self.flat.array(at).map(Some)
     }
 
     /// Where the elements of a vector of offsets are.
     fn offsets(&self, field: usize) -> Result<Vec<usize>, Error> {
-        let Some(at) = self.field(field)? else { return Ok(Vec::new()) };
+        let Some(at) = self.field(field)? else {
+            return Ok(Vec::new());
+        };
         let at = self.flat.forward(at)?;
         let bytes = self.structs(field, 4)?;
         let offsets = bytes.chunks_exact(4).map(u32::read).enumerate();
-        Ok(offsets.map(|(index, forward)| at + 4 + index * 4 + forward as usize).collect())
+        Ok(offsets
+            .map(|(index, forward)| at + 4 + index * 4 + forward as usize)
+            .collect())
     }
 
     /// Where a field is, if the table has it.
@@ -198,7 +234,8 @@ impl<'a> Table<'a> {
     }
 
     fn utf8(&self, bytes: &[u8]) -> Result<String, Error> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Error::cbm(self.offset(), "a string that is not UTF-8"))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Error::cbm(self.offset(), "a string that is not UTF-8"))?;
         Ok(text.to_owned())
     }
 }

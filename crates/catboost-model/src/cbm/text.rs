@@ -10,7 +10,8 @@ use super::{
 use crate::{
     Error,
     ir::{
-        Bm25Class, Dictionary, Gram, NaiveBayesClass, NumberPolicy, TextCalcer, TextCalcerKind, TokenTable, Tokenizer,
+        Bm25Class, Dictionary, Gram, NaiveBayesClass, NumberPolicy, TextCalcer, TextCalcerKind,
+        TokenTable, Tokenizer,
     },
     raw::{RawText, RawTokenized},
 };
@@ -25,12 +26,29 @@ const EMPTY: u64 = u64::MAX;
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(RawText, Vec<Guid>), Error> {
     bytes.magic("text_process_v2")?;
     let header = bytes.sized_flat_u64()?.root()?;
-    let guids = |field| Ok::<_, Error>(header.structs(field, 16)?.chunks_exact(16).map(guid).collect::<Vec<Guid>>());
+    let guids = |field| {
+        Ok::<_, Error>(
+            header
+                .structs(field, 16)?
+                .chunks_exact(16)
+                .map(guid)
+                .collect::<Vec<Guid>>(),
+        )
+    };
     let (tokenizer_ids, dictionary_ids, calcer_ids) = (guids(0)?, guids(1)?, guids(2)?);
-    let lists = |field| header.tables(field)?.iter().map(|list| list.vector::<u32>(0)).collect::<Result<Vec<_>, _>>();
+    let lists = |field| {
+        header
+            .tables(field)?
+            .iter()
+            .map(|list| list.vector::<u32>(0))
+            .collect::<Result<Vec<_>, _>>()
+    };
     let (digitizers_of_texts, calcers_of_tokenized) = (lists(3)?, lists(4)?);
     if tokenizer_ids.len() != dictionary_ids.len() {
-        return Err(Error::cbm(header.offset(), "there are not as many dictionaries as tokenizers"));
+        return Err(Error::cbm(
+            header.offset(),
+            "there are not as many dictionaries as tokenizers",
+        ));
     }
 
     let mut tokenizers = HashMap::new();
@@ -44,14 +62,19 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(RawText, Vec<Guid>), Error>
             1 => drop(dictionaries.insert(id, dictionary(bytes)?)),
             2 => drop(calcers.insert(id, calcer(bytes)?)),
             3 => break,
-            other => return Err(Error::unsupported(format!("a text processing part of kind {other}"))),
+            other => {
+                return Err(Error::unsupported(format!(
+                    "a text processing part of kind {other}"
+                )));
+            }
         }
     }
 
     let missing = |what: &str| Error::cbm(header.offset(), format!("a {what} is missing"));
     let mut text = RawText {
         tokenizers: in_order(&tokenizer_ids, &tokenizers).ok_or_else(|| missing("tokenizer"))?,
-        dictionaries: in_order(&dictionary_ids, &dictionaries).ok_or_else(|| missing("dictionary"))?,
+        dictionaries: in_order(&dictionary_ids, &dictionaries)
+            .ok_or_else(|| missing("dictionary"))?,
         calcers: in_order(&calcer_ids, &calcers).ok_or_else(|| missing("calcer"))?,
         tokenized: Vec::new(),
     };
@@ -84,7 +107,9 @@ fn tokenizer(bytes: &mut Bytes<'_>) -> Result<Tokenizer, Error> {
     bytes.take(16)?;
     let lowercasing = bytes.bool()?;
     if bytes.bool()? {
-        return Err(Error::unsupported("a tokenizer that puts words in their base form (lemmatizing)"));
+        return Err(Error::unsupported(
+            "a tokenizer that puts words in their base form (lemmatizing)",
+        ));
     }
     let number_policy = bytes.u32()?;
     let number_token = bytes.string()?;
@@ -96,7 +121,11 @@ fn tokenizer(bytes: &mut Bytes<'_>) -> Result<Tokenizer, Error> {
     };
     match bytes.u32()? {
         0 => {}
-        1 => return Err(Error::unsupported("a tokenizer that splits by sense (separator_type BySense)")),
+        1 => {
+            return Err(Error::unsupported(
+                "a tokenizer that splits by sense (separator_type BySense)",
+            ));
+        }
         other => return Err(bytes.error(format!("a separator of kind {other}"))),
     }
     let delimiter = bytes.string()?;
@@ -107,7 +136,13 @@ fn tokenizer(bytes: &mut Bytes<'_>) -> Result<Tokenizer, Error> {
     bytes.u32()?;
     let languages = bytes.size()?;
     bytes.elements(languages, 4)?;
-    Ok(Tokenizer { lowercasing, numbers, delimiter, split_by_set, skip_empty })
+    Ok(Tokenizer {
+        lowercasing,
+        numbers,
+        delimiter,
+        split_by_set,
+        skip_empty,
+    })
 }
 
 fn dictionary(bytes: &mut Bytes<'_>) -> Result<Dictionary, Error> {
@@ -128,9 +163,15 @@ fn dictionary(bytes: &mut Bytes<'_>) -> Result<Dictionary, Error> {
         other => Err(Error::cbm(options.offset(), format!("{name} is {other}"))),
     };
     let gram = if flag(0, 0, "TokenLevelType")? {
-        Gram::Letters { order, end_of_word: flag(4, 1, "EndOfWordTokenPolicy")? }
+        Gram::Letters {
+            order,
+            end_of_word: flag(4, 1, "EndOfWordTokenPolicy")?,
+        }
     } else {
-        Gram::Words { order, skip_step: positive(&options, 2, 0, "SkipStep")? }
+        Gram::Words {
+            order,
+            skip_step: positive(&options, 2, 0, "SkipStep")?,
+        }
     };
     let tokens = token_table(bytes)?;
     let grams = match gram {
@@ -172,7 +213,9 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
     let active: Vec<u32> = table.vector(1)?;
     let formula = table.required(3, "FeatureCalcerImpl")?;
     let kind = match (calcer_type, table.get::<u8>(2, 0)?) {
-        (0, 3) => TextCalcerKind::BagOfWords { tokens: formula.get(0, 0)? },
+        (0, 3) => TextCalcerKind::BagOfWords {
+            tokens: formula.get(0, 0)?,
+        },
         (1, 2) => {
             let (docs, totals): (Vec<u32>, Vec<u64>) = (formula.vector(4)?, formula.vector(5)?);
             let counts = class_counts(bytes)?;
@@ -180,7 +223,10 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
                 || totals.len() != counts.len()
                 || formula.get::<u32>(0, 0)? as usize != counts.len()
             {
-                return Err(Error::cbm(formula.offset(), "the classes of naive Bayes do not add up"));
+                return Err(Error::cbm(
+                    formula.offset(),
+                    "the classes of naive Bayes do not add up",
+                ));
             }
             let classes = docs.into_iter().zip(totals).zip(counts);
             TextCalcerKind::NaiveBayes {
@@ -188,7 +234,11 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
                 token_prior: formula.get(2, 0.0)?,
                 seen_tokens: formula.get(3, 0)?,
                 classes: classes
-                    .map(|((docs, total_tokens), counts)| NaiveBayesClass { docs, total_tokens, counts })
+                    .map(|((docs, total_tokens), counts)| NaiveBayesClass {
+                        docs,
+                        total_tokens,
+                        counts,
+                    })
                     .collect(),
             }
         }
@@ -196,7 +246,10 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
             let totals: Vec<u64> = formula.vector(5)?;
             let counts = class_counts(bytes)?;
             if totals.len() != counts.len() || formula.get::<u32>(0, 0)? as usize != counts.len() {
-                return Err(Error::cbm(formula.offset(), "the classes of BM25 do not add up"));
+                return Err(Error::cbm(
+                    formula.offset(),
+                    "the classes of BM25 do not add up",
+                ));
             }
             let classes = totals.into_iter().zip(counts);
             TextCalcerKind::Bm25 {
@@ -204,7 +257,12 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
                 b: formula.get(2, 0.0)?,
                 truncate_border: formula.get(3, 0.0)?,
                 total_tokens: formula.get(4, 0)?,
-                classes: classes.map(|(total_tokens, counts)| Bm25Class { total_tokens, counts }).collect(),
+                classes: classes
+                    .map(|(total_tokens, counts)| Bm25Class {
+                        total_tokens,
+                        counts,
+                    })
+                    .collect(),
             }
         }
         (kind, _) => return Err(Error::unsupported(format!("a text calcer of kind {kind}"))),
@@ -222,7 +280,9 @@ fn class_counts(bytes: &mut Bytes<'_>) -> Result<Vec<Vec<(u32, u32)>>, Error> {
         let buckets = bytes.size()?;
         let buckets = bytes.elements(buckets, 8)?;
         let (empty, _) = (bytes.u32()?, bytes.u32()?);
-        let pairs = buckets.chunks_exact(8).map(|pair| (u32::read(&pair[..4]), u32::read(&pair[4..])));
+        let pairs = buckets
+            .chunks_exact(8)
+            .map(|pair| (u32::read(&pair[..4]), u32::read(&pair[4..])));
         let mut class: Vec<(u32, u32)> = pairs.filter(|&(token, _)| token != empty).collect();
         class.sort_unstable();
         counts.push(class);

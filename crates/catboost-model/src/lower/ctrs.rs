@@ -15,15 +15,21 @@ pub(super) fn lower(
     has_estimated: bool,
 ) -> Result<(Vec<Ctr>, Vec<CtrTable>), Error> {
     // Tables that no CTR looks up play no part.
-    let mut tables: Vec<(RawCtrTable, Option<TableIdx>)> = tables.into_iter().map(|table| (table, None)).collect();
+    let mut tables: Vec<(RawCtrTable, Option<TableIdx>)> =
+        tables.into_iter().map(|table| (table, None)).collect();
     let mut used = Vec::new();
     let mut lowered = Vec::new();
     for (index, ctr) in ctrs.into_iter().enumerate() {
-        let mut matching = tables.iter_mut().filter(|(table, _)| table.base == ctr.base);
-        let (table, place) =
-            matching.next().ok_or_else(|| Error::model(format!("CTR {index} has no table of counts")))?;
+        let mut matching = tables
+            .iter_mut()
+            .filter(|(table, _)| table.base == ctr.base);
+        let (table, place) = matching
+            .next()
+            .ok_or_else(|| Error::model(format!("CTR {index} has no table of counts")))?;
         if matching.next().is_some() {
-            return Err(Error::model(format!("CTR {index} has two tables of counts")));
+            return Err(Error::model(format!(
+                "CTR {index} has two tables of counts"
+            )));
         }
         let place = match *place {
             Some(place) => place,
@@ -40,16 +46,39 @@ pub(super) fn lower(
 
 fn lower_ctr(raw: RawCtr, table: TableIdx, counts: &CtrTable, index: usize) -> Result<Ctr, Error> {
     check_borders(&raw.borders, || format!("CTR {index}"))?;
-    let target_border = u32::try_from(raw.target_border).ok().filter(|&border| match counts.values {
-        CtrValues::Classes { classes, .. } if counts.ctr_type == CtrType::Borders => border + 1 < classes,
-        CtrValues::Classes { classes, .. } => border < classes,
-        CtrValues::Means(_) | CtrValues::Counts { .. } => true,
-    });
+    let target_border =
+        u32::try_from(raw.target_border)
+            .ok()
+            .filter(|&border| match counts.values {
+                CtrValues::Classes { classes, .. } if counts.ctr_type == CtrType::Borders => {
+                    border + 1 < classes
+                }
+                CtrValues::Classes { classes, .. } => border < classes,
+                CtrValues::Means(_) | CtrValues::Counts { .. } => true,
+            });
     let target_border = target_border.ok_or_else(|| {
-        Error::model(format!("CTR {index} asks for target border {}, which its table does not have", raw.target_border))
+        Error::model(format!(
+            "CTR {index} asks for target border {}, which its table does not have",
+            raw.target_border
+        ))
     })?;
-    let RawCtr { prior_num, prior_denom, shift, scale, borders, .. } = raw;
-    Ok(Ctr { table, target_border, prior_num, prior_denom, shift, scale, borders })
+    let RawCtr {
+        prior_num,
+        prior_denom,
+        shift,
+        scale,
+        borders,
+        ..
+    } = raw;
+    Ok(Ctr {
+        table,
+        target_border,
+        prior_num,
+        prior_denom,
+        shift,
+        scale,
+        borders,
+    })
 }
 
 fn lower_table(
@@ -74,44 +103,91 @@ fn lower_table(
     let wrong = || Error::model("a table of counts has not as many counts as keys");
     let values = match (&raw.values, raw.base.ctr_type) {
         (RawCtrValues::Classes { classes, counts }, CtrType::Borders | CtrType::Buckets) => {
-            let least = if raw.base.ctr_type == CtrType::Borders { 2 } else { 1 };
-            let classes = u32::try_from(*classes).ok().filter(|&classes| classes >= least).ok_or_else(wrong)?;
+            let least = if raw.base.ctr_type == CtrType::Borders {
+                2
+            } else {
+                1
+            };
+            let classes = u32::try_from(*classes)
+                .ok()
+                .filter(|&classes| classes >= least)
+                .ok_or_else(wrong)?;
             let stride = classes as usize;
             if Some(counts.len()) != keys.len().checked_mul(stride) {
                 return Err(wrong());
             }
             let entry = |&entry: &usize| &counts[entry * stride..][..stride];
-            CtrValues::Classes { classes, counts: order.iter().flat_map(entry).copied().collect() }
+            CtrValues::Classes {
+                classes,
+                counts: order.iter().flat_map(entry).copied().collect(),
+            }
         }
-        (RawCtrValues::Counts { denominator, counts }, CtrType::Counter | CtrType::FeatureFreq) => {
+        (
+            RawCtrValues::Counts {
+                denominator,
+                counts,
+            },
+            CtrType::Counter | CtrType::FeatureFreq,
+        ) => {
             if counts.len() != keys.len() {
                 return Err(wrong());
             }
             let counts = order.iter().map(|&entry| counts[entry]).collect();
-            CtrValues::Counts { denominator: *denominator, counts }
+            CtrValues::Counts {
+                denominator: *denominator,
+                counts,
+            }
         }
-        (RawCtrValues::Means(means), CtrType::BinarizedTargetMeanValue | CtrType::FloatTargetMeanValue) => {
+        (
+            RawCtrValues::Means(means),
+            CtrType::BinarizedTargetMeanValue | CtrType::FloatTargetMeanValue,
+        ) => {
             if means.len() != keys.len() {
                 return Err(wrong());
             }
             CtrValues::Means(order.iter().map(|&entry| means[entry]).collect())
         }
-        _ => return Err(Error::model("a table of counts does not hold what its CTR type counts")),
+        _ => {
+            return Err(Error::model(
+                "a table of counts does not hold what its CTR type counts",
+            ));
+        }
     };
     let target_classifier = u32::try_from(raw.base.target_classifier);
-    let target_classifier = target_classifier.map_err(|_| Error::model("a CTR's target classifier is negative"))?;
-    Ok(CtrTable { projection, ctr_type: raw.base.ctr_type, target_classifier, keys, values })
+    let target_classifier =
+        target_classifier.map_err(|_| Error::model("a CTR's target classifier is negative"))?;
+    Ok(CtrTable {
+        projection,
+        ctr_type: raw.base.ctr_type,
+        target_classifier,
+        keys,
+        values,
+    })
 }
 
-fn projection(base: &RawCtrBase, features: &mut Features, one_hots: &[OneHot]) -> Result<Projection, Error> {
-    let cats = base.cats.iter().map(|&cat| features.use_cat(cat)).collect::<Result<Vec<_>, _>>()?;
-    let floats = base.floats.iter().map(|&(index, border)| features.border(index, border));
+fn projection(
+    base: &RawCtrBase,
+    features: &mut Features,
+    one_hots: &[OneHot],
+) -> Result<Projection, Error> {
+    let cats = base
+        .cats
+        .iter()
+        .map(|&cat| features.use_cat(cat))
+        .collect::<Result<Vec<_>, _>>()?;
+    let floats = base
+        .floats
+        .iter()
+        .map(|&(index, border)| features.border(index, border));
     let floats = floats.collect::<Result<Vec<_>, _>>()?;
     let one_hot = |&(index, value): &(i64, i32)| {
         let cat = features.use_cat(index)?;
         let place = one_hots.iter().position(|one_hot| one_hot.cat == cat);
         let value = place.and_then(|place| {
-            let value = one_hots[place].values.iter().position(|&other| other == value)?;
+            let value = one_hots[place]
+                .values
+                .iter()
+                .position(|&other| other == value)?;
             Some((OneHotIdx(place as u32), value as u32))
         });
         value.ok_or_else(|| {
@@ -120,6 +196,14 @@ fn projection(base: &RawCtrBase, features: &mut Features, one_hots: &[OneHot]) -
             ))
         })
     };
-    let one_hots = base.one_hots.iter().map(one_hot).collect::<Result<_, _>>()?;
-    Ok(Projection { cats, floats, one_hots })
+    let one_hots = base
+        .one_hots
+        .iter()
+        .map(one_hot)
+        .collect::<Result<_, _>>()?;
+    Ok(Projection {
+        cats,
+        floats,
+        one_hots,
+    })
 }

@@ -31,37 +31,72 @@ impl Features {
         let float_of = indices(floats.iter().map(|float| &float.feature), "float", FloatIdx)?;
         let cat_of = indices(cats.iter(), "categorical", CatIdx)?;
         let text_of = indices(texts.iter(), "text", TextIdx)?;
-        let floats = floats.into_iter().map(|float| lower_float(float, &mut flat)).collect::<Result<_, _>>()?;
+        let floats = floats
+            .into_iter()
+            .map(|float| lower_float(float, &mut flat))
+            .collect::<Result<_, _>>()?;
         // What a feature is used by is found out when that is lowered.
-        let cats = cats.into_iter().map(|cat| lower_feature(cat, false, &mut flat)).collect::<Result<_, _>>()?;
-        let texts = texts.into_iter().map(|text| lower_feature(text, false, &mut flat)).collect::<Result<_, _>>()?;
+        let cats = cats
+            .into_iter()
+            .map(|cat| lower_feature(cat, false, &mut flat))
+            .collect::<Result<_, _>>()?;
+        let texts = texts
+            .into_iter()
+            .map(|text| lower_feature(text, false, &mut flat))
+            .collect::<Result<_, _>>()?;
         let embeddings = embeddings.into_iter().map(|embedding| {
             let dimension = usize::try_from(embedding.dimension);
-            let dimension = dimension.map_err(|_| Error::model("an embedding feature has a negative dimension"))?;
-            Ok(EmbeddingFeature { feature: lower_feature(embedding.feature, false, &mut flat)?, dimension })
+            let dimension = dimension
+                .map_err(|_| Error::model("an embedding feature has a negative dimension"))?;
+            Ok(EmbeddingFeature {
+                feature: lower_feature(embedding.feature, false, &mut flat)?,
+                dimension,
+            })
         });
         let embeddings = embeddings.collect::<Result<_, Error>>()?;
-        Ok(Self { floats, cats, texts, embeddings, float_of, cat_of, text_of })
+        Ok(Self {
+            floats,
+            cats,
+            texts,
+            embeddings,
+            float_of,
+            cat_of,
+            text_of,
+        })
     }
 
     /// The categorical feature of an index, which is used from now on.
     pub(super) fn use_cat(&mut self, index: i64) -> Result<CatIdx, Error> {
-        let cat = self.cat_of.get(&index).ok_or_else(|| missing("categorical", index))?;
+        let cat = self
+            .cat_of
+            .get(&index)
+            .ok_or_else(|| missing("categorical", index))?;
         self.cats[cat.at()].used = true;
         Ok(*cat)
     }
 
     /// The text feature of an index.
     pub(super) fn text(&self, index: i64) -> Result<TextIdx, Error> {
-        self.text_of.get(&index).copied().ok_or_else(|| missing("text", index))
+        self.text_of
+            .get(&index)
+            .copied()
+            .ok_or_else(|| missing("text", index))
     }
 
     /// The float feature of an index, and the place of one of its borders.
     pub(super) fn border(&self, index: i64, border: f32) -> Result<(FloatIdx, u32), Error> {
-        let float = *self.float_of.get(&index).ok_or_else(|| missing("float", index))?;
-        let place = self.floats[float.at()].borders.iter().position(|&other| other == border);
+        let float = *self
+            .float_of
+            .get(&index)
+            .ok_or_else(|| missing("float", index))?;
+        let place = self.floats[float.at()]
+            .borders
+            .iter()
+            .position(|&other| other == border);
         let place = place.ok_or_else(|| {
-            Error::model(format!("a CTR asks for border {border:?} of float feature {index}, which does not have it"))
+            Error::model(format!(
+                "a CTR asks for border {border:?} of float feature {index}, which does not have it"
+            ))
         })?;
         Ok((float, place as u32))
     }
@@ -72,28 +107,47 @@ impl Features {
             let cat = self.use_cat(raw.cat)?;
             let name = |features: &Self| describe("categorical", &features.cats[cat.at()]);
             if !seen.insert(cat) {
-                return Err(Error::model(format!("{} has two lists of one-hot values", name(self))));
+                return Err(Error::model(format!(
+                    "{} has two lists of one-hot values",
+                    name(self)
+                )));
             }
             let mut values = HashSet::new();
             if !raw.values.iter().all(|value| values.insert(value)) {
-                return Err(Error::model(format!("{} has the same one-hot value twice", name(self))));
+                return Err(Error::model(format!(
+                    "{} has the same one-hot value twice",
+                    name(self)
+                )));
             }
             if !raw.strings.is_empty() && raw.strings.len() != raw.values.len() {
-                return Err(Error::model(format!("{} has not as many strings as one-hot values", name(self))));
+                return Err(Error::model(format!(
+                    "{} has not as many strings as one-hot values",
+                    name(self)
+                )));
             }
-            Ok(OneHot { cat, values: raw.values, strings: raw.strings })
+            Ok(OneHot {
+                cat,
+                values: raw.values,
+                strings: raw.strings,
+            })
         };
         raw.into_iter().map(lower).collect()
     }
 }
 
 fn missing(kind: &str, index: i64) -> Error {
-    Error::model(format!("the model speaks of {kind} feature {index}, which it does not have"))
+    Error::model(format!(
+        "the model speaks of {kind} feature {index}, which it does not have"
+    ))
 }
 
 /// «float feature 7 `speed`»: for error texts.
 pub(super) fn describe(kind: &str, feature: &Feature) -> String {
-    format!("{kind} feature {} `{}`", feature.flat_index, feature.name.escape_default())
+    format!(
+        "{kind} feature {} `{}`",
+        feature.flat_index,
+        feature.name.escape_default()
+    )
 }
 
 fn indices<'a, I>(
@@ -104,7 +158,10 @@ fn indices<'a, I>(
     let mut of = HashMap::new();
     for (place, feature) in (0..).zip(features) {
         if of.insert(feature.index, wrap(place)).is_some() {
-            return Err(Error::model(format!("two {kind} features have the index {}", feature.index)));
+            return Err(Error::model(format!(
+                "two {kind} features have the index {}",
+                feature.index
+            )));
         }
     }
     Ok(of)
@@ -112,15 +169,27 @@ fn indices<'a, I>(
 
 fn lower_feature(raw: RawFeature, used: bool, flat: &mut HashSet<u32>) -> Result<Feature, Error> {
     let flat_index = u32::try_from(raw.flat_index);
-    let flat_index = flat_index.map_err(|_| Error::model(format!("a feature's flat index is {}", raw.flat_index)))?;
+    let flat_index = flat_index
+        .map_err(|_| Error::model(format!("a feature's flat index is {}", raw.flat_index)))?;
     if !flat.insert(flat_index) {
-        return Err(Error::model(format!("two features have the flat index {flat_index}")));
+        return Err(Error::model(format!(
+            "two features have the flat index {flat_index}"
+        )));
     }
-    Ok(Feature { flat_index, name: raw.name, used })
+    Ok(Feature {
+        flat_index,
+        name: raw.name,
+        used,
+    })
 }
 
 fn lower_float(raw: RawFloat, flat: &mut HashSet<u32>) -> Result<FloatFeature, Error> {
     let feature = lower_feature(raw.feature, !raw.borders.is_empty(), flat)?;
     check_borders(&raw.borders, || describe("float", &feature))?;
-    Ok(FloatFeature { feature, has_nans: raw.has_nans, nan: raw.nan, borders: raw.borders })
+    Ok(FloatFeature {
+        feature,
+        has_nans: raw.has_nans,
+        nan: raw.nan,
+        borders: raw.borders,
+    })
 }

@@ -11,11 +11,17 @@ pub(super) fn lower(raw: RawTrees, dimension: usize, splits: usize) -> Result<Tr
     let context = Context { dimension, splits };
     match raw {
         RawTrees::Oblivious(trees) => {
-            let trees = trees.into_iter().enumerate().map(|(index, tree)| context.oblivious(index, tree));
+            let trees = trees
+                .into_iter()
+                .enumerate()
+                .map(|(index, tree)| context.oblivious(index, tree));
             trees.collect::<Result<_, _>>().map(Trees::Oblivious)
         }
         RawTrees::NonSymmetric(trees) => {
-            let trees = trees.into_iter().enumerate().map(|(index, tree)| context.non_symmetric(index, tree));
+            let trees = trees
+                .into_iter()
+                .enumerate()
+                .map(|(index, tree)| context.non_symmetric(index, tree));
             trees.collect::<Result<_, _>>().map(Trees::NonSymmetric)
         }
     }
@@ -30,35 +36,66 @@ impl Context {
     fn oblivious(&self, index: usize, raw: RawObliviousTree) -> Result<ObliviousTree, Error> {
         let wrong = |what: String| Error::model(format!("tree {index} {what}"));
         if raw.splits.len() > MAX_DEPTH {
-            return Err(wrong(format!("has depth {}; at most {MAX_DEPTH} is supported", raw.splits.len())));
+            return Err(wrong(format!(
+                "has depth {}; at most {MAX_DEPTH} is supported",
+                raw.splits.len()
+            )));
         }
         let leaves = 1 << raw.splits.len();
-        if raw.values.len() != leaves * self.dimension || !(raw.weights.is_empty() || raw.weights.len() == leaves) {
+        if raw.values.len() != leaves * self.dimension
+            || !(raw.weights.is_empty() || raw.weights.len() == leaves)
+        {
             let (values, weights) = (raw.values.len(), raw.weights.len());
-            return Err(wrong(format!("has {leaves} leaves, but {values} leaf values and {weights} leaf weights")));
+            return Err(wrong(format!(
+                "has {leaves} leaves, but {values} leaf values and {weights} leaf weights"
+            )));
         }
-        self.check_values(&raw.values).map_err(|what| wrong(what.to_owned()))?;
-        let splits = raw.splits.iter().map(|&split| self.split(split).ok_or_else(|| wrong(self.no_split(split))));
-        Ok(ObliviousTree { splits: splits.collect::<Result<_, _>>()?, values: raw.values, weights: raw.weights })
+        self.check_values(&raw.values)
+            .map_err(|what| wrong(what.to_owned()))?;
+        let splits = raw
+            .splits
+            .iter()
+            .map(|&split| self.split(split).ok_or_else(|| wrong(self.no_split(split))));
+        Ok(ObliviousTree {
+            splits: splits.collect::<Result<_, _>>()?,
+            values: raw.values,
+            weights: raw.weights,
+        })
     }
 
     fn non_symmetric(&self, index: usize, raw: RawNode) -> Result<NonSymmetricTree, Error> {
-        let mut tree = NonSymmetricTree { nodes: Vec::new(), values: Vec::new(), weights: Vec::new() };
+        let mut tree = NonSymmetricTree {
+            nodes: Vec::new(),
+            values: Vec::new(),
+            weights: Vec::new(),
+        };
         let mut leaves = 0;
         let added = self.add(raw, &mut tree, &mut leaves, MAX_NON_SYMMETRIC_DEPTH);
         added.map_err(|what| Error::model(format!("tree {index} {what}")))?;
         if !(tree.weights.is_empty() || tree.weights.len() == leaves as usize) {
-            return Err(Error::model(format!("tree {index} has weights for some of its leaves only")));
+            return Err(Error::model(format!(
+                "tree {index} has weights for some of its leaves only"
+            )));
         }
         Ok(tree)
     }
 
     /// Adds a part of a tree, numbering as it goes down left first.
-    fn add(&self, raw: RawNode, tree: &mut NonSymmetricTree, leaves: &mut u32, depth: usize) -> Result<Child, String> {
+    fn add(
+        &self,
+        raw: RawNode,
+        tree: &mut NonSymmetricTree,
+        leaves: &mut u32,
+        depth: usize,
+    ) -> Result<Child, String> {
         match raw {
             RawNode::Leaf { values, weight } => {
                 if values.len() != self.dimension {
-                    return Err(format!("has a leaf of {} values for {} dimensions", values.len(), self.dimension));
+                    return Err(format!(
+                        "has a leaf of {} values for {} dimensions",
+                        values.len(),
+                        self.dimension
+                    ));
                 }
                 self.check_values(&values)?;
                 tree.values.extend(values);
@@ -70,7 +107,11 @@ impl Context {
                 let below = depth.checked_sub(1).ok_or("is too deep")?;
                 let place = tree.nodes.len();
                 let split = self.split(split).ok_or_else(|| self.no_split(split))?;
-                tree.nodes.push(Node { split, no: Child::Leaf(0), yes: Child::Leaf(0) });
+                tree.nodes.push(Node {
+                    split,
+                    no: Child::Leaf(0),
+                    yes: Child::Leaf(0),
+                });
                 tree.nodes[place].no = self.add(*no, tree, leaves, below)?;
                 tree.nodes[place].yes = self.add(*yes, tree, leaves, below)?;
                 Ok(Child::Node(place as u32))
@@ -79,7 +120,9 @@ impl Context {
     }
 
     fn split(&self, index: i64) -> Option<SplitIdx> {
-        let split = u32::try_from(index).ok().filter(|&split| (split as usize) < self.splits);
+        let split = u32::try_from(index)
+            .ok()
+            .filter(|&split| (split as usize) < self.splits);
         split.map(SplitIdx)
     }
 
@@ -88,6 +131,10 @@ impl Context {
     }
 
     fn check_values(&self, values: &[f64]) -> Result<(), &'static str> {
-        if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err("has a leaf value that is not finite") }
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(())
+        } else {
+            Err("has a leaf value that is not finite")
+        }
     }
 }

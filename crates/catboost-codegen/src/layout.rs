@@ -1,0 +1,55 @@
+//! IR → tables: which group each feature becomes, and what the compiled model looks up.
+//!
+//! `catboost_runtime::compiled` says what the tables mean.
+
+mod categories;
+mod groups;
+mod texts;
+mod trees;
+
+use std::ops::Range;
+
+use catboost_model::ir::Model;
+
+pub(crate) use categories::{Categories, Keys};
+pub(crate) use groups::{Block, Groups, Numbers, Wide};
+pub(crate) use texts::{Calcer, Estimate, Text};
+pub(crate) use trees::Trees;
+
+use crate::tables::Tables;
+
+/// A part of a table: a range of its elements.
+pub(crate) type Part = Range<usize>;
+
+/// A model laid out.
+pub(crate) struct Layout {
+    pub(crate) tables: Tables,
+    pub(crate) numbers: Numbers,
+    pub(crate) categories: Categories,
+    /// The text features that the model uses.
+    pub(crate) texts: Vec<usize>,
+    pub(crate) tokenized: Vec<Text>,
+    /// Each group's bin in a row in which no token occurs.
+    pub(crate) initial: Vec<u16>,
+    pub(crate) trees: Trees,
+}
+
+/// Lays a model out.
+pub(crate) fn lay_out(model: &Model) -> Layout {
+    let mut tables = Tables::default();
+    let mut groups = Groups::new(model);
+    let numbers = Numbers::lay_out(model, &mut groups, &mut tables);
+    let categories = Categories::lay_out(model, &mut groups, &mut tables);
+    groups.number_estimates(model);
+    let trees = Trees::lay_out(model, &mut groups, &mut tables);
+    let (texts, tokenized) = texts::lay_out(model, &groups, &trees, &mut tables);
+    Layout {
+        tables,
+        numbers,
+        categories,
+        texts,
+        tokenized,
+        initial: groups.initial(),
+        trees,
+    }
+}

@@ -1,0 +1,305 @@
+//! Text features.
+
+use std::collections::BTreeMap;
+
+use catboost_model::ir::{
+    self, EstimatedIdx, EstimatedSource, Model, TextCalcerIdx, TextCalcerKind, TokenizedIdx,
+};
+use catboost_runtime::{calcer, math};
+
+use super::{Groups, Keys, Part, Trees, groups::presence};
+use crate::tables::{Tables, put};
+
+/// A text may lack this many of a class's tokens before a logarithm is taken at run time.
+const LACKING: usize = 64;
+
+/// A text feature after one tokenizer and one dictionary.
+pub(crate) struct Text {
+    /// Place among the texts that the model uses.
+    pub(crate) text: usize,
+    pub(crate) tokenized: TokenizedIdx,
+    pub(crate) tokens: Keys,
+    pub(crate) grams: Keys,
+    pub(crate) bag: Bag,
+    pub(crate) calcers: Vec<Calcer>,
+}
+
+/// What the occurrence of each token sets.
+pub(crate) struct Bag {
+    /// The token id that the first of `starts` belongs to.
+    pub(crate) first: u32,
+    /// Of `u32s`.
+    pub(crate) starts: Part,
+    /// Of `u32s`.
+    pub(crate) at: Part,
+    /// Of `u64s`.
+    pub(crate) to: Part,
+}
+
+/// What is computed from token ids and their counts.
+pub(crate) enum Calcer {
+    NaiveBayes {
+        first: u32,
+        /// Of `f64s`.
+        log_priors: Part,
+        /// Of `f64s`.
+        log_counts: Part,
+        /// Of `u8s`.
+        lacks: Part,
+        /// Of `f64s`.
+        log_totals: Part,
+        /// Of `f64s`.
+        totals: Part,
+        token_prior: f32,
+        estimates: Vec<Estimate>,
+    },
+    Bm25 {
+        first: u32,
+        classes: usize,
+        /// Of `f64s`.
+        shares: Part,
+        estimates: Vec<Estimate>,
+    },
+}
+
+/// A calcer's number that the model compares with borders.
+pub(crate) struct Estimate {
+    pub(crate) class: u32,
+    /// Of `f32s`.
+    pub(crate) borders: Part,
+    pub(crate) group: u32,
+}
+
+/// The text features that the model uses, and what is computed from them.
+pub(super) fn lay_out(
+    model: &Model,
+    groups: &Groups,
+    trees: &Trees,
+    tables: &mut Tables,
+) -> (Vec<usize>, Vec<Text>) {
+    let mut estimated: BTreeMap<TokenizedIdx, BTreeMap<TextCalcerIdx, Vec<EstimatedIdx>>> =
+        BTreeMap::new();
+    for (index, number) in (0..).zip(&model.estimated) {
+        if let EstimatedSource::Text { tokenized, calcer } = number.source {
+            estimated
+                .entry(tokenized)
+                .or_default()
+                .entry(calcer)
+                .or_default()
+                .push(EstimatedIdx(index));
+        }
+    }
+    let mut used: Vec<usize> = estimated
+        .keys()
+        .map(|tokenized| model.text.tokenized[tokenized.at()].text.at())
+        .collect();
+    used.sort_unstable();
+    used.dedup();
+
+    let texts = estimated.into_iter().map(|(tokenized, by_calcer)| {
+        let source = model.text.tokenized[tokenized.at()];
+        let dictionary = &model.text.dictionaries[source.dictionary.at()];
+        let grams = dictionary
+            .grams
+            .as_ref()
+            .map_or_else(Vec::new, |grams| grams.entries.clone());
+        let mut bag = BTreeMap::new();
+        let mut calcers = Vec::new();
+        for (calcer, numbers) in by_calcer {
+            let calcer = &model.text.calcers[calcer.at()];
+            match &calcer.kind {
+                TextCalcerKind::BagOfWords { .. } => {
+                    add_to_bag(&mut bag, model, calcer, &numbers, groups, trees)
+                }
+                kind => calcers.push(lay_out_calcer(
+                    kind,
+                    estimates(model, calcer, &numbers, groups, tables),
+                    tables,
+                )),
+            }
+        }
+        Text {
+            text: used.partition_point(|&index| index < source.text.at()),
+            tokenized,
+            tokens: Keys::lay_out(dictionary.tokens.entries.clone(), tables),
+            grams: Keys::lay_out(grams, tables),
+            bag: Bag::lay_out(bag, tables),
+            calcers,
+        }
+    });
+    let texts = texts.collect();
+    (used, texts)
+}
+
+/// Adds what tokens set: token id → (word and bits, or group and bin).
+fn add_to_bag(
+    bag: &mut BTreeMap<u32, Vec<(u32, u64)>>,
+    model: &Model,
+    calcer: &ir::TextCalcer,
+    numbers: &[EstimatedIdx],
+    groups: &Groups,
+    trees: &Trees,
+) {
+    for &number in numbers {
+        let token = bag
+            .entry(calcer.active[model.estimated[number.at()].local as usize])
+            .or_default();
+        match trees {
+            Trees::Rows { present, .. } => token.extend(present.get(&number).into_iter().flatten()),
+            Trees::Levels { .. } | Trees::Nodes { .. } => {
+                let group = groups
+                    .of_estimated(number.at())
+                    .expect("when trees are walked, every number has a group");
+                let presence =
+                    presence(model, number.at()).expect("a number of a bag of words is 0 or 1");
+                token.push((group, u64::from(presence.present)));
+            }
+        }
+    }
+}
+
+impl Bag {
+    fn lay_out(bag: BTreeMap<u32, Vec<(u32, u64)>>, tables: &mut Tables) -> Self {
+        let first = bag.keys().next().copied().unwrap_or(0);
+        let ids = bag.keys().next_back().map_or(0, |last| last - first + 1);
+        let (mut starts, mut at, mut to) = (vec![0], Vec::new(), Vec::new());
+        for id in 0..ids {
+            for &(place, value) in bag.get(&(first + id)).into_iter().flatten() {
+                at.push(place);
+                to.push(value);
+            }
+            starts.push(at.len() as u32);
+        }
+        Self {
+            first,
+            starts: put(&mut tables.u32s, starts),
+            at: put(&mut tables.u32s, at),
+            to: put(&mut tables.u64s, to),
+        }
+    }
+}
+
+fn estimates(
+    model: &Model,
+    calcer: &ir::TextCalcer,
+    numbers: &[EstimatedIdx],
+    groups: &Groups,
+    tables: &mut Tables,
+) -> Vec<Estimate> {
+    let estimate = |&number: &EstimatedIdx| {
+        let estimated = &model.estimated[number.at()];
+        Estimate {
+            class: calcer.active[estimated.local as usize],
+            borders: put(&mut tables.f32s, estimated.borders.iter().copied()),
+            group: groups
+                .of_estimated(number.at())
+                .expect("a number that is not of a bag of words has a group"),
+        }
+    };
+    numbers.iter().map(estimate).collect()
+}
+
+/// Computes all that depends on the model alone, in CatBoost's order of operations.
+fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut Tables) -> Calcer {
+    match kind {
+        TextCalcerKind::BagOfWords { .. } => {
+            unreachable!("a bag of words is laid out by `add_to_bag`")
+        }
+        TextCalcerKind::NaiveBayes {
+            class_prior,
+            token_prior,
+            seen_tokens,
+            classes,
+        } => {
+            let prior = f64::from(*token_prior);
+            let counts: Vec<&[(u32, u32)]> = classes
+                .iter()
+                .map(|class| class.counts.as_slice())
+                .collect();
+            let (first, rows) = count_rows(&counts);
+            let log_count = |count: &Option<u32>| {
+                math::ln(count.map_or(prior, |count| prior + f64::from(count)))
+            };
+            // One more than the tokens seen, as CatBoost counts them.
+            let seen = prior * seen_tokens.wrapping_add(1) as f64;
+            let totals: Vec<f64> = classes
+                .iter()
+                .map(|class| class.total_tokens as f64 + seen)
+                .collect();
+            let log_totals = totals.iter().flat_map(|&total| {
+                std::iter::successors(Some(total), |total| Some(total + prior))
+                    .take(LACKING)
+                    .map(math::ln)
+            });
+            Calcer::NaiveBayes {
+                first,
+                log_priors: put(
+                    &mut tables.f64s,
+                    classes
+                        .iter()
+                        .map(|class| math::ln(f64::from(class.docs) + f64::from(*class_prior))),
+                ),
+                log_counts: put(&mut tables.f64s, rows.iter().map(log_count)),
+                lacks: put(
+                    &mut tables.u8s,
+                    rows.iter().map(|count| u8::from(count.is_none())),
+                ),
+                log_totals: put(&mut tables.f64s, log_totals),
+                totals: put(&mut tables.f64s, totals.iter().copied()),
+                token_prior: *token_prior,
+                estimates,
+            }
+        }
+        TextCalcerKind::Bm25 {
+            k,
+            b,
+            truncate_border,
+            total_tokens,
+            classes,
+        } => {
+            let counts: Vec<&[(u32, u32)]> = classes
+                .iter()
+                .map(|class| class.counts.as_slice())
+                .collect();
+            let (first, rows) = count_rows(&counts);
+            let formula = &calcer::Bm25 {
+                k: *k,
+                b: *b,
+                truncate_border: *truncate_border,
+                total_tokens: *total_tokens,
+                classes: classes.len() as u32,
+            };
+            let shares = rows.chunks(classes.len()).flat_map(|row| {
+                let weight = formula.inverse_class_frequency(row.iter().flatten().count() as u32);
+                let shares = row.iter().zip(classes);
+                shares.map(move |(count, class)| {
+                    formula.term(weight, count.unwrap_or(0), class.total_tokens)
+                })
+            });
+            Calcer::Bm25 {
+                first,
+                classes: classes.len(),
+                shares: put(&mut tables.f64s, shares),
+                estimates,
+            }
+        }
+    }
+}
+
+/// The least token id, and from there on a row of counts an id, one a class, and at the end a row of `None`.
+fn count_rows(classes: &[&[(u32, u32)]]) -> (u32, Vec<Option<u32>>) {
+    let ids = || {
+        classes
+            .iter()
+            .flat_map(|counts| counts.iter().map(|&(id, _)| id))
+    };
+    let first = ids().min().unwrap_or(0);
+    let rows = ids().max().map_or(0, |last| (last - first) as usize + 1);
+    let mut table = vec![None; (rows + 1) * classes.len()];
+    for (class, counts) in classes.iter().enumerate() {
+        for &(id, count) in *counts {
+            table[(id - first) as usize * classes.len() + class] = Some(count);
+        }
+    }
+    (first, table)
+}

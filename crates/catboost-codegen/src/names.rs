@@ -1,0 +1,142 @@
+//! Feature names → field names.
+
+use std::collections::HashSet;
+
+use catboost_model::ir::{Feature, Model};
+
+/// The kinds of feature that a row has a field for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `f32`
+    Float,
+    /// `&str`
+    Categorical,
+    /// `&str`
+    Text,
+}
+
+/// A field of the generated struct.
+pub(crate) struct Field {
+    pub(crate) kind: Kind,
+    /// Index among the features of its kind.
+    pub(crate) index: usize,
+    pub(crate) flat_index: u32,
+    /// The feature's own name.
+    pub(crate) name: String,
+    /// Whether any tree depends on it.
+    pub(crate) used: bool,
+    /// The field's name.
+    pub(crate) identifier: String,
+}
+
+/// A field for each feature, in the order of the training data's columns.
+pub(crate) fn fields(model: &Model) -> Vec<Field> {
+    let floats = model
+        .float_features
+        .iter()
+        .map(|float| &float.feature)
+        .enumerate();
+    let floats = floats.map(|(index, feature)| (Kind::Float, index, feature));
+    let cats = model
+        .cat_features
+        .iter()
+        .enumerate()
+        .map(|(index, feature)| (Kind::Categorical, index, feature));
+    let texts = model
+        .text_features
+        .iter()
+        .enumerate()
+        .map(|(index, feature)| (Kind::Text, index, feature));
+    let mut features: Vec<(Kind, usize, &Feature)> = floats.chain(cats).chain(texts).collect();
+    features.sort_by_key(|(_, _, feature)| feature.flat_index);
+
+    let mut taken = HashSet::new();
+    let fields = features.into_iter().map(|(kind, index, feature)| {
+        let mut identifier = identifier(feature);
+        while !taken.insert(identifier.clone()) {
+            identifier = format!("{identifier}_{}", feature.flat_index);
+        }
+        let Feature {
+            flat_index,
+            ref name,
+            used,
+        } = *feature;
+        Field {
+            kind,
+            index,
+            flat_index,
+            name: name.clone(),
+            used,
+            identifier,
+        }
+    });
+    fields.collect()
+}
+
+/// The feature's name if Rust takes it, else the nearest thing: `_` for what an identifier cannot have, `f_` before
+/// what it cannot begin with, `f_<flat index>` for a feature without a name.
+fn identifier(feature: &Feature) -> String {
+    let mut identifier: String = feature
+        .name
+        .chars()
+        .map(|letter| {
+            if unicode_ident::is_xid_continue(letter) {
+                letter
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if identifier.is_empty() {
+        identifier = feature.flat_index.to_string();
+    }
+    let begins_well = identifier
+        .chars()
+        .next()
+        .is_some_and(|letter| letter == '_' || unicode_ident::is_xid_start(letter));
+    // Not every keyword can be a raw identifier, so all of them are treated alike.
+    if !begins_well
+        || KEYWORDS.contains(&identifier.as_str())
+        || identifier.chars().all(|letter| letter == '_')
+    {
+        identifier.insert_str(0, "f_");
+    }
+    identifier
+}
+
+/// The words of Rust 2024 that are not identifiers.
+const KEYWORDS: [&str; 52] = [
+    "as", "break", "const", "continue", "crate", "else", "enum", "extern", "false", "fn", "for",
+    "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
+    "self", "Self", "static", "struct", "super", "trait", "true", "type", "unsafe", "use", "where",
+    "while", "async", "await", "dyn", "abstract", "become", "box", "do", "final", "gen", "macro",
+    "override", "priv", "try", "typeof", "unsized", "virtual", "yield",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identifier_of(name: &str) -> String {
+        identifier(&Feature {
+            flat_index: 7,
+            name: name.to_owned(),
+            used: true,
+        })
+    }
+
+    #[test]
+    fn names_that_rust_takes_stay() {
+        assert_eq!(identifier_of("camera_type"), "camera_type");
+        assert_eq!(identifier_of("А"), "А");
+    }
+
+    #[test]
+    fn other_names_become_the_nearest_identifier() {
+        assert_eq!(identifier_of("0"), "f_0");
+        assert_eq!(identifier_of("type"), "f_type");
+        assert_eq!(identifier_of("a b-c"), "a_b_c");
+        assert_eq!(identifier_of("?"), "f__");
+        assert_eq!(identifier_of(""), "f_7");
+    }
+}

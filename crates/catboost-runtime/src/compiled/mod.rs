@@ -1,0 +1,141 @@
+//! A compiled model: tables laid out at build time, and the few loops that walk them.
+//!
+//! Evaluation has two steps, whatever the model:
+//!
+//! 1. **Bins.** Every *group* — a numeric feature, a one-hot feature, a CTR, an occurrence of a token — is in one of a
+//!    few states, its *bin*. A numeric feature's bin is the number of its borders below the value. A split of a tree
+//!    asks only which bins a group is in, so nothing else of the row is needed any more.
+//! 2. **Leaves.** For oblivious trees a table has, for every bin of every group, which bits of all the trees' leaf
+//!    indices it sets. OR-ing one row a group gives all the indices at once: the cost is a vector OR a group, not a load
+//!    and a comparison a split. Where such a table would be too large, and for non-symmetric trees, the trees are walked
+//!    ([`Trees`]).
+//!
+//! What can be computed from the model alone is in the tables: the value of a CTR for every key of the training data,
+//! as a bin; the logarithms of naive Bayes; the bits that a token sets.
+//!
+//! Leaf values are added up in the order of the trees, in f64, from 0, as CatBoost does: floating-point addition is
+//! not associative.
+
+mod bins;
+mod categories;
+mod keys;
+mod texts;
+mod tokens;
+mod trees;
+
+pub use bins::{Block, Condition, LANES, Wide, count_above};
+pub use categories::{OneHot, Projection};
+pub use keys::Keys;
+pub use texts::{BagOfWords, Bm25, Calcer, Estimate, NaiveBayes, Text, Tokens};
+pub use trees::{Trees, Width};
+
+/// 64 bytes of the trees' leaf indices: one cache line.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug)]
+pub struct Line(pub [u64; 8]);
+
+/// A compiled model. `catboost-codegen` writes one as a `static`; every index in it was checked when it was written.
+///
+/// `DIMENSION` is the number of raw values a row, `GROUPS` the number of groups (with room for a whole [`Block`] at
+/// the end), `LINES` the number of [`Line`]s that the leaf indices take (0 if the trees are walked).
+#[derive(Debug)]
+pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize> {
+    /// `raw = sum * scale + bias`.
+    pub scale: f64,
+    /// One a dimension.
+    pub bias: [f64; DIMENSION],
+    /// Numeric features with few borders, eight at a time.
+    pub blocks: &'static [Block],
+    /// Numeric features with many borders.
+    pub wides: &'static [Wide],
+    /// Categorical features that are compared with single values.
+    pub one_hots: &'static [OneHot],
+    /// Combinations of categorical features that CTRs count by.
+    pub projections: &'static [Projection],
+    /// Text features.
+    pub texts: &'static [Text],
+    /// The bins of a row in which no token occurs; 0 for every group that is always computed.
+    pub initial: [u16; GROUPS],
+    /// The trees.
+    pub trees: Trees<LINES>,
+}
+
+/// A row: what a compiled model is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// The numeric features in the order of the model's blocks, then of its wide features.
+    pub floats: &'a [f32],
+    /// [`crate::hash::cat_hash`] of the categorical features that the model uses.
+    pub cats: &'a [u32],
+    /// The text features that the model uses.
+    pub texts: &'a [&'a str],
+}
+
+/// Is told what an evaluation meets. `()` is told nothing and costs nothing.
+pub trait Observer {
+    /// A categorical value (index into [`Row::cats`]) that the training data did not have.
+    fn unseen(&mut self, cat: usize);
+    /// A token of a text (index into [`Row::texts`]) that the model's dictionary does not have.
+    fn unknown_token(&mut self, text: usize);
+    /// A tree's leaf.
+    fn leaf(&mut self, tree: usize, leaf: usize);
+}
+
+impl Observer for () {
+    #[inline(always)]
+    fn unseen(&mut self, _: usize) {}
+    #[inline(always)]
+    fn unknown_token(&mut self, _: usize) {}
+    #[inline(always)]
+    fn leaf(&mut self, _: usize, _: usize) {}
+}
+
+impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize>
+    Model<DIMENSION, GROUPS, LINES>
+{
+    /// The raw values of a row.
+    #[inline]
+    pub fn raw(&self, row: Row<'_>) -> [f64; DIMENSION] {
+        self.raw_observed(row, &mut ())
+    }
+
+    /// The raw values of a row; `observer` is told what was met on the way.
+    pub fn raw_observed<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        {
+            // SAFETY: the CPU has the features that the function is compiled for.
+            return unsafe { self.raw_avx2(row, observer) };
+        }
+        self.raw_portable(row, observer)
+    }
+
+    /// [`Self::raw_portable`], compiled for AVX2. The same source, so the same bits: no floating-point operation in it
+    /// is reordered or fused by the compiler.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
+    fn raw_avx2<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
+        self.raw_portable(row, observer)
+    }
+
+    #[inline(always)]
+    fn raw_portable<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
+        let mut bins = self.initial;
+        let mut present = self.trees.initial();
+        bins::quantize(self.blocks, self.wides, row.floats, &mut bins);
+        for one_hot in self.one_hots {
+            bins[one_hot.group as usize] = one_hot.bin(row.cats);
+        }
+        for text in self.texts {
+            text.quantize(row.texts, &mut bins, &mut present, observer);
+        }
+        for projection in self.projections {
+            projection.quantize(row.cats, &mut bins, observer);
+        }
+        let mut raw: [f64; DIMENSION] = self.trees.sum(&bins, present, observer);
+        for (raw, bias) in raw.iter_mut().zip(self.bias) {
+            *raw = *raw * self.scale + bias;
+        }
+        raw
+    }
+}

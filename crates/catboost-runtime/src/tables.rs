@@ -1,0 +1,60 @@
+//! Tables that come from files beside the generated source.
+
+use crate::compiled::Line;
+
+/// Types any of whose bit patterns is a value, and that have no padding.
+pub trait Plain: sealed::Sealed + Copy + 'static {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! plain {
+    ($($type:ty)*) => {$(
+        impl sealed::Sealed for $type {}
+        impl Plain for $type {}
+    )*};
+}
+
+plain!(u8 u16 u32 u64 i32 f32 f64 Line);
+
+/// Defines a `static` array of a [`Plain`] type from a file of its little-endian bytes. It does not compile unless the
+/// file has exactly the array's size.
+#[macro_export]
+macro_rules! table {
+    ($name:ident: [$type:ty; $len:expr] = $file:expr) => {
+        static $name: [$type; $len] = {
+            const fn plain<T: $crate::tables::Plain>() {}
+            plain::<$type>();
+            assert!(
+                cfg!(target_endian = "little"),
+                "compiled models are laid out for little-endian machines"
+            );
+            // SAFETY: `transmute` refuses to compile unless the sizes agree; of a `Plain` type every bit pattern is a
+            // value; and the copy is aligned as the array is.
+            unsafe { ::core::mem::transmute(*::core::include_bytes!($file)) }
+        };
+    };
+}
+
+/// `table[from..from + len]`, in a constant.
+///
+/// # Panics
+/// If the table is shorter: when a model is compiled, not when it is run.
+#[must_use]
+pub const fn slice<T>(table: &'static [T], from: usize, len: usize) -> &'static [T] {
+    table.split_at(from).1.split_at(len).0
+}
+
+/// `table[from..from + len * N]` as rows of `N`, in a constant.
+///
+/// # Panics
+/// As [`slice`].
+#[must_use]
+pub const fn rows<T, const N: usize>(
+    table: &'static [T],
+    from: usize,
+    len: usize,
+) -> &'static [[T; N]] {
+    slice(table, from, len * N).as_chunks().0
+}
