@@ -365,3 +365,6 @@ fn scale_and_bias(model: &Model, sums: &mut [f64]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

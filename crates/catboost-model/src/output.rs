@@ -364,3 +364,6 @@ impl Info {
 fn numbered(count: usize) -> Vec<Label> {
     (0..).map(Label::Int).take(count).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,129 @@ impl Bm25 {
         inverse_class_frequency * (frequency * (k + 1.0) / (frequency + k * length))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Token 0 twice, token 3 once, token 9 four times.
+    const TEXT: [(u32, u32); 3] = [(0, 2), (3, 1), (9, 4)];
+    struct Class {
+        docs: u32,
+        tokens: u64,
+        counts: &'static [(u32, u32)],
+    }
+
+    const CLASSES: [Class; 3] = [
+        Class {
+            docs: 7,
+            tokens: 20,
+            counts: &[(0, 5), (3, 1), (4, 14)],
+        },
+        Class {
+            docs: 3,
+            tokens: 11,
+            counts: &[(9, 11)],
+        },
+        Class {
+            docs: 12,
+            tokens: 40,
+            counts: &[(0, 30), (9, 10)],
+        },
+    ];
+
+    fn find(counts: &[(u32, u32)], token: u32) -> Option<u32> {
+        counts
+            .iter()
+            .find(|&&(id, _)| id == token)
+            .map(|&(_, count)| count)
+    }
+
+    // The expected bits were computed apart from this code, in CatBoost's order of operations, with the `exp` and `log` of
+    // glibc on a CPU with FMA.
+
+    #[test]
+    fn naive_bayes_adds_priors_and_skips_none() {
+        let bayes = NaiveBayes {
+            class_prior: 0.5,
+            token_prior: 0.3,
+            seen_tokens: 6,
+        };
+        let mut values = CLASSES.map(|class| {
+            bayes.log_probability(&TEXT, class.docs, class.tokens, |token| {
+                find(class.counts, token)
+            })
+        });
+        assert_eq!(
+            values.map(f64::to_bits),
+            [
+                0xc034_f775_8366_7efb,
+                0xc025_f6a3_635f_5728,
+                0xc021_83cb_760d_3622
+            ]
+        );
+        softmax(&mut values);
+        assert_eq!(
+            values.map(f64::to_bits),
+            [
+                0x3ed2_dd82_a18a_672f,
+                0x3fb8_fb92_ccaf_6587,
+                0x3fec_e084_37a8_c28b
+            ]
+        );
+    }
+
+    #[test]
+    fn naive_bayes_of_no_tokens_is_the_prior() {
+        let bayes = NaiveBayes {
+            class_prior: 0.5,
+            token_prior: 0.3,
+            seen_tokens: 6,
+        };
+        let value = bayes.log_probability(&[], 7, 20, |_| None);
+        assert_eq!(value, ln(7.5));
+    }
+
+    #[test]
+    fn bm25_weighs_tokens_by_the_classes_that_have_them() {
+        let bm25 = Bm25 {
+            k: 1.5,
+            b: 0.75,
+            truncate_border: 1e-3,
+            total_tokens: 72,
+            classes: 3,
+        };
+        let weights = [0, 1, 2, 3].map(|n| bm25.inverse_class_frequency(n).to_bits());
+        let least = f64::from(1e-3_f32).to_bits();
+        assert_eq!(
+            weights,
+            [0x3fff_2272_ae32_5a57, 0x3fe0_58ae_fa81_1452, least, least]
+        );
+
+        let scores = CLASSES.map(|scored| {
+            TEXT.iter().fold(0.0, |score, &(token, _)| {
+                let having = CLASSES
+                    .iter()
+                    .filter(|class| find(class.counts, token).is_some());
+                let weight = bm25.inverse_class_frequency(having.count() as u32);
+                let frequency = find(scored.counts, token).unwrap_or(0);
+                score + bm25.term(weight, frequency, scored.tokens)
+            })
+        });
+        assert_eq!(
+            scores.map(f64::to_bits),
+            [
+                0x3fde_1cc5_9b39_f7bb,
+                0x3f60_4a2d_dfc3_6b12,
+                0x3f73_2922_eac6_f5c4
+            ]
+        );
+    }
+
+    #[test]
+    fn has_token_looks_at_ids_alone() {
+        assert!([0, 3, 9].iter().all(|&token| has_token(&TEXT, token)));
+        assert!(!has_token(&TEXT, 1));
+        assert!(!has_token(&[], 0));
+    }
+}

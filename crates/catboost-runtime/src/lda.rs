@@ -13,3 +13,19 @@ pub fn project(direction: &[f32], embedding: &[f32]) -> f32 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_up_in_order_and_rounds_every_step() {
+        // 2^24 + 1 is no f32, so the two ones are lost if they come last, and not if they come first.
+        let big = 16_777_216.0;
+        assert_eq!(project(&[1.0, 1.0, 1.0], &[big, 1.0, 1.0]), big);
+        assert_eq!(project(&[1.0, 1.0, 1.0], &[1.0, 1.0, big]), big + 2.0);
+        assert_eq!(project(&[], &[1.0]), 0.0);
+        // A fused multiply-add would leave the rounding error of the product.
+        assert_eq!(project(&[-1.0, 0.1], &[0.1 * 0.1, 0.1]), 0.0);
+    }
+}
