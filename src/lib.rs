@@ -4,8 +4,15 @@
 //! derives the model's inputs from them,
 //! [`pick_regno`](mod@pick_regno) turns them into two probabilities, and [`answer`] writes those down.
 
+#![allow(
+    confusable_idents,
+    mixed_script_confusables,
+    reason = "the model's features have the Cyrillic letters of licence plates for names"
+)]
+
 pub mod answer;
 pub mod check;
+pub mod model;
 pub mod model_card;
 pub mod pick_regno;
 pub mod request;
