@@ -9,6 +9,9 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(not(any(feature = "std", feature = "libm")))]
+compile_error!("without the feature `std`, catboost-runtime needs the feature `libm`");
+
 pub mod calcer;
 pub mod compiled;
 pub mod ctr;
