@@ -71,8 +71,8 @@ fn fraction_of_power(i: u32) -> u64 {
         f64::from_bits(0x3f83_b2ab_d246_50cc),
         f64::from_bits(0x3f55_d7e0_9b4e_3a84),
     ];
-    // i/2048 = k/128 + r; ties go to the even k
-    let k = (i + 7 + (i >> 4 & 1)) >> 4;
+    // i/2048 = k/128 + r
+    let k = (i + 8) >> 4;
     let r = (f64::from(i) - f64::from(k * 16)) / 2048.0;
     let (tail, scale) = tables::EXP[(k & 127) as usize];
     let scale = f64::from_bits(scale.wrapping_add(u64::from(k) << 45));
