@@ -1,0 +1,64 @@
+//! Compiles every model of `fixtures/models` into a module of its own, and lists them.
+
+use std::{env, fmt::Write, fs, path::Path};
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let entries = fs::read_dir(&folder).expect("fixtures/models is a folder");
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("the folder can be listed").path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cbm"));
+    files.sort();
+
+    let mut modules = String::new();
+    let mut list = String::new();
+    for path in files {
+        println!("cargo::rerun-if-changed={}", path.display());
+        let name = path
+            .file_stem()
+            .expect("it has an extension")
+            .to_string_lossy()
+            .into_owned();
+        let module = format!(
+            "m_{}",
+            name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_")
+        );
+        if let Err(error) = catboost_codegen::compile(&path, &module) {
+            println!("cargo::error={error}");
+            continue;
+        }
+        writeln!(
+            modules,
+            "mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
+        )
+        .expect("text");
+        writeln!(
+            list,
+            "    Compiled {{ name: {name:?}, raw: |floats, cats, texts| {{"
+        )
+        .expect("text");
+        writeln!(
+            list,
+            "        let kind = \"as many features as the model has\";"
+        )
+        .expect("text");
+        write!(
+            list,
+            "        let row = {module}::Features::from_kinds(floats.try_into().expect(kind), "
+        )
+        .expect("text");
+        writeln!(
+            list,
+            "cats.try_into().expect(kind), texts.try_into().expect(kind));"
+        )
+        .expect("text");
+        writeln!(list, "        {module}::raw(&row).to_vec()\n    }} }},").expect("text");
+    }
+    let zoo = format!(
+        "{modules}\n/// Every model of `fixtures/models`.\npub static ZOO: &[Compiled] = &[\n{list}];\n"
+    );
+    let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("zoo.rs");
+    fs::write(out, zoo).expect("OUT_DIR can be written");
+}

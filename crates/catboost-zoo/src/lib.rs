@@ -1,0 +1,21 @@
+//! The models of `fixtures/models`, compiled. For tests: see `tests/parity.rs`.
+
+#![allow(
+    missing_docs,
+    non_snake_case,
+    uncommon_codepoints,
+    mixed_script_confusables,
+    confusable_idents,
+    reason = "the zoo has feature names of every sort"
+)]
+
+/// A compiled model.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiled {
+    /// The file's name without its extension.
+    pub name: &'static str,
+    /// The raw values of a row: the features of each kind, in the model's order.
+    pub raw: fn(&[f32], &[&str], &[&str]) -> Vec<f64>,
+}
+
+include!(concat!(env!("OUT_DIR"), "/zoo.rs"));
