@@ -6,7 +6,6 @@
 #![allow(
     missing_docs,
     non_snake_case,
-    uncommon_codepoints,
     reason = "fields have the model's own feature names: licence plates' Cyrillic letters among them"
 )]
 
