@@ -54,7 +54,8 @@ fn main() {
             "cats.try_into().expect(kind), texts.try_into().expect(kind));"
         )
         .expect("text");
-        writeln!(list, "        {module}::raw(&row).to_vec()\n    }} }},").expect("text");
+        writeln!(list, "        {module}::raw(&row).to_vec()").expect("text");
+        writeln!(list, "    }}, self_check: {module}::self_check }},").expect("text");
     }
     let zoo = format!(
         "{modules}\n/// Every model of `fixtures/models`.\npub static ZOO: &[Compiled] = &[\n{list}];\n"

@@ -1,5 +1,8 @@
 //! Tables → Rust source.
 
+mod observed;
+mod self_check;
+
 use std::fmt::{self, Display, Formatter};
 
 use catboost_model::ir::{Dictionary, Gram, Model, NumberPolicy};
@@ -24,6 +27,7 @@ impl Display for Module<'_> {
         self.header(f)?;
         self.features(f)?;
         self.functions(f)?;
+        self.self_check(f)?;
         self.tables(f)?;
         self.model(f)
     }
@@ -152,32 +156,10 @@ impl Module<'_> {
             "/// What the model is, as JSON.\npub const CARD: &str = {:?};\n",
             card::card(self.model, self.origin)
         )?;
+        self.observed(f)?;
         writeln!(
             f,
-            "/// The categorical features that [`raw_observed`] speaks of, by their place."
-        )?;
-        let names = |f: &mut Formatter<'_>, kind, used: &[usize]| -> fmt::Result {
-            let names = used.iter().map(|&index| {
-                &self
-                    .fields
-                    .iter()
-                    .find(|field| field.kind == kind && field.index == index)
-                    .expect("as above")
-                    .name
-            });
-            writeln!(f, "{:?};", names.collect::<Vec<_>>())
-        };
-        write!(f, "pub const CATEGORICAL: &[&str] = &")?;
-        names(f, Kind::Categorical, &self.layout.categories.used)?;
-        writeln!(
-            f,
-            "/// The text features that [`raw_observed`] speaks of, by their place."
-        )?;
-        write!(f, "pub const TEXT: &[&str] = &")?;
-        names(f, Kind::Text, &self.layout.texts)?;
-        writeln!(
-            f,
-            "\n/// The model's raw values: the sums over its trees, scaled.\n#[must_use]"
+            "/// The model's raw values: the sums over its trees, scaled.\n#[must_use]"
         )?;
         writeln!(
             f,
@@ -246,7 +228,7 @@ impl Module<'_> {
         let (dimension, groups, lines) = (self.model.dimension, initial.len(), trees.lines());
         writeln!(
             f,
-            "use ::catboost_runtime::{{compiled, tables::{{rows, slice}}, text}};\n"
+            "#[allow(unused_imports)]\nuse ::catboost_runtime::{{compiled, tables::{{rows, slice}}, text}};\n"
         )?;
         writeln!(
             f,
@@ -297,6 +279,7 @@ impl Module<'_> {
         let tokenizer = &self.model.text.tokenizers[source.tokenizer.at()];
         let dictionary = &self.model.text.dictionaries[source.dictionary.at()];
         writeln!(f, "compiled::Text {{\n            text: {},", text.text)?;
+        writeln!(f, "            tells_unknown: {},", text.tells_unknown)?;
         writeln!(f, "            tokenizer: text::Tokenizer {{")?;
         writeln!(f, "                lowercasing: {},", tokenizer.lowercasing)?;
         let numbers = match &tokenizer.numbers {

@@ -4,6 +4,7 @@
 
 mod categories;
 mod groups;
+mod light;
 mod texts;
 mod trees;
 
@@ -13,10 +14,11 @@ use catboost_model::ir::Model;
 
 pub(crate) use categories::{Categories, Keys};
 pub(crate) use groups::{Block, Groups, Numbers, Wide};
+pub(crate) use light::{LIGHT, Light};
 pub(crate) use texts::{Calcer, Estimate, Text};
 pub(crate) use trees::Trees;
 
-use crate::tables::Tables;
+use crate::{self_check::SelfCheck, tables::Tables};
 
 /// A part of a table: a range of its elements.
 pub(crate) type Part = Range<usize>;
@@ -32,6 +34,8 @@ pub(crate) struct Layout {
     /// Each group's bin in a row in which no token occurs.
     pub(crate) initial: Vec<u16>,
     pub(crate) trees: Trees,
+    pub(crate) light: Light,
+    pub(crate) self_check: SelfCheck,
 }
 
 /// Lays a model out.
@@ -43,6 +47,8 @@ pub(crate) fn lay_out(model: &Model) -> Layout {
     groups.number_estimates(model);
     let trees = Trees::lay_out(model, &mut groups, &mut tables);
     let (texts, tokenized) = texts::lay_out(model, &groups, &trees, &mut tables);
+    let light = Light::lay_out(model, &mut tables);
+    let self_check = SelfCheck::make(model, &mut tables);
     Layout {
         tables,
         numbers,
@@ -51,5 +57,7 @@ pub(crate) fn lay_out(model: &Model) -> Layout {
         tokenized,
         initial: groups.initial(),
         trees,
+        light,
+        self_check,
     }
 }

@@ -38,6 +38,7 @@ mod card;
 mod emit;
 mod layout;
 mod names;
+mod self_check;
 mod tables;
 
 use std::{

@@ -32,6 +32,13 @@ fn catboost_interpreter_and_compiled_model_agree() {
 }
 
 #[test]
+fn every_model_passes_its_own_check() {
+    for compiled in ZOO {
+        assert_eq!((compiled.self_check)(), Ok(()), "{}", compiled.name);
+    }
+}
+
+#[test]
 fn what_is_not_supported_is_refused_by_name() {
     let refused = [
         ("text_by_sense", "BySense"),

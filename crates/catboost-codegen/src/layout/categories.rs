@@ -12,6 +12,8 @@ use crate::tables::{Tables, put};
 pub(crate) struct Categories {
     /// The features that the model uses.
     pub(crate) used: Vec<usize>,
+    /// Whether all values that the training data had are known: a CTR counts by the feature alone.
+    pub(crate) counted: Vec<bool>,
     pub(crate) one_hots: Vec<OneHot>,
     pub(crate) projections: Vec<Projection>,
 }
@@ -105,7 +107,15 @@ impl Categories {
             }
         });
         let projections = projections.collect();
+        let counted = |&index: &usize| {
+            by_projection.iter().any(|(of, _)| {
+                matches!(of.cats[..], [cat] if cat.at() == index)
+                    && of.floats.is_empty()
+                    && of.one_hots.is_empty()
+            })
+        };
         Self {
+            counted: used.iter().map(counted).collect(),
             used,
             one_hots,
             projections,

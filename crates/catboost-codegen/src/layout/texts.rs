@@ -18,6 +18,8 @@ pub(crate) struct Text {
     /// Place among the texts that the model uses.
     pub(crate) text: usize,
     pub(crate) tokenized: TokenizedIdx,
+    /// Whether observers are told of words that its dictionary lacks.
+    pub(crate) tells_unknown: bool,
     pub(crate) tokens: Keys,
     pub(crate) grams: Keys,
     pub(crate) bag: Bag,
@@ -96,6 +98,10 @@ pub(super) fn lay_out(
     used.sort_unstable();
     used.dedup();
 
+    let tells: Vec<TokenizedIdx> = used
+        .iter()
+        .filter_map(|&text| telling(model, text, estimated.keys().copied()))
+        .collect();
     let texts = estimated.into_iter().map(|(tokenized, by_calcer)| {
         let source = model.text.tokenized[tokenized.at()];
         let dictionary = &model.text.dictionaries[source.dictionary.at()];
@@ -121,6 +127,7 @@ pub(super) fn lay_out(
         Text {
             text: used.partition_point(|&index| index < source.text.at()),
             tokenized,
+            tells_unknown: tells.contains(&tokenized),
             tokens: Keys::lay_out(dictionary.tokens.entries.clone(), tables),
             grams: Keys::lay_out(grams, tables),
             bag: Bag::lay_out(bag, tables),
@@ -129,6 +136,24 @@ pub(super) fn lay_out(
     });
     let texts = texts.collect();
     (used, texts)
+}
+
+/// Of a text feature's dictionaries, the one whose unknown words observers are told of: of single words if there is one.
+fn telling(
+    model: &Model,
+    text: usize,
+    tokenized: impl Iterator<Item = TokenizedIdx>,
+) -> Option<TokenizedIdx> {
+    let order = |&tokenized: &TokenizedIdx| {
+        let source = model.text.tokenized[tokenized.at()];
+        match model.text.dictionaries[source.dictionary.at()].gram {
+            ir::Gram::Words { order, .. } => (order, tokenized),
+            ir::Gram::Letters { .. } => (u32::MAX, tokenized),
+        }
+    };
+    tokenized
+        .filter(|tokenized| model.text.tokenized[tokenized.at()].text.at() == text)
+        .min_by_key(order)
 }
 
 /// Adds what tokens set: token id → (word and bits, or group and bin).

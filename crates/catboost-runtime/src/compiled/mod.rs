@@ -73,22 +73,22 @@ pub struct Row<'a> {
 
 /// Is told what an evaluation meets. `()` is told nothing and costs nothing.
 pub trait Observer {
-    /// A categorical value (index into [`Row::cats`]) that the training data did not have.
-    fn unseen(&mut self, cat: usize);
-    /// A token of a text (index into [`Row::texts`]) that the model's dictionary does not have.
-    fn unknown_token(&mut self, text: usize);
-    /// A tree's leaf.
-    fn leaf(&mut self, tree: usize, leaf: usize);
+    /// The row, before anything is made of it.
+    #[inline(always)]
+    fn row(&mut self, _row: &Row<'_>) {}
+    /// A categorical value (index into [`Row::cats`]) that the training data did not have. Known of the features that a
+    /// CTR counts by on their own.
+    #[inline(always)]
+    fn unseen(&mut self, _cat: usize) {}
+    /// A word of a text (index into [`Row::texts`]) that the dictionary with [`Text::tells_unknown`] does not have.
+    #[inline(always)]
+    fn unknown_token(&mut self, _text: usize) {}
+    /// A tree's leaf, counted over all the trees.
+    #[inline(always)]
+    fn leaf(&mut self, _leaf: usize) {}
 }
 
-impl Observer for () {
-    #[inline(always)]
-    fn unseen(&mut self, _: usize) {}
-    #[inline(always)]
-    fn unknown_token(&mut self, _: usize) {}
-    #[inline(always)]
-    fn leaf(&mut self, _: usize, _: usize) {}
-}
+impl Observer for () {}
 
 impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize>
     Model<DIMENSION, GROUPS, LINES>
@@ -120,6 +120,7 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize>
 
     #[inline(always)]
     fn raw_portable<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
+        observer.row(&row);
         let mut bins = self.initial;
         let mut present = self.trees.initial();
         bins::quantize(self.blocks, self.wides, row.floats, &mut bins);

@@ -14,6 +14,8 @@ pub struct Text {
     pub tokenizer: text::Tokenizer<'static>,
     /// Turns tokens into ids.
     pub dictionary: text::Dictionary<Tokens>,
+    /// Whether observers are told of the words that the dictionary lacks: one dictionary a text feature does.
+    pub tells_unknown: bool,
     /// What the occurrence of each id sets.
     pub bag: BagOfWords,
     /// What is computed from ids and their counts.
@@ -124,7 +126,11 @@ impl Text {
     ) {
         let mut ids = Ids::new();
         let feature = self.text as usize;
-        let unknown = || observer.unknown_token(feature);
+        let unknown = || {
+            if self.tells_unknown {
+                observer.unknown_token(feature);
+            }
+        };
         tokens::for_each_id(
             texts[feature],
             &self.tokenizer,

@@ -21,13 +21,13 @@ pub(super) fn for_each_id<T: TokenTable>(
     mut known: impl FnMut(u32),
 ) {
     let &[delimiter] = tokenizer.delimiter.as_bytes() else {
-        return general(text, tokenizer, dictionary, known);
+        return general(text, tokenizer, dictionary, unknown, known);
     };
     if tokenizer.split_by_set
         || tokenizer.lowercasing
         || tokenizer.numbers != NumberPolicy::LeaveAsIs
     {
-        return general(text, tokenizer, dictionary, known);
+        return general(text, tokenizer, dictionary, unknown, known);
     }
     let words = text.as_bytes().split(|&byte| byte == delimiter);
     let words = words.filter(|word| !(tokenizer.skip_empty && word.is_empty()));
@@ -74,7 +74,7 @@ pub(super) fn for_each_id<T: TokenTable>(
                 }
             }
         }
-        Dictionary::Letters { .. } => general(text, tokenizer, dictionary, known),
+        Dictionary::Letters { .. } => general(text, tokenizer, dictionary, unknown, known),
     }
 }
 
@@ -84,10 +84,18 @@ fn general<T: TokenTable>(
     text: &str,
     tokenizer: &Tokenizer<'_>,
     dictionary: &Dictionary<T>,
+    mut unknown: impl FnMut(),
     known: impl FnMut(u32),
 ) {
     let mut tokens = Tokens::new();
     tokenizer.tokenize(text, &mut tokens);
+    if let Dictionary::Words { words, .. } | Dictionary::Grams { words, .. } = dictionary {
+        for token in tokens.iter() {
+            if words.find(murmur2_64a(token, words.seed())).is_none() {
+                unknown();
+            }
+        }
+    }
     let mut ids = Vec::new();
     dictionary.apply(&tokens, &mut Scratch::new(), &mut ids);
     ids.into_iter().for_each(known);

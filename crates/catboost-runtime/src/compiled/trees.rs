@@ -80,7 +80,6 @@ impl<const LINES: usize> Trees<LINES> {
         let mut sums = Sums {
             sums: [0.0; DIMENSION],
             observer,
-            tree: 0,
         };
         match *self {
             Self::Rows {
@@ -187,7 +186,6 @@ impl<const LINES: usize> Indices<LINES> {
 struct Sums<'a, const DIMENSION: usize, O> {
     sums: [f64; DIMENSION],
     observer: &'a mut O,
-    tree: usize,
 }
 
 impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
@@ -220,7 +218,6 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
         for (sum, value) in self.sums.iter_mut().zip(&values[first..first + DIMENSION]) {
             *sum += value;
         }
-        self.observer.leaf(self.tree, offset + leaf);
-        self.tree += 1;
+        self.observer.leaf(offset + leaf);
     }
 }

@@ -1,0 +1,59 @@
+//! Leaves that little of the training data reached: what a model says there it has seen little evidence for.
+
+use catboost_model::ir::{Model, Trees};
+
+use super::Part;
+use crate::tables::{Tables, put};
+
+/// A leaf with less training weight than this is light. (A row of the training data weighs 1, unless it was given
+/// another weight.)
+pub(crate) const LIGHT: f64 = 5.0;
+
+/// Which leaves are light.
+pub(crate) struct Light {
+    /// Of `u64s`: a bit a leaf, counted over all the trees; empty if the file has no weights.
+    pub(crate) bits: Part,
+    /// The training data's own share of light leaves: what part of its weight is in them.
+    pub(crate) share: f64,
+}
+
+impl Light {
+    pub(super) fn lay_out(model: &Model, tables: &mut Tables) -> Self {
+        let weights = weights(model);
+        let mut bits = vec![0_u64; weights.len().div_ceil(64)];
+        for (leaf, _) in (0..).zip(&weights).filter(|&(_, &weight)| weight < LIGHT) {
+            let leaf: usize = leaf;
+            bits[leaf / 64] |= 1 << (leaf % 64);
+        }
+        let light: f64 = weights.iter().filter(|&&weight| weight < LIGHT).sum();
+        let all: f64 = weights.iter().sum();
+        Self {
+            bits: put(&mut tables.u64s, bits),
+            share: if all > 0.0 { light / all } else { 0.0 },
+        }
+    }
+}
+
+/// The weight of each leaf, counted over all the trees; empty unless every tree has its own.
+fn weights(model: &Model) -> Vec<f64> {
+    let trees: Vec<(&[f64], &[f64])> = match &model.trees {
+        Trees::Oblivious(trees) => trees
+            .iter()
+            .map(|tree| (&tree.weights[..], &tree.values[..]))
+            .collect(),
+        Trees::NonSymmetric(trees) => trees
+            .iter()
+            .map(|tree| (&tree.weights[..], &tree.values[..]))
+            .collect(),
+    };
+    let whole =
+        |&(weights, values): &(&[f64], &[f64])| weights.len() * model.dimension == values.len();
+    if !trees.iter().all(whole) {
+        return Vec::new();
+    }
+    trees
+        .iter()
+        .flat_map(|(weights, _)| *weights)
+        .copied()
+        .collect()
+}

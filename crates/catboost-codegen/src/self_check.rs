@@ -1,0 +1,214 @@
+//! Rows by which a compiled model checks itself when it starts: made up from the model, and answered by the plain
+//! interpreter while the model is compiled.
+//!
+//! A number is one of its feature's borders, the next float above or below it, or NaN. A categorical value and a word of
+//! a text is one that the model knows, where a list of common words has some: the model itself has only their hashes.
+
+use catboost_model::{
+    eval::{self, Row},
+    ir::{CatIdx, Dictionary, Gram, Model, TextIdx},
+};
+use catboost_runtime::{
+    hash::{cat_hash, ctr_key_cat},
+    text::TokenTable as _,
+};
+
+use crate::{
+    layout::Part,
+    tables::{Tables, put},
+};
+
+/// How many rows.
+pub(crate) const ROWS: usize = 16;
+/// The most words of a text.
+const WORDS: u64 = 9;
+/// A value that no model knows.
+const UNSEEN: &str = "unseen by any model";
+
+/// The rows, and the bits of the raw values that they have.
+pub(crate) struct SelfCheck {
+    /// Of `f32s`: a number a feature, row by row.
+    pub(crate) floats: Part,
+    pub(crate) cats: Vec<Vec<String>>,
+    pub(crate) texts: Vec<Vec<String>>,
+    /// Of `u64s`: as many as the model has dimensions, row by row.
+    pub(crate) bits: Part,
+}
+
+impl SelfCheck {
+    pub(crate) fn make(model: &Model, tables: &mut Tables) -> Self {
+        let common = common_words();
+        let known_cats: Vec<Vec<&str>> = (0..model.cat_features.len() as u32)
+            .map(|cat| known(&common, |word| knows_value(model, CatIdx(cat), word)))
+            .collect();
+        let known_words: Vec<Vec<&str>> = (0..model.text_features.len() as u32)
+            .map(|text| known(&common, |word| knows_word(model, TextIdx(text), word)))
+            .collect();
+        let mut dice = Dice(0);
+        let (mut floats, mut bits) = (Vec::new(), Vec::new());
+        let (mut cats, mut texts) = (Vec::new(), Vec::new());
+        for _ in 0..ROWS {
+            let numbers: Vec<f32> = model
+                .float_features
+                .iter()
+                .map(|feature| number(&feature.borders, &mut dice))
+                .collect();
+            let values: Vec<String> = known_cats
+                .iter()
+                .map(|known| dice.value(known).to_owned())
+                .collect();
+            let sentences: Vec<String> = (0..)
+                .zip(&known_words)
+                .map(|(text, known)| {
+                    let words: Vec<&str> = (0..dice.roll(WORDS + 1))
+                        .map(|_| dice.value(known))
+                        .collect();
+                    words.join(delimiter(model, TextIdx(text)))
+                })
+                .collect();
+            let row = Row {
+                floats: &numbers,
+                cats: &values.iter().map(String::as_str).collect::<Vec<_>>(),
+                texts: &sentences.iter().map(String::as_str).collect::<Vec<_>>(),
+                embeddings: &[],
+            };
+            bits.extend(eval::raw(model, &row).into_iter().map(f64::to_bits));
+            floats.extend(numbers);
+            cats.push(values);
+            texts.push(sentences);
+        }
+        Self {
+            floats: put(&mut tables.f32s, floats),
+            cats,
+            texts,
+            bits: put(&mut tables.u64s, bits),
+        }
+    }
+}
+
+/// A number at a border, or beside it, or none.
+fn number(borders: &[f32], dice: &mut Dice) -> f32 {
+    if borders.is_empty() || dice.roll(8) == 0 {
+        return f32::NAN;
+    }
+    let border = borders[dice.roll(borders.len() as u64) as usize];
+    match dice.roll(3) {
+        0 => border,
+        1 => border.next_up(),
+        _ => border.next_down(),
+    }
+}
+
+/// Digits, letters, small numbers, days and months: what features often have.
+fn common_words() -> Vec<String> {
+    let letters = ('0'..='9')
+        .chain('A'..='Z')
+        .chain('a'..='z')
+        .chain('А'..='я');
+    let names = [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "unknown",
+        "other",
+        "nan",
+    ];
+    letters
+        .map(String::from)
+        .chain((10..100).map(|number| number.to_string()))
+        .chain(names.map(str::to_owned))
+        .collect()
+}
+
+fn known(common: &[String], knows: impl Fn(&str) -> bool) -> Vec<&str> {
+    common
+        .iter()
+        .map(String::as_str)
+        .filter(|word| knows(word))
+        .collect()
+}
+
+/// Whether a one-hot split or a CTR knows a value of a categorical feature.
+fn knows_value(model: &Model, cat: CatIdx, value: &str) -> bool {
+    let hash = cat_hash(value);
+    let by_one_hot = model
+        .one_hots
+        .iter()
+        .any(|one_hot| one_hot.cat == cat && one_hot.values.contains(&hash.cast_signed()));
+    by_one_hot
+        || model.ctr_tables.iter().any(|table| {
+            let of = &table.projection;
+            of.cats == [cat]
+                && of.floats.is_empty()
+                && of.one_hots.is_empty()
+                && table.keys.binary_search(&ctr_key_cat(0, hash)).is_ok()
+        })
+}
+
+/// Whether a dictionary of words knows a word of a text feature.
+fn knows_word(model: &Model, text: TextIdx, word: &str) -> bool {
+    model.text.tokenized.iter().any(|tokenized| {
+        let dictionary: &Dictionary = &model.text.dictionaries[tokenized.dictionary.at()];
+        let tokens = &dictionary.tokens;
+        tokenized.text == text
+            && matches!(dictionary.gram, Gram::Words { .. })
+            && tokens
+                .find(catboost_runtime::hash::murmur2_64a(
+                    word.as_bytes(),
+                    tokens.seed,
+                ))
+                .is_some()
+    })
+}
+
+/// What separates the words of a text feature.
+fn delimiter(model: &Model, text: TextIdx) -> &str {
+    let of_text = |tokenized: &&catboost_model::ir::Tokenized| tokenized.text == text;
+    let tokenized = model.text.tokenized.iter().find(of_text);
+    tokenized.map_or(" ", |tokenized| {
+        &model.text.tokenizers[tokenized.tokenizer.at()].delimiter
+    })
+}
+
+/// Numbers that look random, and are the same every time: SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    /// One of `0..sides`.
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % sides
+    }
+
+    /// Mostly one of `known`.
+    fn value<'a>(&mut self, known: &[&'a str]) -> &'a str {
+        if known.is_empty() || self.roll(8) == 0 {
+            UNSEEN
+        } else {
+            known[self.roll(known.len() as u64) as usize]
+        }
+    }
+}
