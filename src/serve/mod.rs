@@ -30,6 +30,7 @@ mod phase;
 mod process;
 mod reply;
 mod routes;
+mod self_check;
 mod wire;
 mod worker;
 
@@ -182,8 +183,9 @@ impl Server {
         self.stopper.clone()
     }
 
-    /// Answers requests until the server is stopped.
+    /// Checks the compiled model, then answers requests until the server is stopped.
     pub fn run(self) -> Result<(), StartError> {
+        self_check::pass(crate::model::self_check)?;
         let (addr, admin_addr) = (self.addr(), self.admin_addr());
         let (stage, stages) = watch::channel(Stage::Serving);
         let places = Arc::new(Semaphore::new(self.app.config.max_connections));
