@@ -4,7 +4,9 @@
 //! | --- | --- | --- | --- |
 //! | `--listen` | `/` | GET, HEAD | `{"body":"ok","status":"ok"}` |
 //! | | `/reg/` | POST | what the model says of one object, or of each of an array |
-//! | | `/reg` | any | 308 to `/reg/` |
+//! | | `/reg` | POST | 308 to `/reg/` |
+//! | | `/openapi.json` | GET, HEAD | what this table says, for programs |
+//! | | `/docs` | GET, HEAD | the same for people, who can send a request from there |
 //! | `--admin` | `/metrics` | GET, HEAD | counts, in Prometheus' text format |
 //! | | `/healthz` | GET, HEAD | 200 while the process lives |
 //! | | `/readyz` | GET, HEAD | 200 while requests should be sent to it |
@@ -19,6 +21,7 @@ mod accept;
 mod admin;
 mod config;
 mod connection;
+mod docs;
 mod drain;
 mod framing;
 mod head;
@@ -45,6 +48,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 pub use self::config::{Args, Config, ConfigError};
+use self::docs::Docs;
 use self::drain::Stage;
 pub use self::drain::Stopper;
 use self::keys::KEYS_VARIABLE;
@@ -108,6 +112,7 @@ impl std::error::Error for StartError {
 /// What all workers share.
 struct App {
     config: Config,
+    docs: Docs,
     log: Log,
     shards: Vec<Arc<Shard>>,
     in_flight: AtomicUsize,
@@ -150,6 +155,7 @@ impl Server {
         Ok(Server {
             app: Arc::new(App {
                 shards: listeners.iter().map(|_| Arc::default()).collect(),
+                docs: Docs::new(&config),
                 config,
                 log,
                 in_flight: AtomicUsize::new(0),

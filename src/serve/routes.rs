@@ -13,7 +13,7 @@ use hyper::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, LOCATION,
     RETRY_AFTER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
-use hyper::{Method, Request, StatusCode, Version};
+use hyper::{Method, Request, StatusCode, Uri, Version};
 
 use super::App;
 use super::head::Refusal;
@@ -38,15 +38,21 @@ pub(super) enum Route {
     Reg,
     /// `/reg`, which redirects to `/reg/`.
     RegWithoutSlash,
+    /// `/openapi.json`.
+    OpenApi,
+    /// `/docs` and its files.
+    Docs,
     /// Anything else.
     Unknown,
 }
 
 impl Route {
-    pub(super) const ALL: [Route; 4] = [
+    pub(super) const ALL: [Route; 6] = [
         Route::Root,
         Route::Reg,
         Route::RegWithoutSlash,
+        Route::OpenApi,
+        Route::Docs,
         Route::Unknown,
     ];
 
@@ -55,6 +61,8 @@ impl Route {
             "/reg/" => Route::Reg,
             "/" => Route::Root,
             "/reg" => Route::RegWithoutSlash,
+            "/openapi.json" => Route::OpenApi,
+            "/docs" | "/docs/page.css" | "/docs/page.js" => Route::Docs,
             _ => Route::Unknown,
         }
     }
@@ -65,6 +73,8 @@ impl Route {
             Route::Root => "/",
             Route::Reg => "/reg/",
             Route::RegWithoutSlash => "/reg",
+            Route::OpenApi => "/openapi.json",
+            Route::Docs => "/docs",
             Route::Unknown => "unknown",
         }
     }
@@ -72,9 +82,9 @@ impl Route {
     /// The value of `Allow`; empty if there is nothing at the route.
     fn allow(self) -> &'static str {
         match self {
-            Route::Root => "GET, HEAD, OPTIONS",
-            Route::Reg => "OPTIONS, POST",
-            Route::RegWithoutSlash | Route::Unknown => "",
+            Route::Root | Route::OpenApi | Route::Docs => "GET, HEAD, OPTIONS",
+            Route::Reg | Route::RegWithoutSlash => "OPTIONS, POST",
+            Route::Unknown => "",
         }
     }
 
@@ -82,6 +92,11 @@ impl Route {
         self.allow()
             .split(", ")
             .any(|allowed| allowed == method.as_str())
+    }
+
+    /// Whether it is answered without a key.
+    fn is_open(self) -> bool {
+        matches!(self, Route::RegWithoutSlash | Route::OpenApi | Route::Docs)
     }
 }
 
@@ -124,7 +139,7 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
             counted: false,
         };
         let admitted = match refusal {
-            None => exchange.admit(&head.headers, head.version, head.uri.query(), &body),
+            None => exchange.admit(&head.headers, head.version, &head.uri, &body),
             Some(refusal) => Err(exchange.refuse(refusal)),
         };
         exchange.step = match admitted {
@@ -222,12 +237,9 @@ impl Exchange {
         &mut self,
         headers: &HeaderMap,
         version: Version,
-        query: Option<&str>,
+        uri: &Uri,
         body: &Incoming,
     ) -> Result<(), Reply> {
-        if self.route == Route::RegWithoutSlash {
-            return Err(moved(query));
-        }
         if self.method == Method::OPTIONS && self.route != Route::Unknown {
             let mut options = reply::empty(StatusCode::NO_CONTENT);
             options
@@ -235,7 +247,7 @@ impl Exchange {
                 .insert(ALLOW, HeaderValue::from_static(self.route.allow()));
             return Err(options);
         }
-        if !self.is_authorized(headers) {
+        if !self.route.is_open() && !self.is_authorized(headers) {
             let mut unauthorized = reply::fail(StatusCode::UNAUTHORIZED, "Unauthorized");
             unauthorized.headers_mut().insert(
                 WWW_AUTHENTICATE,
@@ -253,13 +265,15 @@ impl Exchange {
                 .insert(ALLOW, HeaderValue::from_static(self.route.allow()));
             return Err(refused);
         }
-        if self.route == Route::Root {
-            return Err(reply::json(
+        match self.route {
+            Route::Root => Err(reply::json(
                 StatusCode::OK,
                 Bytes::from_static(b"{\"body\":\"ok\",\"status\":\"ok\"}\n"),
-            ));
+            )),
+            Route::RegWithoutSlash => Err(moved(uri.query())),
+            Route::OpenApi | Route::Docs => Err(self.app.docs.at(uri.path())),
+            Route::Reg | Route::Unknown => self.admit_body(headers, version, body),
         }
-        self.admit_body(headers, version, body)
     }
 
     /// Decides whether the body of a request to the model is one that can be read.

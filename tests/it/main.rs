@@ -3,6 +3,7 @@
 mod http;
 mod keys;
 mod limits;
+mod openapi;
 mod raw_bytes;
 mod shutdown;
 mod support;

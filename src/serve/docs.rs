@@ -1,0 +1,84 @@
+//! What the service says about itself over the wire: `/openapi.json`, and `/docs`, a page that shows it and sends
+//! requests.
+//!
+//! Neither asks for a key: they hold what the README holds, nothing of a client's and no value of a key, and a browser
+//! cannot send a header with the address of a page. The requests that the page sends need a key as any others do.
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+
+use super::config::Config;
+use super::head::{MAX_HEADERS, MAX_TARGET};
+use super::reply::{self, JSON, Reply};
+use crate::request::MAX_ELEMENTS;
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
+const JAVASCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
+
+/// The page loads its own two files and talks to its own server; it runs nothing else, is framed by nobody, and makes
+/// no markup out of text.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+);
+
+/// The OpenAPI document, with this server's limits in the places of `{{name}}`.
+const OPENAPI: &str = include_str!("docs/openapi.json");
+
+/// The documents, ready to be sent.
+pub(super) struct Docs {
+    openapi: Bytes,
+}
+
+impl Docs {
+    /// Fills in what `config` says.
+    pub(super) fn new(config: &Config) -> Docs {
+        let mut openapi = OPENAPI.replace("{{version}}", env!("CARGO_PKG_VERSION"));
+        for (name, value) in [
+            ("max_body", config.max_body),
+            ("max_elements", MAX_ELEMENTS as u64),
+            ("max_head", config.max_head as u64),
+            ("max_headers", MAX_HEADERS as u64),
+            ("max_target", MAX_TARGET as u64),
+            ("max_in_flight", config.max_in_flight as u64),
+            ("header_timeout", config.deadlines.head.as_millis() as u64),
+            ("body_timeout", config.deadlines.body.as_millis() as u64),
+        ] {
+            // Alone in quotes it stands for a number, within a text for its digits.
+            openapi = openapi
+                .replace(&format!("\"{{{{{name}}}}}\""), &value.to_string())
+                .replace(&format!("{{{{{name}}}}}"), &value.to_string());
+        }
+        if config.keys.is_empty() {
+            openapi = openapi.replace("\"security\": [{ \"key\": [] }]", "\"security\": []");
+        }
+        Docs {
+            openapi: openapi.into(),
+        }
+    }
+
+    /// The document at `path`, one of those that `routes` sends here.
+    pub(super) fn at(&self, path: &str) -> Reply {
+        let (content_type, body) = match path {
+            "/openapi.json" => (JSON, self.openapi.clone()),
+            "/docs/page.css" => (CSS, Bytes::from_static(include_bytes!("docs/page.css"))),
+            "/docs/page.js" => (
+                JAVASCRIPT,
+                Bytes::from_static(include_bytes!("docs/page.js")),
+            ),
+            _ => (HTML, Bytes::from_static(include_bytes!("docs/page.html"))),
+        };
+        let mut reply = reply::with_type(StatusCode::OK, content_type, body);
+        let headers = reply.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        // A new version must not be shown with the old one's files.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        reply
+    }
+}
