@@ -10,8 +10,8 @@ import re
 
 LETTERS = "0123456789DАВЕКМНОРСТУХ"
 NUMBER_WORDS_MISSING = {
-    "", "-", "NA", "na", "Na", "#NA", "N/A", "n/a", "#N/A", "#N/A N/A", "nan", "NaN", "Nan", "NAN", "-nan", "-NaN",
-    "null", "NULL", "Null", "none", "None", "NONE", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "#NULL!",
+    "", "-", "NA", "na", "Na", "#NA", "N/A", "n/a", "#N/A", "#N/A N/A", "nan", "NaN", "NAN", "-nan", "-NaN",
+    "null", "NULL", "Null", "none", "None", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
 }
 TEMPLATES = [
     (r"L\d{3}LL\d{2,3}", "private car"),
@@ -39,7 +39,7 @@ TIME = re.compile(
 
 def number(value):
     """A number that may be a string, or missing."""
-    if value is None or (isinstance(value, str) and value.strip() in NUMBER_WORDS_MISSING):
+    if value is None or value in NUMBER_WORDS_MISSING:
         return math.nan
     return float(value)
 

@@ -1,6 +1,6 @@
 //! Serves a CatBoost model, compiled to Rust, that picks between two readings of a licence plate.
 //!
-//! A request's way: [`request`] reads the ten fields and says what is wrong with them, `features`
+//! A request's way: [`request`] reads the ten fields and says what is wrong with them, [`features`](mod@features)
 //! derives the model's inputs from them,
 //! [`pick_regno`](mod@pick_regno) turns them into two probabilities, and [`answer`] writes those down.
 
@@ -12,9 +12,12 @@
 
 pub mod answer;
 pub mod check;
+pub mod features;
 pub mod model;
 pub mod model_card;
 pub mod pick_regno;
+pub mod plate;
+pub mod python_sort;
 pub mod request;
 pub mod score;
 pub mod serve;

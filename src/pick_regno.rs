@@ -1,5 +1,10 @@
 //! A request becomes two probabilities.
 
+use catboost_runtime::compiled::Observer;
+use catboost_runtime::math::sigmoid;
+
+use crate::features::{Texts, features};
+use crate::model;
 use crate::request::Request;
 
 /// What the model says of one request.
@@ -14,10 +19,20 @@ pub struct Answer {
 }
 
 /// Answers one request. Whatever was wrong with it, [`crate::request`] has said already: this cannot fail.
-pub fn pick_regno(_request: &Request<'_>) -> Answer {
+#[must_use]
+pub fn pick_regno(request: &Request<'_>) -> Answer {
+    pick_regno_observed(request, &mut ())
+}
+
+/// [`pick_regno`]; `observer` is told what the model met on the way, by places in [`model::CATEGORICAL`] and
+/// [`model::TEXT`].
+pub fn pick_regno_observed(request: &Request<'_>, observer: &mut impl Observer) -> Answer {
+    let mut texts = Texts::default();
+    let [raw] = model::raw_observed(&features(request, &mut texts), observer);
+    let positive = sigmoid(raw);
     Answer {
-        raw: 0.0,
-        negative: 0.5,
-        positive: 0.5,
+        raw,
+        negative: 1.0 - positive,
+        positive,
     }
 }

@@ -1,7 +1,24 @@
 //! The ten fields of a request: reading them, checking them, naming what is wrong.
+//!
+//! They come as JSON ([`parse_body`], [`parse_object`]) or as columns of text ([`Request::from_columns`]); both are one
+//! [`Value`] a field first, and from there on the rules are the same.
+
+mod fault;
+mod json;
+mod number;
+mod scores;
+mod time;
 
 use std::borrow::Cow;
-use std::fmt;
+
+use fault::BadElements;
+pub use fault::{Fault, Invalid, Problem};
+use json::{Reader, Syntax, Value};
+pub use scores::Scores;
+pub use time::Time;
+
+/// The most requests that one array may hold.
+pub const MAX_ELEMENTS: usize = 1_000;
 
 /// What `pick_regno` takes, checked. Text is borrowed from the body where it holds no escapes.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,10 +27,81 @@ pub struct Request<'a> {
     pub regno_recognize: Cow<'a, str>,
     /// The plate as the network read it.
     pub afts_regno_ai: Cow<'a, str>,
+    /// How sure the camera is, 0–100; NaN if it is not known.
+    pub recognition_accuracy: f64,
+    /// How sure the network is, 0–1; NaN if it is not known.
+    pub afts_regno_ai_score: f64,
+    /// How sure the network is of each character.
+    pub char_scores: Scores,
+    /// The greatest of `afts_regno_ai_length_scores`, NaN if one is NaN: more is not asked of them.
+    pub max_length_score: f64,
+    /// What kind of camera it is.
+    pub camera_type: Cow<'a, str>,
+    /// Which model of camera it is.
+    pub camera_class: Cow<'a, str>,
+    /// When it was, on the clock where it was.
+    pub time: Time,
+    /// Whether the car comes or goes, as a number; NaN if it is not known.
+    pub direction: f64,
+}
+
+/// A field of a request. In the order of the customer's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`Request` describes them")]
+pub enum Field {
+    RegnoRecognize,
+    AftsRegnoAi,
+    RecognitionAccuracy,
+    AftsRegnoAiScore,
+    AftsRegnoAiCharScores,
+    AftsRegnoAiLengthScores,
+    CameraType,
+    CameraClass,
+    TimeCheck,
+    Direction,
+}
+
+impl Field {
+    /// All of them.
+    pub const ALL: [Field; 10] = [
+        Field::RegnoRecognize,
+        Field::AftsRegnoAi,
+        Field::RecognitionAccuracy,
+        Field::AftsRegnoAiScore,
+        Field::AftsRegnoAiCharScores,
+        Field::AftsRegnoAiLengthScores,
+        Field::CameraType,
+        Field::CameraClass,
+        Field::TimeCheck,
+        Field::Direction,
+    ];
+
+    /// Its name in JSON, and at the head of its column in CSV.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Field::RegnoRecognize => "regno_recognize",
+            Field::AftsRegnoAi => "afts_regno_ai",
+            Field::RecognitionAccuracy => "recognition_accuracy",
+            Field::AftsRegnoAiScore => "afts_regno_ai_score",
+            Field::AftsRegnoAiCharScores => "afts_regno_ai_char_scores",
+            Field::AftsRegnoAiLengthScores => "afts_regno_ai_length_scores",
+            Field::CameraType => "camera_type",
+            Field::CameraClass => "camera_class",
+            Field::TimeCheck => "time_check",
+            Field::Direction => "direction",
+        }
+    }
+
+    /// The field of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Field> {
+        Field::ALL.into_iter().find(|field| field.name() == name)
+    }
 }
 
 /// The body of `POST /reg/`.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Body<'a> {
     /// One object.
     One(Request<'a>),
@@ -21,26 +109,265 @@ pub enum Body<'a> {
     Many(Vec<Request<'a>>),
 }
 
-/// The most requests that one array may hold.
-pub const MAX_ELEMENTS: usize = 1_000;
-
-/// Why a body cannot be answered: one sentence that names fields and kinds of fault, and never repeats a value.
-#[derive(Debug)]
-pub struct Invalid {
-    message: String,
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
+/// Reads a body: an object, an array of objects, or a JSON string that holds either.
+///
+/// # Errors
+/// If it is not JSON (RFC 8259, UTF-8), or something else than these, or if a request is not one that can be answered:
+/// then each of its faults is named.
+pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
+    let mut reader = Reader::new(utf8(bytes)?);
+    match reader.value()? {
+        Value::Text(inner) => {
+            reader.end()?;
+            match inner {
+                Cow::Borrowed(inner) => read_body(inner),
+                Cow::Owned(inner) => read_body(&inner).map(Body::into_owned),
+            }
+            .map_err(Invalid::within_string)
+        }
+        first => read_body_from(first, reader),
     }
 }
 
-impl std::error::Error for Invalid {}
+/// Reads one object, such as a line of NDJSON.
+///
+/// # Errors
+/// As [`parse_body`], and if it is anything but an object.
+pub fn parse_object(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
+    let mut reader = Reader::new(utf8(bytes)?);
+    let first = reader.value()?;
+    let request = read_request(&first, &mut reader, 0)?;
+    reader.end()?;
+    request.map_err(Invalid::request)
+}
 
-/// Reads a body: an object, an array of objects, or a JSON string that holds either.
-pub fn parse_body(_bytes: &[u8]) -> Result<Body<'_>, Invalid> {
-    Err(Invalid {
-        message: "nothing is read yet".to_owned(),
+fn utf8(bytes: &[u8]) -> Result<&str, Syntax> {
+    std::str::from_utf8(bytes).map_err(|error| Syntax {
+        at: error.valid_up_to(),
+        fault: "expected UTF-8",
     })
+}
+
+fn read_body(text: &str) -> Result<Body<'_>, Invalid> {
+    let mut reader = Reader::new(text);
+    let first = reader.value()?;
+    read_body_from(first, reader)
+}
+
+/// Reads what begins with `first`.
+fn read_body_from<'a>(first: Value<'a>, mut reader: Reader<'a>) -> Result<Body<'a>, Invalid> {
+    let body = match first {
+        Value::Object => read_request(&first, &mut reader, 0)?
+            .map(Body::One)
+            .map_err(Invalid::request)?,
+        Value::Array => Body::Many(read_requests(&mut reader)?),
+        other => {
+            reader.end()?;
+            return Err(Invalid::kind(kind(&other)));
+        }
+    };
+    reader.end()?;
+    Ok(body)
+}
+
+/// Reads the array that begins here.
+fn read_requests<'a>(reader: &mut Reader<'a>) -> Result<Vec<Request<'a>>, Invalid> {
+    let mut requests = Vec::new();
+    let mut bad = BadElements::default();
+    let mut array = reader.enter();
+    let mut index = 0;
+    while reader.element(&mut array)? {
+        if index == MAX_ELEMENTS {
+            return Err(Invalid::too_many());
+        }
+        let first = reader.value()?;
+        match read_request(&first, reader, 1)? {
+            Ok(request) => requests.push(request),
+            Err(problems) => bad.push(index, problems),
+        }
+        index += 1;
+    }
+    bad.check()?;
+    Ok(requests)
+}
+
+/// Reads the request that begins with `first`, `depth` arrays deep. The outer error is that of the text, the inner one
+/// what is wrong with the request.
+fn read_request<'a>(
+    first: &Value<'a>,
+    reader: &mut Reader<'a>,
+    depth: usize,
+) -> Result<Result<Request<'a>, Vec<Problem>>, Syntax> {
+    match first {
+        Value::Object => {}
+        Value::Array => {
+            reader.skip(depth)?;
+            return Ok(Err(vec![Problem::NotAnObject(kind(first))]));
+        }
+        _ => return Ok(Err(vec![Problem::NotAnObject(kind(first))])),
+    }
+    let mut values = [const { None }; 10];
+    let mut problems = Vec::new();
+    let mut object = reader.enter();
+    while let Some(key) = reader.key(&mut object)? {
+        let value = reader.value()?;
+        if let Value::Array | Value::Object = value {
+            reader.skip(depth + 1)?;
+        }
+        if let Some(field) = Field::named(&key) {
+            let before = values[field as usize].replace(value);
+            let problem = Problem::Field(field, Fault::Twice);
+            if before.is_some() && !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    Ok(Request::from_values(values, problems))
+}
+
+impl<'a> Request<'a> {
+    /// A request from columns of text. Numbers are text there, and a column that is empty is a missing number.
+    ///
+    /// # Errors
+    /// If a column is not there or does not hold what it has to; each fault is named.
+    pub fn from_columns(
+        mut column: impl FnMut(Field) -> Option<&'a str>,
+    ) -> Result<Request<'a>, Invalid> {
+        let values = Field::ALL.map(|field| column(field).map(|text| Value::Text(text.into())));
+        Request::from_values(values, Vec::new()).map_err(Invalid::request)
+    }
+
+    /// A request from the values of its fields, in the order of [`Field::ALL`].
+    fn from_values(
+        values: [Option<Value<'a>>; 10],
+        problems: Vec<Problem>,
+    ) -> Result<Request<'a>, Vec<Problem>> {
+        let mut fields = Fields { values, problems };
+        let request = Request {
+            regno_recognize: fields.take(Field::RegnoRecognize, text),
+            afts_regno_ai: fields.take(Field::AftsRegnoAi, text),
+            recognition_accuracy: fields.take(Field::RecognitionAccuracy, number),
+            afts_regno_ai_score: fields.take(Field::AftsRegnoAiScore, number),
+            char_scores: fields.take(Field::AftsRegnoAiCharScores, |value| {
+                scores::all(&list(value)?)
+            }),
+            max_length_score: fields.take(Field::AftsRegnoAiLengthScores, |value| {
+                scores::greatest(&list(value)?)
+            }),
+            camera_type: fields.take(Field::CameraType, category),
+            camera_class: fields.take(Field::CameraClass, category),
+            time: fields.take(Field::TimeCheck, local_time),
+            direction: fields.take(Field::Direction, number),
+        };
+        match fields.problems.is_empty() {
+            true => Ok(request),
+            false => Err(fields.problems),
+        }
+    }
+
+    /// The same, borrowing nothing.
+    fn into_owned(self) -> Request<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Request {
+            regno_recognize: own(self.regno_recognize),
+            afts_regno_ai: own(self.afts_regno_ai),
+            camera_type: own(self.camera_type),
+            camera_class: own(self.camera_class),
+            ..self
+        }
+    }
+}
+
+impl Body<'_> {
+    fn into_owned(self) -> Body<'static> {
+        match self {
+            Body::One(request) => Body::One(request.into_owned()),
+            Body::Many(requests) => {
+                Body::Many(requests.into_iter().map(Request::into_owned).collect())
+            }
+        }
+    }
+}
+
+/// Values on their way to a request, and what is wrong with them.
+struct Fields<'a> {
+    values: [Option<Value<'a>>; 10],
+    problems: Vec<Problem>,
+}
+
+impl<'a> Fields<'a> {
+    /// What `read` makes of a field, or anything if it is at fault, which is noted.
+    fn take<T: Default>(
+        &mut self,
+        field: Field,
+        read: impl FnOnce(Value<'a>) -> Result<T, Fault>,
+    ) -> T {
+        let value = self.values[field as usize].take();
+        let result = value.ok_or(Fault::Missing).and_then(read);
+        result.unwrap_or_else(|fault| {
+            self.problems.push(Problem::Field(field, fault));
+            T::default()
+        })
+    }
+}
+
+fn text(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
+    match value {
+        Value::Text(text) => Ok(text),
+        other => Err(unlike("a string", &other)),
+    }
+}
+
+fn list(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
+    match value {
+        Value::Text(text) => Ok(text),
+        other => Err(unlike("a string that holds a list of numbers", &other)),
+    }
+}
+
+fn number(value: Value<'_>) -> Result<f64, Fault> {
+    match value {
+        Value::Null => Ok(f64::NAN),
+        Value::Bool(bit) => Ok(f64::from(u8::from(bit))),
+        Value::Number(number) => number.parse().map_err(|_| Fault::NoNumber),
+        Value::Text(text) => number::from_string(&text).ok_or(Fault::NoNumber),
+        other => Err(unlike("a number", &other)),
+    }
+}
+
+/// A categorical value. As CatBoost does, an integer is taken as its decimal text, a truth value as 1 or 0.
+fn category(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
+    match value {
+        Value::Text(text) => Ok(text),
+        Value::Number("-0") | Value::Bool(false) => Ok("0".into()),
+        Value::Bool(true) => Ok("1".into()),
+        Value::Number(number) if !number.contains(['.', 'e', 'E']) => Ok(number.into()),
+        other => Err(unlike("a string or an integer", &other)),
+    }
+}
+
+fn local_time(value: Value<'_>) -> Result<Time, Fault> {
+    match value {
+        Value::Text(text) => time::from_iso(&text).ok_or(Fault::NoTime),
+        other => Err(unlike("a string", &other)),
+    }
+}
+
+fn unlike(expected: &'static str, found: &Value<'_>) -> Fault {
+    Fault::Kind {
+        expected,
+        found: kind(found),
+    }
+}
+
+/// What a value is, with its article.
+fn kind(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::Text(_) => "a string",
+        Value::Array => "an array",
+        Value::Object => "an object",
+    }
 }

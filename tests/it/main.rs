@@ -4,6 +4,7 @@ mod http;
 mod keys;
 mod limits;
 mod openapi;
+mod parity;
 mod raw_bytes;
 mod shutdown;
 mod support;

@@ -1,0 +1,293 @@
+//! A reader of JSON (RFC 8259) for requests: strict, in one pass, borrowing from the text.
+//!
+//! It hands out scalars where they lie and leaves arrays and objects to its caller, who steps into them or skips them.
+
+use std::borrow::Cow;
+
+/// How deep arrays and objects may be nested.
+pub(super) const MAX_DEPTH: usize = 128;
+
+/// Where a text stops being JSON, in bytes from its begin, and what was expected there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Syntax {
+    pub at: usize,
+    pub fault: &'static str,
+}
+
+/// A value; of arrays and objects only that one begins here.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value<'a> {
+    Null,
+    Bool(bool),
+    /// As it is written.
+    Number(&'a str),
+    /// Without its escapes.
+    Text(Cow<'a, str>),
+    /// The reader stands at its `[`.
+    Array,
+    /// The reader stands at its `{`.
+    Object,
+}
+
+/// A position in a text.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a str) -> Reader<'a> {
+        Reader { text, at: 0 }
+    }
+
+    /// Reads a scalar whole, or stops before the `[` or `{` that begins here.
+    pub fn value(&mut self) -> Result<Value<'a>, Syntax> {
+        match self.peek() {
+            Some(b'"') => self.text().map(Value::Text),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
+            Some(b'[') => Ok(Value::Array),
+            Some(b'{') => Ok(Value::Object),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'N' | b'I') => Err(self.fault("NaN and Infinity are not JSON; send null")),
+            _ => Err(self.fault("expected a value")),
+        }
+    }
+
+    /// Steps into the object that begins here.
+    pub fn enter(&mut self) -> Entered {
+        self.at += 1;
+        Entered { is_first: true }
+    }
+
+    /// The next key of an object, with the reader before its value; `None` once the object has ended.
+    pub fn key(&mut self, object: &mut Entered) -> Result<Option<Cow<'a, str>>, Syntax> {
+        if !self.goes_on(object, b'}', "expected `,` or `}`")? {
+            return Ok(None);
+        }
+        if self.peek() != Some(b'"') {
+            return Err(self.fault("expected a key in double quotes"));
+        }
+        let key = self.text()?;
+        if self.peek() != Some(b':') {
+            return Err(self.fault("expected `:`"));
+        }
+        self.at += 1;
+        Ok(Some(key))
+    }
+
+    /// Whether an array has another element, with the reader before it.
+    pub fn element(&mut self, array: &mut Entered) -> Result<bool, Syntax> {
+        self.goes_on(array, b']', "expected `,` or `]`")
+    }
+
+    /// Checks that nothing follows.
+    pub fn end(&mut self) -> Result<(), Syntax> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.fault("expected nothing more")),
+        }
+    }
+
+    /// Reads over the array or object that begins here, checking it. `depth` is how many surround it.
+    pub fn skip(&mut self, depth: usize) -> Result<(), Syntax> {
+        if depth == MAX_DEPTH {
+            return Err(self.fault("nested too deeply"));
+        }
+        let is_object = self.peek() == Some(b'{');
+        let mut entered = self.enter();
+        loop {
+            let goes_on = match is_object {
+                true => self.key(&mut entered)?.is_some(),
+                false => self.element(&mut entered)?,
+            };
+            if !goes_on {
+                return Ok(());
+            }
+            if let Value::Array | Value::Object = self.value()? {
+                self.skip(depth + 1)?;
+            }
+        }
+    }
+
+    fn goes_on(
+        &mut self,
+        entered: &mut Entered,
+        close: u8,
+        fault: &'static str,
+    ) -> Result<bool, Syntax> {
+        let next = self.peek();
+        if next == Some(close) {
+            self.at += 1;
+            return Ok(false);
+        }
+        if !std::mem::take(&mut entered.is_first) {
+            if next != Some(b',') {
+                return Err(self.fault(fault));
+            }
+            self.at += 1;
+            if self.peek() == Some(close) {
+                return Err(self.fault("expected a value after the comma"));
+            }
+        }
+        Ok(true)
+    }
+
+    /// The next byte that is no blank, if there is one.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.text.as_bytes().get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                next => return next.copied(),
+            }
+        }
+    }
+
+    fn fault(&self, fault: &'static str) -> Syntax {
+        Syntax { at: self.at, fault }
+    }
+
+    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Syntax> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(self.fault("expected a value"));
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<&'a str, Syntax> {
+        let begin = self.at;
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) == Some(&b'-') {
+            self.at += 1;
+        }
+        if bytes.get(self.at) == Some(&b'0') {
+            self.at += 1;
+            if let Some(b'0'..=b'9') = bytes.get(self.at) {
+                return Err(self.fault("a number cannot begin with 0"));
+            }
+        } else {
+            self.digits()?;
+        }
+        if bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = bytes.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = bytes.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(&self.text[begin..self.at])
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<(), Syntax> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 {
+            return Err(self.fault("expected a digit"));
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    /// The string that begins here.
+    fn text(&mut self) -> Result<Cow<'a, str>, Syntax> {
+        self.at += 1;
+        let begin = self.at;
+        self.plain();
+        if self.text.as_bytes().get(self.at) == Some(&b'"') {
+            self.at += 1;
+            return Ok(Cow::Borrowed(&self.text[begin..self.at - 1]));
+        }
+        let mut text = String::with_capacity(2 * (self.at - begin) + 64);
+        text.push_str(&self.text[begin..self.at]);
+        loop {
+            match self.text.as_bytes().get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Cow::Owned(text));
+                }
+                Some(b'\\') => text.push(self.escape()?),
+                Some(_) => return Err(self.fault("control characters must be escaped in strings")),
+                None => return Err(self.fault("the text ends within a string")),
+            }
+            let begin = self.at;
+            self.plain();
+            text.push_str(&self.text[begin..self.at]);
+        }
+    }
+
+    /// Reads over what stands for itself in a string.
+    fn plain(&mut self) {
+        let rest = &self.text.as_bytes()[self.at..];
+        let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < b' ';
+        self.at += rest.iter().position(is_special).unwrap_or(rest.len());
+    }
+
+    /// The character that the escape here stands for.
+    fn escape(&mut self) -> Result<char, Syntax> {
+        let begin = self.at;
+        let c = match self.text.as_bytes().get(begin + 1) {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode_escape(),
+            _ => return Err(self.fault("no such escape")),
+        };
+        self.at += 2;
+        Ok(c)
+    }
+
+    fn unicode_escape(&mut self) -> Result<char, Syntax> {
+        const LONE: &str = "half of a surrogate pair";
+        let begin = self.at;
+        let lone = Syntax {
+            at: begin,
+            fault: LONE,
+        };
+        let first = self.code_unit()?;
+        if let Some(c) = char::from_u32(first) {
+            return Ok(c);
+        }
+        if first >= 0xDC00 || !self.text.as_bytes()[self.at..].starts_with(b"\\u") {
+            return Err(lone);
+        }
+        match self.code_unit()? {
+            second @ 0xDC00..=0xDFFF => {
+                let c = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                char::from_u32(c).ok_or(lone)
+            }
+            _ => Err(lone),
+        }
+    }
+
+    /// The number of a `\uXXXX`.
+    fn code_unit(&mut self) -> Result<u32, Syntax> {
+        let digits = self.text.as_bytes().get(self.at + 2..self.at + 6);
+        let unit = digits.and_then(|digits| {
+            digits.iter().try_fold(0, |unit, &digit| {
+                Some(unit << 4 | char::from(digit).to_digit(16)?)
+            })
+        });
+        let unit = unit.ok_or_else(|| self.fault("expected four hexadecimal digits after \\u"))?;
+        self.at += 6;
+        Ok(unit)
+    }
+}
+
+/// An array or object that is being read.
+#[derive(Debug)]
+pub(super) struct Entered {
+    is_first: bool,
+}
