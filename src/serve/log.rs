@@ -1,19 +1,17 @@
 //! Log lines: one JSON object a line on stderr, written by a thread of their own.
 //!
-//! Whoever logs never waits: lines go through a bounded queue, and those for which there is no room are counted and
-//! dropped. No line holds a body, a key or a plate.
+//! Whoever logs never waits: lines go through a bounded queue, and those for which there is no room are dropped and
+//! counted, in a metric and in a line of their own. No line holds a body, a key or a plate.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Blocks of lines that may wait to be written; each has at most some 16 KiB.
-const QUEUE: usize = 512;
-/// Time between two lines that say that lines were lost.
-const SAY_LOST_EVERY: Duration = Duration::from_secs(1);
+const QUEUE: usize = 128;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -133,7 +131,7 @@ impl Log {
 }
 
 fn write_lines(blocks: &Receiver<Lines>, shared: &Shared) {
-    let (mut said_lost, mut said_at) = (0, None::<Instant>);
+    let mut said_lost = 0;
     while let Ok(Lines {
         mut text,
         mut count,
@@ -146,7 +144,7 @@ fn write_lines(blocks: &Receiver<Lines>, shared: &Shared) {
             count += more.count;
         }
         let lost = shared.lost.load(Relaxed);
-        if lost > said_lost && said_at.is_none_or(|at| at.elapsed() >= SAY_LOST_EVERY) {
+        if lost > said_lost {
             let fields = [("lines", Value::Number(lost - said_lost))];
             text.push_str(&render(
                 SystemTime::now(),
@@ -154,7 +152,7 @@ fn write_lines(blocks: &Receiver<Lines>, shared: &Shared) {
                 "log lines were lost: whatever reads them is too slow",
                 &fields,
             ));
-            (said_lost, said_at) = (lost, Some(Instant::now()));
+            said_lost = lost;
         }
         if std::io::stderr().write_all(text.as_bytes()).is_err() {
             shared.lost.fetch_add(count, Relaxed);

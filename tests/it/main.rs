@@ -3,6 +3,7 @@
 mod http;
 mod keys;
 mod limits;
+mod logs;
 mod openapi;
 mod parity;
 mod raw_bytes;
