@@ -12,12 +12,14 @@
 
 pub mod answer;
 pub mod check;
+pub mod exit;
 pub mod features;
 pub mod model;
 pub mod model_card;
 pub mod pick_regno;
 pub mod plate;
 pub mod python_sort;
+pub mod records;
 pub mod request;
 pub mod score;
 pub mod serve;

@@ -230,8 +230,8 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// If a column is not there or does not hold what it has to; each fault is named.
-    pub fn from_columns(
-        mut column: impl FnMut(Field) -> Option<&'a str>,
+    pub fn from_columns<T: Into<Cow<'a, str>>>(
+        mut column: impl FnMut(Field) -> Option<T>,
     ) -> Result<Request<'a>, Invalid> {
         let values = Field::ALL.map(|field| column(field).map(|text| Value::Text(text.into())));
         Request::from_values(values, Vec::new()).map_err(Invalid::request)

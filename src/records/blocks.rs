@@ -1,0 +1,395 @@
+//! A file, cut into blocks of whole records.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use memchr::{memchr, memchr_iter};
+
+use super::csv::{Header, HeaderError};
+use super::{BLOCK, Boundary, Fault, FaultKind, Format, MAX_RECORD, Shape};
+
+/// The mark that some programs begin UTF-8 files with.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads a source of any size, a [`Block`] at a time.
+///
+/// A block is handed out as soon as what was read holds a whole record, so that a slow pipe is answered as it flows.
+pub struct Blocks<R> {
+    source: R,
+    shape: Shape,
+    boundary: Boundary,
+    /// Its first `len` bytes were read and not handed out: the beginning of a record, or more after a fault.
+    held: Vec<u8>,
+    len: usize,
+    /// The line that `held` begins on, from 1.
+    line: u64,
+    /// Whether the rest of a line that was too long is to be skipped.
+    skipping: bool,
+    ended: bool,
+}
+
+/// Whole records, or one that is not to be had.
+#[derive(Debug)]
+pub enum Block {
+    /// Whole records.
+    Records(Text),
+    /// A record that is too long, or never ends.
+    Fault(Fault),
+}
+
+/// The text of whole records.
+#[derive(Debug)]
+pub struct Text {
+    /// The bytes; only the file's last record may lack its line feed.
+    pub bytes: Vec<u8>,
+    /// The line that they begin on, from 1.
+    pub line: u64,
+}
+
+/// Why a source cannot be read as a file of requests.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// Reading failed.
+    Io(io::Error),
+    /// The CSV's header does not name the columns.
+    Header(HeaderError),
+    /// The file is one JSON array.
+    Array,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::Io(error) => error.fmt(formatter),
+            Unreadable::Header(error) => error.fmt(formatter),
+            Unreadable::Array => formatter.write_str(
+                "one JSON array: put one object on each line, for example with `jq -c '.[]'`",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Unreadable {
+        Unreadable::Io(error)
+    }
+}
+
+impl<R: Read> Blocks<R> {
+    /// Begins to read `source`: a byte-order mark is skipped; without a `format`, a file that begins with `{` is
+    /// NDJSON and any other CSV, whose header is read.
+    ///
+    /// # Errors
+    /// If reading fails, the CSV's header does not name each column once, or the file is one JSON array.
+    pub fn open(source: R, format: Option<Format>) -> Result<Blocks<R>, Unreadable> {
+        let mut blocks = Blocks {
+            source,
+            shape: Shape::Ndjson,
+            boundary: Boundary::new(Format::Ndjson),
+            held: Vec::new(),
+            len: 0,
+            line: 1,
+            skipping: false,
+            ended: false,
+        };
+        let first = loop {
+            if let Some(first) = blocks.skip_to_text() {
+                break first;
+            }
+            if !blocks.fill()? {
+                return Ok(blocks);
+            }
+        };
+        match format {
+            None if first == b'[' => return Err(Unreadable::Array),
+            None if first == b'{' => return Ok(blocks),
+            Some(Format::Ndjson) => return Ok(blocks),
+            None | Some(Format::Csv) => {}
+        }
+        blocks.boundary = Boundary::new(Format::Csv);
+        blocks.shape = Shape::Csv(blocks.read_header()?);
+        Ok(blocks)
+    }
+
+    /// Drops a byte-order mark and blank lines; the first byte of what follows, if it has been read.
+    fn skip_to_text(&mut self) -> Option<u8> {
+        let held = &self.held[..self.len];
+        if BOM.starts_with(held) && held.len() < BOM.len() && !self.ended {
+            return None;
+        }
+        let mark = if self.line == 1 && held.starts_with(BOM) {
+            BOM.len()
+        } else {
+            0
+        };
+        let blank = held[mark..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
+        self.line += memchr_iter(b'\n', &held[..mark + blank]).count() as u64;
+        self.drop_first(mark + blank);
+        self.held[..self.len].first().copied()
+    }
+
+    fn read_header(&mut self) -> Result<Header, Unreadable> {
+        let line = self.line;
+        let len = loop {
+            if let Some(len) = csv_record_len(&self.held[..self.len]) {
+                break len;
+            }
+            if self.len > MAX_RECORD {
+                return Err(Unreadable::Header(HeaderError::too_long(line)));
+            }
+            if !self.fill()? {
+                break self.len;
+            }
+        };
+        let record = &self.held[..len];
+        let header = Header::parse(record, line).map_err(Unreadable::Header)?;
+        self.line += memchr_iter(b'\n', record).count() as u64;
+        self.drop_first(len);
+        Ok(header)
+    }
+
+    /// How the records are written.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The next block; `buffer`, whatever is in it, is where bytes go that are read meanwhile. `None` at the end.
+    ///
+    /// # Errors
+    /// If reading fails.
+    pub fn next(&mut self, buffer: Vec<u8>) -> io::Result<Option<Block>> {
+        loop {
+            if self.skipping && !self.skip_line() {
+                if !self.fill()? {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let held = &self.held[..self.len];
+            if let Some(whole) = self.boundary.scan(held) {
+                let line = self.line;
+                self.line += whole.lines;
+                let bytes = self.hand_out(whole.len, buffer);
+                return Ok(Some(Block::Records(Text { bytes, line })));
+            }
+            if self.len > MAX_RECORD || (self.ended && self.boundary.is_quoted()) {
+                return Ok(Some(self.give_up()));
+            }
+            if self.fill()? {
+                continue;
+            }
+            if self.len == 0 {
+                return Ok(None);
+            }
+            if !self.boundary.is_quoted() {
+                let line = self.line;
+                self.boundary = Boundary::new(self.shape.format());
+                let bytes = self.hand_out(self.len, buffer);
+                return Ok(Some(Block::Records(Text { bytes, line })));
+            }
+        }
+    }
+
+    /// The first `len` bytes of what is held. The rest, short as a rule, moves to `buffer`, which is held from now on.
+    fn hand_out(&mut self, len: usize, mut buffer: Vec<u8>) -> Vec<u8> {
+        let rest = &self.held[len..self.len];
+        if buffer.len() < rest.len() {
+            buffer.resize(rest.len(), 0);
+        }
+        buffer[..rest.len()].copy_from_slice(rest);
+        self.len = rest.len();
+        std::mem::swap(&mut self.held, &mut buffer);
+        buffer.truncate(len);
+        buffer
+    }
+
+    /// Drops the first line of what is held. If quotes that were not closed made it too long, the lines after it are
+    /// records again: one bad row costs one row.
+    fn give_up(&mut self) -> Block {
+        let kind = match self.boundary.is_quoted() {
+            true => FaultKind::UnclosedQuote,
+            false => FaultKind::TooLong,
+        };
+        let line = self.line;
+        self.skipping = true;
+        self.boundary = Boundary::new(self.shape.format());
+        Block::Fault(Fault { line, kind })
+    }
+
+    /// Drops what is held up to the end of the line; whether that end is there.
+    fn skip_line(&mut self) -> bool {
+        match memchr(b'\n', &self.held[..self.len]) {
+            Some(end) => {
+                self.drop_first(end + 1);
+                self.line += 1;
+                self.skipping = false;
+                true
+            }
+            None => {
+                self.len = 0;
+                false
+            }
+        }
+    }
+
+    fn drop_first(&mut self, len: usize) {
+        self.held.copy_within(len..self.len, 0);
+        self.len -= len;
+    }
+
+    /// Reads once; whether there was anything.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.len == self.held.len() {
+            self.held.resize(BLOCK.max(2 * self.len), 0);
+        }
+        while !self.ended {
+            match self.source.read(&mut self.held[self.len..]) {
+                Ok(0) => self.ended = true,
+                Ok(read) => {
+                    self.len += read;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The length of the CSV record that `bytes` begin with, if they hold all of it.
+fn csv_record_len(bytes: &[u8]) -> Option<usize> {
+    let mut boundary = Boundary::new(Format::Csv);
+    memchr_iter(b'\n', bytes)
+        .find_map(|end| boundary.scan(&bytes[..=end]))
+        .map(|whole| whole.len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Field;
+
+    fn header() -> String {
+        Field::ALL.map(Field::name).join(",")
+    }
+
+    /// Gives what it has a few bytes at a time.
+    struct Slow<'a> {
+        rest: &'a [u8],
+        step: usize,
+    }
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let len = self.step.min(self.rest.len()).min(buffer.len());
+            let (now, rest) = self.rest.split_at(len);
+            buffer[..now.len()].copy_from_slice(now);
+            self.rest = rest;
+            Ok(now.len())
+        }
+    }
+
+    /// All that is in the blocks of `bytes`: text with its first line, and faults.
+    fn blocks(bytes: &[u8], format: Option<Format>, step: usize) -> Vec<String> {
+        let mut blocks = Blocks::open(Slow { rest: bytes, step }, format).unwrap();
+        let mut told: Vec<String> = Vec::new();
+        // What is in a buffer does not matter.
+        while let Some(block) = blocks.next(b"used before".repeat(3)).unwrap() {
+            told.push(match block {
+                Block::Fault(fault) => fault.to_string(),
+                Block::Records(text) => {
+                    let bytes = String::from_utf8(text.bytes).unwrap();
+                    format!("{}> {bytes}", text.line)
+                }
+            });
+        }
+        told
+    }
+
+    #[test]
+    fn the_first_byte_says_what_a_file_is() {
+        let header = header();
+        for (text, format) in [
+            ("{}\n".to_owned(), Format::Ndjson),
+            ("\u{feff}\r\n \n{}".to_owned(), Format::Ndjson),
+            (String::new(), Format::Ndjson),
+            (" \n".to_owned(), Format::Ndjson),
+            (header.clone(), Format::Csv),
+            (format!("\u{feff}\n\n{header}\r\n0"), Format::Csv),
+        ] {
+            for step in [1, 2, 3, 4, 1000] {
+                let source = Slow {
+                    rest: text.as_bytes(),
+                    step,
+                };
+                let blocks = Blocks::open(source, None).unwrap();
+                assert_eq!(blocks.shape().format(), format, "{text:?}");
+            }
+        }
+        for (text, expected) in [("[{}]", "one JSON array"), ("x", "line 1: the first line")] {
+            let error = Blocks::open(text.as_bytes(), None).err().unwrap();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn blocks_are_whole_records_and_know_their_line() {
+        assert_eq!(
+            blocks(b"\n{1}\n{2}\n\n{3}", None, 1),
+            ["2> {1}\n", "3> {2}\n", "4> \n", "5> {3}"]
+        );
+        assert_eq!(
+            blocks(b"\n{1}\n{2}\n\n{3}", None, 1000),
+            ["2> {1}\n{2}\n\n", "5> {3}"]
+        );
+        let csv = format!("\n{}\n\"a\nb\",c\n\"d\n\"\ne", header());
+        assert_eq!(
+            blocks(csv.as_bytes(), None, 1),
+            ["3> \"a\nb\",c\n", "5> \"d\n\"\n", "7> e"]
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_skipped() {
+        let long = "x".repeat(3 * MAX_RECORD);
+        for (text, expected) in [
+            (
+                format!("{{}}\n{long}\n{{1}}\n"),
+                vec!["1> {}\n", "line 2: longer than 1048576 bytes", "3> {1}\n"],
+            ),
+            (long.clone(), vec!["line 1: longer than 1048576 bytes"]),
+        ] {
+            assert_eq!(
+                blocks(text.as_bytes(), Some(Format::Ndjson), 100_000),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_costs_one_line() {
+        let header = header();
+        let fault = "line 3: a quote is opened and not closed";
+        let end = format!("{header}\na\n\"b,\nc\nd\n");
+        assert_eq!(
+            blocks(end.as_bytes(), None, 1000),
+            ["2> a\n", fault, "4> c\nd\n"]
+        );
+        let rows = "e,f\n".repeat(MAX_RECORD / 2);
+        let far = format!("{header}\na\n\"b,\n{rows}\"z\"\n");
+        let told = blocks(far.as_bytes(), None, 100_000);
+        assert_eq!(told[..2], ["2> a\n", fault]);
+        let rest: String = told[2..]
+            .iter()
+            .map(|block| block.split_once("> ").unwrap().1)
+            .collect();
+        assert_eq!(rest, format!("{rows}\"z\"\n"));
+        assert!(told[2].starts_with("4> "), "{}", &told[2][..10]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Where records end.
+
+use memchr::{memchr_iter, memchr2_iter, memrchr};
+
+use super::Format;
+
+/// Finds the end of the last whole record in bytes that arrive piece by piece. It does no I/O and keeps no bytes.
+///
+/// A line feed ends a record, but in CSV not inside quotes. A quote opens only at the beginning of a field; elsewhere it
+/// is a fault that [`Records`](super::Records) reports, and does not swallow the lines that follow.
+#[derive(Debug)]
+pub struct Boundary {
+    format: Format,
+    /// Bytes, from the beginning of the record that is not whole yet, that were looked at.
+    seen: usize,
+    /// Line feeds among them.
+    lines: u64,
+    /// Whether the byte at `seen` is inside quotes.
+    quoted: bool,
+    /// Where quotes were closed last: a quote right after that is an escaped one, and the text goes on.
+    closed: Option<usize>,
+}
+
+/// Whole records at the beginning of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// Their length in bytes, with the last line feed.
+    pub len: usize,
+    /// Their line feeds.
+    pub lines: u64,
+}
+
+impl Boundary {
+    /// At the beginning of a record.
+    pub fn new(format: Format) -> Boundary {
+        Boundary {
+            format,
+            seen: 0,
+            lines: 0,
+            quoted: false,
+            closed: None,
+        }
+    }
+
+    /// Finds the whole records of `bytes`: what earlier calls left over, and what has come since. What is returned is
+    /// to be taken off before the next call.
+    pub fn scan(&mut self, bytes: &[u8]) -> Option<Whole> {
+        let whole = match self.format {
+            Format::Ndjson => self.scan_lines(bytes),
+            Format::Csv => self.scan_quotes(bytes),
+        };
+        self.seen = bytes.len();
+        if let Some(Whole { len, lines }) = whole {
+            self.seen -= len;
+            self.lines -= lines;
+            self.closed = self.closed.and_then(|at| at.checked_sub(len));
+        }
+        whole
+    }
+
+    /// Whether what was looked at ends inside quotes.
+    pub fn is_quoted(&self) -> bool {
+        self.quoted
+    }
+
+    fn scan_lines(&mut self, bytes: &[u8]) -> Option<Whole> {
+        let len = self.seen + memrchr(b'\n', &bytes[self.seen..])? + 1;
+        let lines = memchr_iter(b'\n', &bytes[..len]).count() as u64;
+        self.lines = lines;
+        Some(Whole { len, lines })
+    }
+
+    fn scan_quotes(&mut self, bytes: &[u8]) -> Option<Whole> {
+        let mut whole = None;
+        for offset in memchr2_iter(b'"', b'\n', &bytes[self.seen..]) {
+            let at = self.seen + offset;
+            if bytes[at] == b'\n' {
+                self.lines += 1;
+                if !self.quoted {
+                    whole = Some(Whole {
+                        len: at + 1,
+                        lines: self.lines,
+                    });
+                }
+            } else if self.quoted {
+                self.quoted = false;
+                self.closed = Some(at);
+            } else {
+                let before = at.checked_sub(1);
+                self.quoted = before.is_none_or(|before| {
+                    matches!(bytes[before], b',' | b'\n') || self.closed == Some(before)
+                });
+            }
+        }
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The records of `bytes` when they arrive `step` at a time; the last is what was left over.
+    fn split(format: Format, bytes: &[u8], step: usize) -> Vec<Vec<u8>> {
+        let mut boundary = Boundary::new(format);
+        let (mut held, mut records) = (Vec::new(), Vec::new());
+        for piece in bytes.chunks(step) {
+            held.extend_from_slice(piece);
+            if let Some(whole) = boundary.scan(&held) {
+                let record: Vec<u8> = held.drain(..whole.len).collect();
+                assert_eq!(
+                    whole.lines,
+                    record.iter().filter(|&&byte| byte == b'\n').count() as u64
+                );
+                records.push(record);
+            }
+        }
+        records.push(held);
+        records
+    }
+
+    #[test]
+    fn a_line_feed_inside_quotes_ends_nothing() {
+        for (bytes, expected) in [
+            ("a\nb\n", vec!["a\n", "b\n", ""]),
+            ("\"a\nb\"\r\nc", vec!["\"a\nb\"\r\n", "c"]),
+            ("\"a\"\"\nb\"\nc", vec!["\"a\"\"\nb\"\n", "c"]),
+            ("\"\"\"\n\"\n\"\"\n", vec!["\"\"\"\n\"\n", "\"\"\n", ""]),
+            ("x,\"\n\",y\n", vec!["x,\"\n\",y\n", ""]),
+            // A quote that opens nothing, and text after one that closes.
+            ("a\"b\nc\n", vec!["a\"b\n", "c\n", ""]),
+            ("\"a\" \"\nb\n", vec!["\"a\" \"\n", "b\n", ""]),
+            ("\"a\nb", vec!["\"a\nb"]),
+            ("", vec![""]),
+        ] {
+            assert_eq!(
+                split(Format::Csv, bytes.as_bytes(), 1),
+                expected
+                    .iter()
+                    .map(|text| text.as_bytes())
+                    .collect::<Vec<_>>(),
+                "{bytes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn how_bytes_arrive_changes_nothing() {
+        let text = "x,\"a\"\"\n\"\"\",\"\"\r\n\"\n\",,\n\"\"\"\"\ny\"\n,\"\"\n";
+        for format in [Format::Csv, Format::Ndjson] {
+            let by_one = split(format, text.as_bytes(), 1);
+            for step in 2..text.len() + 1 {
+                let records = split(format, text.as_bytes(), step);
+                assert_eq!(records.concat(), text.as_bytes());
+                let mut ends = records.iter().scan(0, |at, record| {
+                    *at += record.len();
+                    Some(*at)
+                });
+                let fine: Vec<usize> = by_one
+                    .iter()
+                    .scan(0, |at, record| {
+                        *at += record.len();
+                        Some(*at)
+                    })
+                    .collect();
+                assert!(ends.all(|end| fine.contains(&end)), "{format:?} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_ndjson_quotes_mean_nothing() {
+        assert_eq!(
+            split(Format::Ndjson, b"{\"a\n\"}\n", 1),
+            [&b"{\"a\n"[..], b"\"}\n", b""]
+        );
+    }
+}
