@@ -1,5 +1,6 @@
 //! Answers as bytes: the envelope of the service that was replaced, and numbers as Python's `repr` writes them.
 
+use std::fmt::Display;
 use std::io::Write as _;
 
 use crate::pick_regno::Answer;
@@ -21,6 +22,23 @@ pub fn write_many(answers: &[Answer], out: &mut Vec<u8>) {
         write_probabilities(answer, out);
     }
     out.extend_from_slice(b"],\"status\":\"ok\"}\n");
+}
+
+/// Appends `{"negative":…,"positive":…,"raw":…}` and a newline: a line of what `score` writes.
+pub fn write_scored(answer: &Answer, out: &mut Vec<u8>) {
+    write_probabilities(answer, out);
+    // The closing brace makes room for the third.
+    out.pop();
+    out.extend_from_slice(b",\"raw\":");
+    write_float(answer.raw, out);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends `{"error":"…"}` and a newline: a line of what `score` writes.
+pub fn write_error(error: &dyn Display, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"error\":");
+    serde_json::to_writer(&mut *out, &format_args!("{error}")).expect("a Vec takes all bytes");
+    out.extend_from_slice(b"}\n");
 }
 
 fn write_probabilities(answer: &Answer, out: &mut Vec<u8>) {

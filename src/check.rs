@@ -1,12 +1,296 @@
 //! `check`: recorded answers against the model, to the bit.
+//!
+//! A line of a file is a case: `{"request":{…},"raw":…,"negative":…,"positive":…}`. Numbers are read exactly (rounded
+//! once, to the nearest f64), and compared as bits: `-0.0` is not `0.0`, and there is no tolerance.
 
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use memchr::memchr;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::exit;
+use crate::pick_regno::{Answer, pick_regno};
+use crate::records::{Block, Blocks, Format, Source};
+use crate::request::{Invalid, parse_object};
+
+/// Differences, and bad lines, that are told one by one; all are counted.
+const TOLD: u64 = 10;
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+A line of a file is a case: {\"request\":{…},\"raw\":…,\"negative\":…,\"positive\":…}.
+The last line says: N cases, M differ.
+Exit codes: 0 if all are equal to the bit, 1 if a case differs or a line is not a case; 64 usage, 66 no such file,
+74 reading failed.")]
+pub struct Args {
+    /// Files of cases; `-` is the standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
 
 /// Runs the command.
-pub fn run(_args: Args) -> ExitCode {
-    ExitCode::SUCCESS
+pub fn run(args: Args) -> ExitCode {
+    let mut check = Check::default();
+    for file in &args.files {
+        if let Err((message, code)) = check.file(file) {
+            eprintln!("pick-regno check: {message}");
+            return ExitCode::from(code);
+        }
+    }
+    if check.bad > 0 {
+        eprintln!("lines that are not cases: {}", check.bad);
+    }
+    // Nobody reads it: then nobody misses it.
+    let _ = writeln!(
+        io::stdout(),
+        "{} cases, {} differ",
+        check.cases,
+        check.differ
+    );
+    match check.differ == 0 && check.bad == 0 && !check.has_empty {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// What was compared.
+#[derive(Default)]
+struct Check {
+    cases: u64,
+    differ: u64,
+    /// Lines that are not cases.
+    bad: u64,
+    /// A check of nothing is more likely a mistake than a success.
+    has_empty: bool,
+}
+
+impl Check {
+    /// Compares the cases of a file; a message and an exit code if it cannot be read.
+    fn file(&mut self, path: &std::path::Path) -> Result<(), (String, u8)> {
+        let source = Source::open(path).map_err(|why| (why.to_string(), exit::NO_INPUT))?;
+        let name = source.name.clone();
+        let unreadable =
+            |why: &dyn fmt::Display| (format!("{name}: cannot read on: {why}"), exit::IO);
+        let mut blocks =
+            Blocks::open(source, Some(Format::Ndjson)).map_err(|why| unreadable(&why))?;
+        let before = self.cases + self.bad;
+        let mut buffer = Vec::new();
+        while let Some(block) = blocks.next(buffer).map_err(|why| unreadable(&why))? {
+            buffer = match block {
+                Block::Fault(fault) => {
+                    self.tell_bad(&name, &fault);
+                    Vec::new()
+                }
+                Block::Records(text) => {
+                    self.lines(&name, &text.bytes, text.line);
+                    text.bytes
+                }
+            };
+        }
+        if self.cases + self.bad == before {
+            self.has_empty = true;
+            eprintln!("{name}: no case in it");
+        }
+        Ok(())
+    }
+
+    fn lines(&mut self, name: &str, bytes: &[u8], first: u64) {
+        let mut rest = bytes;
+        let mut number = first;
+        while !rest.is_empty() {
+            let len = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let (line, after) = rest.split_at(len);
+            if !line.trim_ascii().is_empty() {
+                self.line(name, line, number);
+            }
+            rest = after;
+            number += 1;
+        }
+    }
+
+    fn line(&mut self, name: &str, line: &[u8], number: u64) {
+        let compared = Case::read(line).and_then(|case| {
+            let found = case.answer()?;
+            Ok((case.expected, found))
+        });
+        let (expected, found) = match compared {
+            Ok(both) => both,
+            Err(why) => return self.tell_bad(name, &format_args!("line {number}: {why}")),
+        };
+        self.cases += 1;
+        let mut differs = false;
+        for (what, expected, found) in [
+            ("raw", expected.raw, found.raw),
+            ("negative", expected.negative, found.negative),
+            ("positive", expected.positive, found.positive),
+        ] {
+            if expected.to_bits() != found.to_bits() {
+                differs = true;
+                if self.differ < TOLD {
+                    let _ = writeln!(
+                        io::stdout(),
+                        "{name}: line {number}: {what}: expected {expected:?} ({:#018x}), found {found:?} ({:#018x})",
+                        expected.to_bits(),
+                        found.to_bits()
+                    );
+                }
+            }
+        }
+        self.differ += u64::from(differs);
+    }
+
+    fn tell_bad(&mut self, name: &str, why: &dyn fmt::Display) {
+        if self.bad < TOLD {
+            eprintln!("{name}: {why}");
+        }
+        self.bad += 1;
+    }
+}
+
+/// A recorded answer.
+struct Case<'a> {
+    request: &'a str,
+    expected: Answer,
+}
+
+/// Why a line is not a case. Never repeats a value.
+enum Bad {
+    NotAnObject,
+    Missing(&'static str),
+    NotANumber(&'static str),
+    Request(Invalid),
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bad::NotAnObject => formatter.write_str(
+                "not a JSON object that has `request`, `raw`, `negative` and `positive` once each",
+            ),
+            Bad::Missing(field) => write!(formatter, "`{field}` is missing"),
+            Bad::NotANumber(field) => write!(formatter, "`{field}` is not a finite number"),
+            Bad::Request(invalid) => write!(formatter, "`request`: {invalid}"),
+        }
+    }
+}
+
+/// A line as it stands; `null` is as good as nothing.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    request: Option<&'a RawValue>,
+    #[serde(borrow)]
+    raw: Option<&'a RawValue>,
+    #[serde(borrow)]
+    negative: Option<&'a RawValue>,
+    #[serde(borrow)]
+    positive: Option<&'a RawValue>,
+}
+
+impl<'a> Case<'a> {
+    fn read(line: &'a [u8]) -> Result<Case<'a>, Bad> {
+        let line: Line<'a> = serde_json::from_slice(line).map_err(|_| Bad::NotAnObject)?;
+        Ok(Case {
+            request: line.request.ok_or(Bad::Missing("request"))?.get(),
+            expected: Answer {
+                raw: number("raw", line.raw)?,
+                negative: number("negative", line.negative)?,
+                positive: number("positive", line.positive)?,
+            },
+        })
+    }
+
+    /// What the model says.
+    fn answer(&self) -> Result<Answer, Bad> {
+        parse_object(self.request.as_bytes())
+            .map(|request| pick_regno(&request))
+            .map_err(Bad::Request)
+    }
+}
+
+/// The f64 nearest to a JSON number.
+fn number(field: &'static str, value: Option<&RawValue>) -> Result<f64, Bad> {
+    let text = value.ok_or(Bad::Missing(field))?.get();
+    // Of JSON's values only numbers begin so; Rust's reader takes words as well.
+    if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return Err(Bad::NotANumber(field));
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(Bad::NotANumber(field)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<[u64; 3], String> {
+        let case = Case::read(line.as_bytes()).map_err(|why| why.to_string())?;
+        let Answer {
+            raw,
+            negative,
+            positive,
+        } = case.expected;
+        Ok([raw, negative, positive].map(f64::to_bits))
+    }
+
+    #[test]
+    fn numbers_are_read_exactly() {
+        assert_eq!(
+            read(r#"{"positive":-0.0,"negative":5e-324,"raw":0.30000000000000004,"request":{}}"#),
+            Ok([0x3fd3_3333_3333_3334, 1, 1 << 63])
+        );
+        // Halfway between two neighbours, and beyond it by a digit far out: a reader that is one ulp off fails.
+        assert_eq!(
+            read(
+                r#"{"request":{},"raw":9007199254740993,"negative":9007199254740993.00000000000000000000001,"positive":1}"#
+            ),
+            Ok([
+                9007199254740992f64.to_bits(),
+                9007199254740994f64.to_bits(),
+                1f64.to_bits()
+            ])
+        );
+    }
+
+    #[test]
+    fn lines_that_are_no_cases_say_why_and_repeat_nothing() {
+        let whole = r#"{"request":{},"raw":1,"negative":1,"positive":1}"#;
+        assert!(read(whole).is_ok());
+        let object =
+            "not a JSON object that has `request`, `raw`, `negative` and `positive` once each";
+        for (from, to, expected) in [
+            (r#""raw":1"#, r#""raw":NaN"#, object),
+            (r#""raw":1"#, r#""raw":1,"raw":1"#, object),
+            (whole, r#""А123ВС77""#, object),
+            (whole, "{", object),
+            (r#""raw":1,"#, "", "`raw` is missing"),
+            (r#""request":{},"#, "", "`request` is missing"),
+            (
+                r#""positive":1"#,
+                r#""positive":null"#,
+                "`positive` is missing",
+            ),
+            (r#""raw":1"#, r#""raw":"1""#, "`raw` is not a finite number"),
+            (
+                r#""negative":1"#,
+                r#""negative":1e999"#,
+                "`negative` is not a finite number",
+            ),
+            (
+                r#""negative":1"#,
+                r#""negative":true"#,
+                "`negative` is not a finite number",
+            ),
+        ] {
+            let line = whole.replace(from, to);
+            assert_eq!(read(&line), Err(expected.to_owned()), "{line}");
+        }
+    }
 }

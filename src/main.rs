@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pick_regno::{check, model_card, score, serve};
+use pick_regno::{check, exit, model_card, score, serve};
 
 /// Picks between two readings of a licence plate, with a CatBoost model that is compiled in.
 #[derive(Parser)]
@@ -19,14 +19,11 @@ enum Command {
     Serve(serve::Args),
     /// Answer a file of requests: NDJSON or CSV in, NDJSON out.
     Score(score::Args),
-    /// Compare files of requests and recorded answers with the model, to the bit.
+    /// Compare recorded answers with the model's, to the bit.
     Check(check::Args),
     /// Print what is known about the compiled model, as JSON.
     Model(model_card::Args),
 }
-
-/// The exit code for a command line that cannot be read (`EX_USAGE`).
-const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -36,7 +33,7 @@ fn main() -> ExitCode {
             // nothing can be said about it.
             let _ = error.print();
             return match error.use_stderr() {
-                true => ExitCode::from(EXIT_USAGE),
+                true => ExitCode::from(exit::USAGE),
                 false => ExitCode::SUCCESS,
             };
         }

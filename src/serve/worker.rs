@@ -12,10 +12,8 @@ use super::accept::accept;
 use super::admin::Admin;
 use super::connection;
 use super::drain::Stage;
-use super::ledger::Desk;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Connections, Phase, SWEEP_EVERY};
-use super::request_log::RequestLog;
 use super::routes::Routes;
 
 /// What a listener's connections are answered by.
@@ -29,7 +27,6 @@ pub(super) enum Role {
 pub(super) struct Worker {
     pub(super) app: Arc<App>,
     pub(super) shard: Arc<Shard>,
-    pub(super) requests: Arc<RequestLog>,
     pub(super) role: Role,
     pub(super) places: Arc<Semaphore>,
     pub(super) stage: watch::Receiver<Stage>,
@@ -39,11 +36,7 @@ impl Worker {
     /// Accepts and answers until the server is told to stop, then until the last connection has ended.
     pub(super) async fn run(mut self, listener: TcpListener) {
         let connections = Arc::new(Connections::default());
-        let sweep = tokio::spawn(sweep(
-            Arc::clone(&connections),
-            Arc::clone(&self.app),
-            Arc::clone(&self.requests),
-        ));
+        let sweep = tokio::spawn(sweep(Arc::clone(&connections), Arc::clone(&self.app)));
         loop {
             tokio::select! {
                 biased;
@@ -76,7 +69,6 @@ impl Worker {
             }
         }
         sweep.abort();
-        self.requests.flush(&self.app.log);
     }
 
     /// Takes the connections that the kernel has completed already: closing the listener would reset them.
@@ -105,19 +97,17 @@ impl Worker {
         let registered = connections.add(Arc::clone(&state));
         let app = Arc::clone(&self.app);
         let shard = Arc::clone(&self.shard);
-        let requests = Arc::clone(&self.requests);
         let max_head = app.config.max_head;
         let role = self.role;
         shard.connections.add(1);
         tokio::spawn(async move {
             match role {
                 Role::Service => {
-                    let routes = Routes(Desk {
+                    let routes = Routes {
                         app,
                         shard: Arc::clone(&shard),
-                        requests,
                         state: Arc::clone(&state),
-                    });
+                    };
                     connection::serve(stream, max_head, routes, state, Arc::clone(&shard)).await;
                 }
                 Role::Admin => {
@@ -134,13 +124,12 @@ impl Worker {
     }
 }
 
-/// Ends waits that last too long, and hands log lines over, for as long as the worker runs.
-async fn sweep(connections: Arc<Connections>, app: Arc<App>, requests: Arc<RequestLog>) {
+/// Ends waits that last too long, for as long as the worker runs.
+async fn sweep(connections: Arc<Connections>, app: Arc<App>) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         connections.sweep(&app.config.deadlines);
-        requests.flush(&app.log);
     }
 }

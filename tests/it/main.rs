@@ -1,9 +1,9 @@
 //! What the service does as a whole, over real sockets.
 
+mod cli;
 mod http;
 mod keys;
 mod limits;
-mod logs;
 mod openapi;
 mod parity;
 mod raw_bytes;

@@ -1,0 +1,119 @@
+//! Where answers go: the standard output, or a file that appears when it is whole.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::thread;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// An open output.
+pub(super) struct Output {
+    file: File,
+    /// What becomes of the file at the end; nothing for one that is written in place.
+    temporary: Option<Temporary>,
+}
+
+/// A file that is not whole yet; it is removed unless it is renamed.
+struct Temporary {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Output {
+    /// The standard output, without a buffer of its own.
+    pub(super) fn stdout() -> io::Result<Output> {
+        Ok(Output {
+            file: File::from(io::stdout().as_fd().try_clone_to_owned()?),
+            temporary: None,
+        })
+    }
+
+    /// A file that will be at `path` after [`Output::finish`], and not before: until then it has another name in the
+    /// same folder. SIGINT and SIGTERM remove it. What is at `path` and is no regular file (a pipe, `/dev/null`) is
+    /// written to as it is.
+    pub(super) fn create(path: &Path) -> io::Result<Output> {
+        // A link stays a link: the file that it leads to is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let before = fs::metadata(&target).ok();
+        if before.as_ref().is_some_and(|before| !before.is_file()) {
+            let file = File::options().write(true).open(&target)?;
+            return Ok(Output {
+                file,
+                temporary: None,
+            });
+        }
+        let name = target
+            .file_name()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.part", process::id()));
+        let temporary = Temporary {
+            path: target.with_file_name(hidden),
+            target,
+        };
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&temporary.path)?;
+        if let Some(before) = before {
+            file.set_permissions(before.permissions())?;
+        }
+        remove_on_signals(temporary.path.clone())?;
+        Ok(Output {
+            file,
+            temporary: Some(temporary),
+        })
+    }
+
+    /// Appends `bytes`.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    /// Puts a file into its place.
+    pub(super) fn finish(self) -> io::Result<()> {
+        let Some(temporary) = self.temporary else {
+            return Ok(());
+        };
+        // Else a crash of the machine could leave the name without the contents.
+        self.file.sync_all()?;
+        fs::rename(&temporary.path, &temporary.target)
+    }
+}
+
+/// Removes `path` and ends the process when a signal asks for it, with the exit code that shells give that signal.
+fn remove_on_signals(path: PathBuf) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let number = runtime.block_on(async {
+                tokio::select! {
+                    _ = signals.0.recv() => SignalKind::interrupt(),
+                    _ = signals.1.recv() => SignalKind::terminate(),
+                }
+            });
+            let _ = fs::remove_file(path);
+            process::exit(128 + number.as_raw_value());
+        })?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! A block of records becomes a block of answers.
+
+use crate::answer::{write_error, write_scored};
+use crate::pick_regno::pick_regno;
+use crate::records::{Block, Records, Shape};
+
+/// What was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Records, with those that had a fault.
+    pub(super) records: u64,
+    /// Records that had a fault.
+    pub(super) faults: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, more: Counts) {
+        self.records += more.records;
+        self.faults += more.faults;
+    }
+}
+
+/// Appends one line for each record of `block`.
+pub(super) fn answer_block(shape: &Shape, block: &Block, out: &mut Vec<u8>) -> Counts {
+    let mut counts = Counts::default();
+    match block {
+        Block::Fault(fault) => {
+            write_error(fault, out);
+            counts.add(Counts {
+                records: 1,
+                faults: 1,
+            });
+        }
+        Block::Records(text) => {
+            for record in Records::new(shape, text) {
+                counts.records += 1;
+                match record {
+                    Ok(request) => write_scored(&pick_regno(&request), out),
+                    Err(fault) => {
+                        counts.faults += 1;
+                        write_error(&fault, out);
+                    }
+                }
+            }
+        }
+    }
+    counts
+}

@@ -1,0 +1,132 @@
+//! The commands that end by themselves, run as a shell runs them: what they write, and their exit codes.
+
+mod check;
+mod score;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a command left.
+#[derive(Debug, PartialEq, Eq)]
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    /// The last line of the output.
+    fn last(&self) -> &str {
+        self.out.lines().last().unwrap_or("")
+    }
+}
+
+/// The program, as yet without arguments, free of the settings of whoever runs the tests.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pick-regno"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PICK_REGNO_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs the program with `input` on its standard input.
+fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
+    let mut child = program()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let ran = std::thread::scope(|scope| {
+        // It may end before it has read everything.
+        scope.spawn(move || {
+            let _ = stdin.write_all(input);
+        });
+        child.wait_with_output().unwrap()
+    });
+    Ran {
+        code: ran.status.code().unwrap(),
+        out: String::from_utf8(ran.stdout).unwrap(),
+        err: String::from_utf8(ran.stderr).unwrap(),
+    }
+}
+
+fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Ran {
+    run_with(args, b"")
+}
+
+/// A file of the repository.
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+/// A folder of its own for a test; removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("pick-regno-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, contents).unwrap();
+        path
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_64_and_help_is_0() {
+    for args in [
+        &[][..],
+        &["guess"],
+        &["score", "--threads", "0"],
+        &["score", "--threads", "many"],
+        &["score", "--format", "xml"],
+        &["score", "a", "b"],
+        &["check"],
+    ] {
+        let ran = run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (64, ""), "{args:?}");
+        assert!(ran.err.contains("--help"), "{args:?}: {}", ran.err);
+    }
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["score", "--help"],
+        &["check", "-h"],
+    ] {
+        let ran = run(args);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+    }
+}
