@@ -113,6 +113,15 @@ pub struct Args {
         help_heading = "Log"
     )]
     pub log_level: Level,
+    /// Share of the requests that went well that are logged, 0 to 1; refusals and faults always are
+    #[arg(
+        long,
+        env = "PICK_REGNO_LOG_SAMPLE",
+        default_value_t = 0.01,
+        value_name = "SHARE",
+        help_heading = "Log"
+    )]
+    pub log_sample: f64,
 
     /// Check the settings, say whether they are right, and exit
     #[arg(long)]
@@ -133,6 +142,7 @@ pub struct Config {
     pub(super) drain_delay: Duration,
     pub(super) drain_timeout: Duration,
     pub(super) log_level: Level,
+    pub(super) log_sample: f64,
 }
 
 /// Why settings do not fit together: a sentence that names the setting and the remedy.
@@ -189,6 +199,12 @@ impl Config {
         in_range("--max-in-flight", args.max_in_flight as u64, 1, 1_000_000)?;
         in_range("--max-body", args.max_body, 1, MAX_BODY)?;
         in_range("--max-head", args.max_head, MIN_HEAD, MAX_HEAD)?;
+        if !(0.0..=1.0).contains(&args.log_sample) {
+            return Err(ConfigError(format!(
+                "--log-sample {}: must be 0 to 1, such as 0.01 for one request in a hundred",
+                args.log_sample
+            )));
+        }
         for (flag, limit) in [
             ("--header-timeout", args.header_timeout),
             ("--body-timeout", args.body_timeout),
@@ -221,6 +237,7 @@ impl Config {
             drain_delay: args.drain_delay,
             drain_timeout: args.drain_timeout,
             log_level: args.log_level,
+            log_sample: args.log_sample,
         })
     }
 }

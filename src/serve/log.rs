@@ -1,7 +1,7 @@
 //! Log lines: one JSON object a line on stderr, written by a thread of their own.
 //!
-//! Whoever logs never waits: lines go through a bounded queue, and those for which there is no room are counted and
-//! dropped. No line holds a body, a key or a plate.
+//! Whoever logs never waits: lines go through a bounded queue, and those for which there is no room are dropped and
+//! counted, in a metric and in a line of their own. No line holds a body, a key or a plate.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Lines that may wait to be written.
-const QUEUE: usize = 4096;
+/// Blocks of lines that may wait to be written; each has at most some 16 KiB.
+const QUEUE: usize = 128;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -46,8 +46,14 @@ pub(super) enum Value<'a> {
 /// The way to the log.
 pub(super) struct Log {
     level: Level,
-    queue: Mutex<Option<SyncSender<String>>>,
+    queue: Mutex<Option<SyncSender<Lines>>>,
     shared: Arc<Shared>,
+}
+
+/// Lines on their way to the writer.
+struct Lines {
+    text: String,
+    count: u64,
 }
 
 #[derive(Default)]
@@ -90,16 +96,21 @@ impl Log {
         if !self.wants(level) {
             return;
         }
-        let line = render(SystemTime::now(), level, message, fields);
+        self.queue(render(SystemTime::now(), level, message, fields), 1);
+    }
+
+    /// Queues `count` lines that are written already.
+    pub(super) fn queue(&self, text: String, count: u64) {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         // Counted before it is sent, so that the writer never is ahead of the count.
-        self.shared.queued.fetch_add(1, Relaxed);
+        self.shared.queued.fetch_add(count, Relaxed);
+        let lines = Lines { text, count };
         if !queue
             .as_ref()
-            .is_some_and(|queue| queue.try_send(line).is_ok())
+            .is_some_and(|queue| queue.try_send(lines).is_ok())
         {
-            self.shared.queued.fetch_sub(1, Relaxed);
-            self.shared.lost.fetch_add(1, Relaxed);
+            self.shared.queued.fetch_sub(count, Relaxed);
+            self.shared.lost.fetch_add(count, Relaxed);
         }
     }
 
@@ -119,14 +130,29 @@ impl Log {
     }
 }
 
-fn write_lines(lines: &Receiver<String>, shared: &Shared) {
-    while let Ok(mut text) = lines.recv() {
-        let mut count = 1;
+fn write_lines(blocks: &Receiver<Lines>, shared: &Shared) {
+    let mut said_lost = 0;
+    while let Ok(Lines {
+        mut text,
+        mut count,
+    }) = blocks.recv()
+    {
         // What has gathered meanwhile goes out in one write.
         while text.len() < 32 * 1024 {
-            let Ok(line) = lines.try_recv() else { break };
-            text.push_str(&line);
-            count += 1;
+            let Ok(more) = blocks.try_recv() else { break };
+            text.push_str(&more.text);
+            count += more.count;
+        }
+        let lost = shared.lost.load(Relaxed);
+        if lost > said_lost {
+            let fields = [("lines", Value::Number(lost - said_lost))];
+            text.push_str(&render(
+                SystemTime::now(),
+                Level::Warn,
+                "log lines were lost: whatever reads them is too slow",
+                &fields,
+            ));
+            said_lost = lost;
         }
         if std::io::stderr().write_all(text.as_bytes()).is_err() {
             shared.lost.fetch_add(count, Relaxed);
@@ -137,10 +163,7 @@ fn write_lines(lines: &Receiver<String>, shared: &Shared) {
 
 fn render(now: SystemTime, level: Level, message: &str, fields: &[(&str, Value<'_>)]) -> String {
     let mut line = String::with_capacity(256);
-    line.push_str("{\"time\":\"");
-    push_time(now, &mut line);
-    let _ = write!(line, "\",\"level\":\"{}\",\"message\":", level.label());
-    push_json_string(message, &mut line);
+    begin_line(now, level, message, &mut line);
     for (name, value) in fields {
         let _ = write!(line, ",\"{name}\":");
         match value {
@@ -152,6 +175,14 @@ fn render(now: SystemTime, level: Level, message: &str, fields: &[(&str, Value<'
     }
     line.push_str("}\n");
     line
+}
+
+/// Appends what every line begins with; fields and `}` follow.
+pub(super) fn begin_line(now: SystemTime, level: Level, message: &str, out: &mut String) {
+    out.push_str("{\"time\":\"");
+    push_time(now, out);
+    let _ = write!(out, "\",\"level\":\"{}\",\"message\":", level.label());
+    push_json_string(message, out);
 }
 
 /// Appends `text` in quotes, with everything escaped that could end a line or a string.

@@ -19,6 +19,7 @@
 
 mod accept;
 mod admin;
+mod admit;
 mod config;
 mod connection;
 mod docs;
@@ -26,14 +27,17 @@ mod drain;
 mod framing;
 mod head;
 mod keys;
+mod ledger;
 mod log;
 mod metrics;
 mod observe;
 mod phase;
 mod process;
 mod reply;
+mod request_log;
 mod routes;
 mod self_check;
+mod trace;
 mod wire;
 mod worker;
 
@@ -56,6 +60,7 @@ pub use self::keys::{Keys, KeysError};
 pub use self::log::Level;
 use self::log::{Log, Value};
 use self::metrics::Shard;
+use self::request_log::RequestLog;
 use self::worker::{Role, Worker};
 
 /// The exit code for settings that do not fit together (`EX_CONFIG`).
@@ -200,6 +205,7 @@ impl Server {
             let worker = Worker {
                 app: Arc::clone(&self.app),
                 shard: Arc::clone(shard),
+                requests: Arc::new(RequestLog::new(self.app.config.log_sample)),
                 role: Role::Service,
                 places: Arc::clone(&places),
                 stage: stages.clone(),
@@ -216,6 +222,7 @@ impl Server {
         let admin = Worker {
             app: Arc::clone(&self.app),
             shard: Arc::default(),
+            requests: Arc::new(RequestLog::new(0.0)),
             role: Role::Admin,
             places: Arc::new(Semaphore::new(admin::MAX_CONNECTIONS)),
             stage: stages,

@@ -72,11 +72,17 @@ pub(super) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
+/// Why an answer is not what was asked for: an extension of each answer that [`fail`] makes, for the log.
+#[derive(Clone)]
+pub(super) struct Reason(pub(super) Box<str>);
+
 /// `{"body":"<message>","status":"fail"}`.
 pub(super) fn fail(status: StatusCode, message: &str) -> Reply {
     let mut text = String::with_capacity(message.len() + 32);
     text.push_str("{\"body\":");
     push_json_string(message, &mut text);
     text.push_str(",\"status\":\"fail\"}\n");
-    json(status, text)
+    let mut reply = json(status, text);
+    reply.extensions_mut().insert(Reason(message.into()));
+    reply
 }

@@ -12,8 +12,10 @@ use super::accept::accept;
 use super::admin::Admin;
 use super::connection;
 use super::drain::Stage;
+use super::ledger::Desk;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Connections, Phase, SWEEP_EVERY};
+use super::request_log::RequestLog;
 use super::routes::Routes;
 
 /// What a listener's connections are answered by.
@@ -27,6 +29,7 @@ pub(super) enum Role {
 pub(super) struct Worker {
     pub(super) app: Arc<App>,
     pub(super) shard: Arc<Shard>,
+    pub(super) requests: Arc<RequestLog>,
     pub(super) role: Role,
     pub(super) places: Arc<Semaphore>,
     pub(super) stage: watch::Receiver<Stage>,
@@ -36,7 +39,11 @@ impl Worker {
     /// Accepts and answers until the server is told to stop, then until the last connection has ended.
     pub(super) async fn run(mut self, listener: TcpListener) {
         let connections = Arc::new(Connections::default());
-        let sweep = tokio::spawn(sweep(Arc::clone(&connections), Arc::clone(&self.app)));
+        let sweep = tokio::spawn(sweep(
+            Arc::clone(&connections),
+            Arc::clone(&self.app),
+            Arc::clone(&self.requests),
+        ));
         loop {
             tokio::select! {
                 biased;
@@ -69,6 +76,7 @@ impl Worker {
             }
         }
         sweep.abort();
+        self.requests.flush(&self.app.log);
     }
 
     /// Takes the connections that the kernel has completed already: closing the listener would reset them.
@@ -97,17 +105,19 @@ impl Worker {
         let registered = connections.add(Arc::clone(&state));
         let app = Arc::clone(&self.app);
         let shard = Arc::clone(&self.shard);
+        let requests = Arc::clone(&self.requests);
         let max_head = app.config.max_head;
         let role = self.role;
         shard.connections.add(1);
         tokio::spawn(async move {
             match role {
                 Role::Service => {
-                    let routes = Routes {
+                    let routes = Routes(Desk {
                         app,
                         shard: Arc::clone(&shard),
+                        requests,
                         state: Arc::clone(&state),
-                    };
+                    });
                     connection::serve(stream, max_head, routes, state, Arc::clone(&shard)).await;
                 }
                 Role::Admin => {
@@ -124,12 +134,13 @@ impl Worker {
     }
 }
 
-/// Ends waits that last too long, for as long as the worker runs.
-async fn sweep(connections: Arc<Connections>, app: Arc<App>) {
+/// Ends waits that last too long, and hands log lines over, for as long as the worker runs.
+async fn sweep(connections: Arc<Connections>, app: Arc<App>, requests: Arc<RequestLog>) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         connections.sweep(&app.config.deadlines);
+        requests.flush(&app.log);
     }
 }

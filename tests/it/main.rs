@@ -4,6 +4,7 @@ mod cli;
 mod http;
 mod keys;
 mod limits;
+mod logs;
 mod openapi;
 mod parity;
 mod raw_bytes;

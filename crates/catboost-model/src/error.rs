@@ -33,8 +33,8 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn json(path: impl Into<String>, what: impl Into<String>) -> Self {
-        Self(Box::new(Kind::Json(path.into(), what.into())))
+    pub(crate) fn json(path: impl Into<String>, what: impl fmt::Display) -> Self {
+        Self(Box::new(Kind::Json(path.into(), what.to_string())))
     }
 
     #[cold]

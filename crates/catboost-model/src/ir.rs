@@ -5,6 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use crate::json::number::{float, hash, hash_ids};
+
 /// The deepest tree that CatBoost trains.
 pub const MAX_DEPTH: usize = 16;
 
@@ -116,7 +120,7 @@ pub struct FloatFeature {
 }
 
 /// What CatBoost puts in NaN's place before it compares with borders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NanTreatment {
     /// Nothing: every comparison is false.
     AsIs,
@@ -166,7 +170,7 @@ pub struct Ctr {
 }
 
 /// The kinds of CTR, by CatBoost's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CtrType {
     /// good = rows above the target border, total = all.
     Borders,
@@ -189,8 +193,6 @@ pub struct CtrTable {
     pub projection: Projection,
     /// What is counted.
     pub ctr_type: CtrType,
-    /// Which binarization of the target was counted; 0 unless the model has several.
-    pub target_classifier: u32,
     /// The keys, ascending and all different. Entry `i` of [`CtrTable::values`] belongs to key `i`.
     pub keys: Vec<u64>,
     /// What was counted.
@@ -219,7 +221,7 @@ pub enum CtrValues {
 }
 
 /// A combination of categorical features and splits that a CTR counts by, in the order in which they are hashed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Projection {
     /// Categorical features, by value.
     pub cats: Vec<CatIdx>,
@@ -254,7 +256,8 @@ pub struct Tokenized {
 }
 
 /// How a text is cut into tokens (by a delimiter: CatBoost's splitting by sense and lemmas are refused).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tokenizer {
     /// Whether tokens are put in lower case.
     pub lowercasing: bool,
@@ -269,7 +272,8 @@ pub struct Tokenizer {
 }
 
 /// What becomes of tokens that are numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum NumberPolicy {
     /// They are dropped.
     Skip,
@@ -280,7 +284,8 @@ pub enum NumberPolicy {
 }
 
 /// How tokens become ids.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dictionary {
     /// What an entry is made of.
     pub gram: Gram,
@@ -301,7 +306,8 @@ pub struct Dictionary {
 }
 
 /// What an entry of a [`Dictionary`] is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Gram {
     /// `order` tokens, each `skip_step + 1` after the one before.
     Words {
@@ -320,16 +326,20 @@ pub enum Gram {
 }
 
 /// A hash table of tokens.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TokenTable {
     /// Of MurmurHash2 64A.
+    #[serde(with = "hash")]
     pub seed: u64,
     /// (hash, id), by ascending hash, hashes all different.
+    #[serde(with = "hash_ids")]
     pub entries: Vec<(u64, u32)>,
 }
 
 /// How token ids become numbers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TextCalcer {
     /// Which of the calcer's numbers the model knows, ascending. [`Estimated::local`] counts in this list.
     pub active: Vec<u32>,
@@ -338,7 +348,8 @@ pub struct TextCalcer {
 }
 
 /// The formulas that turn token ids into numbers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum TextCalcerKind {
     /// 1 if the token occurs, else 0: one number a token id.
     BagOfWords {
@@ -348,8 +359,10 @@ pub enum TextCalcerKind {
     /// The probability of each class by a multinomial naive Bayes: one number a class.
     NaiveBayes {
         /// Added to a class's documents.
+        #[serde(with = "float")]
         class_prior: f32,
         /// Added to a token's count.
+        #[serde(with = "float")]
         token_prior: f32,
         /// How many different tokens were seen in training.
         seen_tokens: u64,
@@ -359,10 +372,13 @@ pub enum TextCalcerKind {
     /// Okapi BM25 of the text against each class: one number a class.
     Bm25 {
         /// Saturation.
+        #[serde(with = "float")]
         k: f32,
         /// Length normalization.
+        #[serde(with = "float")]
         b: f32,
         /// The least inverse class frequency.
+        #[serde(with = "float")]
         truncate_border: f32,
         /// Tokens of all classes.
         total_tokens: u64,
@@ -372,7 +388,8 @@ pub enum TextCalcerKind {
 }
 
 /// What naive Bayes knows of a class.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NaiveBayesClass {
     /// Texts of the class.
     pub docs: u32,
@@ -383,7 +400,8 @@ pub struct NaiveBayesClass {
 }
 
 /// What BM25 knows of a class.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Bm25Class {
     /// Tokens of the class.
     pub total_tokens: u64,

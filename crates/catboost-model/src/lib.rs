@@ -13,6 +13,7 @@ mod cbm;
 mod error;
 pub mod eval;
 pub mod ir;
+mod json;
 mod limits;
 mod lower;
 pub mod output;
@@ -39,5 +40,15 @@ pub fn parse(file: &[u8]) -> Result<Model, Error> {
     if file.starts_with(cbm::MAGIC) {
         return lower::lower(cbm::read(file)?);
     }
+    if file.trim_ascii_start().starts_with(b"{") {
+        return lower::lower(json::read(file)?);
+    }
     Err(Error::unknown_format())
+}
+
+/// Writes a model as JSON, in the schema of CatBoost's export with what that lacks added. [`parse`] gives the same model
+/// back.
+#[must_use]
+pub fn to_json(model: &Model) -> String {
+    json::write(lower::raise(model))
 }

@@ -2,14 +2,19 @@
 
 mod ctrs;
 mod features;
+mod raise;
 mod texts;
 mod trees;
 
+use std::collections::BTreeMap;
+
 use features::Features;
+pub(crate) use raise::raise;
 
 use crate::{
     Error,
     ir::{Ctr, CtrIdx, Estimated, EstimatedIdx, FloatIdx, Model, OneHotIdx, Split},
+    json,
     limits::{MAX_BORDERS, MAX_DIMENSION},
     raw::RawModel,
 };
@@ -48,7 +53,7 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     }
 
     let mut model = Model {
-        info: raw.info,
+        info: canonical(raw.info),
         dimension,
         scale: raw.scale,
         bias,
@@ -68,6 +73,15 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     model.splits = splits(&model);
     model.trees = trees::lower(raw.trees, dimension, model.splits.len())?;
     Ok(model)
+}
+
+/// Both file formats give the same texts.
+fn canonical(info: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let entry = |(name, text): (String, String)| {
+        let text = json::canonical(&name, &text).into_owned();
+        (name, text)
+    };
+    info.into_iter().map(entry).collect()
 }
 
 fn dimension(raw: &RawModel) -> Result<usize, Error> {

@@ -3,7 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::ir::{CtrType, Dictionary, NanTreatment, TextCalcer, Tokenizer};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ir::{CtrType, Dictionary, NanTreatment, TextCalcer, Tokenizer},
+    json::number::floats,
+};
 
 /// A model as its file has it. Indices may point anywhere, lengths may disagree.
 #[derive(Clone, Debug, Default)]
@@ -26,19 +31,17 @@ pub(crate) struct RawModel {
     pub(crate) trees: RawTrees,
 }
 
-/// A feature's name and place.
+/// A feature's name and place. Whether it is used is found out from what uses it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RawFeature {
     /// Among the features of its kind: what splits and combinations name it by.
     pub(crate) index: i64,
     pub(crate) flat_index: i64,
     pub(crate) name: String,
-    pub(crate) used: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct RawFloat {
-    /// `used` is not looked at: a float feature is used if it has borders.
     pub(crate) feature: RawFeature,
     pub(crate) has_nans: bool,
     pub(crate) nan: NanTreatment,
@@ -101,7 +104,8 @@ pub(crate) enum RawCtrValues {
 }
 
 /// The text part of a model. Tokenizers, dictionaries and calcers are numbered as the file has them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RawText {
     pub(crate) tokenizers: Vec<Tokenizer>,
     pub(crate) dictionaries: Vec<Dictionary>,
@@ -111,7 +115,8 @@ pub(crate) struct RawText {
     pub(crate) tokenized: Vec<RawTokenized>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RawTokenized {
     pub(crate) text: i64,
     pub(crate) tokenizer: usize,
@@ -119,24 +124,28 @@ pub(crate) struct RawTokenized {
     pub(crate) calcers: Vec<usize>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RawEmbeddingCalcer {
     pub(crate) embedding: i64,
     pub(crate) active: Vec<u32>,
     pub(crate) projection_dimension: i64,
+    #[serde(with = "floats")]
     pub(crate) matrix: Vec<f32>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RawEstimated {
     /// Which calcer: of the texts, or of the embeddings.
     pub(crate) calcer: RawCalcer,
     /// Among the calcer's active numbers.
     pub(crate) local: i64,
+    #[serde(with = "floats")]
     pub(crate) borders: Vec<f32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum RawCalcer {
     Text(usize),
     Embedding(usize),
@@ -173,4 +182,17 @@ pub(crate) enum RawNode {
         no: Box<RawNode>,
         yes: Box<RawNode>,
     },
+}
+
+impl RawNode {
+    /// How many values the leftmost leaf has.
+    pub(crate) fn dimension(&self) -> usize {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Leaf { values, .. } => return values.len(),
+                Self::Split { no, .. } => node = no,
+            }
+        }
+    }
 }

@@ -84,11 +84,11 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
         }
     }
     model.floats = each(&table, trees::FLOAT_FEATURES, float)?;
-    model.cats = each(&table, trees::CAT_FEATURES, |feature| named(feature, 3))?;
-    model.texts = each(&table, trees::TEXT_FEATURES, |feature| named(feature, 3))?;
+    model.cats = each(&table, trees::CAT_FEATURES, named)?;
+    model.texts = each(&table, trees::TEXT_FEATURES, named)?;
     model.embeddings = each(&table, trees::EMBEDDING_FEATURES, |feature| {
         Ok(RawEmbedding {
-            feature: named(feature, 4)?,
+            feature: named(feature)?,
             dimension: feature.get::<i32>(3, 0)?.into(),
         })
     })?;
@@ -144,13 +144,12 @@ fn each<'a, T>(
     table.tables(field)?.iter().map(read).collect()
 }
 
-/// What categorical, text and embedding features have in common. `used` is that field's place.
-fn named(feature: &Table<'_>, used: usize) -> Result<RawFeature, Error> {
+/// What categorical, text and embedding features have in common.
+fn named(feature: &Table<'_>) -> Result<RawFeature, Error> {
     Ok(RawFeature {
         index: feature.get::<i32>(0, -1)?.into(),
         flat_index: feature.get::<i32>(1, -1)?.into(),
         name: feature.string(2)?,
-        used: feature.get::<u8>(used, 1)? != 0,
     })
 }
 
@@ -172,7 +171,6 @@ fn float(feature: &Table<'_>) -> Result<RawFloat, Error> {
             index: feature.get::<i32>(1, -1)?.into(),
             flat_index: feature.get::<i32>(2, -1)?.into(),
             name: feature.string(4)?,
-            used: !borders.is_empty(),
         },
         has_nans: feature.get::<u8>(0, 0)? != 0,
         nan,

@@ -120,7 +120,6 @@ fn a_ctr_is_found_by_category_and_answers() {
             one_hots: vec![(OneHotIdx(0), 1)],
         },
         ctr_type: CtrType::Borders,
-        target_classifier: 0,
         keys: vec![key],
         values: CtrValues::Classes {
             classes: 2,

@@ -153,13 +153,9 @@ fn lower_table(
             ));
         }
     };
-    let target_classifier = u32::try_from(raw.base.target_classifier);
-    let target_classifier =
-        target_classifier.map_err(|_| Error::model("a CTR's target classifier is negative"))?;
     Ok(CtrTable {
         projection,
         ctr_type: raw.base.ctr_type,
-        target_classifier,
         keys,
         values,
     })

@@ -103,6 +103,7 @@ impl Features {
 
     pub(super) fn one_hots(&mut self, raw: Vec<RawOneHot>) -> Result<Vec<OneHot>, Error> {
         let mut seen = HashSet::new();
+        let mut last = None;
         let lower = |raw: RawOneHot| {
             let cat = self.use_cat(raw.cat)?;
             let name = |features: &Self| describe("categorical", &features.cats[cat.at()]);
@@ -111,6 +112,11 @@ impl Features {
                     "{} has two lists of one-hot values",
                     name(self)
                 )));
+            }
+            if last.replace(cat) > Some(cat) {
+                return Err(Error::unsupported(
+                    "one-hot values that are not in the order of the categorical features",
+                ));
             }
             let mut values = HashSet::new();
             if !raw.values.iter().all(|value| values.insert(value)) {

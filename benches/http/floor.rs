@@ -1,0 +1,44 @@
+//! The floor that the service's HTTP is measured against: the smallest hyper server that reads a request's body and
+//! answers the same number of bytes, whatever was asked. No routes, no keys, no limits, no deadlines, no metrics.
+//!
+//! `cargo run --release --example floor -- 127.0.0.1:5001`
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+const ANSWER: Bytes = Bytes::from_static(
+    b"{\"body\":{\"negative\":0.9833415173975795,\"positive\":0.01665848260242052},\"status\":\"ok\"}\n",
+);
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    request.into_body().collect().await?;
+    let mut response = Response::new(Full::new(ANSWER));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<Infallible, Box<dyn std::error::Error>> {
+    let listen = std::env::args().nth(1);
+    let listen: SocketAddr = listen.as_deref().unwrap_or("127.0.0.1:5001").parse()?;
+    let listener = TcpListener::bind(listen).await?;
+    eprintln!("floor: listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)),
+        );
+    }
+}

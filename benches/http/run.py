@@ -1,0 +1,180 @@
+"""Measures the service's HTTP against the floor (`floor.rs`), turn by turn in one run: `python3 benches/http/run.py`.
+
+Both servers are pinned to one core with one worker, the load generator to the other cores. Throughput comes from `wrk`
+(Debian package `wrk`), at 1, 16, 64 and 1,000 connections; latency percentiles and CPU time come from
+`pick-regno load` at 500 requests/s, open loop. Every figure is a median over the rounds, and a ratio beside it.
+
+    --rounds N     turns of each server at each number of connections (default 5)
+    --seconds S    of each turn (default 5)
+    --latency S    seconds of each turn at 500 requests/s (default 30; 0 leaves that part out)
+    --service FILE the service's binary (default: built here, `cargo build --release`)
+"""
+
+import argparse
+import csv
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+DATA = TOP / "fixtures" / "test_data.csv"
+KEY = "123321"
+CONNECTIONS = [1, 16, 64, 1000]
+SERVICE_PORT, ADMIN_PORT, FLOOR_PORT = 15000, 15001, 15002
+
+
+def build():
+    command = ["cargo", "build", "--release", "--quiet", "--bin", "pick-regno", "--example", "floor"]
+    subprocess.run(command, cwd=TOP, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")) / "release"
+    return target / "pick-regno", target / "examples" / "floor"
+
+
+def requests():
+    """The rows of the test data as bodies of requests."""
+    with open(DATA, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    numbers = {"recognition_accuracy", "afts_regno_ai_score", "direction"}
+    return [
+        json.dumps({name: float(value) if name in numbers else value for name, value in row.items()}, ensure_ascii=False)
+        for row in rows
+    ]
+
+
+def lua(bodies):
+    """A wrk script that sends the bodies in turn; their heads are made once, before the clock starts."""
+    quoted = ",\n".join("[==[" + body + "]==]" for body in bodies)
+    return f"""
+local bodies = {{ {quoted} }}
+local requests, at = {{}}, 0
+init = function()
+  for i, body in ipairs(bodies) do
+    requests[i] = wrk.format("POST", "/reg/", {{["Content-Type"] = "application/json", ["x-api-key"] = "{KEY}"}}, body)
+  end
+end
+request = function()
+  at = at % #requests + 1
+  return requests[at]
+end
+"""
+
+
+def wait(port):
+    until = time.monotonic() + 10
+    while True:
+        try:
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"x-api-key": KEY})
+            return urllib.request.urlopen(request, timeout=1).read()
+        except OSError:
+            if time.monotonic() > until:
+                sys.exit(f"nothing answers on port {port}")
+            time.sleep(0.05)
+
+
+def throughput(port, script, connections, seconds, cores):
+    command = [
+        "taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script,
+        f"http://127.0.0.1:{port}/reg/",
+    ]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in text or "Socket errors" in text:
+        sys.exit(f"errors under load:\n{text}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_kib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1))
+
+
+def latency(service, port, pid, seconds, cores, checked):
+    before = cpu_seconds(pid)
+    command = [
+        "taskset", "-c", cores, str(service), "load", f"http://127.0.0.1:{port}/reg/", "--rate", "500", "--duration",
+        f"{seconds}s", "--connections", "8", "--json", str(DATA),
+    ]
+    env = dict(os.environ, PICK_REGNO_API_KEYS=KEY)
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    if checked and done.returncode != 0:
+        sys.exit(f"the load generator found something wrong:\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout), (cpu_seconds(pid) - before) / seconds
+
+
+def table(header, rows):
+    print("| " + " | ".join(header) + " |")
+    print("|" + " --- |" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--latency", type=int, default=30)
+    parser.add_argument("--service", type=Path)
+    args = parser.parse_args()
+    service, floor = build()
+    service = args.service or service
+    cores = ",".join(str(core) for core in range(1, os.cpu_count()))
+    env = dict(os.environ, PICK_REGNO_API_KEYS=KEY)
+    started = {}
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as script:
+        script.write(lua(requests()))
+        script.flush()
+        commands = {
+            "service": [
+                service, "serve", "--listen", f"127.0.0.1:{SERVICE_PORT}", "--admin", f"127.0.0.1:{ADMIN_PORT}",
+                "--workers", "1",
+            ],
+            "floor": [floor, f"127.0.0.1:{FLOOR_PORT}"],
+        }
+        ports = {"service": SERVICE_PORT, "floor": FLOOR_PORT}
+        try:
+            for name, command in commands.items():
+                pinned = ["taskset", "-c", "0", *map(str, command)]
+                started[name] = subprocess.Popen(pinned, env=env, stderr=subprocess.DEVNULL)
+                wait(ports[name])
+            rows = []
+            for connections in CONNECTIONS:
+                figures = {name: [] for name in commands}
+                for _ in range(args.rounds):
+                    for name in commands:
+                        rate = throughput(ports[name], script.name, connections, args.seconds, cores)
+                        figures[name].append(rate)
+                ratios = [ours / theirs for ours, theirs in zip(figures["service"], figures["floor"])]
+                rows.append([
+                    str(connections), f"{statistics.median(figures['service']):,.0f}",
+                    f"{statistics.median(figures['floor']):,.0f}", f"{statistics.median(ratios):.0%}",
+                    f"{min(ratios):.0%}–{max(ratios):.0%}", f"{rss_kib(started['service'].pid) / 1024:.1f} MiB",
+                ])
+            table(["connections", "service, requests/s", "floor, requests/s", "ratio", "from–to", "service's RSS"], rows)
+            if args.latency:
+                rows = []
+                for _ in range(max(1, args.rounds // 2)):
+                    for name in commands:
+                        found, cpu = latency(
+                            service, ports[name], started[name].pid, args.latency, cores, name == "service"
+                        )
+                        rows.append([name, *(f"{found['latency_us'][key]:,.0f}" for key in ("p50", "p99", "p999")), f"{cpu:.2%}"])
+                table(["500 requests/s", "p50, µs", "p99, µs", "p99.9, µs", "CPU of one core"], rows)
+        finally:
+            for process in started.values():
+                process.terminate()
+                process.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+//! Reads and writes JSON in the schema of CatBoost's export (`save_model(format="json")`), with what CatBoost has no place
+//! for added beside it. The crate's README has the additions as a table.
+//!
+//! A file per section of the document: [`info`], [`features`], [`ctrs`], [`trees`]; texts and embeddings are the
+//! intermediate representation itself. CatBoost's own reader finds what it knows where it expects it; it does not refuse
+//! what it does not know, so a model with texts or embeddings must not be given to it.
+//!
+//! Where CatBoost's own JSON says less than its `.cbm`, and it may change an answer, the file is refused by name.
+
+mod ctrs;
+mod features;
+mod info;
+mod layout;
+pub(crate) mod number;
+mod trees;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    raw::{RawEmbeddingCalcer, RawModel, RawText, RawTrees},
+};
+use ctrs::CtrData;
+use features::FeaturesInfo;
+pub(crate) use info::canonical;
+use layout::Layout;
+use number::floats;
+use trees::{Node, NodeOut, ObliviousTree, ObliviousTreeOut};
+
+/// The document as it is read.
+#[derive(Deserialize)]
+struct Document {
+    features_info: FeaturesInfo,
+    #[serde(default, deserialize_with = "info::deserialize")]
+    model_info: BTreeMap<String, String>,
+    oblivious_trees: Option<Vec<ObliviousTree>>,
+    trees: Option<Vec<Node>>,
+    #[serde(default)]
+    ctr_data: CtrData,
+    #[serde(default)]
+    scale_and_bias: ScaleAndBias,
+    #[serde(default)]
+    text_processing: RawText,
+    #[serde(default)]
+    embedding_processing: Vec<RawEmbeddingCalcer>,
+}
+
+/// `[scale, [bias, …]]`; in old files one bias without a list.
+#[derive(Serialize, Deserialize)]
+struct ScaleAndBias(
+    #[serde(with = "number::float")] f64,
+    #[serde(
+        serialize_with = "floats::serialize",
+        deserialize_with = "floats::one_or_many::deserialize"
+    )]
+    Vec<f64>,
+);
+
+impl Default for ScaleAndBias {
+    fn default() -> Self {
+        Self(1.0, Vec::new())
+    }
+}
+
+/// Reads a whole file.
+pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
+    let mut text = serde_json::Deserializer::from_slice(file);
+    let document: Document = serde_path_to_error::deserialize(&mut text).map_err(|error| {
+        let path = error.path().to_string();
+        Error::json(path, error.into_inner())
+    })?;
+    text.end().map_err(|error| Error::json(".", error))?;
+    document.read()
+}
+
+impl Document {
+    fn read(self) -> Result<RawModel, Error> {
+        self.ctr_data.check()?;
+        self.features_info.check(&self.model_info)?;
+        let ScaleAndBias(scale, bias) = self.scale_and_bias;
+        let mut model = RawModel {
+            info: self.model_info,
+            scale,
+            bias,
+            ctr_tables: self.ctr_data.tables,
+            text: self.text_processing,
+            embedding_calcers: self.embedding_processing,
+            ..RawModel::default()
+        };
+        self.features_info.read(&mut model);
+        let (oblivious, others) = (self.oblivious_trees, self.trees.unwrap_or_default());
+        model.trees = match (oblivious.unwrap_or_default(), others) {
+            (oblivious, others) if others.is_empty() => {
+                RawTrees::Oblivious(oblivious.into_iter().map(ObliviousTree::read).collect())
+            }
+            (oblivious, others) if oblivious.is_empty() => {
+                RawTrees::NonSymmetric(others.into_iter().map(|Node(node)| node).collect())
+            }
+            _ => return Err(Error::json("trees", "the model has `oblivious_trees` too")),
+        };
+        model.dimension = dimension(&model)?;
+        if model.bias == [0.0] {
+            model.bias.clear();
+        }
+        Ok(model)
+    }
+}
+
+/// The document does not say how many raw values a row gets. The first tree does; the others are held to it later.
+fn dimension(model: &RawModel) -> Result<i64, Error> {
+    let of_trees = match &model.trees {
+        RawTrees::Oblivious(trees) => trees.first().map(|tree| {
+            let depth = u32::try_from(tree.splits.len());
+            let leaves = depth.ok().and_then(|depth| 1_usize.checked_shl(depth));
+            tree.values.len() / leaves.unwrap_or(usize::MAX)
+        }),
+        RawTrees::NonSymmetric(trees) => trees.first().map(|tree| tree.dimension()),
+    };
+    match of_trees.unwrap_or(model.bias.len()) {
+        0 if of_trees.is_none() => Err(Error::unsupported(
+            "a model without trees and biases: its JSON does not say how many values a row gets; use the .cbm file",
+        )),
+        dimension => Ok(dimension as i64),
+    }
+}
+
+/// The document as it is written.
+#[derive(Serialize)]
+struct DocumentOut<'a> {
+    #[serde(serialize_with = "info::serialize")]
+    model_info: BTreeMap<String, String>,
+    scale_and_bias: ScaleAndBias,
+    features_info: FeaturesInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_processing: Option<&'a RawText>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    embedding_processing: &'a [RawEmbeddingCalcer],
+    ctr_data: CtrData,
+    #[serde(flatten)]
+    trees: TreesOut<'a>,
+}
+
+#[derive(Serialize)]
+enum TreesOut<'a> {
+    #[serde(rename = "oblivious_trees")]
+    Oblivious(Vec<ObliviousTreeOut<'a>>),
+    #[serde(rename = "trees")]
+    NonSymmetric(Vec<NodeOut<'a>>),
+}
+
+/// Writes a model. Every index in it has to be sound, as in what [`crate::lower::raise`] makes.
+pub(crate) fn write(mut model: RawModel) -> String {
+    let splits = trees::splits(&model);
+    let features_info = FeaturesInfo::of(&mut model);
+    let document = DocumentOut {
+        model_info: std::mem::take(&mut model.info),
+        scale_and_bias: ScaleAndBias(model.scale, std::mem::take(&mut model.bias)),
+        features_info,
+        text_processing: (!model.text.tokenizers.is_empty()).then_some(&model.text),
+        embedding_processing: &model.embedding_calcers,
+        ctr_data: CtrData::of(std::mem::take(&mut model.ctr_tables)),
+        trees: match &model.trees {
+            RawTrees::Oblivious(trees) => TreesOut::Oblivious(
+                trees
+                    .iter()
+                    .map(|tree| ObliviousTreeOut::of(tree, &splits))
+                    .collect(),
+            ),
+            RawTrees::NonSymmetric(trees) => TreesOut::NonSymmetric(
+                trees
+                    .iter()
+                    .map(|node| NodeOut {
+                        node,
+                        splits: &splits,
+                    })
+                    .collect(),
+            ),
+        },
+    };
+    let mut text = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, Layout::default());
+    document
+        .serialize(&mut serializer)
+        .expect("memory can be written to, and all keys are strings");
+    text.push(b'\n');
+    String::from_utf8(text).expect("JSON is UTF-8")
+}

@@ -1,0 +1,108 @@
+//! Both files of a model give the same model, and what is written reads back.
+
+use std::path::Path;
+
+use catboost_model::{ir::Model, parse, to_json};
+use serde_json::Value;
+
+use crate::{customer, read, zoo};
+
+const SUMS: &str = "not supported: sums of target values that are not whole numbers, in ctr_data, {\"identifier\":";
+const TARGETS: &str = "not supported: CTRs of a loss with several targets: CatBoost's JSON does not say which of them a \
+                       table of counts belongs to; use the .cbm file";
+
+/// Models whose JSON, as CatBoost writes it, does not say what the `.cbm` says, and how it is refused.
+const REFUSED: [(&str, &str); 5] = [
+    ("ctr_binarizedtargetmeanvalue_multi", SUMS),
+    ("loss_multicrossentropy", TARGETS),
+    ("loss_multilogloss", TARGETS),
+    ("loss_multirmse", TARGETS),
+    ("multi_bias", TARGETS),
+];
+
+#[test]
+fn catboosts_json_gives_the_model_of_the_cbm() {
+    let mut refused = Vec::new();
+    for path in zoo("json") {
+        let mut cbm = model(&path.with_extension("cbm"));
+        match parse(&read(&path)) {
+            Ok(mut json) => {
+                round_params(&mut cbm);
+                round_params(&mut json);
+                assert!(json == cbm, "{}: not the same model", name(&path));
+            }
+            Err(error) => {
+                assert!(error.is_unsupported(), "{}: {error}", name(&path));
+                refused.push((name(&path).to_owned(), error.to_string()));
+            }
+        }
+    }
+    assert_eq!(refused.len(), REFUSED.len(), "{refused:#?}");
+    for ((name, error), (expected_name, expected)) in refused.iter().zip(REFUSED) {
+        assert_eq!(name, expected_name);
+        assert!(error.starts_with(expected), "{name}: {error}");
+    }
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    for path in zoo("cbm") {
+        reads_back(&path);
+    }
+}
+
+#[test]
+fn the_customers_model_reads_back() {
+    match customer() {
+        Some(folder) => reads_back(&folder.join("micromodel.cbm")),
+        None => eprintln!("skipped: the customer's folder is not here (CUSTOMER_DIR)"),
+    }
+}
+
+fn reads_back(path: &Path) {
+    let model = model(path);
+    let json = to_json(&model);
+    let again = parse(json.as_bytes());
+    let again = again.unwrap_or_else(|error| panic!("{}: {error}", name(path)));
+    assert!(again == model, "{}: not the same model", name(path));
+    assert!(to_json(&again) == json, "{}: not the same text", name(path));
+}
+
+fn name(path: &Path) -> &str {
+    let name = path.file_stem().and_then(|name| name.to_str());
+    name.expect("the zoo's names are ASCII")
+}
+
+fn model(path: &Path) -> Model {
+    parse(&read(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Rounds the numbers among the training parameters to 10 digits, as CatBoost does when it loads a model: the zoo's JSON
+/// files come from loaded models.
+fn round_params(model: &mut Model) {
+    for (name, text) in &mut model.info {
+        if name.ends_with("params") {
+            let params = serde_json::from_str(text).expect("training parameters are JSON");
+            *text = rounded(params).to_string();
+        }
+    }
+}
+
+fn rounded(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let text = format!("{:.9e}", number.as_f64().expect("all numbers are floats"));
+            Value::String(text)
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(rounded).collect()),
+        Value::Object(map) => {
+            let entries = map.into_iter();
+            Value::Object(
+                entries
+                    .map(|(name, value)| (name, rounded(value)))
+                    .collect(),
+            )
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Checks what deploy/ holds, without a cluster, an engine or a network: each line names what was checked.
+#
+#   deploy/check.sh BINARY     BINARY: any build of the service; settings named here must be settings of its
+set -euo pipefail
+cd "$(dirname "$0")/.."
+binary=${1:?usage: deploy/check.sh BINARY}
+tools=$(deploy/tools.sh)
+
+echo "== Dockerfile"
+"$tools/bin/hadolint" Dockerfile
+echo "== scripts"
+shellcheck deploy/*.sh
+echo "== compose"
+"$tools/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yml
+echo "== Prometheus"
+promtool check config --syntax-only deploy/prometheus/prometheus.yml
+promtool check rules deploy/prometheus/{rules,alerts}.yml
+promtool test rules deploy/prometheus/tests.yml
+amtool check-config deploy/prometheus/alertmanager.yml
+echo "== Kubernetes"
+"$tools/bin/python" deploy/kubernetes/validate.py "$binary"

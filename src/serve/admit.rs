@@ -1,0 +1,160 @@
+//! What the head of a request decides: who may, what is where, and whether its body can be read.
+
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{
+    ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, LOCATION, RETRY_AFTER,
+    TRANSFER_ENCODING, WWW_AUTHENTICATE,
+};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode, Version};
+
+use super::App;
+use super::ledger::Ledger;
+use super::reply::{self, Reply};
+use super::routes::Route;
+
+/// The header that carries a key.
+const API_KEY: &str = "x-api-key";
+
+/// A request that is decided upon.
+pub(super) struct Admission<'a> {
+    ledger: &'a mut Ledger,
+    head: &'a Parts,
+    body: &'a Incoming,
+}
+
+impl<'a> Admission<'a> {
+    pub(super) fn new(ledger: &'a mut Ledger, head: &'a Parts, body: &'a Incoming) -> Self {
+        Admission { ledger, head, body }
+    }
+
+    /// Decides from the head alone: `Ok` if the body is to be read for the model, else the answer.
+    pub(super) fn decide(mut self) -> Result<(), Reply> {
+        let (route, method) = (self.ledger.route, &self.head.method);
+        if *method == Method::OPTIONS && route != Route::Unknown {
+            let mut options = reply::empty(StatusCode::NO_CONTENT);
+            options
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(route.allow()));
+            return Err(options);
+        }
+        if !route.is_open() && !self.is_authorized() {
+            let mut unauthorized = reply::fail(StatusCode::UNAUTHORIZED, "Unauthorized");
+            unauthorized.headers_mut().insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("ApiKey header=\"x-api-key\""),
+            );
+            return Err(unauthorized);
+        }
+        if route == Route::Unknown {
+            return Err(reply::fail(StatusCode::NOT_FOUND, "File not found"));
+        }
+        if !route.allows(method) {
+            let mut refused = reply::fail(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
+            refused
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(route.allow()));
+            return Err(refused);
+        }
+        match route {
+            Route::Root => Err(reply::json(
+                StatusCode::OK,
+                Bytes::from_static(b"{\"body\":\"ok\",\"status\":\"ok\"}\n"),
+            )),
+            Route::RegWithoutSlash => Err(moved(self.head.uri.query())),
+            Route::OpenApi | Route::Docs => Err(self.ledger.desk.app.docs.at(self.head.uri.path())),
+            Route::Reg | Route::Unknown => self.admit_body(),
+        }
+    }
+
+    /// Decides whether the body of a request to the model is one that can be read.
+    fn admit_body(&mut self) -> Result<(), Reply> {
+        let headers = &self.head.headers;
+        if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
+            return Err(reply::fail(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported media type: send Content-Type: application/json",
+            ));
+        }
+        if let Some(expect) = headers.get(EXPECT)
+            && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
+        {
+            return Err(reply::fail(
+                StatusCode::BAD_REQUEST,
+                "Bad request: Expect can only be 100-continue",
+            ));
+        }
+        let is_framed =
+            headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+        if !is_framed && self.head.version == Version::HTTP_11 {
+            return Err(reply::fail(
+                StatusCode::LENGTH_REQUIRED,
+                "Length required: send Content-Length or Transfer-Encoding: chunked",
+            ));
+        }
+        let app = &self.ledger.desk.app;
+        if self.body.size_hint().lower() > app.config.max_body {
+            return Err(too_large(app));
+        }
+        if !self.ledger.begin_work() {
+            let mut shed = reply::fail(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Service unavailable: too many requests at once; try again",
+            );
+            shed.headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            return Err(shed);
+        }
+        Ok(())
+    }
+
+    fn is_authorized(&self) -> bool {
+        let keys = &self.ledger.desk.app.config.keys;
+        if keys.is_empty() {
+            return true;
+        }
+        let mut given = self.head.headers.get_all(API_KEY).iter();
+        match (given.next(), given.next()) {
+            (Some(key), None) => keys.accepts(key.as_bytes()),
+            _ => false,
+        }
+    }
+}
+
+/// The answer to a body beyond the limit.
+pub(super) fn too_large(app: &App) -> Reply {
+    reply::fail(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        &format!(
+            "Payload too large: the limit is {} bytes",
+            app.config.max_body
+        ),
+    )
+}
+
+/// `application/json`, `application/<anything>+json`, with or without parameters.
+fn is_json(content_type: &HeaderValue) -> bool {
+    let value = content_type.as_bytes();
+    let essence = value
+        .split(|&byte| byte == b';')
+        .next()
+        .unwrap_or(value)
+        .trim_ascii();
+    essence.eq_ignore_ascii_case(b"application/json")
+        || (essence.len() > 17
+            && essence[..12].eq_ignore_ascii_case(b"application/")
+            && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
+}
+
+/// The permanent redirect of `/reg`; 308 keeps method and body.
+fn moved(query: Option<&str>) -> Reply {
+    let mut reply = reply::fail(StatusCode::PERMANENT_REDIRECT, "Moved permanently: /reg/");
+    let location = match query {
+        None => Ok(HeaderValue::from_static("/reg/")),
+        Some(query) => HeaderValue::from_str(&format!("/reg/?{query}")),
+    };
+    if let Ok(location) = location {
+        reply.headers_mut().insert(LOCATION, location);
+    }
+    reply
+}

@@ -1,0 +1,139 @@
+//! One request's account: opened when its head has arrived, closed when its answer is ready, or, if it is streamed, has
+//! been sent. What is counted and logged about requests is counted and logged here, once for each.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use hyper::body::Body as _;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{HeaderMap, Method};
+
+use super::App;
+use super::metrics::{Shard, Shed};
+use super::phase::{ConnectionState, Phase};
+use super::reply::{Reason, Reply};
+use super::request_log::{Ended, RequestLog};
+use super::routes::Route;
+use super::trace::Ids;
+
+/// What the requests of one connection share.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) app: Arc<App>,
+    pub(super) shard: Arc<Shard>,
+    pub(super) requests: Arc<RequestLog>,
+    pub(super) state: Arc<ConnectionState>,
+}
+
+/// The account of one request. Dropped before it is closed, it says that the client went away.
+pub(super) struct Ledger {
+    pub(super) desk: Desk,
+    pub(super) started: Instant,
+    pub(super) route: Route,
+    pub(super) method: Method,
+    ids: Ids,
+    /// Bytes of its body that were read.
+    pub(super) received: u64,
+    /// Bytes of the answer's body.
+    pub(super) sent: u64,
+    /// Rows that the model answered.
+    pub(super) rows: u64,
+    in_flight: bool,
+    closed: bool,
+}
+
+impl Ledger {
+    pub(super) fn open(desk: Desk, route: Route, method: Method, headers: &HeaderMap) -> Ledger {
+        let ids = desk.requests.ids.ids(headers);
+        Ledger {
+            desk,
+            started: Instant::now(),
+            route,
+            method,
+            ids,
+            received: 0,
+            sent: 0,
+            rows: 0,
+            in_flight: false,
+            closed: false,
+        }
+    }
+
+    /// Counts it as in flight; `false` if too many are, and it is to be shed.
+    pub(super) fn begin_work(&mut self) -> bool {
+        let app = &self.desk.app;
+        if app.in_flight.fetch_add(1, Relaxed) >= app.config.max_in_flight {
+            app.in_flight.fetch_sub(1, Relaxed);
+            self.desk.shard.shed(Shed::InFlight);
+            return false;
+        }
+        self.in_flight = true;
+        self.desk.shard.in_flight.add(1);
+        true
+    }
+
+    /// Adds to an answer what every answer has: ids, and whether the connection goes on.
+    pub(super) fn address(&self, reply: &mut Reply) {
+        let state = &self.desk.state;
+        self.ids.write(reply.headers_mut());
+        if state.draining.load(Relaxed) || state.unread_body.load(Relaxed) {
+            reply
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// The whole answer is ready.
+    pub(super) fn close_with(mut self, mut reply: Reply) -> Reply {
+        self.sent = reply.body().size_hint().exact().unwrap_or(0);
+        let reason = reply.extensions_mut().remove::<Reason>();
+        self.close(
+            reply.status().as_u16(),
+            reason.as_ref().map(|Reason(sentence)| &**sentence),
+        );
+        self.address(&mut reply);
+        reply
+    }
+
+    /// The answer is ready, or all that there will be of it has been sent; `reason` says why it is not what was asked for.
+    pub(super) fn close(&mut self, status: u16, reason: Option<&str>) {
+        let now = Instant::now();
+        let Desk { shard, state, .. } = &self.desk;
+        shard.answered(self.route, &self.method, status, now - self.started);
+        state.answered.fetch_add(1, Relaxed);
+        state.enter(Phase::Idle, now);
+        self.end(Some(status), now, reason);
+    }
+
+    fn end(&mut self, status: Option<u16>, now: Instant, reason: Option<&str>) {
+        self.closed = true;
+        self.desk.requests.ended(
+            &self.desk.app.log,
+            &Ended {
+                ids: &self.ids,
+                route: self.route,
+                method: &self.method,
+                status,
+                took: now - self.started,
+                received: self.received,
+                sent: self.sent,
+                rows: self.rows,
+                reason,
+            },
+        );
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if self.in_flight {
+            self.desk.app.in_flight.fetch_sub(1, Relaxed);
+            self.desk.shard.in_flight.add(-1);
+        }
+        if !self.closed {
+            self.desk.shard.abandoned.inc();
+            self.end(None, Instant::now(), None);
+        }
+    }
+}
