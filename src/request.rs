@@ -7,6 +7,8 @@ mod fault;
 mod json;
 mod number;
 mod scores;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::borrow::Cow;
@@ -335,6 +337,9 @@ fn number(value: Value<'_>) -> Result<f64, Fault> {
     }
 }
 
+/// What a categorical value has to be.
+const CATEGORY: &str = "a string or an integer";
+
 /// A categorical value. As CatBoost does, an integer is taken as its decimal text, a truth value as 1 or 0.
 fn category(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
     match value {
@@ -342,7 +347,11 @@ fn category(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
         Value::Number("-0") | Value::Bool(false) => Ok("0".into()),
         Value::Bool(true) => Ok("1".into()),
         Value::Number(number) if !number.contains(['.', 'e', 'E']) => Ok(number.into()),
-        other => Err(unlike("a string or an integer", &other)),
+        Value::Number(_) => Err(Fault::Kind {
+            expected: CATEGORY,
+            found: "a number with a fraction or an exponent",
+        }),
+        other => Err(unlike(CATEGORY, &other)),
     }
 }
 

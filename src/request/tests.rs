@@ -1,0 +1,460 @@
+//! What is read, what is refused, and in which words.
+
+use super::*;
+
+const REQUEST: &str = r#"{"regno_recognize": "А939НО196", "afts_regno_ai": "А939НО190", "recognition_accuracy": 6.4, "afts_regno_ai_score": 0.8689166903495789, "afts_regno_ai_char_scores": "[0.75, 0.5]", "afts_regno_ai_length_scores": "[3.2e-10, 1.0]", "camera_type": "Стационарная", "camera_class": "Астра-Трафик", "time_check": "2021-08-01 09:02:59", "direction": 0}"#;
+
+/// [`REQUEST`] with another value of one field.
+fn with(field: &str, value: &str) -> String {
+    let begin = REQUEST.find(&format!("\"{field}\"")).unwrap() + field.len() + 4;
+    let length = match REQUEST[begin..].find(", \"") {
+        Some(length) => length,
+        None => REQUEST.len() - 1 - begin,
+    };
+    format!("{}{value}{}", &REQUEST[..begin], &REQUEST[begin + length..])
+}
+
+fn read(text: &str) -> Request<'_> {
+    parse_object(text.as_bytes()).unwrap_or_else(|invalid| panic!("{text}: {invalid}"))
+}
+
+fn refusal(body: impl AsRef<[u8]>) -> String {
+    parse_body(body.as_ref()).unwrap_err().to_string()
+}
+
+#[test]
+fn the_ten_fields_are_read() {
+    let request = read(REQUEST);
+    let expected = Request {
+        regno_recognize: "А939НО196".into(),
+        afts_regno_ai: "А939НО190".into(),
+        recognition_accuracy: 6.4,
+        afts_regno_ai_score: 0.8689166903495789,
+        char_scores: Scores::from_slice(&[0.75, 0.5]),
+        max_length_score: 1.0,
+        camera_type: "Стационарная".into(),
+        camera_class: "Астра-Трафик".into(),
+        time: Time {
+            hour: 9,
+            weekday: 6,
+            month: 7,
+        },
+        direction: 0.0,
+    };
+    assert_eq!(request, expected);
+    assert!(matches!(request.camera_type, Cow::Borrowed(_)));
+}
+
+#[test]
+fn the_order_of_fields_their_escapes_and_unknown_ones_change_nothing() {
+    let mut fields: Vec<String> = REQUEST[1..REQUEST.len() - 1]
+        .split(", \"")
+        .map(|field| format!("\"{}", field.trim_start_matches('"')))
+        .collect();
+    fields.reverse();
+    fields.insert(
+        3,
+        r#""more": {"a": [1, {}, [], "x\n"], "direction": 5, "a": null}"#.to_owned(),
+    );
+    fields.insert(5, r#""more": -0.5e+7"#.to_owned());
+    let text = format!("\n{{ {} }}\t", fields.join("\r\n ,"));
+    assert_eq!(read(&text), read(REQUEST));
+    let text = REQUEST
+        .replace("А", "\\u0410")
+        .replace("direction", "\\u0064irection")
+        .replace("196", "1\\u00396");
+    assert_eq!(read(&text), read(REQUEST));
+    let text = with("camera_type", r#""\ud83d\uDE00\/\\\"\b\f\n\r\t""#);
+    assert_eq!(read(&text).camera_type, "😀/\\\"\u{8}\u{c}\n\r\t");
+}
+
+#[test]
+fn numbers_come_as_numbers_strings_truth_values_or_not_at_all() {
+    for (value, expected) in [
+        ("-1", -1.0),
+        ("1e3", 1000.0),
+        ("\"1e3\"", 1000.0),
+        ("\" 6.4\"", 6.4),
+        ("true", 1.0),
+        ("false", 0.0),
+        ("1e400", f64::INFINITY),
+        (
+            "123456789012345678901234567890",
+            123456789012345678901234567890.0,
+        ),
+    ] {
+        assert_eq!(
+            read(&with("direction", value)).direction,
+            expected,
+            "{value}"
+        );
+    }
+    for value in ["null", "\"\"", "\"None\"", "\"nan\""] {
+        assert!(
+            read(&with("direction", value)).direction.is_nan(),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn integers_and_truth_values_are_categories_as_catboost_writes_them() {
+    for (value, expected) in [
+        ("7", "7"),
+        ("-3", "-3"),
+        ("-0", "0"),
+        (
+            "123456789012345678901234567890",
+            "123456789012345678901234567890",
+        ),
+        ("true", "1"),
+        ("false", "0"),
+        ("\"\"", ""),
+        ("\" 7 \"", " 7 "),
+    ] {
+        assert_eq!(
+            read(&with("camera_type", value)).camera_type,
+            expected,
+            "{value}"
+        );
+        assert_eq!(
+            read(&with("camera_class", value)).camera_class,
+            expected,
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn faults_of_fields_are_named_without_their_values() {
+    for (field, value, expected) in [
+        (
+            "regno_recognize",
+            "5",
+            "regno_recognize must be a string, not a number",
+        ),
+        (
+            "afts_regno_ai",
+            "null",
+            "afts_regno_ai must be a string, not null",
+        ),
+        (
+            "recognition_accuracy",
+            "\"6,4\"",
+            "recognition_accuracy is a string that does not hold a number",
+        ),
+        (
+            "recognition_accuracy",
+            "[6.4]",
+            "recognition_accuracy must be a number, not an array",
+        ),
+        (
+            "direction",
+            "{\"a\": 1}",
+            "direction must be a number, not an object",
+        ),
+        (
+            "afts_regno_ai_char_scores",
+            "[0.5]",
+            "afts_regno_ai_char_scores must be a string that holds a list of numbers, not an array",
+        ),
+        (
+            "afts_regno_ai_char_scores",
+            "\"[0.5, secret]\"",
+            "afts_regno_ai_char_scores: piece 2 of the list is not a number",
+        ),
+        (
+            "afts_regno_ai_length_scores",
+            "\"[0.5,]\"",
+            "afts_regno_ai_length_scores: piece 2 of the list is not a number",
+        ),
+        (
+            "camera_type",
+            "5.5",
+            "camera_type must be a string or an integer, not a number with a fraction or an exponent",
+        ),
+        (
+            "camera_class",
+            "null",
+            "camera_class must be a string or an integer, not null",
+        ),
+        (
+            "time_check",
+            "1627808579",
+            "time_check must be a string, not a number",
+        ),
+        (
+            "time_check",
+            "\"now\"",
+            "time_check must be a date of the calendar in ISO 8601 form, such as YYYY-MM-DD hh:mm:ss",
+        ),
+    ] {
+        assert_eq!(refusal(with(field, value)), expected, "{field} = {value}");
+    }
+    assert_eq!(
+        refusal("{\"direction\": 1, \"direction\": 2, \"direction\": 2, \"camera_type\": null}"),
+        "direction is there more than once, regno_recognize is missing, afts_regno_ai is missing, \
+         recognition_accuracy is missing, afts_regno_ai_score is missing, afts_regno_ai_char_scores is missing, \
+         afts_regno_ai_length_scores is missing, camera_type must be a string or an integer, not null, \
+         camera_class is missing, time_check is missing"
+    );
+}
+
+#[test]
+fn arrays_hold_up_to_a_thousand_requests() {
+    let array = |count: usize| format!("[{}]", vec![REQUEST; count].join(","));
+    for count in [0, 1, 2, 1000] {
+        match parse_body(array(count).as_bytes()) {
+            Ok(Body::Many(requests)) => assert_eq!(requests.len(), count),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(
+        refusal(array(1001)),
+        "an array can hold at most 1000 requests"
+    );
+}
+
+#[test]
+fn bad_elements_are_listed_up_to_ten() {
+    let bad = with("direction", "\"x\"");
+    assert_eq!(
+        refusal(format!("[{REQUEST}, 5, {REQUEST}, [{{}}], {bad}]")),
+        "element 1: expected an object, not a number; element 3: expected an object, not an array; \
+         element 4: direction is a string that does not hold a number"
+    );
+    let many = refusal(format!("[{}]", vec!["null"; 12].join(",")));
+    assert!(
+        many.ends_with("element 9: expected an object, not null; and 2 more elements"),
+        "{many}"
+    );
+    // What is not JSON is no fault of an element.
+    assert_eq!(
+        refusal("[5, nul]"),
+        "not JSON from byte 4 on: expected a value"
+    );
+}
+
+#[test]
+fn a_json_string_may_hold_the_json() {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let one = quoted(REQUEST);
+    assert_eq!(parse_body(one.as_bytes()), parse_body(REQUEST.as_bytes()));
+    let array = format!("[{REQUEST},{REQUEST}]");
+    assert_eq!(
+        parse_body(quoted(&array).as_bytes()),
+        parse_body(array.as_bytes())
+    );
+    assert_eq!(parse_body(b" \"[]\" "), Ok(Body::Many(vec![])));
+    for (body, expected) in [
+        (
+            "\"\"",
+            "in the JSON that the string holds: not JSON from byte 0 on: expected a value",
+        ),
+        (
+            "\"\\\"[]\\\"\"",
+            "in the JSON that the string holds: expected an object or an array of objects, not a string",
+        ),
+        (
+            "\"[5]\"",
+            "in the JSON that the string holds: element 0: expected an object, not a number",
+        ),
+        ("\"[]\" 1", "not JSON from byte 5 on: expected nothing more"),
+    ] {
+        assert_eq!(refusal(body), expected, "{body}");
+    }
+    // Not for lines.
+    assert!(parse_object(one.as_bytes()).is_err());
+}
+
+#[test]
+fn what_is_not_json_is_refused_where_it_stops_being_so() {
+    for (body, expected) in [
+        ("", "not JSON from byte 0 on: expected a value"),
+        (
+            "  {",
+            "not JSON from byte 3 on: expected a key in double quotes",
+        ),
+        ("{\"a\"", "not JSON from byte 4 on: expected `:`"),
+        ("{\"a\" 1}", "not JSON from byte 5 on: expected `:`"),
+        ("{\"a\":}", "not JSON from byte 5 on: expected a value"),
+        ("{\"a\":1", "not JSON from byte 6 on: expected `,` or `}`"),
+        (
+            "{\"a\":1,}",
+            "not JSON from byte 7 on: expected a value after the comma",
+        ),
+        (
+            "{,}",
+            "not JSON from byte 1 on: expected a key in double quotes",
+        ),
+        (
+            "{'a':1}",
+            "not JSON from byte 1 on: expected a key in double quotes",
+        ),
+        ("[1 2]", "not JSON from byte 3 on: expected `,` or `]`"),
+        (
+            "[1,]",
+            "not JSON from byte 3 on: expected a value after the comma",
+        ),
+        ("[]]", "not JSON from byte 2 on: expected nothing more"),
+        (
+            "{\"a\": NaN}",
+            "not JSON from byte 6 on: NaN and Infinity are not JSON; send null",
+        ),
+        (
+            "{\"a\": -Infinity}",
+            "not JSON from byte 7 on: expected a digit",
+        ),
+        (
+            "[01]",
+            "not JSON from byte 2 on: a number cannot begin with 0",
+        ),
+        ("[1.]", "not JSON from byte 3 on: expected a digit"),
+        ("[+1]", "not JSON from byte 1 on: expected a value"),
+        (
+            "[\"a\nb\"]",
+            "not JSON from byte 3 on: control characters must be escaped in strings",
+        ),
+        (
+            "[\"a",
+            "not JSON from byte 3 on: the text ends within a string",
+        ),
+        ("[\"\\x\"]", "not JSON from byte 2 on: no such escape"),
+        (
+            "[\"\\u12G4\"]",
+            "not JSON from byte 2 on: expected four hexadecimal digits after \\u",
+        ),
+        (
+            "[\"\\ud800\"]",
+            "not JSON from byte 2 on: half of a surrogate pair",
+        ),
+        (
+            "[\"\\udc00\\ud800\"]",
+            "not JSON from byte 2 on: half of a surrogate pair",
+        ),
+        (
+            "[\"\\ud800\\u0041\"]",
+            "not JSON from byte 2 on: half of a surrogate pair",
+        ),
+        ("\u{feff}{}", "not JSON from byte 0 on: expected a value"),
+        (
+            "null",
+            "expected an object or an array of objects, not null",
+        ),
+        (
+            "5",
+            "expected an object or an array of objects, not a number",
+        ),
+        (
+            "true",
+            "expected an object or an array of objects, not a truth value",
+        ),
+    ] {
+        assert_eq!(refusal(body), expected, "{body}");
+    }
+    assert_eq!(
+        refusal(b"{\"a\": \"\xff\"}"),
+        "not JSON from byte 7 on: expected UTF-8"
+    );
+    assert_eq!(
+        refusal(b"\"\xd0"),
+        "not JSON from byte 1 on: expected UTF-8"
+    );
+}
+
+#[test]
+fn depth_is_bounded() {
+    let nested = |depth: usize| {
+        with("direction", "0, \"more\": @")
+            .replace('@', &["[".repeat(depth), "]".repeat(depth)].concat())
+    };
+    assert_eq!(read(&nested(127)), read(REQUEST));
+    assert!(refusal(nested(128)).ends_with("nested too deeply"));
+    assert!(refusal("[".repeat(1 << 20)).ends_with("nested too deeply"));
+}
+
+#[test]
+fn columns_are_read_as_strings_are() {
+    let columns = |changed: Field, text: Option<&'static str>| {
+        Request::from_columns(|field| match field {
+            _ if field == changed => text,
+            Field::RegnoRecognize => Some("А939НО196"),
+            Field::AftsRegnoAi => Some("А939НО190"),
+            Field::RecognitionAccuracy => Some("6.4"),
+            Field::AftsRegnoAiScore => Some("0.8689166903495789"),
+            Field::AftsRegnoAiCharScores => Some("[0.75, 0.5]"),
+            Field::AftsRegnoAiLengthScores => Some("[3.2e-10, 1.0]"),
+            Field::CameraType => Some("Стационарная"),
+            Field::CameraClass => Some("Астра-Трафик"),
+            Field::TimeCheck => Some("2021-08-01 09:02:59"),
+            Field::Direction => Some("0"),
+        })
+    };
+    assert_eq!(columns(Field::Direction, Some("0.0")), Ok(read(REQUEST)));
+    assert!(
+        columns(Field::Direction, Some(""))
+            .unwrap()
+            .direction
+            .is_nan()
+    );
+    let fault = |result: Result<Request<'_>, Invalid>| result.unwrap_err().to_string();
+    assert_eq!(
+        fault(columns(Field::TimeCheck, None)),
+        "time_check is missing"
+    );
+    assert_eq!(
+        fault(columns(Field::Direction, Some("left"))),
+        "direction is a string that does not hold a number"
+    );
+}
+
+#[test]
+fn fields_are_found_by_their_names() {
+    for (place, field) in Field::ALL.into_iter().enumerate() {
+        assert_eq!(field as usize, place);
+        assert_eq!(Field::named(field.name()), Some(field));
+    }
+    for name in ["", "Direction", "direction ", "regno"] {
+        assert_eq!(Field::named(name), None, "{name}");
+    }
+}
+
+/// A reader of its own is only worth having if it accepts what others accept: every text that comes of changing,
+/// adding or dropping a byte of a body, or of cutting it short, is JSON to this one just if it is to `serde_json`.
+#[test]
+fn the_reader_agrees_with_serde_json() {
+    let body = r#"{"a": [1, -0.5e+7, 0, 10E2], "b\u00e9\n": {"c": "\ud83d\ude00Ж\/"}, "d": [true,false , null,[],{}]}"#;
+    let mut agreed = [0, 0];
+    let mut compare = |bytes: &[u8]| {
+        let ours = utf8(bytes).and_then(|text| {
+            let mut reader = Reader::new(text);
+            if let Value::Array | Value::Object = reader.value()? {
+                reader.skip(0)?;
+            }
+            reader.end()
+        });
+        let theirs = serde_json::from_slice::<serde_json::Value>(bytes);
+        assert_eq!(
+            ours.is_ok(),
+            theirs.is_ok(),
+            "{:?}",
+            String::from_utf8_lossy(bytes)
+        );
+        agreed[usize::from(ours.is_ok())] += 1;
+    };
+    for at in 0..body.len() {
+        compare(&body.as_bytes()[..at]);
+        for byte in (0..=255).filter(|byte| !matches!(byte, 0x80..=0xF7)) {
+            let mut changed = body.as_bytes().to_vec();
+            changed[at] = byte;
+            compare(&changed);
+            let mut longer = body.as_bytes().to_vec();
+            longer.insert(at, byte);
+            compare(&longer);
+        }
+        let mut shorter = body.as_bytes().to_vec();
+        shorter.remove(at);
+        compare(&shorter);
+    }
+    assert!(agreed[0] > 1000 && agreed[1] > 1000, "{agreed:?}");
+}
