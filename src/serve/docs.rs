@@ -4,6 +4,8 @@
 //! Neither asks for a key: they hold what the README holds, nothing of a client's and no value of a key, and a browser
 //! cannot send a header with the address of a page. The requests that the page sends need a key as any others do.
 
+mod patterns;
+
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
@@ -12,6 +14,7 @@ use hyper::header::{
 
 use super::config::Config;
 use super::head::{MAX_HEADERS, MAX_TARGET};
+use super::log::push_json_string;
 use super::reply::{self, JSON, Reply};
 use crate::request::MAX_ELEMENTS;
 
@@ -52,6 +55,15 @@ impl Docs {
             openapi = openapi
                 .replace(&format!("\"{{{{{name}}}}}\""), &value.to_string())
                 .replace(&format!("{{{{{name}}}}}"), &value.to_string());
+        }
+        for (name, pattern) in [
+            ("number", patterns::number()),
+            ("scores", patterns::scores()),
+            ("time", patterns::time()),
+        ] {
+            let mut quoted = String::new();
+            push_json_string(&pattern, &mut quoted);
+            openapi = openapi.replace(&format!("\"{{{{{name}_pattern}}}}\""), &quoted);
         }
         if config.keys.is_empty() {
             openapi = openapi.replace("\"security\": [{ \"key\": [] }]", "\"security\": []");

@@ -1,6 +1,7 @@
 //! What the service does as a whole, over real sockets.
 
 mod cli;
+mod contract;
 mod http;
 mod keys;
 mod limits;
