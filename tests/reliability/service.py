@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -44,15 +45,25 @@ class Service:
         if nofile:
             line = ["sh", "-c", f'ulimit -n {nofile}; exec "$@"', "sh", *line]
         environment = {"PICK_REGNO_API_KEYS": KEY, **os.environ, **(env or {})}
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(line, stderr=subprocess.PIPE, env=environment, text=True)
-        for text in self.process.stderr:
-            if text.startswith("{") and (told := json.loads(text)).get("message") == "serving":
-                break
-        else:
-            raise SystemExit("the service did not start")
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(line, stderr=self.log, env=environment)
+        told = self.told("serving", within=30)
         self.addr = split(told["address"])
         self.admin = split(told["admin"])
+
+    def told(self, message, within):
+        """The first log line that says `message`; waits for it so many seconds."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            self.log.seek(0)
+            for text in self.log:
+                if text.endswith("\n") and text.startswith("{") and (line := json.loads(text))["message"] == message:
+                    return line
+            if self.process.poll() is not None:
+                self.log.seek(0)
+                raise SystemExit(f"the service did not start: {self.log.read()}")
+            time.sleep(0.005)
+        raise SystemExit(f"the service did not say that it is {message}")
 
     def __enter__(self):
         return self
