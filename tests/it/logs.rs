@@ -176,5 +176,9 @@ fn a_log_that_nobody_reads_stops_nothing_and_its_losses_are_counted() {
         .filter_map(|line| line["lines"].as_u64())
         .sum();
     assert_eq!(lines + lost, answered, "written and lost");
-    assert_eq!(said, lost, "the log says so as well");
+    // The lines that say that it stops may have been lost as well.
+    assert!(
+        (lost..=lost + 2).contains(&said),
+        "{said} said, {lost} lost"
+    );
 }
