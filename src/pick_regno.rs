@@ -4,7 +4,7 @@ use catboost_runtime::compiled::Observer;
 use catboost_runtime::math::sigmoid;
 
 use crate::features::{Texts, features};
-use crate::model;
+use crate::model::{self, Features};
 use crate::request::Request;
 
 /// What the model says of one request.
@@ -18,17 +18,29 @@ pub struct Answer {
     pub positive: f64,
 }
 
+/// Is told what a request becomes on its way, and what the model meets. `()` is told nothing and costs nothing.
+pub trait Watcher: Observer {
+    /// The model's inputs.
+    fn features(&mut self, features: &Features<'_>);
+}
+
+impl Watcher for () {
+    fn features(&mut self, _: &Features<'_>) {}
+}
+
 /// Answers one request. Whatever was wrong with it, [`crate::request`] has said already: this cannot fail.
 #[must_use]
 pub fn pick_regno(request: &Request<'_>) -> Answer {
-    pick_regno_observed(request, &mut ())
+    pick_regno_watched(request, &mut ())
 }
 
-/// [`pick_regno`]; `observer` is told what the model met on the way, by places in [`model::CATEGORICAL`] and
+/// [`pick_regno`]; `watcher` is told what is met on the way, by places in [`model::NUMERIC`], [`model::CATEGORICAL`] and
 /// [`model::TEXT`].
-pub fn pick_regno_observed(request: &Request<'_>, observer: &mut impl Observer) -> Answer {
+pub fn pick_regno_watched(request: &Request<'_>, watcher: &mut impl Watcher) -> Answer {
     let mut texts = Texts::default();
-    let [raw] = model::raw_observed(&features(request, &mut texts), observer);
+    let features = features(request, &mut texts);
+    watcher.features(&features);
+    let [raw] = model::raw_observed(&features, watcher);
     let positive = sigmoid(raw);
     Answer {
         raw,

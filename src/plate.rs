@@ -5,7 +5,7 @@ mod digits;
 pub use digits::digit;
 
 /// What a plate that fits no template is called.
-const UNKNOWN: &str = "unknown";
+pub const UNKNOWN: &str = "unknown";
 const DIPLOMAT: &str = "lk_diplomat";
 
 /// Shapes and their templates; the first that fits the whole plate counts. `L` is a letter А–Я, `9` a decimal digit of

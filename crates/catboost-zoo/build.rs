@@ -34,28 +34,36 @@ fn main() {
             "mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
         )
         .expect("text");
+        writeln!(list, "    Compiled {{ name: {name:?},").expect("text");
+        for (field, answer) in [
+            ("raw", format!("{module}::raw(&row).to_vec()")),
+            (
+                "leaves",
+                format!(
+                    "let mut leaves = Leaves::default(); {module}::raw_observed(&row, &mut leaves); leaves.0"
+                ),
+            ),
+        ] {
+            writeln!(list, "        {field}: |floats, cats, texts| {{").expect("text");
+            writeln!(
+                list,
+                "            let kind = \"as many features as the model has\";"
+            )
+            .expect("text");
+            write!(list, "            let row = {module}::Features::from_kinds(floats.try_into().expect(kind), ")
+                .expect("text");
+            writeln!(
+                list,
+                "cats.try_into().expect(kind), texts.try_into().expect(kind));"
+            )
+            .expect("text");
+            writeln!(list, "            {answer}\n        }},").expect("text");
+        }
         writeln!(
             list,
-            "    Compiled {{ name: {name:?}, raw: |floats, cats, texts| {{"
+            "        light_leaves: {module}::LIGHT_LEAVES, self_check: {module}::self_check }},"
         )
         .expect("text");
-        writeln!(
-            list,
-            "        let kind = \"as many features as the model has\";"
-        )
-        .expect("text");
-        write!(
-            list,
-            "        let row = {module}::Features::from_kinds(floats.try_into().expect(kind), "
-        )
-        .expect("text");
-        writeln!(
-            list,
-            "cats.try_into().expect(kind), texts.try_into().expect(kind));"
-        )
-        .expect("text");
-        writeln!(list, "        {module}::raw(&row).to_vec()").expect("text");
-        writeln!(list, "    }}, self_check: {module}::self_check }},").expect("text");
     }
     let zoo = format!(
         "{modules}\n/// Every model of `fixtures/models`.\npub static ZOO: &[Compiled] = &[\n{list}];\n"

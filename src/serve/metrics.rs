@@ -294,6 +294,20 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process) -> String 
         "1 if the service takes requests: the self-check has passed and it is not draining.",
         u64::from(process.ready),
     );
+    page.family(
+        "pick_regno_build_info",
+        "gauge",
+        "Always 1; which service this is, and which model was compiled into it.",
+    );
+    page.sample(
+        "pick_regno_build_info",
+        &format!(
+            "version=\"{}\",model_sha256=\"{}\"",
+            env!("CARGO_PKG_VERSION"),
+            crate::model::SHA256
+        ),
+        1,
+    );
     super::observe::render(&mut page, shards);
     super::process::render(&mut page);
     page.text

@@ -18,7 +18,6 @@ use super::phase::Phase;
 use super::reply::{self, Reply};
 use super::wire::is_stand_in;
 use crate::answer::{write_many, write_one};
-use crate::pick_regno::pick_regno;
 use crate::request::{Body, parse_body};
 
 /// Where a request goes.
@@ -300,17 +299,16 @@ fn answer(body: &[u8], shard: &Shard) -> (Reply, u64) {
     let mut out = Vec::new();
     let rows = match parse_body(body) {
         Ok(Body::One(request)) => {
-            let answer = pick_regno(&request);
-            shard.observations.answer(&answer);
+            let answer = shard.observations.pick_regno(&request);
             out.reserve_exact(128);
             write_one(&answer, &mut out);
             1
         }
         Ok(Body::Many(requests)) => {
-            let answers: Vec<_> = requests.iter().map(pick_regno).collect();
-            for answer in &answers {
-                shard.observations.answer(answer);
-            }
+            let answers: Vec<_> = requests
+                .iter()
+                .map(|request| shard.observations.pick_regno(request))
+                .collect();
             write_many(&answers, &mut out);
             answers.len() as u64
         }

@@ -153,6 +153,11 @@ impl Module<'_> {
         )?;
         writeln!(
             f,
+            "/// The SHA-256 of the model file.\npub const SHA256: &str = {:?};\n",
+            self.origin.sha256
+        )?;
+        writeln!(
+            f,
             "/// What the model is, as JSON.\npub const CARD: &str = {:?};\n",
             card::card(self.model, self.origin)
         )?;

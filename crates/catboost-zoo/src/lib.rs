@@ -17,8 +17,22 @@ pub struct Compiled {
     pub name: &'static str,
     /// The raw values of a row: the features of each kind, in the model's order.
     pub raw: fn(&[f32], &[&str], &[&str]) -> Vec<f64>,
+    /// The leaves of a row, counted over all the trees.
+    pub leaves: fn(&[f32], &[&str], &[&str]) -> Vec<usize>,
+    /// The generated bits of light leaves.
+    pub light_leaves: &'static [u64],
     /// The generated function of this name.
     pub self_check: fn() -> Result<(), usize>,
+}
+
+/// Notes leaves.
+#[derive(Default)]
+struct Leaves(Vec<usize>);
+
+impl catboost_runtime::compiled::Observer for Leaves {
+    fn leaf(&mut self, leaf: usize) {
+        self.0.push(leaf);
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/zoo.rs"));

@@ -9,7 +9,7 @@ use std::{
 
 use catboost_model::{
     eval::{self, Row},
-    ir::{Feature, Model},
+    ir::{Feature, Model, Trees},
 };
 use catboost_zoo::{Compiled, ZOO};
 use serde_json::Value;
@@ -39,6 +39,59 @@ fn every_model_passes_its_own_check() {
 }
 
 #[test]
+fn observers_are_told_the_leaves_that_are_added_up() {
+    for compiled in ZOO {
+        let model = load(compiled.name);
+        let leaves = Leaves::of(&model);
+        let light = |leaf: usize| compiled.light_leaves[leaf / 64] >> (leaf % 64) & 1 == 1;
+        for (leaf, &weight) in leaves.weights.iter().enumerate() {
+            assert_eq!(light(leaf), weight < 5.0, "{}: leaf {leaf}", compiled.name);
+        }
+        let inputs = Inputs::of(&model);
+        for case in cases(compiled.name) {
+            let (floats, cats, texts) = inputs.read(&case["row"]);
+            let cats: Vec<&str> = cats.iter().map(String::as_str).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let told = (compiled.leaves)(&floats, &cats, &texts);
+            let raw = (compiled.raw)(&floats, &cats, &texts);
+            let sum = |nth: usize| {
+                let values = told
+                    .iter()
+                    .map(|leaf| leaves.values[leaf * model.dimension + nth]);
+                values.fold(0.0, |sum, value| sum + value) * model.scale + model.bias[nth]
+            };
+            let sums: Vec<f64> = (0..model.dimension).map(sum).collect();
+            assert_eq!(sums, raw, "{}: {told:?}", compiled.name);
+        }
+    }
+}
+
+/// The leaves of all the trees.
+struct Leaves {
+    values: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Leaves {
+    fn of(model: &Model) -> Leaves {
+        let (values, weights): (Vec<_>, Vec<_>) = match &model.trees {
+            Trees::Oblivious(trees) => trees
+                .iter()
+                .map(|tree| (tree.values.clone(), tree.weights.clone()))
+                .unzip(),
+            Trees::NonSymmetric(trees) => trees
+                .iter()
+                .map(|tree| (tree.values.clone(), tree.weights.clone()))
+                .unzip(),
+        };
+        Leaves {
+            values: values.concat(),
+            weights: weights.concat(),
+        }
+    }
+}
+
+#[test]
 fn what_is_not_supported_is_refused_by_name() {
     let refused = [
         ("text_by_sense", "BySense"),
@@ -60,16 +113,12 @@ fn what_is_not_supported_is_refused_by_name() {
 /// How many cases a model has, and what differs.
 fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
     let name = compiled.name;
-    let model = catboost_model::load(&folder().join(format!("{name}.cbm")))
-        .expect("the build script could read it");
-    let cases = fs::read_to_string(folder().join(format!("{name}.cases.ndjson")))
-        .expect("every model has cases");
+    let model = load(name);
     let inputs = Inputs::of(&model);
     let mut differences = Vec::new();
     let mut count = 0;
-    for (line, case) in (1..).zip(cases.lines()) {
+    for (line, case) in (1..).zip(cases(name)) {
         count += 1;
-        let case: Value = serde_json::from_str(case).expect("a case is JSON");
         let (floats, cats, texts) = inputs.read(&case["row"]);
         let cats: Vec<&str> = cats.iter().map(String::as_str).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -101,6 +150,20 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
         }
     }
     (count, differences)
+}
+
+fn load(name: &str) -> Model {
+    catboost_model::load(&folder().join(format!("{name}.cbm")))
+        .expect("the build script could read it")
+}
+
+fn cases(name: &str) -> Vec<Value> {
+    let cases = fs::read_to_string(folder().join(format!("{name}.cases.ndjson")))
+        .expect("every model has cases");
+    let cases = cases.lines();
+    cases
+        .map(|case| serde_json::from_str(case).expect("a case is JSON"))
+        .collect()
 }
 
 fn folder() -> PathBuf {
