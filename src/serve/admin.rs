@@ -69,6 +69,8 @@ impl Admin {
         match path {
             "/metrics" => {
                 let process = Process {
+                    keys: &self.app.config.keys,
+                    tls: self.app.config.tls.as_ref(),
                     log_lines_lost: self.app.log.lost(),
                     ready: self.app.is_ready(),
                 };

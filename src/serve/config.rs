@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::keys::{KEYS_VARIABLE, Keys};
 use super::log::Level;
 use super::phase::Deadlines;
+use super::tls::{Tls, TlsArgs};
 
 /// Threads that one process may be asked for.
 const MAX_WORKERS: usize = 256;
@@ -42,7 +43,7 @@ pub struct Args {
     pub admin: SocketAddr,
 
     /// File with API keys, one a line; read again when it is rewritten. More keys, separated by commas, can be in
-    /// PICK_REGNO_API_KEYS. Without any key only loopback addresses are served
+    /// PICK_REGNO_API_KEYS. Without any key, and without --client-ca, only loopback addresses are served
     #[arg(
         long,
         env = "PICK_REGNO_API_KEYS_FILE",
@@ -50,6 +51,9 @@ pub struct Args {
         help_heading = "Access"
     )]
     pub api_keys_file: Option<PathBuf>,
+    #[allow(missing_docs, reason = "the help would show it")]
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Threads that answer requests [default: the number of cores]
     #[arg(
@@ -133,6 +137,7 @@ pub struct Config {
     pub(super) listen: SocketAddr,
     pub(super) admin: SocketAddr,
     pub(super) keys: Keys,
+    pub(super) tls: Option<Tls>,
     pub(super) workers: usize,
     pub(super) max_connections: usize,
     pub(super) max_in_flight: usize,
@@ -162,12 +167,15 @@ impl Config {
     pub fn new(args: &Args, api_keys: Option<&str>) -> Result<Config, ConfigError> {
         let keys = Keys::load(api_keys, args.api_keys_file.as_deref())
             .map_err(|why| ConfigError(why.to_string()))?;
-        if keys.is_empty() && !args.listen.ip().is_loopback() {
+        let files = args.tls.files().map_err(ConfigError)?;
+        let clients_have_certificates = args.tls.client_ca.is_some();
+        if keys.is_empty() && !clients_have_certificates && !args.listen.ip().is_loopback() {
             return Err(ConfigError(format!(
-                "--listen {}: without an API key only loopback addresses are served; set {KEYS_VARIABLE} or --api-keys-file",
+                "--listen {}: without an API key only loopback addresses are served; set {KEYS_VARIABLE}, --api-keys-file or --client-ca",
                 args.listen
             )));
         }
+        let tls = files.map(Tls::load).transpose().map_err(ConfigError)?;
         if args.admin == args.listen && args.admin.port() != 0 {
             return Err(ConfigError(format!(
                 "--admin {}: must differ from --listen",
@@ -206,6 +214,7 @@ impl Config {
             )));
         }
         for (flag, limit) in [
+            ("--handshake-timeout", args.tls.handshake_timeout),
             ("--header-timeout", args.header_timeout),
             ("--body-timeout", args.body_timeout),
             ("--write-timeout", args.write_timeout),
@@ -221,13 +230,14 @@ impl Config {
             listen: args.listen,
             admin: args.admin,
             keys,
+            tls,
             workers,
             max_connections: args.max_connections,
             max_in_flight: args.max_in_flight,
             max_body: args.max_body,
             max_head: args.max_head as usize,
             deadlines: Deadlines {
-                handshake: args.header_timeout,
+                handshake: args.tls.handshake_timeout,
                 head: args.header_timeout,
                 body: args.body_timeout,
                 write: args.write_timeout,
@@ -243,7 +253,7 @@ impl Config {
 }
 
 /// Reads `10s`, `500ms`, `2m`, `1h`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let millis = parse_unit(
         text,
         &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)],
@@ -309,7 +319,7 @@ mod tests {
         assert_eq!(
             error,
             "--listen 0.0.0.0:5000: without an API key only loopback addresses are served; \
-             set PICK_REGNO_API_KEYS or --api-keys-file"
+             set PICK_REGNO_API_KEYS, --api-keys-file or --client-ca"
         );
         assert!(config(&["--listen", "0.0.0.0:5000"], Some("k")).is_ok());
         assert!(config(&["--listen", "[::1]:5000"], None).is_ok());
@@ -339,6 +349,12 @@ mod tests {
             ),
             (["--idle-timeout", "200h"], "at most a week"),
             (["--admin", "127.0.0.1:5000"], "must differ from --listen"),
+            (["--tls-cert", "a.pem"], "--tls-cert: needs --tls-key"),
+            (["--tls-key", "a.pem"], "--tls-key: needs --tls-cert"),
+            (
+                ["--client-ca", "a.pem"],
+                "--client-ca: client certificates need TLS",
+            ),
             (
                 ["--api-keys-file", "/nonexistent/keys"],
                 "/nonexistent/keys: No such file",

@@ -1,12 +1,12 @@
 //! API keys: where they come from, and how a request's key is compared with them.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
-use std::time::SystemTime;
+use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
+
+use super::reload::FromFiles;
 
 /// The environment variable that holds keys, separated by commas.
 pub(super) const KEYS_VARIABLE: &str = "PICK_REGNO_API_KEYS";
@@ -17,19 +17,11 @@ const MAX_KEY: usize = 4 * 1024;
 
 /// The active keys, by their SHA-256.
 pub struct Keys {
-    file: Option<PathBuf>,
-    fixed: Vec<[u8; 32]>,
-    from_file: RwLock<FromFile>,
+    fixed: Vec<Digest>,
+    file: Option<FromFiles<Vec<Digest>>>,
 }
 
-#[derive(Default)]
-struct FromFile {
-    digests: Vec<[u8; 32]>,
-    stamp: Option<Stamp>,
-}
-
-/// What tells whether a file was rewritten.
-type Stamp = (SystemTime, u64, u64);
+type Digest = [u8; 32];
 
 /// Why keys could not be read. Says where, never what.
 #[derive(Debug)]
@@ -58,13 +50,14 @@ impl Keys {
                 );
             }
         }
-        let keys = Keys {
-            file: file.map(Path::to_owned),
+        let file = file.map(Path::to_owned).map(|path| {
+            let paths = vec![path.clone()];
+            FromFiles::load(paths, move || read_file(&path)).map_err(KeysError)
+        });
+        Ok(Keys {
             fixed,
-            from_file: RwLock::default(),
-        };
-        keys.reload()?;
-        Ok(keys)
+            file: file.transpose()?,
+        })
     }
 
     /// Whether there are none, so that no key is asked for.
@@ -74,47 +67,30 @@ impl Keys {
 
     /// Whether `key` is one of the active ones. Takes the same time whichever key it resembles.
     pub fn accepts(&self, key: &[u8]) -> bool {
-        let digest: [u8; 32] = Sha256::digest(key).into();
-        let from_file = self
-            .from_file
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let digest: Digest = Sha256::digest(key).into();
+        let from_file = self.file.as_ref().map(FromFiles::value);
+        let from_file = from_file.iter().flat_map(|digests| digests.iter());
         let mut found = subtle::Choice::from(0);
-        for active in self.fixed.iter().chain(&from_file.digests) {
+        for active in self.fixed.iter().chain(from_file) {
             found |= active.ct_eq(&digest);
         }
         found.into()
     }
 
-    /// Reads the file again if it was rewritten; whether it was. On an error the keys stay as they were.
-    pub fn reload(&self) -> Result<bool, KeysError> {
-        let Some(file) = &self.file else {
-            return Ok(false);
-        };
-        let told = |why: &dyn fmt::Display| KeysError(format!("{}: {why}", file.display()));
-        let stamp = stamp_of(file).map_err(|why| told(&why))?;
-        let known = self
-            .from_file
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .stamp;
-        if known == Some(stamp) {
-            return Ok(false);
-        }
-        let text = std::fs::read_to_string(file).map_err(|why| told(&why))?;
-        let digests = read_lines(&text).map_err(|why| told(&why))?;
-        *self
-            .from_file
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = FromFile {
-            digests,
-            stamp: Some(stamp),
-        };
-        Ok(true)
+    /// The file, if keys come from one.
+    pub(super) fn file(&self) -> Option<&FromFiles<Vec<Digest>>> {
+        self.file.as_ref()
     }
 }
 
-fn read_lines(text: &str) -> Result<Vec<[u8; 32]>, String> {
+fn read_file(path: &Path) -> Result<Vec<Digest>, String> {
+    std::fs::read_to_string(path)
+        .map_err(|why| why.to_string())
+        .and_then(|text| read_lines(&text))
+        .map_err(|why| format!("{}: {why}", path.display()))
+}
+
+fn read_lines(text: &str) -> Result<Vec<Digest>, String> {
     let mut digests = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let key = line.trim();
@@ -133,7 +109,7 @@ fn read_lines(text: &str) -> Result<Vec<[u8; 32]>, String> {
     Ok(digests)
 }
 
-fn digest_of(key: &str) -> Result<[u8; 32], &'static str> {
+fn digest_of(key: &str) -> Result<Digest, &'static str> {
     if key.len() > MAX_KEY {
         return Err("longer than 4096 bytes");
     }
@@ -143,14 +119,9 @@ fn digest_of(key: &str) -> Result<[u8; 32], &'static str> {
     Ok(Sha256::digest(key).into())
 }
 
-fn stamp_of(file: &Path) -> std::io::Result<Stamp> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::metadata(file)?;
-    Ok((metadata.modified()?, metadata.len(), metadata.ino()))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::reload::Look;
     use super::*;
 
     #[test]
@@ -172,14 +143,18 @@ mod tests {
         std::fs::write(&file, "# old\nold\n\n").unwrap();
         let keys = Keys::load(Some("fixed"), Some(&file)).unwrap();
         assert!(keys.accepts(b"old") && keys.accepts(b"fixed"));
-        assert!(!keys.reload().unwrap(), "nothing changed");
+        let look = || keys.file().unwrap().look();
+        assert_eq!((look(), look()), (Look::Same, Look::Same));
 
         std::fs::write(&file, "newer\r\n").unwrap();
-        assert!(keys.reload().unwrap());
+        assert_eq!((look(), look()), (Look::Same, Look::Reloaded));
         assert!(keys.accepts(b"newer") && keys.accepts(b"fixed") && !keys.accepts(b"old"));
 
         std::fs::write(&file, "").unwrap();
-        let error = keys.reload().unwrap_err().to_string();
+        look();
+        let Look::Failed(error) = look() else {
+            panic!("an empty file is no list of keys");
+        };
         assert!(error.contains("no key in it"), "{error}");
         assert!(keys.accepts(b"newer"), "the keys stay as they were");
         std::fs::remove_file(&file).unwrap();

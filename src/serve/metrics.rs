@@ -10,9 +10,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::head::Refusal;
+use super::keys::Keys;
 use super::observe::Observations;
 use super::phase::Phase;
+use super::reload;
 use super::routes::{METHODS, Route, method_index};
+use super::tls::{self, Tls};
 
 /// Upper bounds of the duration buckets, in microseconds.
 const BOUNDS_MICROS: [u64; 17] = [
@@ -96,7 +99,7 @@ pub(super) struct Shard {
     pub(super) abandoned: Counter,
     pub(super) panics: Counter,
     pub(super) rows: Counter,
-    pub(super) tls_failures: Counter,
+    tls_failures: [Counter; tls::Failure::ALL.len()],
     shed: Counter,
     refused: [Counter; 16],
     timeouts: [Counter; 6],
@@ -117,7 +120,7 @@ impl Default for Shard {
             abandoned: Counter::default(),
             panics: Counter::default(),
             rows: Counter::default(),
-            tls_failures: Counter::default(),
+            tls_failures: Default::default(),
             shed: Counter::default(),
             refused: Default::default(),
             timeouts: Default::default(),
@@ -156,19 +159,25 @@ impl Shard {
         self.refused[refusal as usize].inc();
     }
 
+    pub(super) fn tls_failed(&self, failure: tls::Failure) {
+        self.tls_failures[failure as usize].inc();
+    }
+
     pub(super) fn timed_out(&self, phase: Phase) {
         self.timeouts[phase as usize].inc();
     }
 }
 
 /// Facts that do not change while the process runs, and counts that belong to no worker.
-pub(super) struct Process {
+pub(super) struct Process<'a> {
+    pub(super) keys: &'a Keys,
+    pub(super) tls: Option<&'a Tls>,
     pub(super) log_lines_lost: u64,
     pub(super) ready: bool,
 }
 
 /// Writes all metrics in Prometheus' text format, version 0.0.4.
-pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process) -> String {
+pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> String {
     let mut page = Page {
         text: String::with_capacity(16 * 1024),
     };
@@ -221,11 +230,6 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process) -> String 
             "http_server_panics_total",
             "Panics caught while a request was answered with 500.",
             sum(|shard| shard.panics.value()),
-        ),
-        (
-            "http_server_tls_failures_total",
-            "TLS handshakes that failed.",
-            sum(|shard| shard.tls_failures.value()),
         ),
         (
             "pick_regno_rows_total",
@@ -288,6 +292,30 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process) -> String 
             &format!("phase=\"{}\"", phase.label()),
             total,
         );
+    }
+    page.family(
+        "http_server_tls_failures_total",
+        "counter",
+        "TLS handshakes that failed: for the client's certificate, for what was spoken, or because the client ended it.",
+    );
+    for failure in tls::Failure::ALL {
+        let total: u64 = shards
+            .iter()
+            .map(|shard| shard.as_ref().tls_failures[failure as usize].value())
+            .sum();
+        page.sample(
+            "http_server_tls_failures_total",
+            &format!("reason=\"{}\"", failure.label()),
+            total,
+        );
+    }
+    reload::render_family(&mut page);
+    if let Some(file) = process.keys.file() {
+        file.render(&mut page, "keys");
+    }
+    if let Some(tls) = process.tls {
+        tls.files().render(&mut page, "tls");
+        tls::render(&mut page, tls);
     }
     page.gauge(
         "pick_regno_ready",
@@ -424,6 +452,8 @@ mod tests {
         let text = render(
             &shards,
             &Process {
+                keys: &Keys::load(None, None).unwrap(),
+                tls: None,
                 log_lines_lost: 3,
                 ready: true,
             },

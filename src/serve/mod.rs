@@ -33,10 +33,12 @@ mod metrics;
 mod observe;
 mod phase;
 mod process;
+mod reload;
 mod reply;
 mod request_log;
 mod routes;
 mod self_check;
+mod tls;
 mod trace;
 mod wire;
 mod worker;
@@ -60,7 +62,9 @@ pub use self::keys::{Keys, KeysError};
 pub use self::log::Level;
 use self::log::{Log, Value};
 use self::metrics::Shard;
+use self::reload::Look;
 use self::request_log::RequestLog;
+pub use self::tls::TlsArgs;
 use self::worker::{Role, Worker};
 
 /// The exit code for settings that do not fit together (`EX_CONFIG`).
@@ -310,25 +314,26 @@ async fn stop_in_stages(
 
 /// Reads files that may be rewritten, when they are.
 async fn watch_files(app: Arc<App>) {
-    let mut failed = false;
+    let log = |what: &str, look: Look| match look {
+        Look::Same => {}
+        Look::Reloaded => app.log.line(
+            Level::Info,
+            "files were read again",
+            &[("files", Value::Text(what))],
+        ),
+        Look::Failed(why) => app.log.line(
+            Level::Error,
+            "files were rewritten and cannot be used; what was read before stays in use",
+            &[("files", Value::Text(what)), ("why", Value::Text(&why))],
+        ),
+    };
     loop {
         tokio::time::sleep(RELOAD_EVERY).await;
-        match app.config.keys.reload() {
-            Ok(true) => {
-                failed = false;
-                app.log.line(Level::Info, "keys were read again", &[]);
-            }
-            Ok(false) => {}
-            // Said once, not every second; the keys stay as they were.
-            Err(error) if !failed => {
-                failed = true;
-                app.log.line(
-                    Level::Error,
-                    "keys could not be read again",
-                    &[("why", Value::Text(&error.to_string()))],
-                );
-            }
-            Err(_) => {}
+        if let Some(file) = app.config.keys.file() {
+            log("keys", file.look());
+        }
+        if let Some(tls) = &app.config.tls {
+            log("tls", tls.files().look());
         }
     }
 }

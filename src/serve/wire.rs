@@ -249,7 +249,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> hyper::rt::Write for Wire<T> {
     /// a socket that is closed with bytes unread resets the connection, and the peer may lose the answer to that.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut_down {
-            ready!(Pin::new(&mut self.transport).poll_shutdown(cx))?;
+            // TLS has a last word to write, which a peer that reads nothing can hold up.
+            match Pin::new(&mut self.transport).poll_shutdown(cx) {
+                Poll::Ready(done) => done?,
+                Poll::Pending => {
+                    self.state.write_waits();
+                    return Poll::Pending;
+                }
+            }
             self.shut_down = true;
             self.state.write_done();
             if self.state.unread_body.load(Relaxed) {

@@ -17,6 +17,7 @@ use super::metrics::Shard;
 use super::phase::{ConnectionState, Connections, Phase, SWEEP_EVERY};
 use super::request_log::RequestLog;
 use super::routes::Routes;
+use super::tls::shake_hands;
 
 /// What a listener's connections are answered by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,11 @@ impl Worker {
         place: OwnedSemaphorePermit,
         connections: &Arc<Connections>,
     ) {
-        let state = Arc::new(ConnectionState::new(Phase::Head));
+        let begins_with = match (self.role, &self.app.config.tls) {
+            (Role::Service, Some(_)) => Phase::Handshake,
+            _ => Phase::Head,
+        };
+        let state = Arc::new(ConnectionState::new(begins_with));
         let stage = *self.stage.borrow();
         state.draining.store(stage >= Stage::Draining, Relaxed);
         let registered = connections.add(Arc::clone(&state));
@@ -113,12 +118,28 @@ impl Worker {
             match role {
                 Role::Service => {
                     let routes = Routes(Desk {
-                        app,
+                        app: Arc::clone(&app),
                         shard: Arc::clone(&shard),
                         requests,
                         state: Arc::clone(&state),
                     });
-                    connection::serve(stream, max_head, routes, state, Arc::clone(&shard)).await;
+                    match &app.config.tls {
+                        None => {
+                            connection::serve(stream, max_head, routes, state, Arc::clone(&shard))
+                                .await;
+                        }
+                        // Apart, so that connections without TLS do not have its size.
+                        Some(tls) => {
+                            Box::pin(async {
+                                if let Some(stream) = shake_hands(tls, stream, &state, &shard).await
+                                {
+                                    let shard = Arc::clone(&shard);
+                                    connection::serve(stream, max_head, routes, state, shard).await;
+                                }
+                            })
+                            .await
+                        }
+                    }
                 }
                 Role::Admin => {
                     let admin = Admin {

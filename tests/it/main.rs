@@ -1,5 +1,7 @@
 //! What the service does as a whole, over real sockets.
 
+#[cfg(feature = "tls")]
+mod certificates;
 mod cli;
 mod contract;
 mod http;
@@ -11,3 +13,5 @@ mod parity;
 mod raw_bytes;
 mod shutdown;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

@@ -1,7 +1,7 @@
 //! A server in this process on ports of its own, and a client that sends and sees bytes.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(clap::Parser)]
 #[command(args_override_self = true)]
-struct Line {
+pub struct Line {
     #[command(flatten)]
-    args: Args,
+    pub args: Args,
 }
 
 /// A running server; stopped when dropped.
@@ -100,9 +100,9 @@ impl Drop for Running {
     }
 }
 
-/// A connection.
-pub struct Client {
-    stream: TcpStream,
+/// A connection, with TLS or without.
+pub struct Client<S = TcpStream> {
+    stream: S,
     /// Bytes that belong to the next answer.
     ahead: Vec<u8>,
 }
@@ -123,14 +123,36 @@ impl Answer {
 
 impl Client {
     pub fn connect(addr: SocketAddr) -> Client {
-        let stream = TcpStream::connect(addr).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        Client::on(stream(addr))
+    }
+
+    /// Closes the sending side.
+    pub fn finish(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+/// A connection on which no wait is endless.
+pub fn stream(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Speaks on a stream that is open already.
+    pub fn on(stream: S) -> Client<S> {
         Client {
             stream,
             ahead: Vec::new(),
         }
+    }
+
+    #[cfg(feature = "tls")]
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -163,7 +185,19 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
-        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nx-api-key: {KEY}\r\n");
+        self.request_with(method, path, KEY, headers, body)
+    }
+
+    /// The same, with another key.
+    pub fn request_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        key: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nx-api-key: {key}\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -269,10 +303,5 @@ impl Client {
             }
         }
         std::mem::take(&mut self.ahead)
-    }
-
-    /// Closes the sending side.
-    pub fn finish(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
     }
 }

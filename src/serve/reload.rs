@@ -1,0 +1,196 @@
+//! Files that may be rewritten while the service runs: keys, certificates.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use super::metrics::{Counter, Page};
+
+/// A file's inode, length and last change (seconds and nanoseconds); `None` if it cannot be seen.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+/// Reads files; an error is a sentence that names the file.
+type Read<T> = Box<dyn Fn() -> Result<T, String> + Send + Sync>;
+
+/// What was read from files, and is read again when they are rewritten.
+pub(super) struct FromFiles<T> {
+    paths: Vec<PathBuf>,
+    read: Read<T>,
+    value: RwLock<T>,
+    watch: Mutex<Watch>,
+    reloaded: Counter,
+    failed: Counter,
+}
+
+struct Watch {
+    /// The files as they were when they were last read, with or without success.
+    read: Vec<Stamp>,
+    /// The files at the last look.
+    seen: Vec<Stamp>,
+}
+
+/// What [`FromFiles::look`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nothing new, or something that is still being written.
+    Same,
+    /// The files were read again, and what was read is in use.
+    Reloaded,
+    /// The files were read again, and something is wrong with them: what was read before stays in use.
+    Failed(String),
+}
+
+impl<T> FromFiles<T> {
+    /// Calls `read`, which reads `paths` and nothing else.
+    pub(super) fn load(
+        paths: Vec<PathBuf>,
+        read: impl Fn() -> Result<T, String> + Send + Sync + 'static,
+    ) -> Result<FromFiles<T>, String> {
+        // Stamped first: a change after this is found by the first look.
+        let stamps = stamps(&paths);
+        Ok(FromFiles {
+            value: RwLock::new(read()?),
+            paths,
+            read: Box::new(read),
+            watch: Mutex::new(Watch {
+                read: stamps.clone(),
+                seen: stamps,
+            }),
+            reloaded: Counter::default(),
+            failed: Counter::default(),
+        })
+    }
+
+    /// What is in use at present.
+    pub(super) fn value(&self) -> RwLockReadGuard<'_, T> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the files again if they have changed and two looks in a row saw the same: one that is written bit by bit,
+    /// or a certificate whose key is about to follow, is left alone until it is whole. A state that was read once is
+    /// not read again, so that each fault is reported once.
+    pub(super) fn look(&self) -> Look {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamps(&self.paths);
+        let settled = now == watch.seen;
+        watch.seen.clone_from(&now);
+        if !settled || now == watch.read {
+            return Look::Same;
+        }
+        let value = (self.read)();
+        if stamps(&self.paths) != now {
+            return Look::Same;
+        }
+        watch.read = now;
+        match value {
+            Ok(value) => {
+                *self.value.write().unwrap_or_else(PoisonError::into_inner) = value;
+                self.reloaded.inc();
+                Look::Reloaded
+            }
+            Err(why) => {
+                self.failed.inc();
+                Look::Failed(why)
+            }
+        }
+    }
+
+    /// Writes how often the files were read again; `what` they hold is the value of a label.
+    pub(super) fn render(&self, page: &mut Page, what: &str) {
+        for (result, counter) in [("ok", &self.reloaded), ("failed", &self.failed)] {
+            page.sample(
+                RELOADS,
+                &format!("files=\"{what}\",result=\"{result}\""),
+                counter.value(),
+            );
+        }
+    }
+}
+
+const RELOADS: &str = "pick_regno_reloads_total";
+
+/// Begins the family that [`FromFiles::render`] writes samples of.
+pub(super) fn render_family(page: &mut Page) {
+    page.family(
+        RELOADS,
+        "counter",
+        "Files read again because they were rewritten; what failed left in use what was read before.",
+    );
+}
+
+fn stamps(paths: &[PathBuf]) -> Vec<Stamp> {
+    paths.iter().map(|path| stamp(path)).collect()
+}
+
+fn stamp(path: &Path) -> Stamp {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(path).ok()?;
+    // Of the two times that a file has, no tool can set this one back.
+    Some((
+        metadata.ino(),
+        metadata.len(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(name: &str) -> (PathBuf, FromFiles<u32>) {
+        let file = std::env::temp_dir().join(format!("pick-regno-{name}-{}", std::process::id()));
+        std::fs::write(&file, "1").unwrap();
+        let path = file.clone();
+        let read = move || {
+            let text = std::fs::read_to_string(&path).map_err(|why| why.to_string())?;
+            text.parse().map_err(|_| format!("{text:?} is no number"))
+        };
+        let numbers = FromFiles::load(vec![file.clone()], read).unwrap();
+        (file, numbers)
+    }
+
+    #[test]
+    fn a_change_is_taken_when_it_has_settled() {
+        let (file, numbers) = numbers("settles");
+        assert_eq!(numbers.look(), Look::Same);
+        std::fs::write(&file, "22").unwrap();
+        assert_eq!(numbers.look(), Look::Same, "seen for the first time");
+        std::fs::write(&file, "333").unwrap();
+        assert_eq!(numbers.look(), Look::Same, "and it has changed again");
+        assert_eq!(*numbers.value(), 1);
+        assert_eq!(numbers.look(), Look::Reloaded);
+        assert_eq!(*numbers.value(), 333);
+        assert_eq!(numbers.look(), Look::Same);
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn a_fault_is_told_once_and_changes_nothing() {
+        let (file, numbers) = numbers("fault");
+        std::fs::write(&file, "two").unwrap();
+        assert_eq!(numbers.look(), Look::Same);
+        assert_eq!(
+            numbers.look(),
+            Look::Failed("\"two\" is no number".to_owned())
+        );
+        assert_eq!((numbers.look(), *numbers.value()), (Look::Same, 1));
+
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(numbers.look(), Look::Same);
+        assert!(matches!(numbers.look(), Look::Failed(_)));
+        assert_eq!((numbers.look(), *numbers.value()), (Look::Same, 1));
+
+        std::fs::write(&file, "4").unwrap();
+        assert_eq!(numbers.look(), Look::Same);
+        assert_eq!((numbers.look(), *numbers.value()), (Look::Reloaded, 4));
+        std::fs::remove_file(&file).unwrap();
+
+        let mut page = Page::for_test();
+        numbers.render(&mut page, "numbers");
+        assert_eq!(
+            page.into_text(),
+            "pick_regno_reloads_total{files=\"numbers\",result=\"ok\"} 1\n\
+             pick_regno_reloads_total{files=\"numbers\",result=\"failed\"} 2\n"
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Certificates that are made for a test: a CA, and what it signs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use graviola::hashing::Sha256;
+use graviola::signing::ecdsa::{P256, SigningKey};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, SignatureAlgorithm, date_time_ymd,
+};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A key of ECDSA P-256; its private half is PKCS #8.
+struct Key {
+    public: Vec<u8>,
+    private: Vec<u8>,
+}
+
+impl Key {
+    fn new() -> Key {
+        let key = SigningKey::<P256>::generate().unwrap();
+        let mut buffer = [0; 512];
+        let private = key.to_pkcs8_der(&mut buffer).unwrap().to_vec();
+        // The point ends what says that it is one of P-256.
+        let public = key.to_spki_der(&mut buffer).unwrap();
+        let public = public[public.len() - 65..].to_vec();
+        Key { public, private }
+    }
+}
+
+impl PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for Key {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let key = SigningKey::<P256>::from_pkcs8_der(&self.private).unwrap();
+        let mut signature = [0; 128];
+        Ok(key
+            .sign_asn1::<Sha256>(&[message], &mut signature)
+            .unwrap()
+            .to_vec())
+    }
+}
+
+/// A certificate and its key.
+pub struct Identity {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Identity {
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        vec![self.certificate.clone()]
+    }
+
+    pub fn key(&self) -> PrivateKeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.key.clone()).into()
+    }
+
+    /// Writes `NAME.pem` and `NAME.key`.
+    pub fn write(&self, folder: &Path, name: &str) {
+        let file = |end: &str| folder.join(format!("{name}.{end}"));
+        write_pem(&file("pem"), "CERTIFICATE", &self.certificate);
+        write_pem(&file("key"), "PRIVATE KEY", &self.key);
+    }
+}
+
+/// What signs others.
+pub struct Ca {
+    params: CertificateParams,
+    key: Arc<Key>,
+    pub certificate: CertificateDer<'static>,
+}
+
+impl Ca {
+    pub fn new(name: &str) -> Ca {
+        let mut params = params(name, &[], 2100);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = Key::new();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        Ca {
+            params,
+            key: Arc::new(key),
+            certificate,
+        }
+    }
+
+    /// A certificate for `localhost` and 127.0.0.1 that is valid up to the beginning of a year.
+    pub fn server(&self, until: i32) -> Identity {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        self.sign(
+            params("server", &names, until),
+            ExtendedKeyUsagePurpose::ServerAuth,
+        )
+    }
+
+    /// A certificate for a client that is valid up to the beginning of a year.
+    pub fn client(&self, until: i32) -> Identity {
+        self.sign(
+            params("client", &[], until),
+            ExtendedKeyUsagePurpose::ClientAuth,
+        )
+    }
+
+    fn sign(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Identity {
+        params.extended_key_usages = vec![usage];
+        let key = Key::new();
+        let issuer = Issuer::from_params(&self.params, &*self.key);
+        Identity {
+            certificate: params.signed_by(&key, &issuer).unwrap().der().clone(),
+            key: key.private,
+        }
+    }
+
+    /// Writes `NAME.pem`.
+    pub fn write(&self, folder: &Path, name: &str) {
+        let file = folder.join(format!("{name}.pem"));
+        write_pem(&file, "CERTIFICATE", &self.certificate);
+    }
+}
+
+fn params(name: &str, names: &[String], until: i32) -> CertificateParams {
+    static SERIAL: AtomicU64 = AtomicU64::new(1);
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.serial_number = Some(SerialNumber::from(SERIAL.fetch_add(1, Relaxed)));
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(until, 1, 1);
+    params
+}
+
+fn write_pem(file: &Path, label: &str, der: &[u8]) {
+    let text = pem::encode(&pem::Pem::new(label, der));
+    std::fs::write(file, text).unwrap();
+}
+
+/// A folder of a test's own; removed when dropped.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("pick-regno-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
