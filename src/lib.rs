@@ -14,6 +14,8 @@ pub mod answer;
 pub mod check;
 pub mod exit;
 pub mod features;
+pub mod healthcheck;
+pub mod load;
 pub mod model;
 pub mod model_card;
 pub mod pick_regno;

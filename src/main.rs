@@ -1,9 +1,9 @@
-//! The command line: four commands, and what each leaves as its exit code.
+//! The command line: the commands, and what each leaves as its exit code.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pick_regno::{check, exit, model_card, score, serve};
+use pick_regno::{check, exit, healthcheck, load, model_card, score, serve};
 
 /// Picks between two readings of a licence plate, with a CatBoost model that is compiled in.
 #[derive(Parser)]
@@ -21,6 +21,10 @@ enum Command {
     Score(score::Args),
     /// Compare recorded answers with the model's, to the bit.
     Check(check::Args),
+    /// Send requests to a running service, check every answer, and say how long they took.
+    Load(load::Args),
+    /// Ask a running service whether it is ready.
+    Healthcheck(healthcheck::Args),
     /// Print what is known about the compiled model, as JSON.
     Model(model_card::Args),
 }
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Score(args) => score::run(args),
         Command::Check(args) => check::run(args),
+        Command::Load(args) => load::run(args),
+        Command::Healthcheck(args) => healthcheck::run(args),
         Command::Model(args) => model_card::run(args),
     }
 }

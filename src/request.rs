@@ -95,6 +95,15 @@ impl Field {
         }
     }
 
+    /// Whether it is a number, not a text.
+    #[must_use]
+    pub const fn is_number(self) -> bool {
+        matches!(
+            self,
+            Field::RecognitionAccuracy | Field::AftsRegnoAiScore | Field::Direction
+        )
+    }
+
     /// The field of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Field> {

@@ -1,10 +1,11 @@
 //! Records become requests.
 
 use memchr::{memchr, memchr_iter};
+use serde_json::value::RawValue;
 
 use super::csv::{self, Header, Values};
 use super::{Fault, FaultKind, Format, MAX_RECORD, Text};
-use crate::request::{Request, parse_object};
+use crate::request::{Field, Request, parse_object};
 
 /// How a file's records are written, and for CSV in which order.
 #[derive(Clone, Debug)]
@@ -44,6 +45,17 @@ impl<'a> Records<'a> {
             uncounted: &text.bytes,
             line: text.line,
         }
+    }
+
+    /// The next record as the body of a `POST /reg/`, if it is a request that can be answered.
+    pub fn next_body(&mut self) -> Option<Result<Vec<u8>, Fault>> {
+        let (at, record) = self.next_record()?;
+        let body = record.and_then(|record| {
+            let body = record.to_json();
+            record.request()?;
+            Ok(body)
+        });
+        Some(body.map_err(|kind| self.fault(at, kind)))
     }
 
     /// The next record, its request unread, and where it begins.
@@ -97,6 +109,10 @@ impl<'a> Iterator for Records<'a> {
 }
 
 /// A record whose request is not read yet.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack"
+)]
 enum Record<'a> {
     /// A line.
     Json(&'a [u8]),
@@ -104,6 +120,29 @@ enum Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// As a JSON object.
+    fn to_json(&self) -> Vec<u8> {
+        match self {
+            Record::Json(line) => line.trim_ascii().to_vec(),
+            Record::Csv(values) => {
+                let mut json = vec![b'{'];
+                for (field, value) in Field::ALL.into_iter().zip(values) {
+                    if json.len() > 1 {
+                        json.push(b',');
+                    }
+                    json.extend_from_slice(format!("\"{}\":", field.name()).as_bytes());
+                    if field.is_number() && is_json_number(value) {
+                        json.extend_from_slice(value.as_bytes());
+                    } else {
+                        serde_json::to_writer(&mut json, value).expect("a Vec takes all bytes");
+                    }
+                }
+                json.push(b'}');
+                json
+            }
+        }
+    }
+
     fn request(self) -> Result<Request<'a>, FaultKind> {
         match self {
             Record::Json(line) => parse_object(line),
@@ -112,5 +151,40 @@ impl<'a> Record<'a> {
             }
         }
         .map_err(FaultKind::Request)
+    }
+}
+
+/// Whether JSON can have `text` as a number: what CSV has may be a number in another way, or missing.
+fn is_json_number(text: &str) -> bool {
+    let value = serde_json::from_str::<&RawValue>(text);
+    value.is_ok_and(|value| {
+        value
+            .get()
+            .starts_with(|first: char| first == '-' || first.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_csv_can_be_sent_as_json() {
+        let header = Field::ALL.map(Field::name).join(",");
+        let header = Header::parse(header.as_bytes(), 1).unwrap();
+        let text = Text {
+            bytes: "7,\"\"\"А\"\"\",6.40,.5,[1],\"[0.5, 1]\",1,К,2021-08-01,\n1\n".into(),
+            line: 2,
+        };
+        let shape = Shape::Csv(header);
+        let mut records = Records::new(&shape, &text);
+        let body = records.next_body().unwrap().unwrap();
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"regno_recognize":"7","afts_regno_ai":"\"А\"","recognition_accuracy":6.40,"afts_regno_ai_score":".5","afts_regno_ai_char_scores":"[1]","afts_regno_ai_length_scores":"[0.5, 1]","camera_type":"1","camera_class":"К","time_check":"2021-08-01","direction":""}"#
+        );
+        let fault = records.next_body().unwrap().unwrap_err();
+        assert!(fault.to_string().starts_with("line 3: "), "{fault}");
+        assert!(records.next_body().is_none());
     }
 }

@@ -253,7 +253,7 @@ impl Config {
 }
 
 /// Reads `10s`, `500ms`, `2m`, `1h`.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let millis = parse_unit(
         text,
         &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)],

@@ -53,6 +53,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
+pub(crate) use self::config::parse_duration;
 pub use self::config::{Args, Config, ConfigError};
 use self::docs::Docs;
 use self::drain::Stage;

@@ -1,6 +1,8 @@
 //! The commands that end by themselves, run as a shell runs them: what they write, and their exit codes.
 
 mod check;
+mod healthcheck;
+mod load;
 mod score;
 
 use std::io::Write as _;

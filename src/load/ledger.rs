@@ -1,0 +1,288 @@
+//! What became of each request, and how long it took.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde_json::{Map, Value, json};
+
+use super::connection::Failure;
+use super::schedule::Schedule;
+
+/// Digits of a latency that are kept.
+const DIGITS: u8 = 3;
+/// A request that is sent so long after its time counts as late: all connections were busy, or the machine was.
+const LATE: Duration = Duration::from_millis(1);
+/// What is reported of the latencies.
+const QUANTILES: [(&str, f64); 6] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+    ("max", 1.0),
+];
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// 200, and the right bytes.
+    Right,
+    /// 200, and other bytes.
+    Wrong,
+    /// Another status.
+    Refused(u16),
+    /// No whole answer.
+    Failed(Failure),
+}
+
+/// The books of a run; connections write into them.
+pub(super) struct Ledger {
+    entries: Mutex<Entries>,
+}
+
+struct Entries {
+    right: u64,
+    wrong: u64,
+    refused: BTreeMap<u16, u64>,
+    failed: BTreeMap<Failure, u64>,
+    late: u64,
+    /// Of the right answers, in nanoseconds.
+    latencies: Histogram<u64>,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Ledger {
+        Ledger {
+            entries: Mutex::new(Entries {
+                right: 0,
+                wrong: 0,
+                refused: BTreeMap::new(),
+                failed: BTreeMap::new(),
+                late: 0,
+                latencies: Histogram::new(DIGITS).expect("a histogram can have this many digits"),
+            }),
+        }
+    }
+
+    /// Notes a request that was due, was sent, and has ended.
+    pub(super) fn note(&self, outcome: Outcome, due: Instant, sent: Instant, ended: Instant) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.late += u64::from(sent - due > LATE);
+        match outcome {
+            Outcome::Right => {
+                entries.right += 1;
+                let nanoseconds = (ended - due).as_nanos() as u64;
+                entries
+                    .latencies
+                    .record(nanoseconds)
+                    .expect("the histogram grows to whatever it is given");
+            }
+            Outcome::Wrong => entries.wrong += 1,
+            Outcome::Refused(status) => *entries.refused.entry(status).or_default() += 1,
+            Outcome::Failed(failure) => *entries.failed.entry(failure).or_default() += 1,
+        }
+    }
+
+    /// Closes the books.
+    pub(super) fn report(&self, schedule: &Schedule, connections: u16, ended: Instant) -> Report {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = entries.refused.clone();
+        let failed = entries.failed.clone();
+        let sent = entries.right
+            + entries.wrong
+            + refused.values().sum::<u64>()
+            + failed.values().sum::<u64>();
+        let quantile = |at| entries.latencies.value_at_quantile(at) as f64 / 1e6;
+        Report {
+            rate: schedule.rate,
+            connections,
+            seconds: (ended - schedule.started()).as_secs_f64(),
+            sent,
+            right: entries.right,
+            wrong: entries.wrong,
+            refused,
+            failed,
+            late: entries.late,
+            unsent: schedule.planned().map_or(0, |planned| planned - sent),
+            latencies: (entries.right > 0)
+                .then(|| QUANTILES.map(|(name, at)| (name, quantile(at)))),
+        }
+    }
+}
+
+/// A run, in figures.
+#[derive(Debug)]
+pub(super) struct Report {
+    rate: Option<f64>,
+    connections: u16,
+    /// From the first request's time to the last answer.
+    seconds: f64,
+    sent: u64,
+    right: u64,
+    wrong: u64,
+    refused: BTreeMap<u16, u64>,
+    failed: BTreeMap<Failure, u64>,
+    /// Requests that were sent more than [`LATE`] after their time.
+    late: u64,
+    /// Requests whose time came, but not before the run's end a connection that was free.
+    unsent: u64,
+    /// In milliseconds; of the right answers.
+    latencies: Option<[(&'static str, f64); QUANTILES.len()]>,
+}
+
+impl Report {
+    /// Whether the service did what it has to: nothing but right answers, or refusals besides.
+    pub(super) fn is_good(&self) -> bool {
+        self.right > 0 && self.wrong == 0 && self.failed.is_empty()
+    }
+
+    /// The report as one JSON object, keys sorted.
+    pub(super) fn to_json(&self) -> String {
+        let counts = |counts: Vec<(String, u64)>| {
+            let counts = counts.into_iter().map(|(name, count)| (name, count.into()));
+            Value::Object(counts.collect::<Map<_, _>>())
+        };
+        let refused = self.refused.iter();
+        let refused = refused.map(|(status, &count)| (status.to_string(), count));
+        let failed = self.failed.iter();
+        let failed = failed.map(|(failure, &count)| (failure.name().to_owned(), count));
+        let latencies = self.latencies.iter().flatten();
+        let latencies: Map<String, Value> = latencies
+            .map(|&(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        json!({
+            "connections": self.connections,
+            "failed": counts(failed.collect()),
+            "late": self.late,
+            "latency_ms": latencies,
+            "rate": self.rate,
+            "refused": counts(refused.collect()),
+            "right": self.right,
+            "right_per_second": self.right_per_second(),
+            "seconds": self.seconds,
+            "sent": self.sent,
+            "unsent": self.unsent,
+            "wrong": self.wrong,
+        })
+        .to_string()
+    }
+
+    fn right_per_second(&self) -> f64 {
+        self.right as f64 / self.seconds.max(1e-9)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:.1} s", self.seconds)?;
+        match self.rate {
+            Some(rate) => write!(formatter, " at {rate} requests a second")?,
+            None => write!(formatter, " as fast as it goes")?,
+        }
+        writeln!(formatter, ", {} connections", self.connections)?;
+        let refused: u64 = self.refused.values().sum();
+        let failed: u64 = self.failed.values().sum();
+        writeln!(
+            formatter,
+            "sent {} = right {} + refused {refused} + wrong {} + failed {failed}",
+            self.sent, self.right, self.wrong
+        )?;
+        for (status, count) in &self.refused {
+            writeln!(formatter, "  refused with {status}: {count}")?;
+        }
+        for (failure, count) in &self.failed {
+            writeln!(formatter, "  failed ({}): {count}", failure.name())?;
+        }
+        if self.rate.is_some() {
+            writeln!(
+                formatter,
+                "late by more than 1 ms: {}; not sent, as no connection was free: {}",
+                self.late, self.unsent
+            )?;
+        }
+        write!(
+            formatter,
+            "right answers: {:.0} a second",
+            self.right_per_second()
+        )?;
+        if let Some(latencies) = &self.latencies {
+            write!(formatter, "; latency in ms:")?;
+            for (at, (name, value)) in latencies.iter().enumerate() {
+                let comma = if at > 0 { "," } else { "" };
+                write!(formatter, "{comma} {name} {value:.3}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second's run of a hundred requests: most took 1 ms, some 9 ms more because they were sent late.
+    fn report() -> Report {
+        let schedule = Schedule::new(Some(104.0), Duration::from_secs(1));
+        schedule.start();
+        let ledger = Ledger::new();
+        let started = schedule.started();
+        let ms = Duration::from_millis;
+        let note = |outcome, late| {
+            ledger.note(outcome, started, started + late, started + late + ms(1));
+        };
+        for number in 0..96 {
+            note(Outcome::Right, ms(if number < 90 { 0 } else { 9 }));
+        }
+        note(Outcome::Wrong, ms(1));
+        note(Outcome::Refused(503), ms(2));
+        note(Outcome::Refused(503), ms(0));
+        note(Outcome::Failed(Failure::Timeout), ms(0));
+        ledger.report(&schedule, 3, started + ms(1000))
+    }
+
+    #[test]
+    fn every_request_is_in_the_books_once() {
+        let text = report().to_string();
+        assert_eq!(
+            text,
+            "1.0 s at 104 requests a second, 3 connections\n\
+             sent 100 = right 96 + refused 2 + wrong 1 + failed 1\n\
+             \x20 refused with 503: 2\n\
+             \x20 failed (timeout): 1\n\
+             late by more than 1 ms: 7; not sent, as no connection was free: 4\n\
+             right answers: 96 a second; latency in ms: p50 1.000, p90 1.000, p99 10.002, p99.9 10.002, p99.99 10.002, max 10.002"
+        );
+    }
+
+    #[test]
+    fn the_json_says_the_same() {
+        let json: Value = serde_json::from_str(&report().to_json()).unwrap();
+        assert_eq!(json["sent"], 100);
+        assert_eq!(json["refused"]["503"], 2);
+        assert_eq!(json["failed"]["timeout"], 1);
+        assert_eq!(json["unsent"], 4);
+        assert_eq!(json["right_per_second"], 96.0);
+        let p99 = json["latency_ms"]["p99"].as_f64().unwrap();
+        assert!((9.99..10.01).contains(&p99), "{p99}");
+    }
+
+    #[test]
+    fn only_right_answers_are_good() {
+        assert!(!report().is_good());
+        let schedule = Schedule::new(None, Duration::from_secs(1));
+        schedule.start();
+        let ledger = Ledger::new();
+        let now = schedule.started();
+        let good = |ledger: &Ledger| ledger.report(&schedule, 1, now).is_good();
+        assert!(!good(&ledger), "nothing was answered");
+        ledger.note(Outcome::Refused(503), now, now, now);
+        assert!(!good(&ledger), "nothing was answered rightly");
+        ledger.note(Outcome::Right, now, now, now);
+        assert!(good(&ledger));
+        ledger.note(Outcome::Wrong, now, now, now);
+        assert!(!good(&ledger));
+    }
+}

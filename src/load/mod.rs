@@ -1,0 +1,223 @@
+//! `load`: sends requests to a running service, checks every answer to the byte, and says how long they took.
+//!
+//! With `--rate` the load is *open*: every request has a time at which it is to be sent, whatever the answers before it
+//! took, and its latency counts from that time. A service that stalls for a second so has a second's worth of late
+//! answers, as it would have with clients of its own; a generator that waited with it would report one. Without
+//! `--rate` the load is *closed*: each connection sends its next request when it has the answer to the last.
+//!
+//! Each connection is a thread with a blocking socket: nothing stands between a request's time and its `write`.
+
+mod connection;
+mod ledger;
+mod replay;
+mod schedule;
+mod target;
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::connection::Connection;
+use self::ledger::{Ledger, Outcome, Report};
+use self::replay::{Replay, ReplayError};
+use self::schedule::Schedule;
+use self::target::{Target, TargetError};
+use crate::exit;
+use crate::serve::parse_duration;
+
+/// Connections that may be asked for: each is a thread.
+const MAX_CONNECTIONS: u16 = 10_000;
+/// Requests a second that may be asked for.
+const MAX_RATE: f64 = 10_000_000.0;
+/// Bytes of a thread's stack: it holds little more than a call of `read`.
+const STACK: usize = 128 * 1024;
+/// How long a connection without a rate waits after a failure: a service that is not there should not be asked a
+/// hundred thousand times a second.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
+
+/// What the command takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Every request that is sent is counted once: right (200, and the bytes that this program's own model answers), refused
+(any other status), wrong (200 and other bytes), or failed (no whole answer).
+Exit codes: 0 if some answers were right, none wrong and none failed, else 1; 64 usage, 65 not a file of requests,
+66 no such input, 71 the system refused a thread, 78 URL or key cannot be used.")]
+pub struct Args {
+    /// File of requests to send, over and over: NDJSON or CSV, as for `score`
+    #[arg(value_name = "FILE")]
+    requests: PathBuf,
+
+    /// Where to send them: http, a host, a port, a path
+    #[arg(long, default_value = "http://127.0.0.1:5000/reg/", value_name = "URL")]
+    url: String,
+
+    /// Requests a second [default: as many as the connections can carry]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_rate)]
+    rate: Option<f64>,
+
+    /// Time for which requests are sent
+    #[arg(long, default_value = "10s", value_parser = parse_duration, value_name = "TIME")]
+    duration: Duration,
+
+    /// Connections, each with one request on its way at most
+    #[arg(long, default_value_t = 16, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_CONNECTIONS)))]
+    connections: u16,
+
+    /// Time for an answer, and for a connection to be made
+    #[arg(long, default_value = "10s", value_parser = parse_duration, value_name = "TIME")]
+    timeout: Duration,
+
+    /// File with API keys, one a line: the first is sent. Without it, the first in PICK_REGNO_API_KEYS
+    #[arg(long, env = "PICK_REGNO_API_KEYS_FILE", value_name = "FILE")]
+    api_keys_file: Option<PathBuf>,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads a rate: more than 0, at most [`MAX_RATE`].
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= MAX_RATE => Ok(rate),
+        _ => Err(format!("a rate is more than 0 and at most {MAX_RATE}")),
+    }
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> ExitCode {
+    match load(&args) {
+        Ok(report) => {
+            let text = match args.json {
+                true => report.to_json(),
+                false => report.to_string(),
+            };
+            // Nobody reads it: then nobody misses it.
+            let _ = writeln!(std::io::stdout(), "{text}");
+            match report.is_good() {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            }
+        }
+        Err(error) => {
+            eprintln!("pick-regno load: {error}");
+            ExitCode::from(match error {
+                Error::Target(_) => exit::CONFIG,
+                Error::Replay(ReplayError::Open(_)) => exit::NO_INPUT,
+                Error::Replay(_) => exit::DATA,
+                Error::Thread(_) => exit::SYSTEM,
+            })
+        }
+    }
+}
+
+/// Why nothing was sent.
+#[derive(Debug)]
+enum Error {
+    Target(TargetError),
+    Replay(ReplayError),
+    Thread(std::io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Target(why) => why.fmt(formatter),
+            Error::Replay(why) => why.fmt(formatter),
+            Error::Thread(why) => write!(
+                formatter,
+                "cannot start a thread for each connection: {why}; try fewer --connections"
+            ),
+        }
+    }
+}
+
+fn load(args: &Args) -> Result<Report, Error> {
+    let key = target::key(args.api_keys_file.as_deref()).map_err(Error::Target)?;
+    let target = Target::new(&args.url, key.as_deref()).map_err(Error::Target)?;
+    let replay = Replay::read(&args.requests, &target).map_err(Error::Replay)?;
+    schedule::sleep_precisely();
+    let run = Arc::new(Run {
+        schedule: Schedule::new(args.rate, args.duration),
+        ledger: Ledger::new(),
+        target,
+        replay,
+        timeout: args.timeout,
+    });
+    let threads: Result<Vec<_>, _> = (0..args.connections)
+        .map(|_| {
+            let run = Arc::clone(&run);
+            thread::Builder::new()
+                .name("connection".to_owned())
+                .stack_size(STACK)
+                .spawn(move || run.send_all())
+        })
+        .collect();
+    let threads = threads.map_err(Error::Thread)?;
+    run.schedule.start();
+    for thread in threads {
+        thread.join().expect("a thread that sends does not panic");
+    }
+    let ended = Instant::now();
+    Ok(run.ledger.report(&run.schedule, args.connections, ended))
+}
+
+/// What all connections share.
+struct Run {
+    schedule: Schedule,
+    ledger: Ledger,
+    target: Target,
+    replay: Replay,
+    timeout: Duration,
+}
+
+impl Run {
+    /// Sends requests on one connection until there are no more; makes the connection again when it has ended.
+    fn send_all(&self) {
+        let mut connection = None;
+        while let Some(turn) = self.schedule.next() {
+            let exchange = self.replay.exchange(turn.number);
+            let sent = Instant::now();
+            let outcome = self.send(&mut connection, &exchange.request, &exchange.answer);
+            let ended = Instant::now();
+            let failed = matches!(outcome, Outcome::Failed(_));
+            self.ledger.note(outcome, turn.due, sent, ended);
+            if failed && !self.schedule.is_open() {
+                thread::sleep(PAUSE_AFTER_FAILURE);
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        connection: &mut Option<Connection>,
+        request: &[u8],
+        expected: &[u8],
+    ) -> Outcome {
+        let mut open = match connection.take().filter(Connection::is_open) {
+            Some(open) => open,
+            None => match Connection::open(self.target.addresses(), self.timeout) {
+                Ok(open) => open,
+                Err(failure) => return Outcome::Failed(failure),
+            },
+        };
+        match open.exchange(request) {
+            Err(failure) => Outcome::Failed(failure),
+            Ok(answer) => {
+                let outcome = match answer.status {
+                    200 if answer.body == expected => Outcome::Right,
+                    200 => Outcome::Wrong,
+                    status => Outcome::Refused(status),
+                };
+                if !answer.closes {
+                    *connection = Some(open);
+                }
+                outcome
+            }
+        }
+    }
+}
