@@ -4,6 +4,7 @@
 mod certificates;
 mod cli;
 mod contract;
+mod hostile;
 mod http;
 mod keys;
 mod limits;
