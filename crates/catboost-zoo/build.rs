@@ -34,6 +34,13 @@ fn main() {
             "mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
         )
         .expect("text");
+        let embeddings = match catboost_model::load(&path) {
+            Ok(model) => embeddings(model.embedding_features.len()),
+            Err(error) => {
+                println!("cargo::error={error}");
+                continue;
+            }
+        };
         writeln!(list, "    Compiled {{ name: {name:?},").expect("text");
         for (field, answer) in [
             ("raw", format!("{module}::raw(&row).to_vec()")),
@@ -44,7 +51,11 @@ fn main() {
                 ),
             ),
         ] {
-            writeln!(list, "        {field}: |floats, cats, texts| {{").expect("text");
+            writeln!(
+                list,
+                "        {field}: |floats, cats, texts, embeddings| {{"
+            )
+            .expect("text");
             writeln!(
                 list,
                 "            let kind = \"as many features as the model has\";"
@@ -54,7 +65,7 @@ fn main() {
                 .expect("text");
             writeln!(
                 list,
-                "cats.try_into().expect(kind), texts.try_into().expect(kind));"
+                "cats.try_into().expect(kind), texts.try_into().expect(kind){embeddings});"
             )
             .expect("text");
             writeln!(list, "            {answer}\n        }},").expect("text");
@@ -70,4 +81,16 @@ fn main() {
     );
     let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("zoo.rs");
     fs::write(out, zoo).expect("OUT_DIR can be written");
+}
+
+/// The argument for the embeddings: a tuple, as they may differ in length; none if the model has none.
+fn embeddings(count: usize) -> String {
+    let each: String = (0..count)
+        .map(|index| format!("embeddings[{index}].try_into().expect(kind), "))
+        .collect();
+    if each.is_empty() {
+        each
+    } else {
+        format!(", ({each})")
+    }
 }

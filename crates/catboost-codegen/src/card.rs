@@ -30,8 +30,7 @@ pub(crate) fn card(model: &Model, origin: &Origin) -> String {
     let features = fields(model).into_iter().map(|field| {
         let kind = match field.kind {
             Kind::Float => "float",
-            Kind::Categorical => "categorical",
-            Kind::Text => "text",
+            kind => kind.name(),
         };
         json!({"flat_index": field.flat_index, "name": field.name, "kind": kind, "used": field.used})
     });

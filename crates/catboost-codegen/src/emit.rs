@@ -1,15 +1,17 @@
 //! Tables → Rust source.
 
 mod observed;
+mod parts;
 mod self_check;
 
 use std::fmt::{self, Display, Formatter};
 
 use catboost_model::ir::{Dictionary, Gram, Model, NumberPolicy};
+use parts::of;
 
 use crate::{
     Origin, card,
-    layout::{Block, Calcer, Estimate, Keys, Layout, Part, Text, Trees, Wide},
+    layout::{Layout, Text},
     names::{Field, Kind},
 };
 
@@ -61,11 +63,6 @@ impl Module<'_> {
             "#[derive(Clone, Copy, Debug, PartialEq)]\npub struct Features{lifetime} {{"
         )?;
         for field in self.fields {
-            let kind = match field.kind {
-                Kind::Float => "Numeric",
-                Kind::Categorical => "Categorical",
-                Kind::Text => "Text",
-            };
             let used = if field.used {
                 ""
             } else {
@@ -73,62 +70,67 @@ impl Module<'_> {
             };
             writeln!(
                 f,
-                "    /// {kind} feature {}, `{}`.{used}",
+                "    /// Feature {}, {}: `{}`.{used}",
                 field.flat_index,
+                field.kind.name(),
                 field.name.escape_default()
             )?;
-            let kind = if field.kind == Kind::Float {
-                "f32"
-            } else {
-                "&'a str"
-            };
+            let kind = field.kind.value();
             writeln!(f, "    pub {}: {kind},", field.identifier)?;
         }
         writeln!(f, "}}\n")?;
         self.from_kinds(f, lifetime)
     }
 
-    /// The constructor from arrays.
+    /// The constructor from arrays: one a kind, and one an embedding if there are any, as their lengths may differ.
     fn from_kinds(&self, f: &mut Formatter<'_>, lifetime: &str) -> fmt::Result {
         let text = if lifetime.is_empty() {
             "&str"
         } else {
             "&'a str"
         };
-        let kinds = [
-            (Kind::Float, "floats", "f32"),
-            (Kind::Categorical, "cats", text),
-            (Kind::Text, "texts", text),
-        ];
-        let count = |kind| {
-            self.fields
-                .iter()
-                .filter(|field| field.kind == kind)
-                .count()
-        };
+        let of_kind = |kind| self.fields.iter().filter(move |field| field.kind == kind);
+        let mut parameters = [
+            ("floats", "f32", Kind::Float),
+            ("cats", text, Kind::Categorical),
+            ("texts", text, Kind::Text),
+        ]
+        .map(|(name, element, kind)| format!("{name}: &[{element}; {}]", of_kind(kind).count()))
+        .to_vec();
+        let embeddings: Vec<String> = self
+            .model
+            .embedding_features
+            .iter()
+            .map(|embedding| Kind::Embedding(embedding.dimension).value())
+            .collect();
+        if !embeddings.is_empty() {
+            parameters.push(format!("embeddings: ({},)", embeddings.join(", ")));
+        }
         writeln!(f, "impl{lifetime} Features{lifetime} {{")?;
         writeln!(
             f,
             "    /// A row from the features of each kind, in the model's order.\n    #[must_use]"
         )?;
-        let parameters =
-            kinds.map(|(kind, name, element)| format!("{name}: &[{element}; {}]", count(kind)));
         writeln!(
             f,
             "    #[allow(unused_variables)]\n    pub fn from_kinds({}) -> Self {{",
             parameters.join(", ")
         )?;
         writeln!(f, "        Self {{")?;
-        for field in self.fields {
-            let (_, array, _) = kinds
-                .iter()
-                .find(|(kind, ..)| *kind == field.kind)
-                .expect("every kind is listed");
-            writeln!(
-                f,
-                "            {}: {array}[{}],",
-                field.identifier, field.index
-            )?;
+        for Field {
+            kind,
+            index,
+            identifier,
+            ..
+        } in self.fields
+        {
+            let value = match kind {
+                Kind::Float => format!("floats[{index}]"),
+                Kind::Categorical => format!("cats[{index}]"),
+                Kind::Text => format!("texts[{index}]"),
+                Kind::Embedding(_) => format!("embeddings.{index}"),
+            };
+            writeln!(f, "            {identifier}: {value},")?;
         }
         writeln!(f, "        }}\n    }}\n}}\n")
     }
@@ -204,7 +206,20 @@ impl Module<'_> {
         }
         writeln!(
             f,
-            "    ];\n    let row = ::catboost_runtime::compiled::Row {{ floats: &floats, cats: &cats, texts: &texts }};"
+            "    ];\n    let embeddings: [&[f32]; {}] = [",
+            self.layout.embeddings.used.len()
+        )?;
+        for &index in &self.layout.embeddings.used {
+            let dimension = self.model.embedding_features[index].dimension;
+            writeln!(
+                f,
+                "        features.{},",
+                field(Kind::Embedding(dimension), index)
+            )?;
+        }
+        writeln!(
+            f,
+            "    ];\n    let row = ::catboost_runtime::compiled::Row {{ floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings }};"
         )?;
         writeln!(f, "    MODEL.raw_observed(row, observer)\n}}\n")
     }
@@ -226,6 +241,7 @@ impl Module<'_> {
             numbers,
             categories,
             tokenized,
+            embeddings,
             initial,
             trees,
             ..
@@ -275,6 +291,9 @@ impl Module<'_> {
             },
         )?;
         list(f, "texts", tokenized, |f, text| self.text(f, text))?;
+        list(f, "embeddings", &embeddings.calcers, |f, calcer| {
+            write!(f, "{calcer}")
+        })?;
         writeln!(f, "    initial: {initial:?},")?;
         writeln!(f, "    trees: {trees},\n}};")
     }
@@ -378,168 +397,4 @@ fn list<T>(
         f.write_str(",\n")?;
     }
     writeln!(f, "    ],")
-}
-
-/// A part of a table, as an expression.
-fn of(table: &str, part: &Part) -> String {
-    format!("slice(&{table}, {}, {})", part.start, part.len())
-}
-
-impl Display for Block {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (borders, nan) = (&self.borders, &self.nan);
-        let rows = borders.len() / nan.len();
-        write!(
-            f,
-            "compiled::Block {{ borders: rows(&F32S, {}, {rows}), ",
-            borders.start
-        )?;
-        write!(
-            f,
-            "nan: rows::<_, {}>(&F32S, {}, 1)[0], group: {} }}",
-            nan.len(),
-            nan.start,
-            self.group
-        )
-    }
-}
-
-impl Display for Wide {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let borders = of("F32S", &self.borders);
-        write!(
-            f,
-            "compiled::Wide {{ borders: {borders}, nan: F32S[{}], group: {} }}",
-            self.nan.start, self.group
-        )
-    }
-}
-
-impl Display for Keys {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "compiled::Keys {{ slots: {}, numbers: {} }}",
-            of("U64S", &self.slots),
-            of("U32S", &self.numbers)
-        )
-    }
-}
-
-impl Display for Calcer {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let estimates = match self {
-            Self::NaiveBayes {
-                first,
-                log_priors,
-                log_counts,
-                lacks,
-                log_totals,
-                totals,
-                token_prior,
-                estimates,
-            } => {
-                write!(
-                    f,
-                    "compiled::Calcer::NaiveBayes(compiled::NaiveBayes {{ first: {first}, "
-                )?;
-                write!(f, "log_priors: {}, ", of("F64S", log_priors))?;
-                write!(f, "log_counts: {}, ", of("F64S", log_counts))?;
-                write!(f, "lacks: {}, ", of("U8S", lacks))?;
-                write!(f, "log_totals: {}, ", of("F64S", log_totals))?;
-                write!(f, "totals: {}, ", of("F64S", totals))?;
-                write!(f, "token_prior: {token_prior:?}_f32 as f64, ")?;
-                estimates
-            }
-            Self::Bm25 {
-                first,
-                classes,
-                shares,
-                estimates,
-            } => {
-                write!(
-                    f,
-                    "compiled::Calcer::Bm25(compiled::Bm25 {{ first: {first}, "
-                )?;
-                write!(f, "classes: {classes}, shares: {}, ", of("F64S", shares))?;
-                estimates
-            }
-        };
-        write!(f, "estimates: &[")?;
-        for Estimate {
-            class,
-            borders,
-            group,
-        } in estimates
-        {
-            let borders = of("F32S", borders);
-            write!(
-                f,
-                "compiled::Estimate {{ class: {class}, borders: {borders}, group: {group} }}, "
-            )?;
-        }
-        f.write_str("] })")
-    }
-}
-
-impl Display for Trees {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rows {
-                initial,
-                rows,
-                starts,
-                width,
-                offsets,
-                values,
-                present: _,
-            } => {
-                write!(f, "compiled::Trees::Rows {{\n        initial: [")?;
-                for line in initial {
-                    write!(f, "compiled::Line({line:?}), ")?;
-                }
-                writeln!(f, "],\n        rows: {},", of("LINES", rows))?;
-                writeln!(f, "        starts: {},", of("U32S", starts))?;
-                writeln!(f, "        width: compiled::Width::{width:?},")?;
-                writeln!(f, "        offsets: {},", of("U32S", offsets))?;
-                writeln!(f, "        values: {},", of("F64S", values))?;
-            }
-            Self::Levels {
-                splits,
-                depths,
-                values,
-            } => {
-                writeln!(
-                    f,
-                    "compiled::Trees::Levels {{\n        splits: {},",
-                    of("U64S", splits)
-                )?;
-                writeln!(f, "        depths: {},", of("U8S", depths))?;
-                writeln!(f, "        values: {},", of("F64S", values))?;
-            }
-            Self::Nodes {
-                roots,
-                splits,
-                children,
-                offsets,
-                values,
-            } => {
-                writeln!(
-                    f,
-                    "compiled::Trees::Nodes {{\n        roots: {},",
-                    of("I32S", roots)
-                )?;
-                writeln!(f, "        splits: {},", of("U64S", splits))?;
-                writeln!(
-                    f,
-                    "        children: rows(&I32S, {}, {}),",
-                    children.start,
-                    children.len() / 2
-                )?;
-                writeln!(f, "        offsets: {},", of("U32S", offsets))?;
-                writeln!(f, "        values: {},", of("F64S", values))?;
-            }
-        }
-        f.write_str("    }")
-    }
 }

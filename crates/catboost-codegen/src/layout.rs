@@ -3,6 +3,7 @@
 //! `catboost_runtime::compiled` says what the tables mean.
 
 mod categories;
+mod embeddings;
 mod groups;
 mod light;
 mod texts;
@@ -13,6 +14,7 @@ use std::ops::Range;
 use catboost_model::ir::Model;
 
 pub(crate) use categories::{Categories, Keys};
+pub(crate) use embeddings::{EmbeddingCalcer, EmbeddingKind, Embeddings, Targets};
 pub(crate) use groups::{Block, Groups, Numbers, Wide};
 pub(crate) use light::{LIGHT, Light};
 pub(crate) use texts::{Calcer, Estimate, Text};
@@ -31,6 +33,7 @@ pub(crate) struct Layout {
     /// The text features that the model uses.
     pub(crate) texts: Vec<usize>,
     pub(crate) tokenized: Vec<Text>,
+    pub(crate) embeddings: Embeddings,
     /// Each group's bin in a row in which no token occurs.
     pub(crate) initial: Vec<u16>,
     pub(crate) trees: Trees,
@@ -47,6 +50,7 @@ pub(crate) fn lay_out(model: &Model) -> Layout {
     groups.number_estimates(model);
     let trees = Trees::lay_out(model, &mut groups, &mut tables);
     let (texts, tokenized) = texts::lay_out(model, &groups, &trees, &mut tables);
+    let embeddings = Embeddings::lay_out(model, &groups, &mut tables);
     let light = Light::lay_out(model, &mut tables);
     let self_check = SelfCheck::make(model, &mut tables);
     Layout {
@@ -55,6 +59,7 @@ pub(crate) fn lay_out(model: &Model) -> Layout {
         categories,
         texts,
         tokenized,
+        embeddings,
         initial: groups.initial(),
         trees,
         light,

@@ -13,6 +13,30 @@ pub(crate) enum Kind {
     Categorical,
     /// `&str`
     Text,
+    /// `&[f32; N]`, or `&[f32]` for 0: the model does not say how long it is, and does not use it.
+    Embedding(usize),
+}
+
+impl Kind {
+    /// The kind's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Float => "numeric",
+            Self::Categorical => "categorical",
+            Self::Text => "text",
+            Self::Embedding(_) => "embedding",
+        }
+    }
+
+    /// The Rust type of a value, with the lifetime `'a`.
+    pub(crate) fn value(self) -> String {
+        match self {
+            Self::Float => "f32".to_owned(),
+            Self::Categorical | Self::Text => "&'a str".to_owned(),
+            Self::Embedding(0) => "&'a [f32]".to_owned(),
+            Self::Embedding(dimension) => format!("&'a [f32; {dimension}]"),
+        }
+    }
 }
 
 /// A field of the generated struct.
@@ -47,7 +71,13 @@ pub(crate) fn fields(model: &Model) -> Vec<Field> {
         .iter()
         .enumerate()
         .map(|(index, feature)| (Kind::Text, index, feature));
-    let mut features: Vec<(Kind, usize, &Feature)> = floats.chain(cats).chain(texts).collect();
+    let embeddings = model.embedding_features.iter().enumerate();
+    let embeddings = embeddings.map(|(index, embedding)| {
+        let kind = Kind::Embedding(embedding.dimension);
+        (kind, index, &embedding.feature)
+    });
+    let features = floats.chain(cats).chain(texts).chain(embeddings);
+    let mut features: Vec<(Kind, usize, &Feature)> = features.collect();
     features.sort_by_key(|(_, _, feature)| feature.flat_index);
 
     let mut taken = HashSet::new();

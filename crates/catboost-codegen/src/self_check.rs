@@ -2,7 +2,8 @@
 //! interpreter while the model is compiled.
 //!
 //! A number is one of its feature's borders, the next float above or below it, or NaN. A categorical value and a word of
-//! a text is one that the model knows, where a list of common words has some: the model itself has only their hashes.
+//! a text is one that the model knows, where a list of common words has some: the model itself has only their hashes. The
+//! numbers of an embedding are from -2 to 2.
 
 use catboost_model::{
     eval::{self, Row},
@@ -31,6 +32,8 @@ pub(crate) struct SelfCheck {
     pub(crate) floats: Part,
     pub(crate) cats: Vec<Vec<String>>,
     pub(crate) texts: Vec<Vec<String>>,
+    /// Of `f32s`: for each embedding feature as many as its dimension, row by row.
+    pub(crate) embeddings: Vec<Part>,
     /// Of `u64s`: as many as the model has dimensions, row by row.
     pub(crate) bits: Part,
 }
@@ -47,6 +50,7 @@ impl SelfCheck {
         let mut dice = Dice(0);
         let (mut floats, mut bits) = (Vec::new(), Vec::new());
         let (mut cats, mut texts) = (Vec::new(), Vec::new());
+        let mut embeddings = vec![Vec::new(); model.embedding_features.len()];
         for _ in 0..ROWS {
             let numbers: Vec<f32> = model
                 .float_features
@@ -66,21 +70,33 @@ impl SelfCheck {
                     words.join(delimiter(model, TextIdx(text)))
                 })
                 .collect();
+            let vectors: Vec<Vec<f32>> = model
+                .embedding_features
+                .iter()
+                .map(|feature| (0..feature.dimension).map(|_| dice.component()).collect())
+                .collect();
             let row = Row {
                 floats: &numbers,
                 cats: &values.iter().map(String::as_str).collect::<Vec<_>>(),
                 texts: &sentences.iter().map(String::as_str).collect::<Vec<_>>(),
-                embeddings: &[],
+                embeddings: &vectors.iter().map(Vec::as_slice).collect::<Vec<_>>(),
             };
             bits.extend(eval::raw(model, &row).into_iter().map(f64::to_bits));
             floats.extend(numbers);
             cats.push(values);
             texts.push(sentences);
+            for (all, vector) in embeddings.iter_mut().zip(vectors) {
+                all.extend(vector);
+            }
         }
         Self {
             floats: put(&mut tables.f32s, floats),
             cats,
             texts,
+            embeddings: embeddings
+                .into_iter()
+                .map(|vectors: Vec<f32>| put(&mut tables.f32s, vectors))
+                .collect(),
             bits: put(&mut tables.u64s, bits),
         }
     }
@@ -201,6 +217,11 @@ impl Dice {
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ mixed >> 31) % sides
+    }
+
+    /// From -2 to 2, as the numbers of an embedding often are.
+    fn component(&mut self) -> f32 {
+        (self.roll(4001) as f32 - 2000.0) / 1000.0
     }
 
     /// Mostly one of `known`.

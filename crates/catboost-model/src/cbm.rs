@@ -4,6 +4,7 @@
 mod bytes;
 mod core;
 mod ctr;
+mod embeddings;
 mod flat;
 mod text;
 
@@ -31,7 +32,7 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
                 (model.text, calcers.texts) = text::read(&mut bytes)?;
             }
             part if part.trim_end_matches('\0') == "embed_process_1" => {
-                return Err(Error::unsupported(embedding_features(&model)));
+                (model.embedding_calcers, calcers.embeddings) = embeddings::read(&mut bytes)?;
             }
             part => {
                 return Err(Error::unsupported(format!(
@@ -46,21 +47,6 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
     }
     model.estimated = core::estimated(&core, &calcers)?;
     Ok(model)
-}
-
-fn embedding_features(model: &RawModel) -> String {
-    let names = model.embeddings.iter().map(|embedding| {
-        let feature = &embedding.feature;
-        format!(
-            "feature {} `{}`",
-            feature.flat_index,
-            feature.name.escape_default()
-        )
-    });
-    format!(
-        "embedding features: {}",
-        names.collect::<Vec<_>>().join(", ")
-    )
 }
 
 /// The parts after the core are not flatbuffers, but have some in them.

@@ -6,14 +6,16 @@ use catboost_runtime::{
     calcer::{Bm25, NaiveBayes, has_token, softmax},
     ctr::CtrFormula,
     hash::{cat_hash, ctr_key_cat, ctr_key_split},
+    knn::{Graph, Targets},
     lda,
     text::{self, Scratch, Tokens},
 };
 
 use crate::ir::{
     Child, Ctr, CtrTable, CtrType, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource,
-    FloatIdx, Gram, Model, NanTreatment, NonSymmetricTree, NumberPolicy, ObliviousTree, OneHotIdx,
-    Projection, Split, SplitIdx, TextCalcer, TextCalcerKind, TokenTable, TokenizedIdx, Trees,
+    FloatIdx, Gram, KnnTargets, Model, NanTreatment, NonSymmetricTree, NumberPolicy, ObliviousTree,
+    OneHotIdx, Projection, Split, SplitIdx, TextCalcer, TextCalcerKind, TokenTable, TokenizedIdx,
+    Trees,
 };
 
 /// What a model is asked about: the values of its features, each list in the order of the model's own.
@@ -192,14 +194,46 @@ fn estimated(model: &Model, row: &Row) -> Vec<f32> {
             }
             EstimatedSource::Embedding { calcer } => {
                 let calcer = &model.embedding_calcers[calcer.at()];
-                let EmbeddingCalcerKind::Lda { matrix, .. } = &calcer.kind;
                 let dimension = model.embedding_features[calcer.embedding.at()].dimension;
-                let place = calcer.active[estimated.local as usize] as usize;
-                let direction = &matrix[place * dimension..][..dimension];
-                lda::project(direction, row.embeddings[calcer.embedding.at()])
+                embedding_number(
+                    &calcer.kind,
+                    dimension,
+                    row.embeddings[calcer.embedding.at()],
+                    calcer.active[estimated.local as usize],
+                )
             }
         })
         .collect()
+}
+
+/// Number `place` of all those that a calcer computes from an embedding.
+fn embedding_number(
+    calcer: &EmbeddingCalcerKind,
+    dimension: usize,
+    embedding: &[f32],
+    place: u32,
+) -> f32 {
+    match calcer {
+        EmbeddingCalcerKind::Lda { matrix, .. } => {
+            let direction = &matrix[place as usize * dimension..][..dimension];
+            lda::project(direction, embedding)
+        }
+        EmbeddingCalcerKind::Knn(knn) => {
+            let graph = Graph {
+                neighbors: knn.neighbors as usize,
+                dimension,
+                points: &knn.points,
+                max_links: knn.max_links,
+                level_sizes: &knn.level_sizes,
+                links: &knn.links,
+            };
+            let targets = match &knn.targets {
+                KnnTargets::Classes { of, .. } => Targets::Classes(of),
+                KnnTargets::Values(values) => Targets::Values(values),
+            };
+            targets.number(&graph.nearest(embedding), place)
+        }
+    }
 }
 
 /// The (token id, count) pairs of a text, by ascending id.

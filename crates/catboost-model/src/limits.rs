@@ -16,3 +16,5 @@ pub(crate) const MAX_LETTERS: u32 = 64;
 pub(crate) const MAX_SKIP_STEP: u32 = 1_000;
 /// How much of what a `.cbm` file holds may be read twice: its parts may share bytes.
 pub(crate) const BYTES_READ_PER_BYTE: usize = 3;
+/// Neighbors that a KNN calcer counts: CatBoost looks at 300 points at most.
+pub(crate) const MAX_KNN_NEIGHBORS: u32 = 300;

@@ -1,6 +1,8 @@
 //! What a file says → the intermediate representation. All checks are here, whatever the file's format.
 
 mod ctrs;
+mod embeddings;
+mod estimated;
 mod features;
 mod raise;
 mod texts;
@@ -47,10 +49,15 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
         &one_hots,
         has_estimated,
     )?;
-    let (text, estimated) = texts::lower(raw.text, raw.estimated, &mut features)?;
-    if !raw.embedding_calcers.is_empty() {
-        return Err(Error::unsupported("embedding features"));
-    }
+    let (text, sources) = texts::lower(raw.text, &features)?;
+    let embedding_calcers = embeddings::lower(raw.embedding_calcers, &mut features)?;
+    let estimated = estimated::lower(
+        raw.estimated,
+        &text,
+        &sources,
+        &embedding_calcers,
+        &mut features,
+    )?;
 
     let mut model = Model {
         info: canonical(raw.info),
@@ -65,7 +72,7 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
         ctrs,
         ctr_tables,
         text,
-        embedding_calcers: Vec::new(),
+        embedding_calcers,
         estimated,
         splits: Vec::new(),
         trees: crate::ir::Trees::Oblivious(Vec::new()),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ir::{CtrType, Dictionary, NanTreatment, TextCalcer, Tokenizer},
+    ir::{CtrType, Dictionary, EmbeddingCalcerKind, NanTreatment, TextCalcer, Tokenizer},
     json::number::floats,
 };
 
@@ -127,11 +127,12 @@ pub(crate) struct RawTokenized {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawEmbeddingCalcer {
+    /// Index of the embedding feature.
     pub(crate) embedding: i64,
     pub(crate) active: Vec<u32>,
-    pub(crate) projection_dimension: i64,
-    #[serde(with = "floats")]
-    pub(crate) matrix: Vec<f32>,
+    /// Length of the vectors that it takes.
+    pub(crate) dimension: i64,
+    pub(crate) kind: EmbeddingCalcerKind,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ pub mod calcer;
 pub mod compiled;
 pub mod ctr;
 pub mod hash;
+pub mod knn;
 pub mod lda;
 mod lowercase;
 pub mod math;

@@ -16,9 +16,9 @@ pub struct Compiled {
     /// The file's name without its extension.
     pub name: &'static str,
     /// The raw values of a row: the features of each kind, in the model's order.
-    pub raw: fn(&[f32], &[&str], &[&str]) -> Vec<f64>,
+    pub raw: fn(&[f32], &[&str], &[&str], &[&[f32]]) -> Vec<f64>,
     /// The leaves of a row, counted over all the trees.
-    pub leaves: fn(&[f32], &[&str], &[&str]) -> Vec<usize>,
+    pub leaves: fn(&[f32], &[&str], &[&str], &[&[f32]]) -> Vec<usize>,
     /// The generated bits of light leaves.
     pub light_leaves: &'static [u64],
     /// The generated function of this name.

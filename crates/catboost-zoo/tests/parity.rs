@@ -49,11 +49,12 @@ fn observers_are_told_the_leaves_that_are_added_up() {
         }
         let inputs = Inputs::of(&model);
         for case in cases(compiled.name) {
-            let (floats, cats, texts) = inputs.read(&case["row"]);
+            let (floats, cats, texts, embeddings) = inputs.read(&case["row"]);
             let cats: Vec<&str> = cats.iter().map(String::as_str).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let told = (compiled.leaves)(&floats, &cats, &texts);
-            let raw = (compiled.raw)(&floats, &cats, &texts);
+            let embeddings: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
+            let told = (compiled.leaves)(&floats, &cats, &texts, &embeddings);
+            let raw = (compiled.raw)(&floats, &cats, &texts, &embeddings);
             let sum = |nth: usize| {
                 let values = told
                     .iter()
@@ -95,8 +96,7 @@ impl Leaves {
 fn what_is_not_supported_is_refused_by_name() {
     let refused = [
         ("text_by_sense", "BySense"),
-        ("embedding_lda", "embedding"),
-        ("embedding_knn", "embedding"),
+        ("embedding_lda_likelihood", "likelihood"),
     ];
     for (name, word) in refused {
         let path = folder().join("refused").join(format!("{name}.cbm"));
@@ -119,9 +119,10 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
     let mut count = 0;
     for (line, case) in (1..).zip(cases(name)) {
         count += 1;
-        let (floats, cats, texts) = inputs.read(&case["row"]);
+        let (floats, cats, texts, embeddings) = inputs.read(&case["row"]);
         let cats: Vec<&str> = cats.iter().map(String::as_str).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let embeddings: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
         let expected: Vec<f64> = case["raw"]
             .as_array()
             .expect("raw is a list")
@@ -132,11 +133,14 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
             floats: &floats,
             cats: &cats,
             texts: &texts,
-            embeddings: &[],
+            embeddings: &embeddings,
         };
         for (who, raw) in [
             ("interpreter", eval::raw(&model, &row)),
-            ("compiled", (compiled.raw)(&floats, &cats, &texts)),
+            (
+                "compiled",
+                (compiled.raw)(&floats, &cats, &texts, &embeddings),
+            ),
         ] {
             let same = raw
                 .iter()
@@ -186,6 +190,7 @@ struct Inputs {
     floats: usize,
     cats: usize,
     texts: usize,
+    embeddings: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -193,6 +198,7 @@ enum Kind {
     Float,
     Cat,
     Text,
+    Embedding,
 }
 
 impl Inputs {
@@ -214,11 +220,15 @@ impl Inputs {
         );
         let cats = add(Kind::Cat, &model.cat_features.iter().collect::<Vec<_>>());
         let texts = add(Kind::Text, &model.text_features.iter().collect::<Vec<_>>());
+        let embeddings = model.embedding_features.iter();
+        let embeddings: Vec<&Feature> = embeddings.map(|embedding| &embedding.feature).collect();
+        let embedding_count = add(Kind::Embedding, &embeddings);
         let mut inputs = Self {
             places,
             floats,
             cats,
             texts,
+            embeddings: embedding_count,
         };
         // A feature's name goes before another's index.
         let names = model
@@ -228,6 +238,7 @@ impl Inputs {
             .chain(&model.cat_features);
         for feature in names
             .chain(&model.text_features)
+            .chain(embeddings)
             .filter(|feature| !feature.name.is_empty())
         {
             let place = inputs.places[&feature.flat_index.to_string()];
@@ -236,10 +247,11 @@ impl Inputs {
         inputs
     }
 
-    fn read(&self, row: &Value) -> (Vec<f32>, Vec<String>, Vec<String>) {
+    fn read(&self, row: &Value) -> (Vec<f32>, Vec<String>, Vec<String>, Vec<Vec<f32>>) {
         let mut floats = vec![f32::NAN; self.floats];
         let mut cats = vec![String::new(); self.cats];
         let mut texts = vec![String::new(); self.texts];
+        let mut embeddings = vec![Vec::new(); self.embeddings];
         for (key, value) in row.as_object().expect("a row is an object") {
             let text = || {
                 value
@@ -250,9 +262,13 @@ impl Inputs {
                 Some(&(Kind::Float, index)) => floats[index] = number(value) as f32,
                 Some(&(Kind::Cat, index)) => cats[index] = text(),
                 Some(&(Kind::Text, index)) => texts[index] = text(),
+                Some(&(Kind::Embedding, index)) => {
+                    let numbers = value.as_array().expect("an embedding is a list");
+                    embeddings[index] = numbers.iter().map(|value| number(value) as f32).collect();
+                }
                 None => panic!("the model has no feature {key}"),
             }
         }
-        (floats, cats, texts)
+        (floats, cats, texts, embeddings)
     }
 }

@@ -41,10 +41,28 @@ impl Module<'_> {
             "    static BITS: &[[u64; {dimension}]] = {};",
             table_rows("U64S", &check.bits, dimension)
         )?;
+        let mut embeddings = String::new();
+        for (index, (part, feature)) in check
+            .embeddings
+            .iter()
+            .zip(&model.embedding_features)
+            .enumerate()
+        {
+            let dimension = feature.dimension;
+            writeln!(
+                f,
+                "    static EMBEDDING_{index}: &[[f32; {dimension}]] = {};",
+                table_rows("F32S", part, dimension)
+            )?;
+            embeddings += &format!("&EMBEDDING_{index}[row], ");
+        }
+        if !embeddings.is_empty() {
+            embeddings = format!(", ({embeddings})");
+        }
         writeln!(f, "    for row in 0..{ROWS} {{")?;
         writeln!(
             f,
-            "        let features = Features::from_kinds(&FLOATS[row], &CATS[row], &TEXTS[row]);"
+            "        let features = Features::from_kinds(&FLOATS[row], &CATS[row], &TEXTS[row]{embeddings});"
         )?;
         writeln!(
             f,

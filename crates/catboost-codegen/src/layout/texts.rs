@@ -119,7 +119,7 @@ pub(super) fn lay_out(
                 }
                 kind => calcers.push(lay_out_calcer(
                     kind,
-                    estimates(model, calcer, &numbers, groups, tables),
+                    estimates(model, &calcer.active, &numbers, groups, tables),
                     tables,
                 )),
             }
@@ -204,9 +204,10 @@ impl Bag {
     }
 }
 
-fn estimates(
+/// Those of a calcer's numbers that the model compares with borders.
+pub(super) fn estimates(
     model: &Model,
-    calcer: &ir::TextCalcer,
+    active: &[u32],
     numbers: &[EstimatedIdx],
     groups: &Groups,
     tables: &mut Tables,
@@ -214,7 +215,7 @@ fn estimates(
     let estimate = |&number: &EstimatedIdx| {
         let estimated = &model.estimated[number.at()];
         Estimate {
-            class: calcer.active[estimated.local as usize],
+            class: active[estimated.local as usize],
             borders: put(&mut tables.f32s, estimated.borders.iter().copied()),
             group: groups
                 .of_estimated(number.at())

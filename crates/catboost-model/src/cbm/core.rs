@@ -46,6 +46,7 @@ mod trees {
 #[derive(Default)]
 pub(super) struct Calcers {
     pub(super) texts: Vec<Guid>,
+    pub(super) embeddings: Vec<Guid>,
 }
 
 /// The names of the parts that follow the core.
@@ -109,13 +110,10 @@ pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEs
     let table = core.required(model_core::MODEL_TREES, "ModelTrees")?;
     each(&table, trees::ESTIMATED_FEATURES, |feature| {
         let guid: Guid = feature.bytes(1)?.unwrap_or_default();
+        let place = |guids: &[Guid]| guids.iter().position(|other| *other == guid);
         let calcer = match feature.get::<i8>(4, 0)? {
-            0 => calcers
-                .texts
-                .iter()
-                .position(|other| *other == guid)
-                .map(RawCalcer::Text),
-            1 => return Err(Error::unsupported("embedding features")),
+            0 => place(&calcers.texts).map(RawCalcer::Text),
+            1 => place(&calcers.embeddings).map(RawCalcer::Embedding),
             other => {
                 return Err(Error::cbm(
                     feature.offset(),

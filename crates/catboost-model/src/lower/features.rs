@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::check_borders;
 use crate::{
     Error,
-    ir::{CatIdx, EmbeddingFeature, Feature, FloatFeature, FloatIdx, OneHot, TextIdx},
+    ir::{
+        CatIdx, EmbeddingFeature, EmbeddingIdx, Feature, FloatFeature, FloatIdx, OneHot, TextIdx,
+    },
     raw::{RawEmbedding, RawFeature, RawFloat, RawOneHot},
 };
 
@@ -18,6 +20,7 @@ pub(super) struct Features {
     float_of: HashMap<i64, FloatIdx>,
     cat_of: HashMap<i64, CatIdx>,
     text_of: HashMap<i64, TextIdx>,
+    embedding_of: HashMap<i64, EmbeddingIdx>,
 }
 
 impl Features {
@@ -31,6 +34,11 @@ impl Features {
         let float_of = indices(floats.iter().map(|float| &float.feature), "float", FloatIdx)?;
         let cat_of = indices(cats.iter(), "categorical", CatIdx)?;
         let text_of = indices(texts.iter(), "text", TextIdx)?;
+        let embedding_of = indices(
+            embeddings.iter().map(|embedding| &embedding.feature),
+            "embedding",
+            EmbeddingIdx,
+        )?;
         let floats = floats
             .into_iter()
             .map(|float| lower_float(float, &mut flat))
@@ -62,6 +70,7 @@ impl Features {
             float_of,
             cat_of,
             text_of,
+            embedding_of,
         })
     }
 
@@ -81,6 +90,14 @@ impl Features {
             .get(&index)
             .copied()
             .ok_or_else(|| missing("text", index))
+    }
+
+    /// The embedding feature of an index.
+    pub(super) fn embedding(&self, index: i64) -> Result<EmbeddingIdx, Error> {
+        self.embedding_of
+            .get(&index)
+            .copied()
+            .ok_or_else(|| missing("embedding", index))
     }
 
     /// The float feature of an index, and the place of one of its borders.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::{
     ir::{
-        Child, Ctr, CtrTable, CtrType, CtrValues, EmbeddingCalcerKind, Estimated, EstimatedSource,
-        Feature, Model, NonSymmetricTree, Projection, Text, Trees,
+        Child, Ctr, CtrTable, CtrType, CtrValues, Estimated, EstimatedSource, Feature, Model,
+        NonSymmetricTree, Projection, Text, Trees,
     },
     raw::{
         RawCalcer, RawCtr, RawCtrBase, RawCtrTable, RawCtrValues, RawEmbedding, RawEmbeddingCalcer,
@@ -158,18 +158,15 @@ fn text(text: &Text, estimated: &[Estimated]) -> RawText {
 }
 
 fn embedding_calcers(model: &Model) -> Vec<RawEmbeddingCalcer> {
-    let calcers = model.embedding_calcers.iter().map(|calcer| {
-        let EmbeddingCalcerKind::Lda {
-            projection_dimension,
-            matrix,
-        } = &calcer.kind;
-        RawEmbeddingCalcer {
+    let calcers = model
+        .embedding_calcers
+        .iter()
+        .map(|calcer| RawEmbeddingCalcer {
             embedding: calcer.embedding.0.into(),
             active: calcer.active.clone(),
-            projection_dimension: *projection_dimension as i64,
-            matrix: matrix.clone(),
-        }
-    });
+            dimension: model.embedding_features[calcer.embedding.at()].dimension as i64,
+            kind: calcer.kind.clone(),
+        });
     calcers.collect()
 }
 

@@ -1,21 +1,21 @@
-//! Text features, and the numbers computed from them.
+//! Text features.
 
-use super::{check_borders, features::Features};
+use super::features::Features;
 use crate::{
     Error,
     ir::{
-        Dictionary, DictionaryIdx, Estimated, EstimatedSource, Gram, Text, TextCalcer,
-        TextCalcerIdx, TextCalcerKind, TextIdx, TokenTable, Tokenized, TokenizedIdx, TokenizerIdx,
+        Dictionary, DictionaryIdx, Gram, Text, TextCalcer, TextCalcerKind, TokenTable, Tokenized,
+        TokenizedIdx, TokenizerIdx,
     },
     limits::{MAX_GRAM_ORDER, MAX_LETTERS, MAX_SKIP_STEP},
-    raw::{RawCalcer, RawEstimated, RawText},
+    raw::RawText,
 };
 
+/// Beside the texts: what each calcer computes from, if anything.
 pub(super) fn lower(
     raw: RawText,
-    estimated: Vec<RawEstimated>,
-    features: &mut Features,
-) -> Result<(Text, Vec<Estimated>), Error> {
+    features: &Features,
+) -> Result<(Text, Vec<Option<TokenizedIdx>>), Error> {
     raw.dictionaries
         .iter()
         .enumerate()
@@ -62,72 +62,7 @@ pub(super) fn lower(
         tokenized,
         calcers: raw.calcers,
     };
-    let lower = |(index, raw)| lower_estimated(index, raw, &text, &source_of_calcer);
-    let estimated: Vec<Estimated> = estimated
-        .into_iter()
-        .enumerate()
-        .map(lower)
-        .collect::<Result<_, _>>()?;
-    for estimated in &estimated {
-        if let EstimatedSource::Text { tokenized, .. } = estimated.source {
-            let TextIdx(feature) = text.tokenized[tokenized.at()].text;
-            features.texts[feature as usize].used = true;
-        }
-    }
-    check_offsets(&text, &source_of_calcer, features)?;
-    Ok((text, estimated))
-}
-
-fn lower_estimated(
-    index: usize,
-    raw: RawEstimated,
-    text: &Text,
-    source_of_calcer: &[Option<TokenizedIdx>],
-) -> Result<Estimated, Error> {
-    check_borders(&raw.borders, || format!("estimated feature {index}"))?;
-    let RawCalcer::Text(calcer) = raw.calcer else {
-        return Err(Error::unsupported("embedding features"));
-    };
-    let tokenized = source_of_calcer.get(calcer).copied().flatten();
-    let tokenized = tokenized.ok_or_else(|| {
-        Error::model(format!("estimated feature {index} is not that of any text"))
-    })?;
-    let local = u32::try_from(raw.local)
-        .ok()
-        .filter(|&local| (local as usize) < text.calcers[calcer].active.len());
-    let local = local.ok_or_else(|| {
-        Error::model(format!(
-            "estimated feature {index} is number {} of its calcer, which has fewer",
-            raw.local
-        ))
-    })?;
-    let source = EstimatedSource::Text {
-        tokenized,
-        calcer: TextCalcerIdx(calcer as u32),
-    };
-    Ok(Estimated {
-        source,
-        local,
-        borders: raw.borders,
-    })
-}
-
-/// CatBoost writes the numbers of the texts that a model uses one behind the other, but looks for them as if those of
-/// the other texts stood between.
-fn check_offsets(
-    text: &Text,
-    source_of_calcer: &[Option<TokenizedIdx>],
-    features: &Features,
-) -> Result<(), Error> {
-    for (calcer, source) in text.calcers.iter().zip(source_of_calcer) {
-        let feature = source.map(|source| &features.texts[text.tokenized[source.at()].text.at()]);
-        if feature.is_some_and(|feature| !feature.used) && !calcer.active.is_empty() {
-            return Err(Error::unsupported(
-                "a calcer of a text feature that the model does not use",
-            ));
-        }
-    }
-    Ok(())
+    Ok((text, source_of_calcer))
 }
 
 fn check_dictionary(dictionary: &Dictionary) -> Result<(), String> {

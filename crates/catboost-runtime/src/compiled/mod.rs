@@ -18,6 +18,7 @@
 
 mod bins;
 mod categories;
+mod embeddings;
 mod keys;
 mod texts;
 mod tokens;
@@ -25,6 +26,7 @@ mod trees;
 
 pub use bins::{Block, Condition, LANES, Wide, count_above};
 pub use categories::{OneHot, Projection};
+pub use embeddings::{Embedding, EmbeddingCalcer};
 pub use keys::Keys;
 pub use texts::{BagOfWords, Bm25, Calcer, Estimate, NaiveBayes, Text, Tokens};
 pub use trees::{Trees, Width};
@@ -54,6 +56,8 @@ pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize
     pub projections: &'static [Projection],
     /// Text features.
     pub texts: &'static [Text],
+    /// What is computed from embeddings.
+    pub embeddings: &'static [Embedding],
     /// The bins of a row in which no token occurs; 0 for every group that is always computed.
     pub initial: [u16; GROUPS],
     /// The trees.
@@ -69,6 +73,8 @@ pub struct Row<'a> {
     pub cats: &'a [u32],
     /// The text features that the model uses.
     pub texts: &'a [&'a str],
+    /// The embedding features that the model uses, each as long as its dimension.
+    pub embeddings: &'a [&'a [f32]],
 }
 
 /// Is told what an evaluation meets. `()` is told nothing and costs nothing.
@@ -129,6 +135,9 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize>
         }
         for text in self.texts {
             text.quantize(row.texts, &mut bins, &mut present, observer);
+        }
+        for embedding in self.embeddings {
+            embedding.quantize(row.embeddings, &mut bins);
         }
         for projection in self.projections {
             projection.quantize(row.cats, &mut bins, observer);

@@ -1,0 +1,231 @@
+//! The parts of a model, each as an expression of the runtime's types.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::layout::{
+    Block, Calcer, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Part, Targets, Trees, Wide,
+};
+
+/// A part of a table, as an expression.
+pub(super) fn of(table: &str, part: &Part) -> String {
+    format!("slice(&{table}, {}, {})", part.start, part.len())
+}
+
+impl Display for Block {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (borders, nan) = (&self.borders, &self.nan);
+        let rows = borders.len() / nan.len();
+        write!(
+            f,
+            "compiled::Block {{ borders: rows(&F32S, {}, {rows}), ",
+            borders.start
+        )?;
+        write!(
+            f,
+            "nan: rows::<_, {}>(&F32S, {}, 1)[0], group: {} }}",
+            nan.len(),
+            nan.start,
+            self.group
+        )
+    }
+}
+
+impl Display for Wide {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let borders = of("F32S", &self.borders);
+        write!(
+            f,
+            "compiled::Wide {{ borders: {borders}, nan: F32S[{}], group: {} }}",
+            self.nan.start, self.group
+        )
+    }
+}
+
+impl Display for Keys {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "compiled::Keys {{ slots: {}, numbers: {} }}",
+            of("U64S", &self.slots),
+            of("U32S", &self.numbers)
+        )
+    }
+}
+
+impl Display for Calcer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let estimates = match self {
+            Self::NaiveBayes {
+                first,
+                log_priors,
+                log_counts,
+                lacks,
+                log_totals,
+                totals,
+                token_prior,
+                estimates,
+            } => {
+                write!(
+                    f,
+                    "compiled::Calcer::NaiveBayes(compiled::NaiveBayes {{ first: {first}, "
+                )?;
+                write!(f, "log_priors: {}, ", of("F64S", log_priors))?;
+                write!(f, "log_counts: {}, ", of("F64S", log_counts))?;
+                write!(f, "lacks: {}, ", of("U8S", lacks))?;
+                write!(f, "log_totals: {}, ", of("F64S", log_totals))?;
+                write!(f, "totals: {}, ", of("F64S", totals))?;
+                write!(f, "token_prior: {token_prior:?}_f32 as f64, ")?;
+                estimates
+            }
+            Self::Bm25 {
+                first,
+                classes,
+                shares,
+                estimates,
+            } => {
+                write!(
+                    f,
+                    "compiled::Calcer::Bm25(compiled::Bm25 {{ first: {first}, "
+                )?;
+                write!(f, "classes: {classes}, shares: {}, ", of("F64S", shares))?;
+                estimates
+            }
+        };
+        write!(f, "{} }})", Estimates(estimates))
+    }
+}
+
+/// The field of that name.
+struct Estimates<'a>(&'a [Estimate]);
+
+impl Display for Estimates<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "estimates: &[")?;
+        for Estimate {
+            class,
+            borders,
+            group,
+        } in self.0
+        {
+            let borders = of("F32S", borders);
+            write!(
+                f,
+                "compiled::Estimate {{ class: {class}, borders: {borders}, group: {group} }}, "
+            )?;
+        }
+        f.write_str("]")
+    }
+}
+
+impl Display for EmbeddingCalcer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            embedding,
+            dimension,
+            kind,
+            estimates,
+        } = self;
+        write!(f, "compiled::Embedding {{ embedding: {embedding}, ")?;
+        match kind {
+            EmbeddingKind::Lda { directions } => {
+                let directions = of("F32S", directions);
+                write!(
+                    f,
+                    "calcer: compiled::EmbeddingCalcer::Lda {{ directions: {directions}, dimension: {dimension} }}, "
+                )?;
+            }
+            EmbeddingKind::Knn {
+                neighbors,
+                targets,
+                max_links,
+                level_sizes,
+                links,
+                points,
+            } => {
+                let targets = match targets {
+                    Targets::Classes(classes) => format!("Classes({})", of("U32S", classes)),
+                    Targets::Values(values) => format!("Values({})", of("F32S", values)),
+                };
+                writeln!(f, "calcer: compiled::EmbeddingCalcer::Knn {{")?;
+                writeln!(
+                    f,
+                    "            graph: ::catboost_runtime::knn::Graph {{ neighbors: {neighbors}, dimension: {dimension}, max_links: {max_links},"
+                )?;
+                writeln!(
+                    f,
+                    "                points: {}, level_sizes: {}, links: {} }},",
+                    of("F32S", points),
+                    of("U32S", level_sizes),
+                    of("U32S", links)
+                )?;
+                write!(
+                    f,
+                    "            targets: ::catboost_runtime::knn::Targets::{targets},\n        }}, "
+                )?;
+            }
+        }
+        write!(f, "{} }}", Estimates(estimates))
+    }
+}
+
+impl Display for Trees {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows {
+                initial,
+                rows,
+                starts,
+                width,
+                offsets,
+                values,
+                present: _,
+            } => {
+                write!(f, "compiled::Trees::Rows {{\n        initial: [")?;
+                for line in initial {
+                    write!(f, "compiled::Line({line:?}), ")?;
+                }
+                writeln!(f, "],\n        rows: {},", of("LINES", rows))?;
+                writeln!(f, "        starts: {},", of("U32S", starts))?;
+                writeln!(f, "        width: compiled::Width::{width:?},")?;
+                writeln!(f, "        offsets: {},", of("U32S", offsets))?;
+                writeln!(f, "        values: {},", of("F64S", values))?;
+            }
+            Self::Levels {
+                splits,
+                depths,
+                values,
+            } => {
+                writeln!(
+                    f,
+                    "compiled::Trees::Levels {{\n        splits: {},",
+                    of("U64S", splits)
+                )?;
+                writeln!(f, "        depths: {},", of("U8S", depths))?;
+                writeln!(f, "        values: {},", of("F64S", values))?;
+            }
+            Self::Nodes {
+                roots,
+                splits,
+                children,
+                offsets,
+                values,
+            } => {
+                writeln!(
+                    f,
+                    "compiled::Trees::Nodes {{\n        roots: {},",
+                    of("I32S", roots)
+                )?;
+                writeln!(f, "        splits: {},", of("U64S", splits))?;
+                writeln!(
+                    f,
+                    "        children: rows(&I32S, {}, {}),",
+                    children.start,
+                    children.len() / 2
+                )?;
+                writeln!(f, "        offsets: {},", of("U32S", offsets))?;
+                writeln!(f, "        values: {},", of("F64S", values))?;
+            }
+        }
+        f.write_str("    }")
+    }
+}

@@ -1,0 +1,115 @@
+//! The numbers computed from texts and embeddings.
+
+use super::{check_borders, features::Features};
+use crate::{
+    Error,
+    ir::{
+        EmbeddingCalcer, EmbeddingCalcerIdx, EmbeddingCalcerKind, Estimated, EstimatedSource, Text,
+        TextCalcerIdx, TokenizedIdx,
+    },
+    raw::{RawCalcer, RawEstimated},
+};
+
+/// Marks the texts and embeddings that the numbers are computed from as used.
+pub(super) fn lower(
+    raw: Vec<RawEstimated>,
+    text: &Text,
+    sources: &[Option<TokenizedIdx>],
+    embeddings: &[EmbeddingCalcer],
+    features: &mut Features,
+) -> Result<Vec<Estimated>, Error> {
+    let mut estimated = Vec::with_capacity(raw.len());
+    for (index, raw) in raw.into_iter().enumerate() {
+        check_borders(&raw.borders, || format!("estimated feature {index}"))?;
+        let (source, active) = match raw.calcer {
+            RawCalcer::Text(calcer) => {
+                let tokenized = sources.get(calcer).copied().flatten();
+                let tokenized = tokenized.ok_or_else(|| {
+                    Error::model(format!("estimated feature {index} is not that of any text"))
+                })?;
+                features.texts[text.tokenized[tokenized.at()].text.at()].used = true;
+                let source = EstimatedSource::Text {
+                    tokenized,
+                    calcer: TextCalcerIdx(calcer as u32),
+                };
+                (source, &text.calcers[calcer].active)
+            }
+            RawCalcer::Embedding(place) => {
+                let calcer = embeddings.get(place).ok_or_else(|| {
+                    Error::model(format!(
+                        "estimated feature {index} is not that of any embedding"
+                    ))
+                })?;
+                features.embeddings[calcer.embedding.at()].feature.used = true;
+                check_likelihood(index, raw.local, calcer)?;
+                let source = EstimatedSource::Embedding {
+                    calcer: EmbeddingCalcerIdx(place as u32),
+                };
+                (source, &calcer.active)
+            }
+        };
+        let local = u32::try_from(raw.local)
+            .ok()
+            .filter(|&local| (local as usize) < active.len());
+        let local = local.ok_or_else(|| {
+            Error::model(format!(
+                "estimated feature {index} is number {} of its calcer, which has fewer",
+                raw.local
+            ))
+        })?;
+        estimated.push(Estimated {
+            source,
+            local,
+            borders: raw.borders,
+        });
+    }
+    check_offsets(text, sources, embeddings, features)?;
+    Ok(estimated)
+}
+
+/// An LDA calcer may compute the likelihood of each class too. What CatBoost needs for that is not in its files, nor are
+/// these numbers active in them: what it then compares with borders is chance.
+fn check_likelihood(index: usize, local: i64, calcer: &EmbeddingCalcer) -> Result<(), Error> {
+    let EmbeddingCalcerKind::Lda {
+        projection_dimension,
+        ..
+    } = calcer.kind
+    else {
+        return Ok(());
+    };
+    let place = usize::try_from(local)
+        .ok()
+        .and_then(|local| calcer.active.get(local));
+    if place.is_some_and(|&place| (place as usize) < projection_dimension) {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!(
+        "the class likelihoods of an LDA calcer (estimated feature {index}), for which CatBoost does not write all that it takes to the file"
+    )))
+}
+
+/// CatBoost writes the numbers of the features that a model uses one behind the other, but looks for them as if those of
+/// the other features stood between.
+fn check_offsets(
+    text: &Text,
+    sources: &[Option<TokenizedIdx>],
+    embeddings: &[EmbeddingCalcer],
+    features: &Features,
+) -> Result<(), Error> {
+    for (calcer, source) in text.calcers.iter().zip(sources) {
+        let feature = source.map(|source| &features.texts[text.tokenized[source.at()].text.at()]);
+        if feature.is_some_and(|feature| !feature.used) && !calcer.active.is_empty() {
+            return Err(Error::unsupported(
+                "a calcer of a text feature that the model does not use",
+            ));
+        }
+    }
+    for calcer in embeddings {
+        if !features.embeddings[calcer.embedding.at()].feature.used {
+            return Err(Error::unsupported(
+                "a calcer of an embedding feature that the model does not use",
+            ));
+        }
+    }
+    Ok(())
+}

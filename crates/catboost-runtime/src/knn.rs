@@ -1,0 +1,276 @@
+//! The nearest neighbors of an embedding, as CatBoost looks for them: through a graph of several levels («hierarchical
+//! navigable small world»), which may miss some. To find the same, all is done in CatBoost's order: links in the order of
+//! the file, distances added up in its four lanes, and heaps that put equals where those of its C++ library put them.
+
+use alloc::{vec, vec::Vec};
+
+/// How many of the nearest points known so far are kept while looking.
+const BREADTH: usize = 300;
+
+/// Points and the graph that joins them. Its owner has seen to it that every list has the length that it must have, and
+/// that links lead to points of their level.
+#[derive(Clone, Copy, Debug)]
+pub struct Graph<'a> {
+    /// How many of the nearest are found.
+    pub neighbors: usize,
+    /// Length of a point.
+    pub dimension: usize,
+    /// The points, one after the other.
+    pub points: &'a [f32],
+    /// The most links of a point on any level.
+    pub max_links: u32,
+    /// Points of each level. Those of a level are the first of all.
+    pub level_sizes: &'a [u32],
+    /// Where each point of each level leads: `min(max_links, level size - 1)` points of the same level.
+    pub links: &'a [u32],
+}
+
+/// What is known of each point.
+#[derive(Clone, Copy, Debug)]
+pub enum Targets<'a> {
+    /// Its class: the numbers are how many of the nearest are of each class.
+    Classes(&'a [u32]),
+    /// Its target: the only number is the mean of the nearest, 0 if there are none.
+    Values(&'a [f32]),
+}
+
+impl Targets<'_> {
+    /// A number of the points that are nearest, as [`Graph::nearest`] finds them. `place` is the class; it plays no part
+    /// where there is only one number.
+    ///
+    /// # Panics
+    /// If there is no target of one of the points.
+    #[must_use]
+    pub fn number(&self, nearest: &[u32], place: u32) -> f32 {
+        match self {
+            Self::Classes(classes) => {
+                let same = |&&point: &&u32| classes[point as usize] == place;
+                nearest.iter().filter(same).count() as f32
+            }
+            Self::Values(_) if nearest.is_empty() => 0.0,
+            Self::Values(values) => {
+                let sum = nearest
+                    .iter()
+                    .fold(0.0, |sum, &point| sum + values[point as usize]);
+                sum / nearest.len() as f32
+            }
+        }
+    }
+}
+
+/// A point that was met.
+#[derive(Clone, Copy)]
+struct Met {
+    distance: f32,
+    point: u32,
+}
+
+impl Graph<'_> {
+    /// The points nearest to an embedding, the nearest first. Allocates.
+    ///
+    /// # Panics
+    /// If the embedding is shorter than the points, or the graph is not sound.
+    #[must_use]
+    pub fn nearest(&self, embedding: &[f32]) -> Vec<u32> {
+        if self.level_sizes.is_empty() {
+            return Vec::new();
+        }
+        let entry = self.descend(embedding);
+        let mut visited = vec![0_u64; (self.level_sizes[0] as usize).div_ceil(64)];
+        let mut visit = |point: u32| {
+            let (word, bit) = (&mut visited[point as usize / 64], 1 << (point % 64));
+            let new = *word & bit == 0;
+            *word |= bit;
+            new
+        };
+        let mut nearest = Heap::new(|a: &Met, b: &Met| a.distance < b.distance);
+        let mut candidates = Heap::new(|a: &Met, b: &Met| b.distance < a.distance);
+        nearest.push(entry);
+        candidates.push(entry);
+        visit(entry.point);
+        let base = self.level(0);
+        while let Some(current) = candidates.pop() {
+            if nearest.top().distance < current.distance {
+                break;
+            }
+            for &point in base.of(current.point) {
+                if !visit(point) {
+                    continue;
+                }
+                let distance = self.distance(embedding, point);
+                if nearest.len() < BREADTH || distance < nearest.top().distance {
+                    candidates.push(Met { distance, point });
+                    nearest.push(Met { distance, point });
+                    if nearest.len() > BREADTH {
+                        nearest.pop();
+                    }
+                }
+            }
+        }
+        while nearest.len() > self.neighbors {
+            nearest.pop();
+        }
+        let mut points = Vec::with_capacity(nearest.len());
+        while let Some(met) = nearest.pop() {
+            points.push(met.point);
+        }
+        points.reverse();
+        points
+    }
+
+    /// Goes down the levels above the lowest, on each to the nearest point that can be reached in ever smaller distances.
+    fn descend(&self, embedding: &[f32]) -> Met {
+        let mut nearest = Met {
+            distance: self.distance(embedding, 0),
+            point: 0,
+        };
+        for level in (1..self.level_sizes.len()).rev() {
+            let level = self.level(level);
+            loop {
+                let before = nearest.point;
+                for &point in level.of(before) {
+                    let distance = self.distance(embedding, point);
+                    if distance < nearest.distance {
+                        nearest = Met { distance, point };
+                    }
+                }
+                if nearest.point == before {
+                    break;
+                }
+            }
+        }
+        nearest
+    }
+
+    fn level(&self, level: usize) -> Level<'_> {
+        let links_of = |&size: &u32| links_of(self.max_links, size);
+        let from: usize = self.level_sizes[..level]
+            .iter()
+            .map(|size| *size as usize * links_of(size))
+            .sum();
+        Level {
+            links: &self.links[from..],
+            count: links_of(&self.level_sizes[level]),
+        }
+    }
+
+    /// The square of the distance: four lanes, what is left in the first of them, then their sum.
+    fn distance(&self, embedding: &[f32], point: u32) -> f32 {
+        let point = &self.points[point as usize * self.dimension..][..self.dimension];
+        let (lanes, rest) = embedding[..self.dimension].as_chunks::<4>();
+        let (point_lanes, point_rest) = point.as_chunks::<4>();
+        let mut sums = [0.0_f32; 4];
+        for (a, b) in lanes.iter().zip(point_lanes) {
+            for lane in 0..4 {
+                let difference = a[lane] - b[lane];
+                sums[lane] += difference * difference;
+            }
+        }
+        for (a, b) in rest.iter().zip(point_rest) {
+            let difference = b - a;
+            sums[0] += difference * difference;
+        }
+        sums[0] + sums[1] + sums[2] + sums[3]
+    }
+}
+
+/// How many links a point of a level of `size` points has.
+#[must_use]
+pub const fn links_of(max_links: u32, size: u32) -> usize {
+    let others = size.saturating_sub(1);
+    if max_links < others {
+        max_links as usize
+    } else {
+        others as usize
+    }
+}
+
+/// The links of a level.
+struct Level<'a> {
+    links: &'a [u32],
+    /// Of a point.
+    count: usize,
+}
+
+impl Level<'_> {
+    fn of(&self, point: u32) -> &[u32] {
+        &self.links[point as usize * self.count..][..self.count]
+    }
+}
+
+/// A binary heap that does what `std::push_heap` and `std::pop_heap` of libc++ do, step by step: which of several equals is
+/// on top, and what becomes of NaN, is said by no rule but theirs.
+struct Heap<L> {
+    items: Vec<Met>,
+    /// Whether the first is less than the second; the greatest is on top.
+    less: L,
+}
+
+impl<L: Fn(&Met, &Met) -> bool> Heap<L> {
+    fn new(less: L) -> Self {
+        Self {
+            items: Vec::new(),
+            less,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// # Panics
+    /// If there is none.
+    fn top(&self) -> Met {
+        self.items[0]
+    }
+
+    fn push(&mut self, item: Met) {
+        self.items.push(item);
+        self.sift_up(self.items.len() - 1);
+    }
+
+    fn pop(&mut self) -> Option<Met> {
+        let last = self.items.len().checked_sub(1)?;
+        if last > 0 {
+            let top = self.items[0];
+            // The hole that the top leaves goes down to a leaf, the last item fills it and goes up from there.
+            let hole = self.sink_hole();
+            self.items[hole] = self.items[last];
+            self.items[last] = top;
+            if hole != last {
+                self.sift_up(hole);
+            }
+        }
+        self.items.pop()
+    }
+
+    fn sift_up(&mut self, mut at: usize) {
+        let item = self.items[at];
+        while at > 0 {
+            let parent = (at - 1) / 2;
+            if !(self.less)(&self.items[parent], &item) {
+                break;
+            }
+            self.items[at] = self.items[parent];
+            at = parent;
+        }
+        self.items[at] = item;
+    }
+
+    /// Moves the greater child up, from the top on; where the way down ends.
+    fn sink_hole(&mut self) -> usize {
+        let len = self.items.len();
+        let mut hole = 0;
+        loop {
+            let mut child = 2 * hole + 1;
+            if child >= len {
+                return hole;
+            }
+            if child + 1 < len && (self.less)(&self.items[child], &self.items[child + 1]) {
+                child += 1;
+            }
+            self.items[hole] = self.items[child];
+            hole = child;
+        }
+    }
+}
