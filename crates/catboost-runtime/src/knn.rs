@@ -274,3 +274,74 @@ impl<L: Fn(&Met, &Met) -> bool> Heap<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(distances: &[f32]) -> Vec<Met> {
+        (0..)
+            .zip(distances)
+            .map(|(point, &distance)| Met { distance, point })
+            .collect()
+    }
+
+    #[test]
+    fn the_heap_orders_equals_as_libcxx_does() {
+        // libstdc++ pops [1, 2, 4, 6, 0, 3, 5].
+        let mut heap = Heap::new(|a: &Met, b: &Met| a.distance < b.distance);
+        for item in items(&[1.0, 2.0, 2.0, 1.0, 2.0, 0.0, 1.0]) {
+            heap.push(item);
+        }
+        let popped: Vec<u32> = std::iter::from_fn(|| heap.pop()).map(|m| m.point).collect();
+        assert_eq!(popped, [1, 4, 2, 3, 6, 0, 5]);
+        assert_eq!(heap.len(), 0);
+    }
+
+    #[test]
+    fn distances_are_added_up_in_four_lanes() {
+        // 2^24 + 1 is no f32: which of the ones are lost says in which order they were added.
+        let point = [4096.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0];
+        let graph = Graph {
+            neighbors: 1,
+            dimension: 9,
+            points: &point,
+            max_links: 1,
+            level_sizes: &[1],
+            links: &[],
+        };
+        // First lane: 2^24 + 1 + 1 loses both; second lane: 2.
+        assert_eq!(graph.distance(&[0.0; 9], 0), 16_777_218.0);
+        assert_eq!(graph.nearest(&[0.0; 9]), [0]);
+    }
+
+    #[test]
+    fn the_nearest_are_found_through_the_levels() {
+        // Points 0, 10, 20, … on a line; each knows its neighbors; the upper level has the first two.
+        let points: Vec<f32> = (0..8).map(|place| place as f32 * 10.0).collect();
+        let mut links = Vec::new();
+        for place in 0_u32..8 {
+            links.extend([place.saturating_sub(1), (place + 1).min(7)]);
+        }
+        links.extend([1, 0]);
+        let graph = Graph {
+            neighbors: 3,
+            dimension: 1,
+            points: &points,
+            max_links: 2,
+            level_sizes: &[8, 2],
+            links: &links,
+        };
+        assert_eq!(graph.nearest(&[41.0]), [4, 5, 3]);
+        assert_eq!(graph.descend(&[41.0]).point, 1);
+        assert_eq!(graph.nearest(&[-1.0]), [0, 1, 2]);
+        let classes = Targets::Classes(&[0, 0, 0, 1, 1, 2, 0, 0]);
+        assert_eq!(
+            [0, 1, 2].map(|class| classes.number(&[4, 5, 3], class)),
+            [0.0, 2.0, 1.0]
+        );
+        let values = Targets::Values(&[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]);
+        assert_eq!(values.number(&[4, 5, 3], 0), 56.0 / 3.0);
+        assert_eq!(values.number(&[], 0), 0.0);
+    }
+}
