@@ -13,6 +13,8 @@ echo "== scripts"
 shellcheck deploy/*.sh
 echo "== compose"
 "$tools/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yml
+echo "== workflows"
+"$tools/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 echo "== Prometheus"
 promtool check config --syntax-only deploy/prometheus/prometheus.yml
 promtool check rules deploy/prometheus/{rules,alerts}.yml
