@@ -73,7 +73,17 @@ def trouble(port):
         time.sleep(0.05)
 
 
-def prometheus_config(folder, admin):
+def certificate(folder):
+    """A certificate of a month, signed by itself: the flags that serve it."""
+    cert, key = f"{folder}/cert.pem", f"{folder}/key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-out", cert, "-keyout", key]
+    subprocess.run(command, check=True, capture_output=True)
+    return ["--tls-cert", cert, "--tls-key", key]
+
+
+def prometheus_config(folder, admins):
+    targets = [f"127.0.0.1:{admin}" for admin in admins]
     rules = []
     for name in ("rules.yml", "alerts.yml"):
         file = yaml.safe_load((HERE / "prometheus" / name).read_text(encoding="utf-8"))
@@ -82,7 +92,7 @@ def prometheus_config(folder, admin):
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": rules,
-        "scrape_configs": [{"job_name": "pick-regno", "static_configs": [{"targets": [f"127.0.0.1:{admin}"]}]}],
+        "scrape_configs": [{"job_name": "pick-regno", "static_configs": [{"targets": targets}]}],
     }
     path = Path(folder) / "prometheus.yml"
     path.write_text(yaml.safe_dump(config))
@@ -119,6 +129,8 @@ def questions():
                     # An alert that does not fire has no data. What it looks at must have some: comparisons are made to
                     # answer 0 or 1 for each series, and `absent` to answer what is there.
                     expr = re.sub(r"\s(>|<|>=|<=|==)\s(?!bool)", r" \1 bool ", rule["expr"])
+                    # Yesterday is ten seconds ago.
+                    expr = expr.replace("offset 1d", "offset 10s")
                     yield f"alert {rule['alert']}", re.sub(r"\babsent\((.*)\)", r"\1", expr)
 
 
@@ -133,13 +145,17 @@ def fill_in(expr):
 def main():
     binary = sys.argv[1]
     listen, admin, prometheus = free_port(), free_port(), free_port()
+    tls_admin = free_port()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         keys = Path(folder) / "keys"
         keys.write_text(KEY + "\n")
         serve = [binary, "serve", "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}", "--api-keys-file", keys]
         service = stack.enter_context(running("the service", serve, admin, "/readyz", f"{folder}/service.log"))
+        # Another instance, with TLS: it has a certificate whose age is watched.
+        serve = [binary, "serve", "--listen", "127.0.0.1:0", "--admin", f"127.0.0.1:{tls_admin}", *certificate(folder)]
+        stack.enter_context(running("the service with TLS", serve, tls_admin, "/readyz", f"{folder}/tls.log"))
         watch = [
-            "prometheus", f"--config.file={prometheus_config(folder, admin)}", f"--storage.tsdb.path={folder}/tsdb",
+            "prometheus", f"--config.file={prometheus_config(folder, [admin, tls_admin])}", f"--storage.tsdb.path={folder}/tsdb",
             f"--web.listen-address=127.0.0.1:{prometheus}", "--log.level=warn",
         ]
         stack.enter_context(running("Prometheus", watch, prometheus, "/-/ready", f"{folder}/prometheus.log"))

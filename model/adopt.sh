@@ -59,7 +59,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 build "$before" "$scratch/before"
 build "$model" "$output/pick-regno"
-ls -l "$output/pick-regno" | awk '{print $5 " bytes"}'
+stat -c '%s bytes' "$output/pick-regno"
 
 echo '== Parity'
 "$output/pick-regno" check "$output/fixtures/test_data.expected.ndjson" "$output/fixtures/cases.ndjson" |
