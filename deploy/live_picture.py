@@ -1,5 +1,7 @@
 """Draws the answers to a dashboard's queries where the dashboard has its panels: a picture without Grafana."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -15,7 +17,7 @@ LONG = {"Age": (1, "s"), "Certificate expires in": (1 / 86400, "days")}
 def label(legend, metric):
     for name, value in metric.items():
         legend = legend.replace("{{" + name + "}}", value)
-    return legend
+    return re.sub(r"\{\{\w+\}\} ?", "", legend)
 
 
 def scale(panel):
@@ -41,15 +43,17 @@ def graph(axes, panel, found, begin):
         times = sorted({time for each, _ in lines for time in each})
         heights = [np.interp(times, each, values, left=0, right=0) for each, values in lines]
         axes.stackplot(times, heights, labels=names, alpha=0.8)
+        lines = [(times, np.sum(heights, axis=0))]
     else:
         for name, (times, values) in zip(names, lines):
             axes.plot(times, values, label=name, linewidth=1.3)
     if defaults.get("min") == 0:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.3 * max((values.max() for _, values in lines), default=0) or 1)
+    axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_ylabel(unit, fontsize=8)
     axes.grid(alpha=0.25)
     if len(names) > 1 or panel["targets"][0]["legendFormat"]:
-        axes.legend(fontsize=7, loc="best", ncol=2 if len(names) > 6 else 1, framealpha=0.7)
+        axes.legend(fontsize=7, loc="upper left", ncol=2 if len(names) > 6 else 1, framealpha=0.7)
 
 
 def heatmap(axes, found, begin):
