@@ -24,6 +24,7 @@ use crate::{
 };
 use ctrs::CtrData;
 use features::FeaturesInfo;
+use info::Text;
 pub(crate) use info::canonical;
 use layout::Layout;
 use number::floats;
@@ -33,8 +34,8 @@ use trees::{Node, NodeOut, ObliviousTree, ObliviousTreeOut};
 #[derive(Deserialize)]
 struct Document {
     features_info: FeaturesInfo,
-    #[serde(default, deserialize_with = "info::deserialize")]
-    model_info: BTreeMap<String, String>,
+    #[serde(default)]
+    model_info: BTreeMap<String, Text>,
     oblivious_trees: Option<Vec<ObliviousTree>>,
     trees: Option<Vec<Node>>,
     #[serde(default)]
@@ -78,10 +79,12 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
 impl Document {
     fn read(self) -> Result<RawModel, Error> {
         self.ctr_data.check()?;
-        self.features_info.check(&self.model_info)?;
+        let info = self.model_info.into_iter();
+        let info = info.map(|(name, Text(text))| (name, text)).collect();
+        self.features_info.check(&info)?;
         let ScaleAndBias(scale, bias) = self.scale_and_bias;
         let mut model = RawModel {
-            info: self.model_info,
+            info,
             scale,
             bias,
             ctr_tables: self.ctr_data.tables,

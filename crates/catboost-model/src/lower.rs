@@ -85,7 +85,7 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
 /// Both file formats give the same texts.
 fn canonical(info: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let entry = |(name, text): (String, String)| {
-        let text = json::canonical(&name, &text).into_owned();
+        let text = json::canonical(&name, text);
         (name, text)
     };
     info.into_iter().map(entry).collect()

@@ -13,9 +13,11 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, MapAccess, Visitor},
 };
-use serde_json::Value;
 
-use super::number::{Float, Hashed, float, floats, is_default};
+use super::{
+    info::Text,
+    number::{Float, Hashed, float, floats, is_default},
+};
 use crate::{
     Error,
     ir::CtrType,
@@ -375,10 +377,13 @@ impl<'de> Visitor<'de> for CtrDataVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<CtrData, A::Error> {
         let mut data = CtrData::default();
         while let Some((name, table)) = entries.next_entry::<String, Table>()? {
-            let identifier: Identifier = serde_json::from_str(&name)
-                .map_err(|error| de::Error::custom(format!("the name of a table: {error}")))?;
+            let identifier: Identifier = serde_json::from_str(&name).map_err(|error| {
+                de::Error::custom(format!("{name}: the name of a table: {error}"))
+            })?;
             let exact = table.fractional_sums;
-            let table = table.read(identifier.read()).map_err(de::Error::custom)?;
+            let table = table
+                .read(identifier.read())
+                .map_err(|what| de::Error::custom(format!("{name}: {what}")))?;
             if !exact && table.values.fractional() {
                 data.misread.get_or_insert(name);
             }
@@ -413,15 +418,15 @@ pub(super) fn check_target_classifiers(
             "CTRs of {what}: CatBoost's JSON does not say which of them a table of counts belongs to; use the .cbm file"
         )))
     };
+    if types.is_empty() {
+        return Ok(());
+    }
     let params = info.iter().filter(|(name, _)| name.ends_with("params"));
-    for params in params.filter_map(|(_, text)| serde_json::from_str::<Value>(text).ok()) {
-        let loss = params["loss_function"]["type"].as_str();
-        if !types.is_empty() && loss.is_some_and(|loss| LOSSES_OF_SEVERAL_TARGETS.contains(&loss)) {
+    for params in params.filter_map(|(_, text)| serde_json::from_str::<Params>(text).ok()) {
+        if LOSSES_OF_SEVERAL_TARGETS.contains(&params.loss_function.r#type.as_str()) {
             return refuse("a loss with several targets");
         }
-        let several = |&&ctr_type: &&CtrType| {
-            binarizations(&params["cat_feature_params"], ctr_type).len() > 1
-        };
+        let several = |&&ctr_type: &&CtrType| params.cat_feature_params.binarizations(ctr_type) > 1;
         if let Some(ctr_type) = types.iter().find(several) {
             return refuse(&format!(
                 "type {ctr_type:?} with several binarizations of the target"
@@ -431,21 +436,55 @@ pub(super) fn check_target_classifiers(
     Ok(())
 }
 
+/// What is looked at of the training's parameters.
+#[derive(Deserialize)]
+struct Params {
+    #[serde(default)]
+    loss_function: LossFunction,
+    #[serde(default)]
+    cat_feature_params: CatFeatureParams,
+}
+
+#[derive(Default, Deserialize)]
+struct LossFunction {
+    r#type: String,
+}
+
+#[derive(Default, Deserialize)]
+struct CatFeatureParams {
+    #[serde(default)]
+    simple_ctrs: Vec<Description>,
+    #[serde(default)]
+    combinations_ctrs: Vec<Description>,
+    #[serde(default)]
+    per_feature_ctrs: BTreeMap<String, Vec<Description>>,
+}
+
+#[derive(Deserialize)]
+struct Description {
+    ctr_type: CtrType,
+    /// JSON, of which only matters whether it is the same.
+    target_binarization: Option<Text>,
+}
+
+impl CatFeatureParams {
+    /// In how many ways the training binarized the target for CTRs of a type.
+    fn binarizations(&self, ctr_type: CtrType) -> usize {
+        let lists = [&self.simple_ctrs, &self.combinations_ctrs];
+        let descriptions = lists
+            .into_iter()
+            .chain(self.per_feature_ctrs.values())
+            .flatten();
+        let of_type = descriptions.filter(|description| description.ctr_type == ctr_type);
+        let different: BTreeSet<&str> = of_type
+            .filter_map(|description| description.target_binarization.as_ref())
+            .map(|Text(json)| json.as_str())
+            .collect();
+        different.len()
+    }
+}
+
 /// Whether what such a CTR counts depends on how the target was binarized.
 fn counts_targets(ctr_type: CtrType) -> bool {
     !matches!(ctr_type, CtrType::Counter | CtrType::FeatureFreq)
-}
-
-/// The different ways in which the training binarized the target for CTRs of a type.
-fn binarizations(cat_feature_params: &Value, ctr_type: CtrType) -> BTreeSet<String> {
-    let lists = ["simple_ctrs", "combinations_ctrs"].map(|key| &cat_feature_params[key]);
-    let per_feature = cat_feature_params["per_feature_ctrs"].as_object();
-    let per_feature = per_feature.into_iter().flat_map(|lists| lists.values());
-    let descriptions = lists.into_iter().chain(per_feature);
-    descriptions
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter(|description| description["ctr_type"] == format!("{ctr_type:?}"))
-        .map(|description| description["target_binarization"].to_string())
-        .collect()
 }

@@ -53,9 +53,10 @@ struct CatFeature {
     /// The one-hot values, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     values: Option<Vec<i32>>,
+    /// Boxed: a list of short strings takes less memory while it grows.
     #[serde(default, deserialize_with = "list")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    string_values: Vec<String>,
+    string_values: Vec<Box<str>>,
 }
 
 /// Not CatBoost's.
@@ -91,8 +92,9 @@ impl FeaturesInfo {
         let cat = |cat: RawFeature| {
             let place = one_hots.iter().position(|one_hot| one_hot.cat == cat.index);
             let one_hot = place.map(|place| one_hots.swap_remove(place));
-            let (values, string_values) =
-                one_hot.map_or((None, Vec::new()), |one| (Some(one.values), one.strings));
+            let (values, string_values) = one_hot.map_or((None, Vec::new()), |one| {
+                (Some(one.values), into(one.strings, String::into_boxed_str))
+            });
             CatFeature {
                 feature_index: cat.index,
                 flat_feature_index: cat.flat_index,
@@ -134,7 +136,7 @@ impl FeaturesInfo {
                 model.one_hots.push(RawOneHot {
                     cat: cat.feature_index,
                     values,
-                    strings: cat.string_values,
+                    strings: into(cat.string_values, String::from),
                 });
             }
             model.cats.push(feature(

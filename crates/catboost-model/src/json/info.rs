@@ -1,36 +1,24 @@
 //! `model_info`: texts by name. As CatBoost writes them, a text whose name ends in `params` and that is JSON itself is
 //! not quoted but stands there as JSON.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
-    Deserializer, Serialize, Serializer,
-    de::{MapAccess, Visitor},
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
-/// What the text of `name` is compared by: if it is JSON that CatBoost would write unquoted, its compact form with the
-/// keys of objects in order, so that both file formats give the same text.
-pub(crate) fn canonical<'a>(name: &str, text: &'a str) -> Cow<'a, str> {
-    match embedded(name, text) {
-        Some(value) => Cow::Owned(value.to_string()),
-        None => Cow::Borrowed(text),
+/// What stands in the place of a text, so that both file formats give the same: if it is JSON that CatBoost would write
+/// unquoted, its compact form with the keys of objects in order.
+pub(crate) fn canonical(name: &str, text: String) -> String {
+    if !name.ends_with("params") || !text.starts_with(['{', '[']) {
+        return text;
     }
-}
-
-/// What stands unquoted in the document.
-fn embedded(name: &str, text: &str) -> Option<Value> {
-    if !name.ends_with("params") {
-        return None;
-    }
-    let value: Value = serde_json::from_str(text).ok()?;
-    (value.is_object() || value.is_array()).then(|| sorted(value))
-}
-
-/// With the keys of all objects in order, whatever `serde_json` was built to do.
-fn sorted(mut value: Value) -> Value {
-    value.sort_all_objects();
-    value
+    let mut compact = String::new();
+    let mut json = serde_json::Deserializer::from_str(&text);
+    let whole = Compact(&mut compact).deserialize(&mut json).is_ok() && json.end().is_ok();
+    if whole { compact } else { text }
 }
 
 pub(super) fn serialize<S: Serializer>(
@@ -44,39 +32,144 @@ pub(super) fn serialize<S: Serializer>(
         Text(&'a str),
     }
     to.collect_map(info.iter().map(|(name, text)| {
-        let entry = embedded(name, text).map_or(Entry::Text(text), Entry::Embedded);
-        (name, entry)
+        let json = serde_json::from_str::<Value>(text).ok();
+        let embedded =
+            json.filter(|json| name.ends_with("params") && (json.is_object() || json.is_array()));
+        (name, embedded.map_or(Entry::Text(text), Entry::Embedded))
     }))
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
-    from.deserialize_any(InfoVisitor)
+/// A text, or JSON in its place.
+#[derive(Clone, Debug)]
+pub(super) struct Text(pub(super) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor).map(Self)
+    }
 }
 
-struct InfoVisitor;
+struct TextVisitor;
 
-impl<'de> Visitor<'de> for InfoVisitor {
-    type Value = BTreeMap<String, String>;
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+        f.write_str("a string, an object or a list")
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(BTreeMap::new())
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut info = BTreeMap::new();
-        while let Some((name, value)) = entries.next_entry::<String, Value>()? {
-            let text = match value {
-                Value::String(text) => text,
-                value => sorted(value).to_string(),
-            };
-            info.insert(name, text);
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<String, A::Error> {
+        let mut text = String::new();
+        Compact(&mut text).visit_seq(list)?;
+        Ok(text)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<String, A::Error> {
+        let mut text = String::new();
+        Compact(&mut text).visit_map(map)?;
+        Ok(text)
+    }
+}
+
+/// Copies JSON to a text without blanks, with the keys of objects in order. (A tree of values would take too much memory
+/// for files made to do harm.)
+struct Compact<'a>(&'a mut String);
+
+impl Compact<'_> {
+    fn scalar<E: de::Error>(self, value: impl Serialize) -> Result<(), E> {
+        let text = serde_json::to_string(&value).map_err(E::custom)?;
+        self.0.push_str(&text);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Compact<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Compact<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        self.scalar(())
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let begin = self.0.len();
+        self.0.push('[');
+        while list.next_element_seed(Compact(self.0))?.is_some() {
+            self.0.push(',');
         }
-        Ok(info)
+        close(self.0, begin, ']');
+        Ok(())
     }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let begin = self.0.len();
+        self.0.push('{');
+        // Where each entry and its comma are in the text.
+        let mut entries: Vec<(u32, u32)> = Vec::new();
+        let place = |text: &str| {
+            let place = u32::try_from(text.len());
+            place.map_err(|_| de::Error::custom("more than 4 GiB of JSON in a text"))
+        };
+        loop {
+            let entry = place(self.0)?;
+            if map.next_key_seed(Compact(self.0))?.is_none() {
+                break;
+            }
+            self.0.push(':');
+            map.next_value_seed(Compact(self.0))?;
+            self.0.push(',');
+            entries.push((entry, place(self.0)?));
+        }
+        let unsorted = self.0.split_off(begin + 1);
+        let slice = |&(from, to): &(u32, u32)| {
+            &unsorted[from as usize - begin - 1..to as usize - begin - 1]
+        };
+        entries.sort_unstable_by(|one, other| slice(one).cmp(slice(other)));
+        self.0.extend(entries.iter().map(slice));
+        close(self.0, begin, '}');
+        Ok(())
+    }
+}
+
+/// Ends a list or an object that began at `begin`: a bracket takes the place of the last comma.
+fn close(text: &mut String, begin: usize, bracket: char) {
+    if text.len() > begin + 1 {
+        text.pop();
+    }
+    text.push(bracket);
 }

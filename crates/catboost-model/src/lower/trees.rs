@@ -18,11 +18,12 @@ pub(super) fn lower(raw: RawTrees, dimension: usize, splits: usize) -> Result<Tr
             trees.collect::<Result<_, _>>().map(Trees::Oblivious)
         }
         RawTrees::NonSymmetric(trees) => {
-            let trees = trees
-                .into_iter()
-                .enumerate()
-                .map(|(index, tree)| context.non_symmetric(index, tree));
-            trees.collect::<Result<_, _>>().map(Trees::NonSymmetric)
+            // Not collected: that would take twice the memory while the list grows.
+            let mut lowered = Vec::with_capacity(trees.len());
+            for (index, tree) in trees.into_iter().enumerate() {
+                lowered.push(context.non_symmetric(index, tree)?);
+            }
+            Ok(Trees::NonSymmetric(lowered))
         }
     }
 }

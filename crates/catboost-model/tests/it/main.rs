@@ -1,6 +1,7 @@
 //! The readers and the writer on whole files.
 
 mod formats;
+mod hostile;
 
 use std::{
     env, fs,
@@ -31,4 +32,10 @@ fn customer() -> Option<PathBuf> {
         PathBuf::from,
     );
     folder.is_dir().then_some(folder)
+}
+
+/// A file of the zoo.
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    read(&folder.join(name))
 }

@@ -1,0 +1,335 @@
+//! Files that are damaged, or made to do harm: errors that say where and what, no panic, no model that cannot be used.
+
+use catboost_model::{
+    eval::{self, Row},
+    ir::Model,
+    parse, to_json,
+};
+
+use crate::fixture;
+
+/// A model with a feature of each kind.
+const SMALL: &str = include_str!("small.json");
+/// The part of it to be replaced in tests of other trees.
+const TREES: &str = "\"oblivious_trees\": [";
+
+fn small_with(old: &str, new: &str) -> String {
+    assert_eq!(SMALL.matches(old).count(), 1, "{old}");
+    SMALL.replace(old, new)
+}
+
+/// [`SMALL`] with other trees; its own are kept under a name that is not read.
+fn small_with_trees(trees: &str) -> String {
+    small_with(TREES, &format!("\"trees\": {trees}, \"not_read\": ["))
+}
+
+fn error(json: &str) -> String {
+    parse(json.as_bytes())
+        .expect_err("the file is damaged")
+        .to_string()
+}
+
+#[test]
+fn the_small_model_is_sound() {
+    let model = parse(SMALL.as_bytes()).expect("nothing is wrong with it");
+    assert_eq!(answers(&model), [[2.5], [4.5]]);
+}
+
+#[test]
+fn an_error_says_where_and_what() {
+    let cases = [
+        (
+            "[2, [0.5]]",
+            "[2, [\"much\"]]",
+            "scale_and_bias[1][0]: invalid value: string \"much\", expected a number, or `inf`, `-inf` or `nan` at line 3 column 31",
+        ),
+        (
+            "\"borders\": [0.5, 1.5]",
+            "\"borders\": 0.5",
+            "features_info.float_features[0].borders: invalid type: floating point `0.5`, expected a list of numbers at line 8 column 74",
+        ),
+        (
+            "\"borders\": [0.5, 1.5]",
+            "\"borders\": [1.5, 0.5]",
+            "the borders of float feature 0 `age` do not ascend",
+        ),
+        (
+            "\"AsFalse\"",
+            "\"AsTold\"",
+            "features_info.float_features[0].nan_value_treatment: unknown variant `AsTold`, expected one of `AsIs`, `AsFalse`, `AsTrue` at line 8 column 57",
+        ),
+        (
+            "\"values\": [-1706589142]",
+            "\"values\": [17065891420]",
+            "features_info.categorical_features[0].values[0]: invalid value: integer `17065891420`, expected i32 at line 12 column 96",
+        ),
+        (
+            "{\"cat_feature_index\": 0, \"combination_element\"",
+            "{\"combination_element\"",
+            "features_info.ctrs[0].elements[0]: missing field `cat_feature_index` at line 18 column 92",
+        ),
+        (
+            "\"ctr_type\": \"Borders\"",
+            "\"ctr_type\": \"Buckets\"",
+            "CTR 0 has no table of counts",
+        ),
+        (
+            "\"target_border_idx\": 0",
+            "\"target_border_idx\": 1",
+            "CTR 0 asks for target border 1, which its table does not have",
+        ),
+        (
+            "\"hash_stride\": 3",
+            "\"hash_stride\": 0",
+            "\"type\":\"Borders\"}: `hash_stride` is 0 at line 44 column 3",
+        ),
+        (
+            "\"hash_stride\": 3",
+            "\"hash_stride\": 4",
+            "\"type\":\"Borders\"}: `hash_stride` is 4, but not so many elements of `hash_map` belong together at line 44 column 3",
+        ),
+        (
+            "\"4\", 5, 6]",
+            "\"4\", 5]",
+            "hash_map: expected as many numbers after each hash at line 41 column 56",
+        ),
+        (
+            "\"4\", 5, 6]",
+            "\"4\", 5.5, 6]",
+            "\"type\":\"Borders\"}: a count in `hash_map` is not a whole number of 32 bits at line 44 column 3",
+        ),
+        (
+            "\"4\", 5, 6]",
+            "\"four\", 5, 6]",
+            "hash_map[3]: invalid value: string \"four\", expected a hash (a string of digits) or a number at line 41 column 55",
+        ),
+        (
+            "{\"BagOfWords\": {\"tokens\": 1}}",
+            "{\"BagOfLetters\": {\"tokens\": 1}}",
+            "text_processing.calcers[0].kind: unknown variant `BagOfLetters`, expected one of `BagOfWords`, `NaiveBayes`, `Bm25` at line 35 column 55",
+        ),
+        (
+            "\"skip_empty\": true",
+            "\"skip_emtpy\": true",
+            "text_processing.tokenizers[0].skip_emtpy: unknown field `skip_emtpy`, expected one of",
+        ),
+        (
+            "\"local\": 0",
+            "\"local\": 1",
+            "estimated feature 0 is number 1 of its calcer, which has fewer",
+        ),
+        (
+            "{\"split_index\": 4}",
+            "{\"split_index\": 5}",
+            "tree 0 asks for split 5 of 5",
+        ),
+        (
+            "{\"split_index\": 4}",
+            "{\"split\": 4}",
+            "oblivious_trees[0].splits[2]: missing field `split_index` at line 48 column 69",
+        ),
+        (
+            "[1, 2, 3, 4, 5, 6, 7, 8]",
+            "[1, 2, 3, 4, 5, 6, 7, 8, 9]",
+            "tree 0 has 8 leaves, but 9 leaf values and 8 leaf weights",
+        ),
+        (
+            "[1, 2, 3, 4, 5, 6, 7, 8]",
+            "[1, 2, 3, 4, 5, 6, 7, 1e999]",
+            "oblivious_trees[0].leaf_values[7]: number out of range at line 47 column 48",
+        ),
+        (
+            "[1, 2, 3, 4, 5, 6, 7, 8]",
+            "[1, 2, 3, 4, 5, 6, 7, \"inf\"]",
+            "tree 0 has a leaf value that is not finite",
+        ),
+        (
+            "\"written_by\": \"hand\"",
+            "\"written_by\": \"hand",
+            "model_info.written_by: control character (\\u0000-\\u001F) found while parsing a string at line 3 column 0",
+        ),
+    ];
+    for (old, new, expected) in cases {
+        let found = error(&small_with(old, new));
+        assert!(found.contains(expected), "{new}: {found}");
+    }
+}
+
+#[test]
+fn what_is_no_model_is_told_what_a_model_is() {
+    let expected = "not a CatBoost model: expected a .cbm file, which begins with CBM1, or a JSON export, which begins with {";
+    for file in ["", " ", "CBM2", "[]", "null", "\"{}\""] {
+        assert_eq!(error(file), expected, "{file:?}");
+    }
+    assert_eq!(
+        error("{}"),
+        ".: missing field `features_info` at line 1 column 2"
+    );
+    assert_eq!(
+        error(&format!("{SMALL}x")),
+        ".: trailing characters at line 52 column 1"
+    );
+}
+
+#[test]
+fn a_model_of_unknown_dimension_is_refused() {
+    let expected = "not supported: a model without trees and biases: its JSON does not say how many values a row gets; use the .cbm file";
+    assert_eq!(error("{\"features_info\": {}}"), expected);
+    let sound = parse(b" {\"features_info\": {}, \"scale_and_bias\": [1, 0.25]}")
+        .expect("one bias without a list is how old files have it");
+    assert_eq!(eval::raw(&sound, &Row::default()), [0.25]);
+}
+
+#[test]
+fn ctrs_that_catboosts_json_mixes_up_are_refused() {
+    let params = |replacement: &str| {
+        small_with(
+            "{\"loss_function\": {\"type\": \"RMSE\"}}",
+            &format!("{{{replacement}}}"),
+        )
+    };
+    let expected = "not supported: CTRs of a loss with several targets: CatBoost's JSON does not say which of them a table of counts belongs to; use the .cbm file";
+    let several_targets = params("\"loss_function\": {\"type\": \"MultiRMSE\"}");
+    assert_eq!(error(&several_targets), expected);
+
+    let described = |simple: &str, combined: &str| {
+        let ctr = |count: &str| {
+            format!(
+                "[{{\"ctr_type\": \"Borders\", \"target_binarization\": {{\"border_count\": {count}}}}}]"
+            )
+        };
+        params(&format!(
+            "\"cat_feature_params\": {{\"simple_ctrs\": {}, \"per_feature_ctrs\": {{\"0\": {}}}}}",
+            ctr(simple),
+            ctr(combined)
+        ))
+    };
+    parse(described("4", "4").as_bytes()).expect("one binarization can be told");
+    let expected = "not supported: CTRs of type Borders with several binarizations of the target: CatBoost's JSON does not say which of them a table of counts belongs to; use the .cbm file";
+    assert_eq!(error(&described("1", "4")), expected);
+    // A file of our own says which.
+    let said = several_targets.replace(
+        "\"target_border_idx\"",
+        "\"target_classifier\": 0, \"target_border_idx\"",
+    );
+    parse(said.as_bytes()).expect("the CTR says which table is its own");
+}
+
+#[test]
+fn trees_may_be_deep_but_not_too_deep() {
+    let leaf = "{\"value\": 1}";
+    let nested = |depth: usize| {
+        let node = "{\"split\": {\"split_index\": 0}, \"left\": {\"value\": 0}, \"right\": ";
+        small_with_trees(&format!(
+            "[{}{leaf}{}]",
+            node.repeat(depth),
+            "}".repeat(depth)
+        ))
+    };
+    let deep = parse(nested(100).as_bytes()).expect("a tree of depth 100 is supported");
+    assert_eq!(
+        parse(to_json(&deep).as_bytes()).expect("it reads back"),
+        deep
+    );
+    assert_eq!(error(&nested(101)), "tree 0 is too deep");
+    let path = "trees[0]";
+    let found = error(&nested(200));
+    assert!(
+        found.starts_with(path) && found.contains("recursion limit exceeded"),
+        "{found}"
+    );
+    for opening in ["[", "{\"a\":"] {
+        for place in ["trees", "model_info", "ctr_data", "unknown"] {
+            let nested = opening.repeat(1_000_000);
+            let found = error(&format!("{{\"features_info\": {{}}, \"{place}\": {nested}"));
+            assert!(!found.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_node_is_a_leaf_or_a_question() {
+    let expected = "trees[0]: expected a leaf, which has a `value`, or a node, which has `split`, `left` and `right` at line";
+    for node in [
+        "{}",
+        "{\"weight\": 1}",
+        "{\"split\": {\"split_index\": 0}, \"left\": {\"value\": 0}}",
+        "{\"value\": 1, \"left\": {\"value\": 0}}",
+    ] {
+        let found = error(&small_with_trees(&format!("[{node}]")));
+        assert!(found.starts_with(expected), "{node}: {found}");
+    }
+    assert_eq!(
+        error(&small_with_trees("[{\"value\": 1}, {\"value\": [1, 2]}]")),
+        "tree 1 has a leaf of 2 values for 1 dimensions"
+    );
+    assert_eq!(
+        error(&small_with(
+            TREES,
+            "\"trees\": [{\"value\": 1}], \"oblivious_trees\": ["
+        )),
+        "trees: the model has `oblivious_trees` too"
+    );
+}
+
+#[test]
+fn a_file_that_is_cut_short_is_an_error() {
+    for (file, _) in small_files() {
+        for len in 0..file.len() {
+            assert!(parse(&file[..len]).is_err(), "{len} of {}", file.len());
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_read_from_a_damaged_file_can_be_used() {
+    let mut read = 0;
+    for (file, step) in small_files() {
+        for place in (0..file.len()).step_by(step) {
+            for flip in [1 << (place % 8), 0xFF, file[place] ^ b'9'] {
+                let mut damaged = file.clone();
+                damaged[place] ^= flip;
+                if let Ok(model) = parse(&damaged) {
+                    answers(&model);
+                    assert!(!to_json(&model).is_empty());
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 0, "no damage went unseen: the test is void");
+}
+
+/// Both formats, both kinds of trees; and how far apart bytes are damaged: most of a `.cbm` is what the training left.
+fn small_files() -> [(Vec<u8>, usize); 4] {
+    let nodes = "[{\"split\": {\"split_index\": 4}, \"left\": {\"value\": 1, \"weight\": 2}, \"right\": {\"value\": 3, \"weight\": 4}}]";
+    let compact = |json: &str| {
+        let lines: String = json.lines().map(str::trim_start).collect();
+        lines.into_bytes()
+    };
+    [
+        (compact(SMALL), 1),
+        (compact(&small_with_trees(nodes)), 1),
+        (fixture("text_bow.cbm"), 13),
+        (fixture("trees_lossguide_cats.cbm"), 13),
+    ]
+}
+
+/// What a model says of two rows.
+fn answers(model: &Model) -> [Vec<f64>; 2] {
+    [(f32::NAN, "", "one two"), (1.0, "a", "unknown")].map(|(float, cat, text)| {
+        let embeddings = model.embedding_features.iter();
+        let embeddings: Vec<Vec<f32>> = embeddings
+            .map(|embedding| vec![float; embedding.dimension.min(1_000)])
+            .collect();
+        eval::raw(
+            model,
+            &Row {
+                floats: &vec![float; model.float_features.len()],
+                cats: &vec![cat; model.cat_features.len()],
+                texts: &vec![text; model.text_features.len()],
+                embeddings: &embeddings.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+            },
+        )
+    })
+}

@@ -1,0 +1,233 @@
+//! How much memory a file takes to read, counted at the allocator: at most 20 times its length, whatever is in it.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    fs,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+/// What is promised.
+const BYTES_PER_BYTE: usize = 20;
+/// What a reader may take for a file of any length.
+const ANY_FILE: usize = 64 << 10;
+
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(now, Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    /// Zeros that nobody touches cost nothing.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(now, Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One test: others at the same time would count too.
+#[test]
+fn reading_takes_at_most_20_times_the_files_length() {
+    for (what, file) in hostile().into_iter().chain(zoo()) {
+        let before = NOW.load(Relaxed);
+        PEAK.store(before, Relaxed);
+        drop(catboost_model::parse(&file));
+        let peak = PEAK.load(Relaxed) - before;
+        let times = peak as f64 / file.len() as f64;
+        println!("{times:>6.1} {what}");
+        assert!(
+            peak <= file.len() * BYTES_PER_BYTE + ANY_FILE,
+            "{what}: {peak} bytes for a file of {}",
+            file.len()
+        );
+    }
+}
+
+/// Files that say little in few bytes, 65,537 times. Most say something that a model may say.
+fn hostile() -> Vec<(String, Vec<u8>)> {
+    const INFO: &str = "{\"features_info\":{},\"scale_and_bias\":[1,0],\"model_info\":{";
+    const FEATURES: &str = "{\"scale_and_bias\":[1,0],\"features_info\":{";
+    const ONE_HOT: &str =
+        "\"categorical_features\":[{\"feature_index\":0,\"flat_feature_index\":0,";
+    const FLOAT: &str = "\"float_features\":[{\"feature_index\":0,\"flat_feature_index\":0,\"nan_value_treatment\":\"AsIs\",";
+    const TEXT: &str = "{\"features_info\":{},\"scale_and_bias\":[1,0],\"text_processing\":{";
+    const COUNTER: &str = "{\"{\\\"identifier\\\":[],\\\"type\\\":\\\"Counter\\\"}\":{\"hash_stride\":2,\"hash_map\":[";
+    let trees = |name: &str| format!("{{\"features_info\":{{}},\"{name}\":[");
+    let ctr = "{\"elements\":[],\"ctr_type\":\"Counter\",\"target_border_idx\":0,\"prior_numerator\":0,\"prior_denomerator\":0,\"shift\":0,\"scale\":0,\"borders\":[]},";
+    // What the element is in, what is repeated (`#` is its number), and what closes it.
+    let lists: Vec<(String, &str, &str)> = vec![
+        (format!("{INFO}\"params\":["), "0,", "]}}"),
+        (format!("{INFO}\"params\":["), "[],", "]}}"),
+        (format!("{INFO}\"params\":["), "{},", "]}}"),
+        (format!("{INFO}\"params\":["), "\"\",", "]}}"),
+        (format!("{INFO}\"params\":["), "{\"\":0},", "]}}"),
+        (format!("{INFO}\"params\":{{"), "\"\":0,", "}}}"),
+        (format!("{INFO}\"params\":{{"), "\"#\":0,", "}}}"),
+        (INFO.to_owned(), "\"#\":\"\",", "}}"),
+        (INFO.to_owned(), "\"#params\":{},", "}}"),
+        (format!("{FEATURES}{ONE_HOT}\"values\":["), "0,", "]}]}}"),
+        (format!("{FEATURES}{ONE_HOT}\"values\":["), "#,", "]}]}}"),
+        (
+            format!("{FEATURES}{ONE_HOT}\"values\":[0],\"string_values\":["),
+            "\"\",",
+            "]}]}}",
+        ),
+        (
+            format!("{FEATURES}{ONE_HOT}\"values\":[0],\"string_values\":["),
+            "\"a\",",
+            "]}]}}",
+        ),
+        (format!("{FEATURES}{FLOAT}\"borders\":["), "0,", "]}]}}"),
+        (
+            format!("{FEATURES}\"float_features\":["),
+            "{\"feature_index\":#,\"flat_feature_index\":#,\"nan_value_treatment\":\"AsIs\",\"borders\":[]},",
+            "]}}",
+        ),
+        (
+            format!("{FEATURES}\"categorical_features\":["),
+            "{\"feature_index\":#,\"flat_feature_index\":#},",
+            "]}}",
+        ),
+        (
+            format!("{FEATURES}\"text_features\":["),
+            "{\"feature_index\":#,\"flat_feature_index\":#,\"feature_id\":\"\"},",
+            "]}}",
+        ),
+        (
+            format!("{FEATURES}\"estimated_features\":["),
+            "{\"calcer\":{\"Text\":0},\"local\":0,\"borders\":[]},",
+            "]}}",
+        ),
+        (
+            format!("{FEATURES}\"ctrs\":[{{\"elements\":["),
+            "{\"combination_element\":\"cat_feature_value\",\"cat_feature_index\":0},",
+            "]}]}}",
+        ),
+        (
+            format!(
+                "{{\"scale_and_bias\":[1,0],\"ctr_data\":{COUNTER}]}}}},\"features_info\":{{\"ctrs\":["
+            ),
+            ctr,
+            "]}}",
+        ),
+        (
+            "{\"features_info\":{},\"scale_and_bias\":[1,[".to_owned(),
+            "0,",
+            "]]}",
+        ),
+        (trees("oblivious_trees"), "{\"leaf_values\":[]},", "]}"),
+        (trees("oblivious_trees"), "{\"leaf_values\":[0]},", "]}"),
+        (
+            format!("{}{{\"leaf_values\":[", trees("oblivious_trees")),
+            "0,",
+            "]}]}",
+        ),
+        (
+            format!(
+                "{}{{\"leaf_values\":[],\"splits\":[",
+                trees("oblivious_trees")
+            ),
+            "{\"split_index\":0},",
+            "]}]}",
+        ),
+        (trees("trees"), "{\"value\":[]},", "]}"),
+        (trees("trees"), "{\"value\":0},", "]}"),
+        (trees("trees"), "{\"value\":0,\"weight\":0},", "]}"),
+        (
+            format!("{{\"features_info\":{{{FLOAT}\"borders\":[0]}}]}},\"trees\":["),
+            "{\"split\":{\"split_index\":0},\"left\":{\"value\":0},\"right\":{\"value\":0}},",
+            "]}",
+        ),
+        (
+            format!(
+                "{FEATURES}\"ctrs\":[{}]}},\"ctr_data\":{COUNTER}",
+                ctr.trim_end_matches(',')
+            ),
+            "\"#\",0,",
+            "]}}}",
+        ),
+        (
+            format!("{FEATURES}}},\"ctr_data\":{COUNTER}"),
+            "\"0\",",
+            "]}}}",
+        ),
+        (
+            format!("{TEXT}\"dictionaries\":[],\"calcers\":[],\"tokenized\":[],\"tokenizers\":["),
+            "{\"lowercasing\":false,\"numbers\":\"Skip\",\"delimiter\":\"\",\"split_by_set\":false,\"skip_empty\":true},",
+            "]}}",
+        ),
+        (
+            format!("{TEXT}\"tokenizers\":[],\"dictionaries\":[],\"calcers\":[],\"tokenized\":["),
+            "{\"text\":0,\"tokenizer\":0,\"dictionary\":0,\"calcers\":[]},",
+            "]}}",
+        ),
+        (
+            format!("{TEXT}\"tokenizers\":[],\"dictionaries\":[],\"tokenized\":[],\"calcers\":["),
+            "{\"active\":[],\"kind\":{\"BagOfWords\":{\"tokens\":0}}},",
+            "]}}",
+        ),
+        (
+            format!("{TEXT}\"tokenizers\":[],\"dictionaries\":[],\"tokenized\":[],\"calcers\":["),
+            "{\"active\":[0],\"kind\":{\"BagOfWords\":{\"tokens\":0}}},",
+            "]}}",
+        ),
+        (
+            format!(
+                "{TEXT}\"tokenizers\":[],\"dictionaries\":[],\"tokenized\":[],\"calcers\":[{{\"kind\":{{\"BagOfWords\":{{\"tokens\":0}}}},\"active\":["
+            ),
+            "#,",
+            "]}]}}",
+        ),
+    ];
+    let mut files: Vec<(String, Vec<u8>)> = lists
+        .into_iter()
+        .map(|(begin, element, end)| {
+            // Just after a list that doubles has done so.
+            let mut file = begin.clone();
+            for number in 0..(1 << 16) + 1 {
+                file.push_str(&element.replace('#', &format!("{number}")));
+            }
+            file.pop();
+            file.push_str(end);
+            (format!("{begin}{element}…"), file.into_bytes())
+        })
+        .collect();
+    for begin in ["", "{", "CBM1", "CBM1\u{4}\0\0\0"] {
+        let mut zeros = vec![0; 200_000_000];
+        zeros[..begin.len()].copy_from_slice(begin.as_bytes());
+        files.push((format!("zeros after `{}`", begin.escape_debug()), zeros));
+    }
+    files
+}
+
+fn zoo() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    let files = fs::read_dir(folder).expect("fixtures/models is a folder");
+    let read = |file: fs::DirEntry| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let model = name.ends_with(".cbm") || name.ends_with(".json");
+        model.then(|| (name, fs::read(file.path()).expect("the zoo can be read")))
+    };
+    files
+        .filter_map(|file| read(file.expect("the folder can be listed")))
+        .collect()
+}
