@@ -71,6 +71,7 @@ impl Admin {
                 let process = Process {
                     keys: &self.app.config.keys,
                     tls: self.app.config.tls.as_ref(),
+                    sentry: self.app.sentry.as_ref(),
                     log_lines_lost: self.app.log.lost(),
                     ready: self.app.is_ready(),
                 };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::keys::{KEYS_VARIABLE, Keys};
 use super::log::Level;
 use super::phase::Deadlines;
+use super::sentry::{SentryArgs, Target};
 use super::tls::{Tls, TlsArgs};
 
 /// Threads that one process may be asked for.
@@ -127,6 +128,10 @@ pub struct Args {
     )]
     pub log_sample: f64,
 
+    #[allow(missing_docs, reason = "the help would show it")]
+    #[command(flatten)]
+    pub sentry: SentryArgs,
+
     /// Check the settings, say whether they are right, and exit
     #[arg(long)]
     pub check_config: bool,
@@ -138,6 +143,7 @@ pub struct Config {
     pub(super) admin: SocketAddr,
     pub(super) keys: Keys,
     pub(super) tls: Option<Tls>,
+    pub(super) sentry: Option<Target>,
     pub(super) workers: usize,
     pub(super) max_connections: usize,
     pub(super) max_in_flight: usize,
@@ -231,6 +237,7 @@ impl Config {
             admin: args.admin,
             keys,
             tls,
+            sentry: args.sentry.target().map_err(ConfigError)?,
             workers,
             max_connections: args.max_connections,
             max_in_flight: args.max_in_flight,

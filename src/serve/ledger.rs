@@ -15,6 +15,7 @@ use super::phase::{ConnectionState, Phase};
 use super::reply::{Reason, Reply};
 use super::request_log::{Ended, RequestLog};
 use super::routes::Route;
+use super::sentry::Fault;
 use super::trace::Ids;
 
 /// What the requests of one connection share.
@@ -108,8 +109,14 @@ impl Ledger {
 
     fn end(&mut self, status: Option<u16>, now: Instant, reason: Option<&str>) {
         self.closed = true;
+        let app = &self.desk.app;
+        // A 500 comes of a panic, which is reported by itself.
+        if let (Some(status @ 501..), Some(sentry)) = (status, &app.sentry) {
+            let route = self.route.label();
+            sentry.report(Fault::Status { status, route });
+        }
         self.desk.requests.ended(
-            &self.desk.app.log,
+            &app.log,
             &Ended {
                 ids: &self.ids,
                 route: self.route,

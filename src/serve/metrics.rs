@@ -15,6 +15,7 @@ use super::observe::Observations;
 use super::phase::Phase;
 use super::reload;
 use super::routes::{METHODS, Route, method_index};
+use super::sentry::Sentry;
 use super::tls::{self, Tls};
 
 /// Upper bounds of the duration buckets, in microseconds.
@@ -172,6 +173,7 @@ impl Shard {
 pub(super) struct Process<'a> {
     pub(super) keys: &'a Keys,
     pub(super) tls: Option<&'a Tls>,
+    pub(super) sentry: Option<&'a Sentry>,
     pub(super) log_lines_lost: u64,
     pub(super) ready: bool,
 }
@@ -309,13 +311,18 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> Str
             total,
         );
     }
-    reload::render_family(&mut page);
+    if process.keys.file().is_some() || process.tls.is_some() {
+        reload::render_family(&mut page);
+    }
     if let Some(file) = process.keys.file() {
         file.render(&mut page, "keys");
     }
     if let Some(tls) = process.tls {
         tls.files().render(&mut page, "tls");
         tls::render(&mut page, tls);
+    }
+    if let Some(sentry) = process.sentry {
+        sentry.render(&mut page);
     }
     page.gauge(
         "pick_regno_ready",
@@ -454,6 +461,7 @@ mod tests {
             &Process {
                 keys: &Keys::load(None, None).unwrap(),
                 tls: None,
+                sentry: None,
                 log_lines_lost: 3,
                 ready: true,
             },

@@ -31,6 +31,7 @@ mod ledger;
 mod log;
 mod metrics;
 mod observe;
+mod panics;
 mod phase;
 mod process;
 mod reload;
@@ -38,6 +39,7 @@ mod reply;
 mod request_log;
 mod routes;
 mod self_check;
+mod sentry;
 mod tls;
 mod trace;
 mod wire;
@@ -65,6 +67,8 @@ use self::log::{Log, Value};
 use self::metrics::Shard;
 use self::reload::Look;
 use self::request_log::RequestLog;
+pub use self::sentry::SentryArgs;
+use self::sentry::{DSN_VARIABLE, Sentry};
 pub use self::tls::TlsArgs;
 use self::worker::{Role, Worker};
 
@@ -76,9 +80,10 @@ const EXIT_SYSTEM: u8 = 71;
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the command.
-pub fn run(args: Args) -> ExitCode {
+pub fn run(mut args: Args) -> ExitCode {
     process::started();
     let api_keys = std::env::var(KEYS_VARIABLE).ok();
+    args.sentry.sentry_dsn = std::env::var(DSN_VARIABLE).ok();
     let config = match Config::new(&args, api_keys.as_deref()) {
         Ok(config) => config,
         Err(error) => {
@@ -124,6 +129,9 @@ struct App {
     config: Config,
     docs: Docs,
     log: Log,
+    sentry: Option<Sentry>,
+    /// What tests have each body go through before it is answered.
+    fault: Option<fn(&[u8])>,
     shards: Vec<Arc<Shard>>,
     in_flight: AtomicUsize,
     ready: AtomicBool,
@@ -146,7 +154,7 @@ pub struct Server {
 
 impl Server {
     /// Takes the ports. Connections that come before [`Server::run`] wait in the kernel.
-    pub fn bind(config: Config) -> Result<Server, StartError> {
+    pub fn bind(mut config: Config) -> Result<Server, StartError> {
         let bind = |flag: &str, addr, shared| {
             accept::listen(addr, shared).map_err(|why| StartError {
                 what: format!("{flag} {addr}: cannot listen"),
@@ -162,12 +170,19 @@ impl Server {
         }
         let admin = bind("--admin", config.admin, false)?;
         let log = Log::to_stderr(config.log_level);
+        let sentry = config.sentry.take().map(Sentry::start);
+        let sentry = sentry.transpose().map_err(|why| StartError {
+            what: "cannot start a thread".to_owned(),
+            why,
+        })?;
         Ok(Server {
             app: Arc::new(App {
                 shards: listeners.iter().map(|_| Arc::default()).collect(),
                 docs: Docs::new(&config),
                 config,
                 log,
+                sentry,
+                fault: None,
                 in_flight: AtomicUsize::new(0),
                 ready: AtomicBool::new(false),
             }),
@@ -181,6 +196,16 @@ impl Server {
     /// Lets SIGTERM and SIGINT stop the server: the first drains it, the second ends it.
     pub fn stop_on_signals(mut self) -> Server {
         self.signals = true;
+        self
+    }
+
+    /// Calls `fault` with each body before it is answered: for tests of what becomes of a request that makes the
+    /// service panic. No setting leads here.
+    #[doc(hidden)]
+    pub fn with_fault(mut self, fault: fn(&[u8])) -> Server {
+        if let Some(app) = Arc::get_mut(&mut self.app) {
+            app.fault = Some(fault);
+        }
         self
     }
 
@@ -202,6 +227,7 @@ impl Server {
     /// Checks the compiled model, then answers requests until the server is stopped.
     pub fn run(self) -> Result<(), StartError> {
         self_check::pass(crate::model::self_check)?;
+        panics::watch(&self.app);
         let (addr, admin_addr) = (self.addr(), self.admin_addr());
         let (stage, stages) = watch::channel(Stage::Serving);
         let places = Arc::new(Semaphore::new(self.app.config.max_connections));
@@ -218,7 +244,10 @@ impl Server {
             let runtime = runtime()?;
             let thread = std::thread::Builder::new()
                 .name("worker".to_owned())
-                .spawn(move || runtime.block_on(serve(worker, listener)));
+                .spawn(move || {
+                    panics::watch(&worker.app);
+                    runtime.block_on(serve(worker, listener))
+                });
             threads.push(thread.map_err(|why| StartError {
                 what: "cannot start a thread".to_owned(),
                 why,
@@ -264,6 +293,9 @@ impl Server {
         }
         self.app.log.line(Level::Info, "stopped", &[]);
         self.app.log.flush(Duration::from_millis(500));
+        if let Some(sentry) = &self.app.sentry {
+            sentry.flush(Duration::from_secs(2));
+        }
         if whole {
             Ok(())
         } else {
@@ -283,7 +315,16 @@ async fn stop_in_stages(
     workers: &[std::thread::JoinHandle<io::Result<()>>],
 ) {
     let ended = || workers.iter().all(std::thread::JoinHandle::is_finished);
-    stopper.asked(1).await;
+    let one_ended = async {
+        while !workers.iter().any(std::thread::JoinHandle::is_finished) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = stopper.asked(1) => {}
+        // What is left would answer for it, with less than was asked for: better to be started again.
+        () = one_ended => app.log.line(Level::Error, "a worker has ended, so all do", &[]),
+    }
     app.ready.store(false, Relaxed);
     app.log.line(Level::Info, "draining", &[]);
     let _ = stage.send(Stage::Draining);

@@ -12,7 +12,6 @@ use hyper::{Method, Request, StatusCode};
 use super::admit::{Admission, too_large};
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
-use super::log::{Level, Value};
 use super::metrics::Shard;
 use super::phase::Phase;
 use super::reply::{self, Reply};
@@ -272,19 +271,20 @@ impl Reading {
     /// What the model says; a panic on the way is contained here.
     fn answer(&mut self, body: &[u8]) -> Reply {
         let Desk { app, shard, .. } = &self.ledger.desk;
-        let answered = std::panic::catch_unwind(AssertUnwindSafe(|| answer(body, shard)));
+        let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            if let Some(fault) = app.fault {
+                fault(body);
+            }
+            answer(body, shard)
+        }));
         match answered {
             Ok((reply, rows)) => {
                 self.ledger.rows = rows;
                 reply
             }
+            // `panics` has told it.
             Err(_) => {
                 shard.panics.inc();
-                app.log.line(
-                    Level::Error,
-                    "a request made the service panic",
-                    &[("route", Value::Text(self.ledger.route.label()))],
-                );
                 reply::fail(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "Internal server error: the fault is the service's, and has been noted",

@@ -6,6 +6,8 @@
 #[cfg(feature = "tls")]
 mod certificate;
 #[cfg(feature = "tls")]
+mod client;
+#[cfg(feature = "tls")]
 mod server;
 #[cfg(not(feature = "tls"))]
 mod without;
@@ -18,10 +20,13 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-#[cfg(feature = "tls")]
-pub(super) use self::server::{Tls, TlsStream};
 #[cfg(not(feature = "tls"))]
-pub(super) use self::without::{Tls, TlsStream};
+pub(super) use self::without::{Client, Tls, TlsStream, client, connect};
+#[cfg(feature = "tls")]
+pub(super) use self::{
+    client::{Client, client, connect},
+    server::{Tls, TlsStream},
+};
 use super::config::parse_duration;
 use super::metrics::{Page, Shard};
 use super::phase::{ConnectionState, Phase};

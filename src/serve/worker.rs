@@ -113,7 +113,7 @@ impl Worker {
         let requests = Arc::clone(&self.requests);
         let max_head = app.config.max_head;
         let role = self.role;
-        shard.connections.add(1);
+        let open = Open::new(Arc::clone(&shard));
         tokio::spawn(async move {
             match role {
                 Role::Service => {
@@ -149,9 +149,24 @@ impl Worker {
                     connection::serve(stream, max_head, admin, state, Arc::clone(&shard)).await;
                 }
             }
-            shard.connections.add(-1);
-            drop((registered, place));
+            drop((open, registered, place));
         });
+    }
+}
+
+/// A connection that is counted as open, until it is dropped: also by a panic of its task.
+struct Open(Arc<Shard>);
+
+impl Open {
+    fn new(shard: Arc<Shard>) -> Open {
+        shard.connections.add(1);
+        Open(shard)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.add(-1);
     }
 }
 

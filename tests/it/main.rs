@@ -12,6 +12,7 @@ mod logs;
 mod openapi;
 mod parity;
 mod raw_bytes;
+mod sentry;
 mod shutdown;
 mod support;
 #[cfg(feature = "tls")]

@@ -51,7 +51,12 @@ pub fn serve(flags: &[&str]) -> Running {
 }
 
 pub fn start(config: Config) -> Running {
-    let server = Server::bind(config).unwrap();
+    start_with(config, |server| server)
+}
+
+/// Starts a server that `change` was made to.
+pub fn start_with(config: Config, change: impl FnOnce(Server) -> Server) -> Running {
+    let server = change(Server::bind(config).unwrap());
     let (addr, admin, stopper) = (server.addr(), server.admin_addr(), server.stopper());
     let thread = std::thread::spawn(move || server.run());
     Running {

@@ -1,11 +1,15 @@
 //! A build without TLS: the same names, of which none can ever come into being.
 
 use std::convert::Infallible;
+use std::net::TcpStream as Blocking;
+use std::path::Path;
 
 use tokio::net::TcpStream;
 
 use super::{Failure, Files};
 use crate::serve::reload::FromFiles;
+
+const WITHOUT: &str = "this build has no TLS; build it with `--features tls`";
 
 pub(in crate::serve) type TlsStream = TcpStream;
 
@@ -13,7 +17,7 @@ pub(in crate::serve) enum Tls {}
 
 impl Tls {
     pub(in crate::serve) fn load(_: Files) -> Result<Tls, String> {
-        Err("--tls-cert: this build has no TLS; build it with `--features tls`".to_owned())
+        Err(format!("--tls-cert: {WITHOUT}"))
     }
 
     pub(in crate::serve) fn files(&self) -> &FromFiles<Infallible> {
@@ -31,4 +35,14 @@ impl Tls {
     pub(in crate::serve) async fn accept(&self, _: TcpStream) -> Result<TlsStream, Failure> {
         match *self {}
     }
+}
+
+pub(in crate::serve) type Client = Infallible;
+
+pub(in crate::serve) fn client(_: &Path) -> Result<Client, String> {
+    Err(WITHOUT.to_owned())
+}
+
+pub(in crate::serve) fn connect(client: &Client, _: &str, _: Blocking) -> Result<Blocking, String> {
+    match *client {}
 }
