@@ -101,8 +101,8 @@ def rss_kib(pid):
 def latency(service, port, pid, seconds, cores, checked):
     before = cpu_seconds(pid)
     command = [
-        "taskset", "-c", cores, str(service), "load", f"http://127.0.0.1:{port}/reg/", "--rate", "500", "--duration",
-        f"{seconds}s", "--connections", "8", "--json", str(DATA),
+        "taskset", "-c", cores, str(service), "load", str(DATA), "--url", f"http://127.0.0.1:{port}/reg/",
+        "--rate", "500", "--duration", f"{seconds}s", "--connections", "8", "--json",
     ]
     env = dict(os.environ, PICK_REGNO_API_KEYS=KEY)
     done = subprocess.run(command, capture_output=True, text=True, env=env)

@@ -15,14 +15,14 @@ use super::schedule::Schedule;
 const DIGITS: u8 = 3;
 /// A request that is sent so long after its time counts as late: all connections were busy, or the machine was.
 const LATE: Duration = Duration::from_millis(1);
-/// What is reported of the latencies.
-const QUANTILES: [(&str, f64); 6] = [
-    ("p50", 0.5),
-    ("p90", 0.9),
-    ("p99", 0.99),
-    ("p99.9", 0.999),
-    ("p99.99", 0.9999),
-    ("max", 1.0),
+/// What is reported of the latencies: names, for people and in JSON.
+const QUANTILES: [(&str, &str, f64); 6] = [
+    ("p50", "p50", 0.5),
+    ("p90", "p90", 0.9),
+    ("p99", "p99", 0.99),
+    ("p99.9", "p999", 0.999),
+    ("p99.99", "p9999", 0.9999),
+    ("max", "max", 1.0),
 ];
 
 /// What became of a request.
@@ -49,7 +49,7 @@ struct Entries {
     refused: BTreeMap<u16, u64>,
     failed: BTreeMap<Failure, u64>,
     late: u64,
-    /// Of the right answers, in nanoseconds.
+    /// Of the answers that are 200, in nanoseconds.
     latencies: Histogram<u64>,
 }
 
@@ -71,15 +71,13 @@ impl Ledger {
     pub(super) fn note(&self, outcome: Outcome, due: Instant, sent: Instant, ended: Instant) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.late += u64::from(sent - due > LATE);
+        if matches!(outcome, Outcome::Right | Outcome::Wrong) {
+            let nanoseconds = (ended - due).as_nanos() as u64;
+            let recorded = entries.latencies.record(nanoseconds);
+            recorded.expect("the histogram grows to whatever it is given");
+        }
         match outcome {
-            Outcome::Right => {
-                entries.right += 1;
-                let nanoseconds = (ended - due).as_nanos() as u64;
-                entries
-                    .latencies
-                    .record(nanoseconds)
-                    .expect("the histogram grows to whatever it is given");
-            }
+            Outcome::Right => entries.right += 1,
             Outcome::Wrong => entries.wrong += 1,
             Outcome::Refused(status) => *entries.refused.entry(status).or_default() += 1,
             Outcome::Failed(failure) => *entries.failed.entry(failure).or_default() += 1,
@@ -95,7 +93,7 @@ impl Ledger {
             + entries.wrong
             + refused.values().sum::<u64>()
             + failed.values().sum::<u64>();
-        let quantile = |at| entries.latencies.value_at_quantile(at) as f64 / 1e6;
+        let quantile = |at| entries.latencies.value_at_quantile(at) as f64 / 1e3;
         Report {
             rate: schedule.rate,
             connections,
@@ -107,8 +105,8 @@ impl Ledger {
             failed,
             late: entries.late,
             unsent: schedule.planned().map_or(0, |planned| planned - sent),
-            latencies: (entries.right > 0)
-                .then(|| QUANTILES.map(|(name, at)| (name, quantile(at)))),
+            latencies: (!entries.latencies.is_empty())
+                .then(|| QUANTILES.map(|(_, _, at)| quantile(at))),
         }
     }
 }
@@ -129,8 +127,8 @@ pub(super) struct Report {
     late: u64,
     /// Requests whose time came, but not before the run's end a connection that was free.
     unsent: u64,
-    /// In milliseconds; of the right answers.
-    latencies: Option<[(&'static str, f64); QUANTILES.len()]>,
+    /// In microseconds, for each of [`QUANTILES`]; of the answers that are 200.
+    latencies: Option<[f64; QUANTILES.len()]>,
 }
 
 impl Report {
@@ -150,14 +148,16 @@ impl Report {
         let failed = self.failed.iter();
         let failed = failed.map(|(failure, &count)| (failure.name().to_owned(), count));
         let latencies = self.latencies.iter().flatten();
-        let latencies: Map<String, Value> = latencies
-            .map(|&(name, value)| (name.to_owned(), value.into()))
+        let latencies: Map<String, Value> = QUANTILES
+            .iter()
+            .zip(latencies)
+            .map(|((_, name, _), &value)| ((*name).to_owned(), value.into()))
             .collect();
         json!({
             "connections": self.connections,
             "failed": counts(failed.collect()),
             "late": self.late,
-            "latency_ms": latencies,
+            "latency_us": latencies,
             "rate": self.rate,
             "refused": counts(refused.collect()),
             "right": self.right,
@@ -209,10 +209,10 @@ impl fmt::Display for Report {
             self.right_per_second()
         )?;
         if let Some(latencies) = &self.latencies {
-            write!(formatter, "; latency in ms:")?;
-            for (at, (name, value)) in latencies.iter().enumerate() {
+            write!(formatter, "; latency in µs:")?;
+            for (at, ((name, _, _), value)) in QUANTILES.iter().zip(latencies).enumerate() {
                 let comma = if at > 0 { "," } else { "" };
-                write!(formatter, "{comma} {name} {value:.3}")?;
+                write!(formatter, "{comma} {name} {value:.0}")?;
             }
         }
         Ok(())
@@ -253,7 +253,7 @@ mod tests {
              \x20 refused with 503: 2\n\
              \x20 failed (timeout): 1\n\
              late by more than 1 ms: 7; not sent, as no connection was free: 4\n\
-             right answers: 96 a second; latency in ms: p50 1.000, p90 1.000, p99 10.002, p99.9 10.002, p99.99 10.002, max 10.002"
+             right answers: 96 a second; latency in µs: p50 1000, p90 1000, p99 10002, p99.9 10002, p99.99 10002, max 10002"
         );
     }
 
@@ -265,8 +265,8 @@ mod tests {
         assert_eq!(json["failed"]["timeout"], 1);
         assert_eq!(json["unsent"], 4);
         assert_eq!(json["right_per_second"], 96.0);
-        let p99 = json["latency_ms"]["p99"].as_f64().unwrap();
-        assert!((9.99..10.01).contains(&p99), "{p99}");
+        let p999 = json["latency_us"]["p999"].as_f64().unwrap();
+        assert!((9990.0..10010.0).contains(&p999), "{p999}");
     }
 
     #[test]

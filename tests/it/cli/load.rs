@@ -64,7 +64,7 @@ fn an_open_loop_sends_what_it_is_told_to_and_every_answer_is_right() {
     assert_eq!(count("sent") + count("unsent"), 200);
     assert_eq!(count("right"), count("sent"));
     assert_eq!(report["rate"], 400.0);
-    assert!(report["latency_ms"]["p99"].as_f64().unwrap() > 0.0);
+    assert!(report["latency_us"]["p99"].as_f64().unwrap() > 0.0);
     let rows = server.metric("pick_regno_rows_total");
     assert_eq!(rows, report["right"].as_f64().unwrap());
 }
