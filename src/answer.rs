@@ -41,7 +41,8 @@ pub fn write_error(error: &dyn Display, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-fn write_probabilities(answer: &Answer, out: &mut Vec<u8>) {
+/// Appends `{"negative":…,"positive":…}`.
+pub fn write_probabilities(answer: &Answer, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"negative\":");
     write_float(answer.negative, out);
     out.extend_from_slice(b",\"positive\":");

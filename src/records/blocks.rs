@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use memchr::{memchr, memchr_iter};
 
 use super::csv::{Header, HeaderError};
-use super::{BLOCK, Boundary, Fault, FaultKind, Format, MAX_RECORD, Shape};
+use super::{Boundary, Fault, FaultKind, Format, Limits, Shape};
 
 /// The mark that some programs begin UTF-8 files with.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -16,6 +16,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// A block is handed out as soon as what was read holds a whole record, so that a slow pipe is answered as it flows.
 pub struct Blocks<R> {
     source: R,
+    limits: Limits,
     shape: Shape,
     boundary: Boundary,
     /// Its first `len` bytes were read and not handed out: the beginning of a record, or more after a fault.
@@ -78,14 +79,21 @@ impl From<io::Error> for Unreadable {
 }
 
 impl<R: Read> Blocks<R> {
-    /// Begins to read `source`: a byte-order mark is skipped; without a `format`, a file that begins with `{` is
-    /// NDJSON and any other CSV, whose header is read.
+    /// Begins to read the file `source`, as [`Blocks::begin`] does.
     ///
     /// # Errors
-    /// If reading fails, the CSV's header does not name each column once, or the file is one JSON array.
+    /// As [`Blocks::begin`].
     pub fn open(source: R, format: Option<Format>) -> Result<Blocks<R>, Unreadable> {
-        let mut blocks = Blocks {
+        let mut blocks = Blocks::new(source, Limits::FILE);
+        blocks.begin(format)?;
+        Ok(blocks)
+    }
+
+    /// Nothing of `source` is read before [`Blocks::begin`].
+    pub fn new(source: R, limits: Limits) -> Blocks<R> {
+        Blocks {
             source,
+            limits,
             shape: Shape::Ndjson,
             boundary: Boundary::new(Format::Ndjson),
             held: Vec::new(),
@@ -93,24 +101,38 @@ impl<R: Read> Blocks<R> {
             line: 1,
             skipping: false,
             ended: false,
-        };
+        }
+    }
+
+    /// Finds out how the records are written: a byte-order mark is skipped; without a `format`, a file that begins with
+    /// `{` is NDJSON and any other CSV, whose header is read.
+    ///
+    /// # Errors
+    /// If reading fails, the CSV's header does not name each column once, or the file is one JSON array. After
+    /// [`io::ErrorKind::WouldBlock`] it may be called again, when there is more to read.
+    pub fn begin(&mut self, format: Option<Format>) -> Result<(), Unreadable> {
         let first = loop {
-            if let Some(first) = blocks.skip_to_text() {
+            if let Some(first) = self.skip_to_text() {
                 break first;
             }
-            if !blocks.fill()? {
-                return Ok(blocks);
+            if !self.fill()? {
+                return Ok(());
             }
         };
         match format {
             None if first == b'[' => return Err(Unreadable::Array),
-            None if first == b'{' => return Ok(blocks),
-            Some(Format::Ndjson) => return Ok(blocks),
+            None if first == b'{' => return Ok(()),
+            Some(Format::Ndjson) => return Ok(()),
             None | Some(Format::Csv) => {}
         }
-        blocks.boundary = Boundary::new(Format::Csv);
-        blocks.shape = Shape::Csv(blocks.read_header()?);
-        Ok(blocks)
+        self.boundary = Boundary::new(Format::Csv);
+        self.shape = Shape::Csv(self.read_header()?);
+        Ok(())
+    }
+
+    /// Where it reads from.
+    pub fn source(&mut self) -> &mut R {
+        &mut self.source
     }
 
     /// Drops a byte-order mark and blank lines; the first byte of what follows, if it has been read.
@@ -139,8 +161,9 @@ impl<R: Read> Blocks<R> {
             if let Some(len) = csv_record_len(&self.held[..self.len]) {
                 break len;
             }
-            if self.len > MAX_RECORD {
-                return Err(Unreadable::Header(HeaderError::too_long(line)));
+            if self.len > self.limits.record {
+                let error = HeaderError::too_long(line, self.limits.record);
+                return Err(Unreadable::Header(error));
             }
             if !self.fill()? {
                 break self.len;
@@ -161,7 +184,7 @@ impl<R: Read> Blocks<R> {
     /// The next block; `buffer`, whatever is in it, is where bytes go that are read meanwhile. `None` at the end.
     ///
     /// # Errors
-    /// If reading fails.
+    /// If reading fails. After [`io::ErrorKind::WouldBlock`] it may be called again, when there is more to read.
     pub fn next(&mut self, buffer: Vec<u8>) -> io::Result<Option<Block>> {
         loop {
             if self.skipping && !self.skip_line() {
@@ -177,7 +200,7 @@ impl<R: Read> Blocks<R> {
                 let bytes = self.hand_out(whole.len, buffer);
                 return Ok(Some(Block::Records(Text { bytes, line })));
             }
-            if self.len > MAX_RECORD || (self.ended && self.boundary.is_quoted()) {
+            if self.len > self.limits.record || (self.ended && self.boundary.is_quoted()) {
                 return Ok(Some(self.give_up()));
             }
             if self.fill()? {
@@ -213,7 +236,7 @@ impl<R: Read> Blocks<R> {
     fn give_up(&mut self) -> Block {
         let kind = match self.boundary.is_quoted() {
             true => FaultKind::UnclosedQuote,
-            false => FaultKind::TooLong,
+            false => FaultKind::TooLong(self.limits.record),
         };
         let line = self.line;
         self.skipping = true;
@@ -245,7 +268,7 @@ impl<R: Read> Blocks<R> {
     /// Reads once; whether there was anything.
     fn fill(&mut self) -> io::Result<bool> {
         if self.len == self.held.len() {
-            self.held.resize(BLOCK.max(2 * self.len), 0);
+            self.held.resize(self.limits.block.max(2 * self.len), 0);
         }
         while !self.ended {
             match self.source.read(&mut self.held[self.len..]) {
@@ -357,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_too_long_is_skipped() {
-        let long = "x".repeat(3 * MAX_RECORD);
+        let long = "x".repeat(3 * Limits::FILE.record);
         for (text, expected) in [
             (
                 format!("{{}}\n{long}\n{{1}}\n"),
@@ -381,7 +404,7 @@ mod tests {
             blocks(end.as_bytes(), None, 1000),
             ["2> a\n", fault, "4> c\nd\n"]
         );
-        let rows = "e,f\n".repeat(MAX_RECORD / 2);
+        let rows = "e,f\n".repeat(Limits::FILE.record / 2);
         let far = format!("{header}\na\n\"b,\n{rows}\"z\"\n");
         let told = blocks(far.as_bytes(), None, 100_000);
         assert_eq!(told[..2], ["2> a\n", fault]);

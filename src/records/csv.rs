@@ -27,10 +27,10 @@ pub struct HeaderError {
 }
 
 impl HeaderError {
-    pub(super) fn too_long(line: u64) -> HeaderError {
+    pub(super) fn too_long(line: u64, limit: usize) -> HeaderError {
         HeaderError {
             line,
-            message: FaultKind::TooLong.to_string(),
+            message: FaultKind::TooLong(limit).to_string(),
         }
     }
 }

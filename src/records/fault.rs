@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::MAX_RECORD;
 use crate::request::{Field, Invalid};
 
 /// A record that cannot be answered: a sentence that begins with its line, and never repeats a value.
@@ -17,9 +16,9 @@ pub struct Fault {
 /// What can be wrong with a record.
 #[derive(Debug)]
 pub enum FaultKind {
-    /// It has more than [`MAX_RECORD`] bytes.
-    TooLong,
-    /// Quotes are opened, and the file ends, or [`MAX_RECORD`] bytes go by, before they are closed.
+    /// It has more bytes than this.
+    TooLong(usize),
+    /// Quotes are opened, and the file ends, or more bytes go by than a record may have, before they are closed.
     UnclosedQuote,
     /// A quote is inside a field that does not begin with one.
     StrayQuote,
@@ -49,7 +48,7 @@ impl fmt::Display for Fault {
 impl fmt::Display for FaultKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FaultKind::TooLong => write!(formatter, "longer than {MAX_RECORD} bytes"),
+            FaultKind::TooLong(limit) => write!(formatter, "longer than {limit} bytes"),
             FaultKind::UnclosedQuote => formatter.write_str("a quote is opened and not closed"),
             FaultKind::StrayQuote => formatter.write_str(
                 "a quote inside a value that does not begin with one: put the value in quotes, and write each quote in it twice",

@@ -3,8 +3,7 @@
 //!
 //! A file's way: [`Blocks`] reads it and cuts it where records end (`boundary`); a block goes to [`Records`], which
 //! gives one [`Request`](crate::request::Request) or one [`Fault`] a record, in order. Blocks are whole records, so
-//! that each can be worked on by another thread. Memory is bounded by [`BLOCK`] and [`MAX_RECORD`], however large the
-//! file is.
+//! that each can be worked on by another thread. Memory is bounded by [`Limits`], however large the file is.
 
 mod blocks;
 mod boundary;
@@ -20,11 +19,22 @@ pub use self::fault::{Fault, FaultKind};
 pub use self::reading::{Records, Shape};
 pub use self::source::{CannotOpen, Source};
 
-/// Bytes that a record may have; a longer one is a fault, and skipped.
-pub const MAX_RECORD: usize = 1 << 20;
+/// What bounds memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes that a record may have; a longer one is a fault, and skipped.
+    pub record: usize,
+    /// Bytes that are read at once.
+    pub block: usize,
+}
 
-/// Bytes that are read at once.
-pub const BLOCK: usize = 256 * 1024;
+impl Limits {
+    /// Those of files.
+    pub const FILE: Limits = Limits {
+        record: 1 << 20,
+        block: 256 * 1024,
+    };
+}
 
 /// How a file's records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

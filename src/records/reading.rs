@@ -4,7 +4,7 @@ use memchr::{memchr, memchr_iter};
 use serde_json::value::RawValue;
 
 use super::csv::{self, Header, Values};
-use super::{Fault, FaultKind, Format, MAX_RECORD, Text};
+use super::{Fault, FaultKind, Format, Limits, Text};
 use crate::request::{Field, Request, parse_object};
 
 /// How a file's records are written, and for CSV in which order.
@@ -34,16 +34,23 @@ pub struct Records<'a> {
     uncounted: &'a [u8],
     /// The line that `uncounted` begins on.
     line: u64,
+    max_record: usize,
 }
 
 impl<'a> Records<'a> {
     /// The records of `text`, which are written as `shape` says.
     pub fn new(shape: &'a Shape, text: &'a Text) -> Records<'a> {
+        Records::of(shape, &text.bytes, text.line, Limits::FILE.record)
+    }
+
+    /// The records of `bytes`, which begin on `line`; those longer than `max_record` bytes are faults.
+    pub fn of(shape: &'a Shape, bytes: &'a [u8], line: u64, max_record: usize) -> Records<'a> {
         Records {
             shape,
-            rest: &text.bytes,
-            uncounted: &text.bytes,
-            line: text.line,
+            rest: bytes,
+            uncounted: bytes,
+            line,
+            max_record,
         }
     }
 
@@ -56,6 +63,11 @@ impl<'a> Records<'a> {
             Ok(body)
         });
         Some(body.map_err(|kind| self.fault(at, kind)))
+    }
+
+    /// What follows the records that were given.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// The next record, its request unread, and where it begins.
@@ -80,7 +92,9 @@ impl<'a> Records<'a> {
             self.rest = &at[len..];
             match record {
                 Ok(Record::Json(line)) if line.trim_ascii().is_empty() => {}
-                _ if len > MAX_RECORD => return Some((at, Err(FaultKind::TooLong))),
+                _ if len > self.max_record => {
+                    return Some((at, Err(FaultKind::TooLong(self.max_record))));
+                }
                 record => return Some((at, record)),
             }
         }

@@ -2,19 +2,29 @@
 
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
-    ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, LOCATION, RETRY_AFTER,
-    TRANSFER_ENCODING, WWW_AUTHENTICATE,
+    ALLOW, CONTENT_LENGTH, EXPECT, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
 use super::App;
 use super::ledger::Ledger;
+use super::media::{Content, Form};
 use super::reply::{self, Reply};
 use super::routes::Route;
+use crate::records::Format;
 
 /// The header that carries a key.
 const API_KEY: &str = "x-api-key";
+
+/// How a body is to be read and answered.
+pub(super) enum Admitted {
+    /// As a whole.
+    Whole,
+    /// Record by record.
+    Batch(Format, Form),
+}
 
 /// A request that is decided upon.
 pub(super) struct Admission<'a> {
@@ -29,7 +39,7 @@ impl<'a> Admission<'a> {
     }
 
     /// Decides from the head alone: `Ok` if the body is to be read for the model, else the answer.
-    pub(super) fn decide(mut self) -> Result<(), Reply> {
+    pub(super) fn decide(mut self) -> Result<Admitted, Reply> {
         let (route, method) = (self.ledger.route, &self.head.method);
         if *method == Method::OPTIONS && route != Route::Unknown {
             let mut options = reply::empty(StatusCode::NO_CONTENT);
@@ -63,19 +73,14 @@ impl<'a> Admission<'a> {
             )),
             Route::RegWithoutSlash => Err(moved(self.head.uri.query())),
             Route::OpenApi | Route::Docs => Err(self.ledger.desk.app.docs.at(self.head.uri.path())),
-            Route::Reg | Route::Unknown => self.admit_body(),
+            Route::Reg | Route::Batch | Route::Unknown => self.admit_body(),
         }
     }
 
     /// Decides whether the body of a request to the model is one that can be read.
-    fn admit_body(&mut self) -> Result<(), Reply> {
+    fn admit_body(&mut self) -> Result<Admitted, Reply> {
         let headers = &self.head.headers;
-        if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
-            return Err(reply::fail(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Unsupported media type: send Content-Type: application/json",
-            ));
-        }
+        let admitted = self.admit_type()?;
         if let Some(expect) = headers.get(EXPECT)
             && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
         {
@@ -93,7 +98,9 @@ impl<'a> Admission<'a> {
             ));
         }
         let app = &self.ledger.desk.app;
-        if self.body.size_hint().lower() > app.config.max_body {
+        if matches!(admitted, Admitted::Whole)
+            && self.body.size_hint().lower() > app.config.max_body
+        {
             return Err(too_large(app));
         }
         if !self.ledger.begin_work() {
@@ -105,7 +112,30 @@ impl<'a> Admission<'a> {
                 .insert(RETRY_AFTER, HeaderValue::from_static("1"));
             return Err(shed);
         }
-        Ok(())
+        Ok(admitted)
+    }
+
+    /// What the body is, and how its answer is written.
+    fn admit_type(&self) -> Result<Admitted, Reply> {
+        let headers = &self.head.headers;
+        match Content::of(headers) {
+            None => Err(reply::fail(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported media type: send Content-Type: application/json, application/x-ndjson or text/csv",
+            )),
+            Some(Content::Json) if Form::Json.is_accepted(headers) => Ok(Admitted::Whole),
+            Some(Content::Json) => Err(reply::fail(
+                StatusCode::NOT_ACCEPTABLE,
+                "Not acceptable: a JSON body is answered as application/json",
+            )),
+            Some(Content::Batch(format)) => match Form::chosen(headers) {
+                Some(form) => Ok(Admitted::Batch(format, form)),
+                None => Err(reply::fail(
+                    StatusCode::NOT_ACCEPTABLE,
+                    "Not acceptable: a batch is answered as application/x-ndjson, text/csv or application/json",
+                )),
+            },
+        }
     }
 
     fn is_authorized(&self) -> bool {
@@ -130,20 +160,6 @@ pub(super) fn too_large(app: &App) -> Reply {
             app.config.max_body
         ),
     )
-}
-
-/// `application/json`, `application/<anything>+json`, with or without parameters.
-fn is_json(content_type: &HeaderValue) -> bool {
-    let value = content_type.as_bytes();
-    let essence = value
-        .split(|&byte| byte == b';')
-        .next()
-        .unwrap_or(value)
-        .trim_ascii();
-    essence.eq_ignore_ascii_case(b"application/json")
-        || (essence.len() > 17
-            && essence[..12].eq_ignore_ascii_case(b"application/")
-            && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
 }
 
 /// The permanent redirect of `/reg`; 308 keeps method and body.

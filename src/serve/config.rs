@@ -15,6 +15,8 @@ use super::tls::{Tls, TlsArgs};
 const MAX_WORKERS: usize = 256;
 /// The greatest body that may be configured: its bytes are held in memory.
 const MAX_BODY: u64 = 1 << 30;
+/// The longest line of a batch that may be configured: each batch on its way may hold one.
+const MAX_LINE: u64 = 1 << 20;
 /// The greatest head that may be configured, and the least.
 const MAX_HEAD: u64 = 64 * 1024;
 const MIN_HEAD: u64 = 1024;
@@ -85,6 +87,10 @@ pub struct Args {
     /// Bytes of a request's body; more is answered 413
     #[arg(long, env = "PICK_REGNO_MAX_BODY", default_value = "2MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
     pub max_body: u64,
+    /// Bytes of one line (of CSV: one record) of a streamed batch, whose length has no limit; a longer one is answered
+    /// with an error of its own
+    #[arg(long, env = "PICK_REGNO_MAX_LINE", default_value = "64KiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
+    pub max_line: u64,
     /// Bytes of a request's line and headers; more is answered 431
     #[arg(long, env = "PICK_REGNO_MAX_HEAD", default_value = "16KiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
     pub max_head: u64,
@@ -95,7 +101,7 @@ pub struct Args {
     /// Time for a body to arrive; in a streamed batch, from one piece to the next
     #[arg(long, env = "PICK_REGNO_BODY_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub body_timeout: Duration,
-    /// Time for a client to take what is written to it
+    /// Time for a client to take what is written to it; in a streamed batch, any of it
     #[arg(long, env = "PICK_REGNO_WRITE_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub write_timeout: Duration,
     /// Time that a connection may be open without a request
@@ -148,6 +154,7 @@ pub struct Config {
     pub(super) max_connections: usize,
     pub(super) max_in_flight: usize,
     pub(super) max_body: u64,
+    pub(super) max_line: usize,
     pub(super) max_head: usize,
     pub(super) deadlines: Deadlines,
     pub(super) drain_delay: Duration,
@@ -212,6 +219,7 @@ impl Config {
         )?;
         in_range("--max-in-flight", args.max_in_flight as u64, 1, 1_000_000)?;
         in_range("--max-body", args.max_body, 1, MAX_BODY)?;
+        in_range("--max-line", args.max_line, 1, MAX_LINE)?;
         in_range("--max-head", args.max_head, MIN_HEAD, MAX_HEAD)?;
         if !(0.0..=1.0).contains(&args.log_sample) {
             return Err(ConfigError(format!(
@@ -242,6 +250,7 @@ impl Config {
             max_connections: args.max_connections,
             max_in_flight: args.max_in_flight,
             max_body: args.max_body,
+            max_line: args.max_line as usize,
             max_head: args.max_head as usize,
             deadlines: Deadlines {
                 handshake: args.tls.handshake_timeout,

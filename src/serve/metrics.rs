@@ -25,8 +25,8 @@ const BOUNDS_MICROS: [u64; 17] = [
 ];
 
 /// The statuses that the service answers with; any other is counted as the last.
-const STATUSES: [u16; 15] = [
-    200, 204, 308, 304, 400, 401, 404, 405, 408, 411, 413, 415, 431, 503, 500,
+const STATUSES: [u16; 17] = [
+    200, 204, 304, 308, 400, 401, 404, 405, 406, 408, 411, 413, 414, 415, 431, 503, 500,
 ];
 
 /// A count that only grows.

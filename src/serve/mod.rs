@@ -20,6 +20,8 @@
 mod accept;
 mod admin;
 mod admit;
+mod answers;
+mod batch;
 mod config;
 mod connection;
 mod docs;
@@ -29,6 +31,7 @@ mod head;
 mod keys;
 mod ledger;
 mod log;
+mod media;
 mod metrics;
 mod observe;
 mod panics;

@@ -26,7 +26,7 @@ pub(super) struct Deadlines {
     pub(super) head: Duration,
     /// From a head's end to the body's end; in a streamed body, from one piece to the next.
     pub(super) body: Duration,
-    /// From a write that the socket did not take to the moment when it has taken all.
+    /// From a write that the socket did not take to the moment when it has taken all, or, of a batch, any.
     pub(super) write: Duration,
     /// From an answer to the next request.
     pub(super) idle: Duration,
@@ -85,6 +85,8 @@ pub(super) struct ConnectionState {
     write_overdue: AtomicBool,
     /// `Refusal as u8`; 0 if none.
     refusal: AtomicU8,
+    /// Whether an answer of any length is on its way: a write that moves is then not overdue.
+    pub(super) streaming: AtomicBool,
     /// Whether bytes of a body were left unread when the answer was ready.
     pub(super) unread_body: AtomicBool,
     /// Whether the server is about to stop: answers say `Connection: close`.
@@ -106,6 +108,7 @@ impl ConnectionState {
             overdue: AtomicU8::new(0),
             write_overdue: AtomicBool::new(false),
             refusal: AtomicU8::new(0),
+            streaming: AtomicBool::new(false),
             unread_body: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -120,6 +123,10 @@ impl ConnectionState {
 
     /// Notes that the connection waits for `phase` since `now`.
     pub(super) fn enter(&self, phase: Phase, now: Instant) {
+        // What was overdue is over: in a batch the same phase comes again.
+        if self.overdue.load(Relaxed) != 0 {
+            self.overdue.store(0, Relaxed);
+        }
         self.phase_since.store(self.millis(now), Relaxed);
         self.phase.store(phase as u8, Relaxed);
     }
@@ -314,6 +321,9 @@ mod tests {
             );
             state.enter(Phase::Working, at(limit * 1000));
             assert_eq!(state.overdue(), None, "{phase:?} is over");
+            state.enter(phase, at(limit * 1000));
+            assert_eq!(state.overdue(), None, "{phase:?} has begun again");
+            assert!(state.sweep(&DEADLINES, at(limit * 2000)), "{phase:?} again");
         }
     }
 

@@ -1,6 +1,5 @@
 //! Answers: the envelope `{"body":…,"status":…}`, and the body type that carries it.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,6 +7,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::batch::{Batch, Cut};
 use super::log::push_json_string;
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -16,31 +16,37 @@ pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 pub(super) enum ReplyBody {
     /// All of it, or nothing any more.
     Whole(Bytes),
+    /// What a batch will give; `None` only while it is put together.
+    Batch(Option<Box<Batch>>),
 }
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Cut;
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match self.get_mut() {
             ReplyBody::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             ReplyBody::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            ReplyBody::Batch(Some(batch)) => batch.poll_frame(cx),
+            ReplyBody::Batch(None) => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             ReplyBody::Whole(bytes) => bytes.is_empty(),
+            ReplyBody::Batch(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            ReplyBody::Batch(_) => SizeHint::default(),
         }
     }
 }

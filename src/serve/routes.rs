@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Method, Request, StatusCode};
 
-use super::admit::{Admission, too_large};
+use super::admit::{Admission, Admitted, too_large};
+use super::batch::Batch;
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
 use super::metrics::Shard;
@@ -26,6 +27,8 @@ pub(super) enum Route {
     Root,
     /// `/reg/`: the model.
     Reg,
+    /// `/reg/` with a batch, whose time says nothing about the time of others.
+    Batch,
     /// `/reg`, which redirects to `/reg/`.
     RegWithoutSlash,
     /// `/openapi.json`.
@@ -37,9 +40,10 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Route; 6] = [
+    pub(super) const ALL: [Route; 7] = [
         Route::Root,
         Route::Reg,
+        Route::Batch,
         Route::RegWithoutSlash,
         Route::OpenApi,
         Route::Docs,
@@ -62,6 +66,7 @@ impl Route {
         match self {
             Route::Root => "/",
             Route::Reg => "/reg/",
+            Route::Batch => "/reg/ batch",
             Route::RegWithoutSlash => "/reg",
             Route::OpenApi => "/openapi.json",
             Route::Docs => "/docs",
@@ -73,7 +78,7 @@ impl Route {
     pub(super) fn allow(self) -> &'static str {
         match self {
             Route::Root | Route::OpenApi | Route::Docs => "GET, HEAD, OPTIONS",
-            Route::Reg | Route::RegWithoutSlash => "OPTIONS, POST",
+            Route::Reg | Route::Batch | Route::RegWithoutSlash => "OPTIONS, POST",
             Route::Unknown => "",
         }
     }
@@ -123,8 +128,13 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
             Some(refusal) => Err(refuse(&ledger, refusal)),
         };
         match admitted {
-            Ok(()) => {
-                ledger.desk.state.enter(Phase::Body, ledger.started);
+            Ok(Admitted::Batch(format, form)) => {
+                ledger.route = Route::Batch;
+                self.0.state.enter(Phase::Body, ledger.started);
+                Exchange::Opening(Box::new(Batch::new(ledger, body, format, form)))
+            }
+            Ok(Admitted::Whole) => {
+                self.0.state.enter(Phase::Body, ledger.started);
                 let length = body.size_hint().exact();
                 Exchange::Reading(Reading {
                     ledger,
@@ -159,6 +169,7 @@ fn refuse(ledger: &Ledger, refusal: Refusal) -> Reply {
 pub(super) enum Exchange {
     Answering(Ledger, Reply),
     Reading(Reading),
+    Opening(Box<Batch>),
     Done,
 }
 
@@ -172,6 +183,14 @@ impl Future for Exchange {
                 Poll::Ready(reply) => Poll::Ready(Ok(reading.ledger.close_with(reply))),
                 Poll::Pending => {
                     *self = Exchange::Reading(reading);
+                    Poll::Pending
+                }
+            },
+            Exchange::Opening(mut batch) => match batch.poll_begin(cx) {
+                Poll::Ready(Ok(())) => Poll::Ready(Ok(batch.answer())),
+                Poll::Ready(Err(reply)) => Poll::Ready(Ok(batch.refuse(reply))),
+                Poll::Pending => {
+                    *self = Exchange::Opening(batch);
                     Poll::Pending
                 }
             },

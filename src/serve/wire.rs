@@ -221,6 +221,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> hyper::rt::Write for Wire<T> {
         match Pin::new(&mut self.transport).poll_write(cx, buf) {
             Poll::Ready(Ok(len)) => {
                 self.shard.bytes_out.add(len as u64);
+                if self.state.streaming.load(Relaxed) {
+                    self.state.write_done();
+                }
                 Poll::Ready(Ok(len))
             }
             Poll::Pending => {

@@ -14,6 +14,7 @@ mod parity;
 mod raw_bytes;
 mod sentry;
 mod shutdown;
+mod stream;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

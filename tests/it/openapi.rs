@@ -106,6 +106,13 @@ fn failures(server: &Running) -> Vec<(&'static str, Answer)> {
         ),
         ("Moved", get("POST /reg HTTP/1.1\r\nhost: a\r\n\r\n")),
         ("LengthRequired", post(json, "")),
+        (
+            "NotAcceptable",
+            post(
+                &format!("{json}accept: text/csv\r\ncontent-length: 0\r\n"),
+                "",
+            ),
+        ),
         ("UnsupportedMediaType", post("content-length: 0\r\n", "")),
         (
             "BodyTooLarge",

@@ -224,11 +224,8 @@ impl<S: Read + Write> Client<S> {
         }
         if is_chunked {
             loop {
-                let size = self.line();
-                let size = usize::from_str_radix(&size, 16).unwrap();
-                let data = self.take(size);
-                assert_eq!(self.line(), "");
-                if size == 0 {
+                let data = self.chunk();
+                if data.is_empty() {
                     break;
                 }
                 answer.body.extend(data);
@@ -238,6 +235,15 @@ impl<S: Read + Write> Client<S> {
             answer.body = self.take(length);
         }
         answer
+    }
+
+    /// One chunk of a chunked answer; the last is empty.
+    pub fn chunk(&mut self) -> Vec<u8> {
+        let size = self.line();
+        let size = usize::from_str_radix(&size, 16).unwrap();
+        let data = self.take(size);
+        assert_eq!(self.line(), "");
+        data
     }
 
     /// The status line and the headers of an answer.
