@@ -1,5 +1,10 @@
 //! What the head of a request decides: who may, what is where, and whether its body can be read.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "the answer is moved once, and boxing it would cost an allocation"
+)]
+
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
     ALLOW, CONTENT_LENGTH, EXPECT, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,

@@ -105,9 +105,9 @@ impl Log {
         // Counted before it is sent, so that the writer never is ahead of the count.
         self.shared.queued.fetch_add(count, Relaxed);
         let lines = Lines { text, count };
-        if !queue
+        if queue
             .as_ref()
-            .is_some_and(|queue| queue.try_send(lines).is_ok())
+            .is_none_or(|queue| queue.try_send(lines).is_err())
         {
             self.shared.queued.fetch_sub(count, Relaxed);
             self.shared.lost.fetch_add(count, Relaxed);
