@@ -23,8 +23,17 @@ const MIN_HEAD: u64 = 1024;
 /// How long what a refused client still sends is read and thrown away.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What the command takes. Durations are a number and `ms`, `s`, `m` or `h`; sizes a number and `B`, `KiB` or `MiB`.
+/// What stands below the options in the help.
+const AFTER_HELP: &str = "\
+TIME is a whole number and a unit: ms, s, m or h. SIZE is a whole number and a unit: B, KiB or MiB.
+Each option can be given as the variable beside it; the command line counts more. Keys are never given on the command
+line: PICK_REGNO_API_KEYS holds them, separated by commas, or the file of --api-keys-file does.
+Exit codes: 0 stopped as asked; 64 an option cannot be read; 78 the settings do not fit together; 71 the system refused
+something, such as a port that is taken.";
+
+/// What the command takes.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Address to answer requests on; port 0 takes any free one
     #[arg(

@@ -3,6 +3,7 @@
 #[cfg(feature = "tls")]
 mod certificates;
 mod cli;
+mod cli_serve;
 mod contract;
 mod hostile;
 mod http;

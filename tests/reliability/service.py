@@ -36,12 +36,15 @@ def post(body=BODY, length=None, more=""):
     return head.encode() + body
 
 
+def binary():
+    return str(pathlib.Path(os.environ.get("PICK_REGNO_BIN", ROOT / "target/release/pick-regno")).resolve())
+
+
 class Service:
     """A running service. `flags` come after those that set addresses and log; `nofile` limits file descriptors."""
 
     def __init__(self, *flags, env=None, nofile=None):
-        binary = os.environ.get("PICK_REGNO_BIN", ROOT / "target/release/pick-regno")
-        line = [str(binary), "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *flags]
+        line = [binary(), "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *flags]
         if nofile:
             line = ["sh", "-c", f'ulimit -n {nofile}; exec "$@"', "sh", *line]
         environment = {"PICK_REGNO_API_KEYS": KEY, **os.environ, **(env or {})}
@@ -115,6 +118,22 @@ class Service:
 
     def connect(self, timeout=30):
         return socket.create_connection(self.addr, timeout)
+
+
+def load(service, *flags, file="fixtures/test_data.csv"):
+    """Runs `pick-regno load` against the service; its report. Its exit code is left to the caller's checks."""
+    line = [binary(), "load", "--json", "--url", f"{service.url}/reg/", *flags, str(ROOT / file)]
+    run = subprocess.run(line, stdout=subprocess.PIPE, env={**os.environ, "PICK_REGNO_API_KEYS": KEY})
+    return json.loads(run.stdout)
+
+
+def ledger(service, before, expected):
+    """Checks that the service's own counters of /reg/ grew as the client counted."""
+    after = service.answered()
+    grown = {status: count - before.get(status, 0) for status, count in after.items()}
+    grown = {status: count for status, count in grown.items() if count}
+    expected = {status: count for status, count in expected.items() if count}
+    check(grown == expected, f"the service counted the same: {grown}")
 
 
 def split(address):

@@ -1,0 +1,140 @@
+"""Row 5: clients that send heads slowly, send bodies slowly, or hardly read; and probes beside them.
+
+    python3 tests/reliability/slow.py              100 of each
+    LONG=1 python3 tests/reliability/slow.py       1,000 of each, and slowhttptest
+
+Each must be closed at its deadline, at most a second later, and every probe answered 200 meanwhile.
+"""
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import time
+
+from service import KEY, LONG, Service, check, conditions, post
+
+COUNT = 1000 if LONG else 100
+DEADLINE = 3
+# A sweep looks at connections five times a second.
+LATE = 1.0
+
+
+async def slow_head(addr):
+    """One byte of a header now and then."""
+    reader, writer = await asyncio.open_connection(*addr)
+    started = time.monotonic()
+    writer.write(b"GET / HTTP/1.1\r\nhost: test\r\n")
+    return await drip(reader, writer, started)
+
+
+async def slow_body(addr):
+    """A body of which one byte comes now and then."""
+    reader, writer = await asyncio.open_connection(*addr)
+    started = time.monotonic()
+    writer.write(post(b"{", length=1000))
+    return await drip(reader, writer, started)
+
+
+async def drip(reader, writer, started):
+    """Sends a byte every half second until the server answers; seconds until then, and the answer's status."""
+    answer = asyncio.ensure_future(reader.read(1000))
+    while not answer.done():
+        writer.write(b"a")
+        await asyncio.wait([answer], timeout=0.5)
+    took = time.monotonic() - started
+    try:
+        status = answer.result()[9:12].decode()
+    except OSError:
+        status = "reset"
+    writer.close()
+    return took, status
+
+
+async def slow_reader(addr):
+    """Asks for much, and reads nothing until the server must have given up; then reads what there is."""
+    stream = socket.socket()
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stream.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(stream, addr)
+    request = f"GET /openapi.json HTTP/1.1\r\nhost: test\r\nx-api-key: {KEY}\r\n\r\n".encode()
+    started = time.monotonic()
+    asked = asyncio.ensure_future(loop.sock_sendall(stream, request * 500))
+    took, status = None, "open"
+    while time.monotonic() - started < DEADLINE + LATE + 5:
+        await asyncio.sleep(0.1)
+        # 7 is CLOSE, 8 CLOSE_WAIT, 4 FIN_WAIT1 …; what counts is that the server's side is not ESTABLISHED (1) any more.
+        state = stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        if state != 1:
+            took, status = time.monotonic() - started, "closed"
+            break
+    asked.cancel()
+    stream.close()
+    return took, status
+
+
+async def probe(service, seconds):
+    """A request every 20 ms on a connection of its own; the statuses, and the longest wait."""
+    statuses, longest = {}, 0.0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        started = time.monotonic()
+        reader, writer = await asyncio.open_connection(*service.addr)
+        writer.write(post(more="connection: close\r\n"))
+        status = (await reader.read())[9:12].decode()
+        writer.close()
+        statuses[status] = statuses.get(status, 0) + 1
+        longest = max(longest, time.monotonic() - started)
+        await asyncio.sleep(0.02)
+    return statuses, longest
+
+
+async def attack(service, name, client, phase):
+    before = service.metrics()[f'http_server_timeouts_total{{phase="{phase}"}}']
+    probes = asyncio.ensure_future(probe(service, DEADLINE + 2))
+    ended = await asyncio.gather(*(client(service.addr) for _ in range(COUNT)))
+    statuses, longest = await probes
+    times = sorted(took for took, _ in ended if took is not None)
+    kinds = {}
+    for _, kind in ended:
+        kinds[kind] = kinds.get(kind, 0) + 1
+    check(len(times) == COUNT, f"{COUNT} {name}: all ended: {kinds}")
+    check(
+        DEADLINE - 0.1 <= times[0] and times[-1] <= DEADLINE + LATE,
+        f"{name}: after {times[0]:.2f} to {times[-1]:.2f} s, with a deadline of {DEADLINE} s",
+    )
+    check(set(statuses) == {"200"}, f"{name}: probes beside them: {statuses}, the slowest in {longest * 1000:.0f} ms")
+    after = service.metrics()[f'http_server_timeouts_total{{phase="{phase}"}}']
+    check(after - before == COUNT, f"{name}: the service counted {after - before:.0f} timeouts of phase {phase}")
+
+
+def slowhttptest(service, name, *flags):
+    line = ["slowhttptest", "-c", "1000", "-r", "1000", "-l", "20", "-i", "1", "-p", "2", *flags]
+    told = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    told = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", told)
+    available = re.findall(r"service available:\s+(YES|NO)", told)
+    end = re.search(r"Exit status: (.*)", told)
+    print(f"slowhttptest {name}: exit status: {end[1] if end else '?'}; service available: "
+          f"{available.count('YES')} times YES, {available.count('NO')} times NO")
+    check("YES" in available and "NO" not in available, f"slowhttptest {name}: the service was there all the time")
+
+
+def main():
+    print(conditions())
+    limits = [f"--{phase}-timeout={DEADLINE}s" for phase in ("header", "body", "write")]
+    with Service(*limits) as service:
+        asyncio.run(attack(service, "slow heads", slow_head, "head"))
+        asyncio.run(attack(service, "slow bodies", slow_body, "body"))
+        asyncio.run(attack(service, "slow readers", slow_reader, "write"))
+        print(f"RSS {service.rss() / 2**20:.1f} MiB, {service.fds()} file descriptors after it")
+    if LONG:
+        with Service(*limits, env={"PICK_REGNO_API_KEYS": ""}) as service:
+            url = f"{service.url}/"
+            slowhttptest(service, "-H", "-H", "-u", url)
+            slowhttptest(service, "-B", "-B", "-u", f"{url}reg/", "-f", "application/json", "-s", "8192")
+            slowhttptest(service, "-X", "-X", "-u", f"{url}openapi.json", "-k", "30", "-w", "512", "-y", "1024", "-n", "1", "-z", "32")
+
+
+main()
