@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -32,6 +32,20 @@ pub(super) fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> 
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Makes the kernel pass over whoever begins to connect from now on; connections that it has completed, or is about to,
+/// can still be accepted. Closing the listener would reset these, and their clients, who may have sent a request already,
+/// could not know whether it was worked on. Whoever is passed over tries again after a second and is then refused.
+pub(super) fn close_to_newcomers(listener: &tokio::net::TcpListener) -> io::Result<()> {
+    // Classic BPF over the segment: its byte 13 holds the flags, of which 2 is SYN. 0 drops it, all ones keep all of it.
+    const DROP_SYN: [SockFilter; 4] = [
+        SockFilter::new(0x30, 0, 0, 13),       // load the byte
+        SockFilter::new(0x45, 0, 1, 2),        // skip the next line unless SYN is set
+        SockFilter::new(0x06, 0, 0, 0),        // return 0
+        SockFilter::new(0x06, 0, 0, u32::MAX), // return all ones
+    ];
+    SockRef::from(listener).attach_filter(&DROP_SYN)
 }
 
 /// The next connection, with its place among those that may be open.

@@ -9,13 +9,12 @@ use std::task::Poll;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::head::MAX_HEADERS;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Phase};
 use super::reply::Reply;
-use super::wire::Wire;
+use super::wire::{Transport, Wire};
 
 /// Bytes of one read buffer of hyper; heads are bounded before.
 const READ_BUFFER: usize = 64 * 1024;
@@ -30,7 +29,7 @@ pub(super) async fn serve<T, S>(
     state: Arc<ConnectionState>,
     shard: Arc<Shard>,
 ) where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: Transport,
     S: hyper::service::Service<Request<Incoming>, Response = Reply>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {

@@ -9,10 +9,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::rt::ReadBufCursor;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::framing::{Framing, Passed};
 use super::head::Refusal;
@@ -39,8 +41,20 @@ pub(super) fn is_stand_in(target: &str) -> bool {
     target == STAND_IN_TARGET
 }
 
+/// A byte stream over a socket.
+pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// What the bytes travel by.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Transport for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
 /// One connection's bytes.
-pub(super) struct Wire<T> {
+pub(super) struct Wire<T: Transport> {
     transport: T,
     framing: Framing,
     /// Bytes that arrived and were not passed on: `ready` good ones, then the beginning of a head.
@@ -55,7 +69,7 @@ pub(super) struct Wire<T> {
     shard: Arc<Shard>,
 }
 
-impl<T> Wire<T> {
+impl<T: Transport> Wire<T> {
     pub(super) fn new(
         transport: T,
         max_head: usize,
@@ -103,7 +117,7 @@ impl<T> Wire<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> Wire<T> {
+impl<T: Transport> Wire<T> {
     /// Reads once; what is good goes into `buf`, the rest into `held`. `Ok(0)` at the end of the stream.
     fn poll_fill(
         &mut self,
@@ -165,7 +179,7 @@ impl<T: AsyncRead + Unpin> Wire<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> hyper::rt::Read for Wire<T> {
+impl<T: Transport> hyper::rt::Read for Wire<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -212,7 +226,7 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for Wire<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> hyper::rt::Write for Wire<T> {
+impl<T: Transport> hyper::rt::Write for Wire<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -278,5 +292,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> hyper::rt::Write for Wire<T> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Transport> Drop for Wire<T> {
+    /// What a client did not take in time is thrown away: the kernel would go on offering it for minutes, for as long
+    /// as the client keeps its window shut.
+    fn drop(&mut self) {
+        if self.state.is_write_overdue() {
+            // If it cannot be set, the kernel does as it would have.
+            let _ = SockRef::from(self.transport.socket()).set_linger(Some(Duration::ZERO));
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::App;
-use super::accept::accept;
+use super::accept::{accept, close_to_newcomers};
 use super::admin::Admin;
 use super::connection;
 use super::drain::Stage;
@@ -18,6 +19,9 @@ use super::phase::{ConnectionState, Connections, Phase, SWEEP_EVERY};
 use super::request_log::RequestLog;
 use super::routes::Routes;
 use super::tls::shake_hands;
+
+/// How long a client who has begun to connect before the server stopped accepting is waited for: a round trip or two.
+const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
 
 /// What a listener's connections are answered by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,22 +77,26 @@ impl Worker {
         while !connections.is_empty() && *self.stage.borrow_and_update() < Stage::Aborting {
             tokio::select! {
                 _ = self.stage.changed() => {}
-                () = tokio::time::sleep(std::time::Duration::from_millis(5)) => {}
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
             }
         }
         sweep.abort();
         self.requests.flush(&self.app.log);
     }
 
-    /// Takes the connections that the kernel has completed already: closing the listener would reset them.
+    /// Takes the connections that the kernel has completed already, or completes within [`LAST_HANDSHAKES`].
     async fn accept_backlog(&self, listener: &TcpListener, connections: &Arc<Connections>) {
+        // Without the filter, whoever connects at the very end is reset: that is no reason to stop otherwise.
+        let _ = close_to_newcomers(listener);
+        let end = tokio::time::sleep(LAST_HANDSHAKES);
+        let mut end = std::pin::pin!(end);
         while *self.stage.borrow() < Stage::Aborting {
             tokio::select! {
                 biased;
                 (stream, peer, place) = accept(listener, &self.places, &self.shard) => {
                     self.start(stream, peer, place, connections);
                 }
-                () = tokio::task::yield_now() => break,
+                () = &mut end => break,
             }
         }
     }

@@ -48,6 +48,7 @@ class Service:
         if nofile:
             line = ["sh", "-c", f'ulimit -n {nofile}; exec "$@"', "sh", *line]
         environment = {"PICK_REGNO_API_KEYS": KEY, **os.environ, **(env or {})}
+        self.started = time.monotonic()
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(line, stderr=self.log, env=environment)
         told = self.told("serving", within=30)

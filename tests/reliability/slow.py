@@ -53,7 +53,7 @@ async def drip(reader, writer, started):
 
 
 async def slow_reader(addr):
-    """Asks for much, and reads nothing until the server must have given up; then reads what there is."""
+    """Asks for 10 MB, and reads nothing. The kernel takes some megabytes first, so the wait begins a little later."""
     stream = socket.socket()
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     stream.setblocking(False)
@@ -61,9 +61,9 @@ async def slow_reader(addr):
     await loop.sock_connect(stream, addr)
     request = f"GET /openapi.json HTTP/1.1\r\nhost: test\r\nx-api-key: {KEY}\r\n\r\n".encode()
     started = time.monotonic()
-    asked = asyncio.ensure_future(loop.sock_sendall(stream, request * 500))
+    asked = asyncio.ensure_future(loop.sock_sendall(stream, request * 400))
     took, status = None, "open"
-    while time.monotonic() - started < DEADLINE + LATE + 5:
+    while time.monotonic() - started < DEADLINE + LATE + 6:
         await asyncio.sleep(0.1)
         # 7 is CLOSE, 8 CLOSE_WAIT, 4 FIN_WAIT1 …; what counts is that the server's side is not ESTABLISHED (1) any more.
         state = stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
@@ -91,7 +91,7 @@ async def probe(service, seconds):
     return statuses, longest
 
 
-async def attack(service, name, client, phase):
+async def attack(service, name, client, phase, late=LATE):
     before = service.metrics()[f'http_server_timeouts_total{{phase="{phase}"}}']
     probes = asyncio.ensure_future(probe(service, DEADLINE + 2))
     ended = await asyncio.gather(*(client(service.addr) for _ in range(COUNT)))
@@ -102,7 +102,7 @@ async def attack(service, name, client, phase):
         kinds[kind] = kinds.get(kind, 0) + 1
     check(len(times) == COUNT, f"{COUNT} {name}: all ended: {kinds}")
     check(
-        DEADLINE - 0.1 <= times[0] and times[-1] <= DEADLINE + LATE,
+        DEADLINE - 0.5 <= times[0] and times[-1] <= DEADLINE + late,
         f"{name}: after {times[0]:.2f} to {times[-1]:.2f} s, with a deadline of {DEADLINE} s",
     )
     check(set(statuses) == {"200"}, f"{name}: probes beside them: {statuses}, the slowest in {longest * 1000:.0f} ms")
@@ -127,7 +127,7 @@ def main():
     with Service(*limits) as service:
         asyncio.run(attack(service, "slow heads", slow_head, "head"))
         asyncio.run(attack(service, "slow bodies", slow_body, "body"))
-        asyncio.run(attack(service, "slow readers", slow_reader, "write"))
+        asyncio.run(attack(service, "slow readers", slow_reader, "write", LATE + 2))
         print(f"RSS {service.rss() / 2**20:.1f} MiB, {service.fds()} file descriptors after it")
     if LONG:
         with Service(*limits, env={"PICK_REGNO_API_KEYS": ""}) as service:

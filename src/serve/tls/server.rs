@@ -18,9 +18,16 @@ use tokio_rustls::rustls::{Error, RootCertStore};
 use super::certificate;
 use super::{Failure, Files};
 use crate::serve::reload::FromFiles;
+use crate::serve::wire::Transport;
 
 /// A connection after its handshake.
 pub(in crate::serve) type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+
+impl Transport for TlsStream {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
 
 /// The only protocol that is spoken inside TLS; a client that asks for others alone is refused.
 const ALPN: &[u8] = b"http/1.1";
