@@ -37,7 +37,7 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
             part => {
                 return Err(Error::unsupported(format!(
                     "the model part `{}`",
-                    part.escape_default()
+                    part.escape_debug()
                 )));
             }
         }

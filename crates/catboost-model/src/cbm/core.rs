@@ -60,7 +60,7 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     if version != "FlabuffersModel_v1" {
         return Err(Error::unsupported(format!(
             "the format version `{}`",
-            version.escape_default()
+            version.escape_debug()
         )));
     }
     let mut model = RawModel::default();

@@ -169,7 +169,7 @@ pub(super) fn describe(kind: &str, feature: &Feature) -> String {
     format!(
         "{kind} feature {} `{}`",
         feature.flat_index,
-        feature.name.escape_default()
+        feature.name.escape_debug()
     )
 }
 

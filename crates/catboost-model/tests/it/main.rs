@@ -1,5 +1,7 @@
 //! The readers and the writer on whole files.
 
+#[cfg(feature = "cli")]
+mod cli;
 mod formats;
 mod hostile;
 

@@ -1,4 +1,9 @@
-//! `cbm`: looks at CatBoost models, converts them, and computes what they predict.
+//! `cbm`: looks at CatBoost models, converts them to JSON, computes what they predict, and compares them.
+
+mod diff;
+mod eval;
+mod inspect;
+mod rows;
 
 use std::{
     io::{self, Write},
@@ -9,8 +14,12 @@ use std::{
 use catboost_model::ir::Model;
 use clap::{Parser, Subcommand};
 
+/// Looks at CatBoost models: what is in them, what they predict, what differs between two.
+///
+/// A model is a .cbm file or a JSON export; its first bytes tell which. What a model holds that is not supported ends
+/// the command with «not supported: …» and exit code 1, never with a wrong answer.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -18,38 +27,87 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Writes a model as JSON: CatBoost's own schema, with texts and embeddings added.
-    ToJson {
-        /// A model: .cbm or JSON.
+    /// Says what is in a model: features, trees, splits, CTRs, texts, embeddings, classes.
+    Inspect {
+        /// The model.
         model: PathBuf,
+    },
+    /// Writes a model as JSON to standard output: CatBoost's own schema, with texts and embeddings added.
+    ///
+    /// The file can be read, compared line by line, and used wherever a .cbm is. CatBoost itself reads it too if the model
+    /// has neither texts nor embeddings, but rounds the last bits of numbers as it does with its own JSON.
+    ToJson {
+        /// The model.
+        model: PathBuf,
+    },
+    /// Computes a model's raw values for rows, one JSON array a line.
+    ///
+    /// A row is a line with a JSON object: a feature's name, or its index among all columns where it has no name (or
+    /// shares it), to its value. Numeric feature: a number, null (NaN), or one of the strings nan, inf, -inf. Categorical
+    /// feature: a string, or a whole number, which stands for its digits. Text feature: a string. Embedding feature: a list of
+    /// numbers. Every feature that the model uses must be there. An object with the row under the key `row` is read
+    /// like the row alone. Blank lines are passed over. Each number that comes out reads back to the same bits.
+    #[command(
+        after_help = "Example:\n  echo '{\"age\": 37, \"city\": \"Tver\"}' | cbm eval model.cbm -"
+    )]
+    Eval {
+        /// The model.
+        model: PathBuf,
+        /// The rows; - for standard input.
+        rows: PathBuf,
+    },
+    /// Says what differs between two models. Exit code 0: nothing, 1: something, 2: a model cannot be read.
+    Diff {
+        /// A model.
+        old: PathBuf,
+        /// Another.
+        new: PathBuf,
     },
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::ToJson { model } => to_json(&model),
+    let (result, failure) = match Cli::parse().command {
+        Command::Inspect { model } => (inspect(&model), 1),
+        Command::ToJson { model } => (to_json(&model), 1),
+        Command::Eval { model, rows } => (eval(&model, &rows), 1),
+        Command::Diff { old, new } => (diff(&old, &new), 2),
     };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("cbm: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("cbm: {error}");
+        ExitCode::from(failure)
+    })
+}
+
+fn inspect(path: &Path) -> Result<ExitCode, String> {
+    print(&inspect::describe(&load(path)?))
 }
 
 fn to_json(path: &Path) -> Result<ExitCode, String> {
-    let json = catboost_model::to_json(&load(path)?);
-    print(&json).map(|()| ExitCode::SUCCESS)
+    print(&catboost_model::to_json(&load(path)?))
+}
+
+fn eval(model: &Path, rows: &Path) -> Result<ExitCode, String> {
+    let model = load(model)?;
+    eval::eval(&model, rows).map(|()| ExitCode::SUCCESS)
+}
+
+fn diff(old: &Path, new: &Path) -> Result<ExitCode, String> {
+    let differences = diff::differences(&load(old)?, &load(new)?);
+    print(&differences)?;
+    Ok(ExitCode::from(u8::from(!differences.is_empty())))
 }
 
 fn load(path: &Path) -> Result<Model, String> {
     catboost_model::load(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Writes to standard output. If nobody reads it to its end, that is nobody's fault.
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+fn print(text: &str) -> Result<ExitCode, String> {
+    written(io::stdout().lock().write_all(text.as_bytes())).map(|()| ExitCode::SUCCESS)
+}
+
+/// If nobody reads the output to its end, that is no failure.
+fn written(result: io::Result<()>) -> Result<(), String> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("standard output: {error}"))
         }
