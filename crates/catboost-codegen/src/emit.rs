@@ -1,5 +1,6 @@
 //! Tables → Rust source.
 
+mod kinds;
 mod observed;
 mod parts;
 mod self_check;
@@ -79,60 +80,7 @@ impl Module<'_> {
             writeln!(f, "    pub {}: {kind},", field.identifier)?;
         }
         writeln!(f, "}}\n")?;
-        self.from_kinds(f, lifetime)
-    }
-
-    /// The constructor from arrays: one a kind, and one an embedding if there are any, as their lengths may differ.
-    fn from_kinds(&self, f: &mut Formatter<'_>, lifetime: &str) -> fmt::Result {
-        let text = if lifetime.is_empty() {
-            "&str"
-        } else {
-            "&'a str"
-        };
-        let of_kind = |kind| self.fields.iter().filter(move |field| field.kind == kind);
-        let mut parameters = [
-            ("floats", "f32", Kind::Float),
-            ("cats", text, Kind::Categorical),
-            ("texts", text, Kind::Text),
-        ]
-        .map(|(name, element, kind)| format!("{name}: &[{element}; {}]", of_kind(kind).count()))
-        .to_vec();
-        let embeddings: Vec<String> = self
-            .model
-            .embedding_features
-            .iter()
-            .map(|embedding| Kind::Embedding(embedding.dimension).value())
-            .collect();
-        if !embeddings.is_empty() {
-            parameters.push(format!("embeddings: ({},)", embeddings.join(", ")));
-        }
-        writeln!(f, "impl{lifetime} Features{lifetime} {{")?;
-        writeln!(
-            f,
-            "    /// A row from the features of each kind, in the model's order.\n    #[must_use]"
-        )?;
-        writeln!(
-            f,
-            "    #[allow(unused_variables)]\n    pub fn from_kinds({}) -> Self {{",
-            parameters.join(", ")
-        )?;
-        writeln!(f, "        Self {{")?;
-        for Field {
-            kind,
-            index,
-            identifier,
-            ..
-        } in self.fields
-        {
-            let value = match kind {
-                Kind::Float => format!("floats[{index}]"),
-                Kind::Categorical => format!("cats[{index}]"),
-                Kind::Text => format!("texts[{index}]"),
-                Kind::Embedding(_) => format!("embeddings.{index}"),
-            };
-            writeln!(f, "            {identifier}: {value},")?;
-        }
-        writeln!(f, "        }}\n    }}\n}}\n")
+        self.kinds(f, lifetime)
     }
 
     fn functions(&self, f: &mut Formatter<'_>) -> fmt::Result {
