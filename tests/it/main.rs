@@ -6,6 +6,7 @@ mod cli;
 mod cli_serve;
 mod contract;
 mod hostile;
+mod customer;
 mod http;
 mod keys;
 mod limits;
