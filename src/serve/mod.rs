@@ -84,7 +84,6 @@ const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub fn run(mut args: Args) -> ExitCode {
-    process::started();
     let api_keys = std::env::var(KEYS_VARIABLE).ok();
     args.sentry.sentry_dsn = std::env::var(DSN_VARIABLE).ok();
     let config = match Config::new(&args, api_keys.as_deref()) {
@@ -158,6 +157,7 @@ pub struct Server {
 impl Server {
     /// Takes the ports. Connections that come before [`Server::run`] wait in the kernel.
     pub fn bind(mut config: Config) -> Result<Server, StartError> {
+        process::started();
         let bind = |flag: &str, addr, shared| {
             accept::listen(addr, shared).map_err(|why| StartError {
                 what: format!("{flag} {addr}: cannot listen"),

@@ -11,6 +11,7 @@ mod http;
 mod keys;
 mod limits;
 mod logs;
+mod metrics;
 mod openapi;
 mod parity;
 mod raw_bytes;

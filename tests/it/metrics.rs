@@ -1,0 +1,97 @@
+//! The page of metrics, and what `docs/metrics.md` says about it.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Client, REQUEST, serve};
+
+const DOCUMENT: &str = include_str!("../../docs/metrics.md");
+
+/// The families of a page and their types.
+fn families(page: &str) -> BTreeMap<String, String> {
+    let lines = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    lines
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
+        .collect()
+}
+
+/// The rows of the document's tables: name, type, labels, meaning.
+fn documented() -> Vec<[String; 4]> {
+    let rows = DOCUMENT.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let mut cells = row.split('|').skip(1).map(|cell| cell.trim().to_owned());
+        std::array::from_fn(|_| cells.next().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn every_metric_is_documented_with_its_type_and_labels() {
+    let server = serve(&[]);
+    assert_eq!(server.post(REQUEST).status, 200);
+    let page = Client::connect(server.admin).get("/metrics").text();
+    let mut families = families(&page);
+    for [name, kind, labels, meaning] in documented() {
+        let name = name.trim_matches('`').to_owned();
+        let Some(found) = families.remove(&name) else {
+            assert!(meaning.contains("Only with"), "{name} is not on the page");
+            continue;
+        };
+        assert_eq!(found, kind, "{name}");
+        let samples = page.lines().filter(|line| {
+            let rest = line.strip_prefix(&*name).unwrap_or("");
+            rest.starts_with(['{', ' ']) || rest.starts_with("_bucket{")
+        });
+        for sample in samples {
+            let of_sample = sample.split_once('{').map_or("", |(_, rest)| rest);
+            let of_sample = of_sample
+                .split("=\"")
+                .filter_map(|part| part.rsplit([',', '"']).next());
+            let of_sample: Vec<String> = of_sample
+                .filter(|label| !label.is_empty() && *label != "le" && !label.contains('}'))
+                .map(|label| format!("`{label}`"))
+                .collect();
+            assert_eq!(of_sample.join(", "), labels, "{sample}");
+        }
+    }
+    assert!(families.is_empty(), "not documented: {families:?}");
+}
+
+#[test]
+fn nothing_that_is_sent_makes_a_series() {
+    let server = serve(&[]);
+    let count = || {
+        Client::connect(server.admin)
+            .get("/metrics")
+            .text()
+            .lines()
+            .count()
+    };
+    let strange = |nth: usize| {
+        let mut client = server.connect();
+        let status = client.post(REQUEST).status;
+        assert_eq!(status, 200);
+        let plate = format!("Ж{nth}§");
+        let body = REQUEST
+            .replace("А939НО196", &plate)
+            .replace("Астра-Трафик", &format!("камера {nth}"))
+            .replace("6.4", "null");
+        assert_eq!(client.post(&body).status, 200);
+        assert_eq!(
+            client
+                .request(&format!("M{nth}"), &format!("/{nth}"), &[], "")
+                .status,
+            404
+        );
+    };
+    strange(0);
+    let before = count();
+    (1..20).for_each(strange);
+    assert_eq!(count(), before);
+    let page = Client::connect(server.admin).get("/metrics").text();
+    assert!(!page.contains('Ж') && !page.contains("камера"), "{page}");
+    assert_eq!(
+        server.metric("pick_regno_missing_numbers_total{feature=\"recognition_accuracy\"}"),
+        20.0
+    );
+}
