@@ -50,12 +50,9 @@ pub fn write_probabilities(answer: &Answer, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// The longest `{:e}` of an `f64`: sign, 17 digits, point, `e`, sign, 3 digits.
-const MAX_SCIENTIFIC: usize = 24;
-
-/// Appends `value` as Python's `repr` does: the fewest digits that read back to the same bits, an exponent
-/// of at least two digits where the value is below 1e-4 or at least 1e16, else a decimal point always.
-/// What is not finite has Python's words `inf`, `-inf`, `nan`.
+/// Appends `value` as Python's `repr` does: the fewest digits that read back to the same bits, and of those the nearest
+/// to the value, of two as near the even one; an exponent of at least two digits where the value is below 1e-4 or at least
+/// 1e16, else a decimal point always. What is not finite has Python's words `inf`, `-inf`, `nan`.
 pub fn write_float(value: f64, out: &mut Vec<u8>) {
     if !value.is_finite() {
         let word = if value.is_nan() {
@@ -68,71 +65,39 @@ pub fn write_float(value: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(word.as_bytes());
         return;
     }
-    let mut text = [0; MAX_SCIENTIFIC];
-    let mut rest = &mut text[..];
-    write!(rest, "{value:e}").expect("24 bytes hold every finite f64 in scientific notation");
-    let length = MAX_SCIENTIFIC - rest.len();
-
-    let mut digits = [0; MAX_SCIENTIFIC];
-    let mut count = 0;
-    let mut exponent = 0i32;
-    for (at, &byte) in text[..length].iter().enumerate() {
-        match byte {
-            b'-' => out.push(b'-'),
-            b'e' => {
-                exponent = parse_exponent(&text[at + 1..length]);
-                break;
-            }
-            b'.' => {}
-            digit => {
-                digits[count] = digit;
-                count += 1;
-            }
-        }
-    }
-    place_digits(&digits[..count], exponent, out);
-}
-
-/// Appends `d.ddd × 10^exponent` in Python's choice of notation.
-fn place_digits(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
-    match exponent {
-        0..=15 => {
-            let whole = exponent as usize + 1;
-            for place in 0..whole.max(digits.len()) {
-                if place == whole {
-                    out.push(b'.');
-                }
-                out.push(digits.get(place).copied().unwrap_or(b'0'));
-            }
-            if digits.len() <= whole {
-                out.extend_from_slice(b".0");
-            }
-        }
-        -4..=-1 => {
-            out.extend_from_slice(&b"0.000"[..(1 - exponent) as usize]);
-            out.extend_from_slice(digits);
-        }
-        _ => {
-            out.push(digits[0]);
-            if digits.len() > 1 {
-                out.push(b'.');
-                out.extend_from_slice(&digits[1..]);
-            }
-            let sign = if exponent < 0 { '-' } else { '+' };
-            write!(out, "e{sign}{:02}", exponent.unsigned_abs()).expect("a Vec takes all bytes");
-        }
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    let size = value.abs();
+    if size == 0.0 || (1e-4..1e16).contains(&size) {
+        // Where Python writes no exponent, neither does this.
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        write_scientific(text, out);
     }
 }
 
-fn parse_exponent(text: &[u8]) -> i32 {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    let size = digits
-        .iter()
-        .fold(0, |size, &digit| size * 10 + i32::from(digit - b'0'));
-    if negative { -size } else { size }
+/// Appends the number that `text` is, which is not 0, with one digit before the point and an exponent.
+fn write_scientific(text: &str, out: &mut Vec<u8>) {
+    let (number, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, places) = number.split_once('.').unwrap_or((number, ""));
+    let size = whole.strip_prefix('-').unwrap_or(whole);
+    if size.len() < whole.len() {
+        out.push(b'-');
+    }
+    let all = [size, places].concat();
+    let digits = all.trim_start_matches('0');
+    let zeros = all.len() - digits.len();
+    let exponent: i32 = exponent.parse().expect("an exponent is a number");
+    let exponent = exponent + size.len() as i32 - 1 - zeros as i32;
+    let (first, rest) = digits.split_at(1);
+    out.extend_from_slice(first.as_bytes());
+    let rest = rest.trim_end_matches('0');
+    if !rest.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(rest.as_bytes());
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    write!(out, "e{sign}{:02}", exponent.unsigned_abs()).expect("a Vec takes all bytes");
 }
 
 #[cfg(test)]
@@ -169,10 +134,37 @@ mod tests {
             (1.5e16, "1.5e+16"),
             (1e22, "1e+22"),
             (0.1 + 0.2, "0.30000000000000004"),
+            // Halfway between two texts of as many digits: to the even digit.
+            (913657025737750.25, "913657025737750.2"),
+            (651592972722763.75, "651592972722763.8"),
+            (-0.000012345, "-1.2345e-05"),
+            (2.0f64.powi(-44), "5.684341886080802e-14"),
             (f64::NAN, "nan"),
             (f64::NEG_INFINITY, "-inf"),
         ] {
             assert_eq!(repr(value), expected);
+        }
+    }
+
+    /// Every number reads back to its own bits, and no shorter text does.
+    #[test]
+    fn digits_are_the_fewest_that_read_back() {
+        let mut state = 1u64;
+        for _ in 0..100_000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let value = f64::from_bits(state);
+            if value.is_finite() {
+                let text = repr(value);
+                assert_eq!(text.parse(), Ok(value));
+                let digits = |text: &str| {
+                    let number = text.split(['e', 'E']).next().unwrap_or("");
+                    let digits = number.replace(['-', '.'], "");
+                    digits.trim_matches('0').len()
+                };
+                assert_eq!(digits(&text), digits(&format!("{value:e}")), "{text}");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! They come as JSON ([`parse_body`], [`parse_object`]) or as columns of text ([`Request::from_columns`]); both are one
 //! [`Value`] a field first, and from there on the rules are the same.
 
+mod decimal;
 mod fault;
 mod json;
 mod number;

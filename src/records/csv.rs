@@ -118,15 +118,32 @@ fn read_names(record: &[u8]) -> Result<Vec<String>, FaultKind> {
     }
 }
 
-/// The values of a record, in the order of [`Field::ALL`].
-pub(super) type Values<'a> = [Cow<'a, str>; COLUMNS];
+/// A record's values.
+pub(super) struct Row<'a> {
+    text: &'a str,
+    /// In the order of [`Field::ALL`].
+    values: [Value; COLUMNS],
+}
 
-/// Reads the record that `text` begins with; its values, and its length with the line feed.
-pub(super) fn read<'a>(header: &Header, text: &'a [u8]) -> (Result<Values<'a>, FaultKind>, usize) {
+impl<'a> Row<'a> {
+    /// The value of a field.
+    pub(super) fn value(&self, field: Field) -> Cow<'a, str> {
+        let value = self.values[field as usize];
+        value.unescape(&self.text[value.start..value.end])
+    }
+}
+
+/// Reads the record that `bytes` begin with, and says how long it is with its line feed. `text` is the same, if all of it
+/// is known to be UTF-8.
+pub(super) fn read<'a>(
+    header: &Header,
+    bytes: &'a [u8],
+    text: Option<&'a str>,
+) -> (Result<Row<'a>, FaultKind>, usize) {
     let mut values = [Value::EMPTY; COLUMNS];
     let (mut count, mut at, mut fault) = (0, 0, None);
     let len = loop {
-        let (value, next) = Value::read(text, at);
+        let (value, next) = Value::read(bytes, at);
         fault = fault.or(value.fault);
         if let Some(&field) = header.columns.get(count) {
             values[field as usize] = value;
@@ -137,23 +154,21 @@ pub(super) fn read<'a>(header: &Header, text: &'a [u8]) -> (Result<Values<'a>, F
             Next::Record(after) => break after,
         }
     };
-    let read = || {
-        if let Some(fault) = fault {
-            return Err(fault.kind());
+    let fault = if let Some(fault) = fault {
+        fault.kind()
+    } else if let Some(&first) = header.columns.get(count) {
+        FaultKind::TooFew(first)
+    } else if count > header.columns.len() {
+        FaultKind::TooMany {
+            values: count,
+            columns: header.columns.len(),
         }
-        if let Some(&first) = header.columns.get(count) {
-            return Err(FaultKind::TooFew(first));
-        }
-        if count > header.columns.len() {
-            return Err(FaultKind::TooMany {
-                values: count,
-                columns: header.columns.len(),
-            });
-        }
-        let text = std::str::from_utf8(&text[..len]).map_err(|_| FaultKind::NotUtf8)?;
-        Ok(values.map(|value| value.unescape(&text[value.start..value.end])))
+    } else if let Some(text) = text.or_else(|| std::str::from_utf8(&bytes[..len]).ok()) {
+        return (Ok(Row { text, values }), len);
+    } else {
+        FaultKind::NotUtf8
     };
-    (read(), len)
+    (Err(fault), len)
 }
 
 /// Where a value is: without the quotes around it.
@@ -294,9 +309,14 @@ mod tests {
         let mut rest = text.as_bytes();
         let mut records = Vec::new();
         while !rest.is_empty() {
-            let (values, len) = read(&header(), rest);
-            records.push(match values {
-                Ok(values) => values.join("|"),
+            // Known to be UTF-8 or not: it makes no difference.
+            let (row, len) = read(&header(), rest, None);
+            let (again, _) = read(&header(), rest, std::str::from_utf8(rest).ok());
+            let values = |row: Row<'_>| Field::ALL.map(|field| row.value(field)).join("|");
+            let row = row.map(values).map_err(|fault| fault.to_string());
+            assert_eq!(row, again.map(values).map_err(|fault| fault.to_string()));
+            records.push(match row {
+                Ok(values) => values,
                 Err(fault) => fault.to_string(),
             });
             rest = &rest[len..];
@@ -353,10 +373,10 @@ mod tests {
             ["a quote is opened and not closed"],
             "there is no next record"
         );
-        let (values, len) = read(&header(), b"\xff,1,2,3,4,5,6,7,8,9\n");
+        let (row, len) = read(&header(), b"\xff,1,2,3,4,5,6,7,8,9\n", None);
         assert_eq!(len, 20);
         assert_eq!(
-            values.unwrap_err().to_string(),
+            row.err().unwrap().to_string(),
             "not UTF-8: save the file as UTF-8"
         );
     }
@@ -367,9 +387,10 @@ mod tests {
         names.reverse();
         let header =
             Header::parse(format!("\"{}\"\r\n", names.join("\",\"")).as_bytes(), 1).unwrap();
-        let (values, _) = read(&header, b"9,8,7,6,5,4,3,2,1,0");
+        let (row, _) = read(&header, b"9,8,7,6,5,4,3,2,1,0", None);
+        let row = row.unwrap();
         assert_eq!(
-            values.unwrap(),
+            Field::ALL.map(|field| row.value(field)),
             ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
         );
     }

@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter};
 use serde_json::value::RawValue;
 
-use super::csv::{self, Header, Values};
+use super::csv::{self, Header, Row};
 use super::{Fault, FaultKind, Format, Limits, Text};
 use crate::request::{Field, Request, parse_object};
 
@@ -30,6 +30,8 @@ impl Shape {
 pub struct Records<'a> {
     shape: &'a Shape,
     rest: &'a [u8],
+    /// The same as `rest`, if all of it is UTF-8: checked once, not value by value.
+    text: Option<&'a str>,
     /// What lines were counted in: from the end of the last record whose line was asked for.
     uncounted: &'a [u8],
     /// The line that `uncounted` begins on.
@@ -48,6 +50,7 @@ impl<'a> Records<'a> {
         Records {
             shape,
             rest: bytes,
+            text: simdutf8::basic::from_utf8(bytes).ok(),
             uncounted: bytes,
             line,
             max_record,
@@ -77,19 +80,19 @@ impl<'a> Records<'a> {
             let (record, len) = match (self.shape, at) {
                 (_, []) => return None,
                 (Shape::Csv(_), [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..]) => {
-                    self.rest = rest;
+                    self.skip(at.len() - rest.len());
                     continue;
                 }
                 (Shape::Csv(header), _) => {
-                    let (values, len) = csv::read(header, at);
-                    (values.map(Record::Csv), len)
+                    let (row, len) = csv::read(header, at, self.text);
+                    (row.map(Record::Csv), len)
                 }
                 (Shape::Ndjson, _) => {
                     let len = memchr(b'\n', at).map_or(at.len(), |end| end + 1);
                     (Ok(Record::Json(&at[..len])), len)
                 }
             };
-            self.rest = &at[len..];
+            self.skip(len);
             match record {
                 Ok(Record::Json(line)) if line.trim_ascii().is_empty() => {}
                 _ if len > self.max_record => {
@@ -98,6 +101,11 @@ impl<'a> Records<'a> {
                 record => return Some((at, record)),
             }
         }
+    }
+
+    fn skip(&mut self, len: usize) {
+        self.rest = &self.rest[len..];
+        self.text = self.text.map(|text| &text[len..]);
     }
 
     /// Where `at` is, with what is wrong there.
@@ -117,7 +125,7 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (at, record) = self.next_record()?;
-        let request = record.and_then(Record::request);
+        let request = record.and_then(|record| record.request());
         Some(request.map_err(|kind| self.fault(at, kind)))
     }
 }
@@ -130,7 +138,7 @@ impl<'a> Iterator for Records<'a> {
 enum Record<'a> {
     /// A line.
     Json(&'a [u8]),
-    Csv(Values<'a>),
+    Csv(Row<'a>),
 }
 
 impl<'a> Record<'a> {
@@ -138,17 +146,18 @@ impl<'a> Record<'a> {
     fn to_json(&self) -> Vec<u8> {
         match self {
             Record::Json(line) => line.trim_ascii().to_vec(),
-            Record::Csv(values) => {
+            Record::Csv(row) => {
                 let mut json = vec![b'{'];
-                for (field, value) in Field::ALL.into_iter().zip(values) {
+                for field in Field::ALL {
+                    let value = row.value(field);
                     if json.len() > 1 {
                         json.push(b',');
                     }
                     json.extend_from_slice(format!("\"{}\":", field.name()).as_bytes());
-                    if field.is_number() && is_json_number(value) {
+                    if field.is_number() && is_json_number(&value) {
                         json.extend_from_slice(value.as_bytes());
                     } else {
-                        serde_json::to_writer(&mut json, value).expect("a Vec takes all bytes");
+                        serde_json::to_writer(&mut json, &value).expect("a Vec takes all bytes");
                     }
                 }
                 json.push(b'}');
@@ -157,12 +166,10 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn request(self) -> Result<Request<'a>, FaultKind> {
+    fn request(&self) -> Result<Request<'a>, FaultKind> {
         match self {
             Record::Json(line) => parse_object(line),
-            Record::Csv(mut values) => {
-                Request::from_columns(|field| Some(std::mem::take(&mut values[field as usize])))
-            }
+            Record::Csv(row) => Request::from_columns(|field| Some(row.value(field))),
         }
         .map_err(FaultKind::Request)
     }

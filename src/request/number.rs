@@ -1,5 +1,6 @@
 //! Numbers from text: JSON's own, strings as CatBoost reads them, and pieces of a list as Python's `float` does.
 
+use super::decimal;
 use crate::plate::digit;
 
 /// What CatBoost takes for a missing number, letter by letter. Checked against CatBoost 1.2.10 which refuses others,
@@ -12,6 +13,11 @@ const MISSING: [&str; 24] = [
 
 /// A number that a string holds; NaN for what says that there is none. Blanks before it are allowed, as CatBoost does.
 pub(super) fn from_string(text: &str) -> Option<f64> {
+    if let Some((number, len)) = decimal::read(text.as_bytes())
+        && len == text.len()
+    {
+        return Some(number);
+    }
     let number = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b');
     if number.ends_with(|c: char| c.is_ascii_digit() || c == '.')
         && let Ok(number) = number.parse()

@@ -1,7 +1,9 @@
 //! Lists of scores, as Python writes them.
 
+use memchr::memchr;
 use smallvec::SmallVec;
 
+use super::decimal;
 use super::fault::Fault;
 use super::number::from_python;
 
@@ -37,8 +39,25 @@ fn for_each(list: &str, mut take: impl FnMut(f64)) -> Result<(), Fault> {
     let mut inner = list.chars();
     inner.next();
     inner.next_back();
-    for (index, piece) in inner.as_str().split(',').enumerate() {
-        take(from_python(piece).ok_or(Fault::NoScore(index + 1))?);
+    let mut rest = inner.as_str();
+    for index in 1.. {
+        // A blank and a usual number: nearly always.
+        let piece = rest.strip_prefix(' ').unwrap_or(rest).as_bytes();
+        let (score, end) = match decimal::read(piece) {
+            Some((score, len)) if matches!(piece.get(len), None | Some(b',')) => {
+                (score, rest.len() - piece.len() + len)
+            }
+            _ => {
+                let end = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
+                let score = from_python(&rest[..end]);
+                (score.ok_or(Fault::NoScore(index))?, end)
+            }
+        };
+        take(score);
+        match rest.get(end + 1..) {
+            Some(after) => rest = after,
+            None => break,
+        }
     }
     Ok(())
 }

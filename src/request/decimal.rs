@@ -1,0 +1,358 @@
+//! Numbers as they are usually written, read in one pass: digits, a point, an exponent. Lists of scores hold twenty of
+//! them a request, so that they are most of the work of reading one.
+//!
+//! The bits are those of `str::parse`, which is asked where this stops: at other ways to write a number, at more than 19
+//! digits, at exponents beyond [`LEAST_POWER`]. Digits become an integer w and a power of ten q; where w·10^q is not exact
+//! in f64 right away, 128 bits of 10^q decide how it is rounded (Lemire, Number Parsing at a Gigabyte per Second, 2021).
+
+/// The least power of ten whose reciprocal has a 128-bit table entry.
+const LEAST_POWER: i32 = -54;
+
+/// Reads the number that `text` begins with: its value and its length. `None` if there is none, or it is not a usual one.
+pub(super) fn read(text: &[u8]) -> Option<(f64, usize)> {
+    let is_negative = text.first() == Some(&b'-');
+    let start = usize::from(is_negative);
+    let mut digits = Digits {
+        text,
+        at: start,
+        value: 0,
+    };
+    digits.read();
+    let mut count = digits.at - start;
+    if count == 0 {
+        return None;
+    }
+    let mut power = 0;
+    if text.get(digits.at) == Some(&b'.') {
+        digits.at += 1;
+        let point = digits.at;
+        digits.read();
+        let places = digits.at - point;
+        count += places;
+        power = -(places as i32);
+    }
+    let Digits { mut at, value, .. } = digits;
+    if count > 19 {
+        // Zeros at the beginning take no room; more digits than 19 may have.
+        let zeros = text[start..]
+            .iter()
+            .take_while(|&&byte| matches!(byte, b'0' | b'.'))
+            .count();
+        // The point is not a digit, and may be among them.
+        if count - zeros.min(count) + 1 > 19 {
+            return None;
+        }
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        let (exponent, after) = exponent(text, at + 1)?;
+        power += exponent;
+        at = after;
+    }
+    let value = scale(value, power)?;
+    Some((if is_negative { -value } else { value }, at))
+}
+
+/// Digits that are read, one after the other, into a number modulo 2^64.
+struct Digits<'a> {
+    text: &'a [u8],
+    at: usize,
+    value: u64,
+}
+
+impl Digits<'_> {
+    /// Reads on as long as there are digits.
+    fn read(&mut self) {
+        while let Some(&eight) = self.text[self.at..].first_chunk::<8>()
+            && let Some(number) = eight_digits(eight)
+        {
+            self.value = self.value.wrapping_mul(100_000_000).wrapping_add(number);
+            self.at += 8;
+        }
+        while let Some(digit @ b'0'..=b'9') = self.text.get(self.at) {
+            let digit = u64::from(digit - b'0');
+            self.value = self.value.wrapping_mul(10).wrapping_add(digit);
+            self.at += 1;
+        }
+    }
+}
+
+/// The number that eight digits are: pairs, then fours, then all are put together in one register.
+fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let bytes = u64::from_le_bytes(text);
+    // The upper half of a byte is 3 for `0` to `?`; adding 6 takes `:` to `?` out of it.
+    let upper = (bytes | bytes.wrapping_add(6 * EACH)) & (0xf0 * EACH);
+    if upper != 0x30 * EACH || bytes & (0xf0 * EACH) != 0x30 * EACH {
+        return None;
+    }
+    let ones = bytes - 0x30 * EACH;
+    let pairs = ones.wrapping_mul(10).wrapping_add(ones >> 8);
+    let first = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
+    let second = (pairs >> 16 & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
+    Some(first.wrapping_add(second) >> 32)
+}
+
+/// The exponent at `at`, and where it ends. One beyond four digits is not usual.
+fn exponent(text: &[u8], at: usize) -> Option<(i32, usize)> {
+    let (is_negative, start) = match text.get(at)? {
+        b'-' => (true, at + 1),
+        b'+' => (false, at + 1),
+        _ => (false, at),
+    };
+    let mut at = start;
+    let mut size = 0;
+    while let Some(digit @ b'0'..=b'9') = text.get(at) {
+        size = size * 10 + i32::from(digit - b'0');
+        at += 1;
+        if at - start > 4 {
+            return None;
+        }
+    }
+    (at > start).then_some((if is_negative { -size } else { size }, at))
+}
+
+/// w·10^q, rounded to the nearest f64, ties to even.
+fn scale(w: u64, q: i32) -> Option<f64> {
+    /// Powers of ten that f64 holds exactly.
+    const EXACT: [f64; 23] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+        1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    ];
+    if w <= 1 << 53 && (-22..=22).contains(&q) {
+        // Both are exact, so that there is one rounding.
+        let exact = EXACT[q.unsigned_abs() as usize];
+        return Some(if q < 0 {
+            w as f64 / exact
+        } else {
+            w as f64 * exact
+        });
+    }
+    if w == 0 {
+        return Some(0.0);
+    }
+    if !(LEAST_POWER..0).contains(&q) {
+        return None;
+    }
+    round(w, q)
+}
+
+/// Lemire's rounding of w·10^q, for w > 0 and `LEAST_POWER` ≤ q < 0: there neither overflow nor subnormal numbers occur.
+fn round(w: u64, q: i32) -> Option<f64> {
+    let zeros = w.leading_zeros();
+    let (high, low) = multiply(w << zeros, q);
+    if low == u64::MAX && q < -27 {
+        return None; // More digits of 10^q could carry into what is kept.
+    }
+    let upper = (high >> 63) as i32;
+    let shift = upper + 9;
+    // 53 bits, and one more to round by.
+    let mut mantissa = high >> shift;
+    // floor(log2(10^q)), by a fraction that is right for every q here.
+    let mut exponent = ((217_706 * q) >> 16) + 63 + upper - zeros as i32 + 1023;
+    if low <= 1 && q >= -4 && mantissa & 3 == 1 && mantissa << shift == high {
+        mantissa &= !1; // Exactly between two: to the even one.
+    }
+    mantissa = (mantissa + (mantissa & 1)) >> 1;
+    if mantissa == 1 << 53 {
+        mantissa = 1 << 52;
+        exponent += 1;
+    }
+    let fraction = mantissa & ((1 << 52) - 1);
+    Some(f64::from_bits((exponent as u64) << 52 | fraction))
+}
+
+/// The upper 128 bits of w times 128 bits of 5^q: the second half only if the first leaves the rounding open.
+fn multiply(w: u64, q: i32) -> (u64, u64) {
+    let (five_high, five_low) = FIVES[(q - LEAST_POWER) as usize];
+    let first = u128::from(w) * u128::from(five_high);
+    let (mut high, mut low) = ((first >> 64) as u64, first as u64);
+    if high & 0x1ff == 0x1ff {
+        let second = (u128::from(w) * u128::from(five_low)) >> 64;
+        let (sum, carries) = low.overflowing_add(second as u64);
+        low = sum;
+        high += u64::from(carries);
+    }
+    (high, low)
+}
+
+/// The first 128 bits of 5^q for q from `LEAST_POWER` to -1, rounded up as the proof has it.
+static FIVES: [(u64, u64); -LEAST_POWER as usize] = {
+    let mut table = [(0, 0); _];
+    let mut at = 0;
+    while at < table.len() {
+        let five = reciprocal((table.len() - at) as u32);
+        table[at] = ((five >> 64) as u64, five as u64);
+        at += 1;
+    }
+    table
+};
+
+/// The first 128 bits of 1/5^n. Up to n = 27 they are rounded up; beyond, twice as many are, and the first are kept.
+const fn reciprocal(n: u32) -> u128 {
+    let five = 5u128.pow(n);
+    let size = 128 - five.leading_zeros();
+    let steps = if n <= 27 { size + 127 } else { 2 * size + 128 };
+    let (mut quotient, mut rest) = (0u128, 1u128);
+    let mut carries = true;
+    let mut step = 0;
+    while step < steps {
+        rest *= 2;
+        let bit = rest >= five;
+        if bit {
+            rest -= five;
+        }
+        if quotient >> 127 == 0 {
+            quotient = quotient << 1 | bit as u128;
+        } else {
+            carries &= bit;
+        }
+        step += 1;
+    }
+    quotient + carries as u128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads all of `text`, and holds it against the standard library.
+    fn check(text: &str) -> bool {
+        let Some((value, len)) = read(text.as_bytes()) else {
+            return false;
+        };
+        let expected: f64 = text[..len].parse().unwrap();
+        assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
+        len == text.len()
+    }
+
+    #[test]
+    fn usual_numbers_are_read() {
+        for text in [
+            "0",
+            "1",
+            "0.0",
+            "-0.0",
+            "1.0",
+            "6.4",
+            "1.",
+            "-12.5",
+            "00050",
+            "0.9998925924301147",
+            "3.2404470773350624e-10",
+            "4.545459564297971e-09",
+            "2.332819013566301e-13",
+            "1e5",
+            "1E+5",
+            "12345678",
+            "123456789",
+            "123456789012345678.9",
+            "0.00001234567890123456",
+            "0.0000000000000000000000000000001",
+            "9007199254740993e-1",
+            "5.0e-22",
+            "1e22",
+            "0e-300",
+            "0.1e-30",
+        ] {
+            assert!(check(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_text_is_left_alone_and_what_follows_a_number_too() {
+        for text in [
+            "",
+            "-",
+            ".5",
+            "+1",
+            "e5",
+            "nan",
+            "inf",
+            "1e",
+            "1e+",
+            "1e-",
+            "1e00001",
+            " 1",
+            "/",
+            ":",
+            "12345678901234567890",
+            "1.2345678901234567890123",
+            "1e-300",
+            "12345678901234567890e-300",
+            "9007199254740993",
+        ] {
+            assert_eq!(read(text.as_bytes()), None, "{text}");
+        }
+        for (text, len) in [
+            ("1,2", 1),
+            ("0.5 ", 3),
+            ("1_0", 1),
+            ("1.2.3", 3),
+            ("1e5x", 3),
+            ("12345678:", 8),
+        ] {
+            let (value, found) = read(text.as_bytes()).unwrap();
+            assert_eq!(found, len, "{text}");
+            assert_eq!(value, text[..len].parse::<f64>().unwrap());
+        }
+    }
+
+    #[test]
+    fn eight_bytes_are_digits_or_not() {
+        assert_eq!(eight_digits(*b"12345678"), Some(12_345_678));
+        for byte in 0..=255 {
+            for at in 0..8 {
+                let mut text = *b"00000000";
+                text[at] = byte;
+                let expected = byte.is_ascii_digit();
+                assert_eq!(eight_digits(text).is_some(), expected, "{byte} at {at}");
+            }
+        }
+    }
+
+    /// Numbers of every size, as they are written shortest, with more digits, and exactly between two neighbours.
+    #[test]
+    fn the_bits_are_those_of_the_standard_library() {
+        let mut state = 1u64;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            state ^ state >> 29
+        };
+        let mut read = 0;
+        for _ in 0..200_000 {
+            let unit = (random() >> 11) as f64 / (1u64 << 53) as f64;
+            let small = unit * 10f64.powi(-((random() % 40) as i32));
+            let integer = random() >> (random() % 64);
+            let places = random() % 54;
+            for text in [
+                format!("{unit}"),
+                format!("{small:e}"),
+                format!("{small:.17e}"),
+                format!("{integer}e-{places}"),
+                format!("-{}.{:09}", integer % 1000, random() % 1_000_000_000),
+                // Halfway between two neighbours, and next to that.
+                format!("{}e-1", (1 << 53 | integer % (1 << 53)) / 10 * 10 + 5),
+                format!("{}e-4", (integer % (1 << 60)) | 1),
+            ] {
+                read += u64::from(check(&text));
+            }
+        }
+        assert!(read > 1_100_000, "only {read} are read here");
+    }
+
+    #[test]
+    fn a_tie_goes_to_the_even_one() {
+        // (2^53 + 1) / 2^k ends in 5 for k from 1 to 4, and is halfway between two neighbours.
+        let odd = (1u64 << 53) + 1;
+        for k in 1..=4u32 {
+            let digits = u128::from(odd) * 5u128.pow(k);
+            if let Ok(w) = u64::try_from(digits) {
+                for w in [w - 1, w, w + 1] {
+                    assert!(check(&format!("{w}e-{k}")));
+                }
+            }
+        }
+    }
+}
