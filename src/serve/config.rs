@@ -158,6 +158,8 @@ pub struct Config {
     pub(super) admin: SocketAddr,
     pub(super) keys: Keys,
     pub(super) tls: Option<Tls>,
+    /// Whether clients must have certificates.
+    pub(super) asks_for_certificates: bool,
     pub(super) sentry: Option<Target>,
     pub(super) workers: usize,
     pub(super) max_connections: usize,
@@ -187,24 +189,46 @@ impl std::error::Error for ConfigError {}
 impl Config {
     /// Checks `args`; `api_keys` is the text of `PICK_REGNO_API_KEYS`.
     pub fn new(args: &Args, api_keys: Option<&str>) -> Result<Config, ConfigError> {
-        let keys = Keys::load(api_keys, args.api_keys_file.as_deref())
+        // One by one, so that a setting which nothing reads is a variable which nothing uses.
+        let Args {
+            listen,
+            admin,
+            api_keys_file,
+            tls,
+            workers,
+            max_connections,
+            max_in_flight,
+            max_body,
+            max_line,
+            max_head,
+            header_timeout,
+            body_timeout,
+            write_timeout,
+            idle_timeout,
+            drain_delay,
+            drain_timeout,
+            log_level,
+            log_sample,
+            sentry,
+            // The caller's.
+            check_config: _,
+        } = args.clone();
+        let keys = Keys::load(api_keys, api_keys_file.as_deref())
             .map_err(|why| ConfigError(why.to_string()))?;
-        let files = args.tls.files().map_err(ConfigError)?;
-        let clients_have_certificates = args.tls.client_ca.is_some();
-        if keys.is_empty() && !clients_have_certificates && !args.listen.ip().is_loopback() {
+        let files = tls.files().map_err(ConfigError)?;
+        let asks_for_certificates = tls.client_ca.is_some();
+        if keys.is_empty() && !asks_for_certificates && !listen.ip().is_loopback() {
             return Err(ConfigError(format!(
-                "--listen {}: without an API key only loopback addresses are served; set {KEYS_VARIABLE}, --api-keys-file or --client-ca",
-                args.listen
+                "--listen {listen}: without an API key only loopback addresses are served; set {KEYS_VARIABLE}, --api-keys-file or --client-ca"
             )));
         }
-        let tls = files.map(Tls::load).transpose().map_err(ConfigError)?;
-        if args.admin == args.listen && args.admin.port() != 0 {
+        let served_by_tls = files.map(Tls::load).transpose().map_err(ConfigError)?;
+        if admin == listen && admin.port() != 0 {
             return Err(ConfigError(format!(
-                "--admin {}: must differ from --listen",
-                args.admin
+                "--admin {admin}: must differ from --listen"
             )));
         }
-        let workers = match args.workers {
+        let workers = match workers {
             Some(workers) => workers,
             None => std::thread::available_parallelism()
                 .map_or(1, usize::from)
@@ -220,28 +244,22 @@ impl Config {
             }
         };
         in_range("--workers", workers as u64, 1, MAX_WORKERS as u64)?;
-        in_range(
-            "--max-connections",
-            args.max_connections as u64,
-            1,
-            1_000_000,
-        )?;
-        in_range("--max-in-flight", args.max_in_flight as u64, 1, 1_000_000)?;
-        in_range("--max-body", args.max_body, 1, MAX_BODY)?;
-        in_range("--max-line", args.max_line, 1, MAX_LINE)?;
-        in_range("--max-head", args.max_head, MIN_HEAD, MAX_HEAD)?;
-        if !(0.0..=1.0).contains(&args.log_sample) {
+        in_range("--max-connections", max_connections as u64, 1, 1_000_000)?;
+        in_range("--max-in-flight", max_in_flight as u64, 1, 1_000_000)?;
+        in_range("--max-body", max_body, 1, MAX_BODY)?;
+        in_range("--max-line", max_line, 1, MAX_LINE)?;
+        in_range("--max-head", max_head, MIN_HEAD, MAX_HEAD)?;
+        if !(0.0..=1.0).contains(&log_sample) {
             return Err(ConfigError(format!(
-                "--log-sample {}: must be 0 to 1, such as 0.01 for one request in a hundred",
-                args.log_sample
+                "--log-sample {log_sample}: must be 0 to 1, such as 0.01 for one request in a hundred"
             )));
         }
         for (flag, limit) in [
-            ("--handshake-timeout", args.tls.handshake_timeout),
-            ("--header-timeout", args.header_timeout),
-            ("--body-timeout", args.body_timeout),
-            ("--write-timeout", args.write_timeout),
-            ("--idle-timeout", args.idle_timeout),
+            ("--handshake-timeout", tls.handshake_timeout),
+            ("--header-timeout", header_timeout),
+            ("--body-timeout", body_timeout),
+            ("--write-timeout", write_timeout),
+            ("--idle-timeout", idle_timeout),
         ] {
             if limit.is_zero() {
                 return Err(ConfigError(format!(
@@ -250,29 +268,30 @@ impl Config {
             }
         }
         Ok(Config {
-            listen: args.listen,
-            admin: args.admin,
+            listen,
+            admin,
             keys,
-            tls,
-            sentry: args.sentry.target().map_err(ConfigError)?,
+            tls: served_by_tls,
+            asks_for_certificates,
+            sentry: sentry.target().map_err(ConfigError)?,
             workers,
-            max_connections: args.max_connections,
-            max_in_flight: args.max_in_flight,
-            max_body: args.max_body,
-            max_line: args.max_line as usize,
-            max_head: args.max_head as usize,
+            max_connections,
+            max_in_flight,
+            max_body,
+            max_line: max_line as usize,
+            max_head: max_head as usize,
             deadlines: Deadlines {
-                handshake: args.tls.handshake_timeout,
-                head: args.header_timeout,
-                body: args.body_timeout,
-                write: args.write_timeout,
-                idle: args.idle_timeout,
+                handshake: tls.handshake_timeout,
+                head: header_timeout,
+                body: body_timeout,
+                write: write_timeout,
+                idle: idle_timeout,
                 linger: LINGER,
             },
-            drain_delay: args.drain_delay,
-            drain_timeout: args.drain_timeout,
-            log_level: args.log_level,
-            log_sample: args.log_sample,
+            drain_delay,
+            drain_timeout,
+            log_level,
+            log_sample,
         })
     }
 }

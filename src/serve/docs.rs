@@ -66,9 +66,13 @@ impl Docs {
             push_json_string(&pattern, &mut quoted);
             openapi = openapi.replace(&format!("\"{{{{{name}_pattern}}}}\""), &quoted);
         }
-        if config.keys.is_empty() {
-            openapi = openapi.replace("\"security\": [{ \"key\": [] }]", "\"security\": []");
-        }
+        let needed = match (config.keys.is_empty(), config.asks_for_certificates) {
+            (false, false) => "[{ \"key\": [] }]",
+            (true, true) => "[{ \"certificate\": [] }]",
+            (false, true) => "[{ \"key\": [], \"certificate\": [] }]",
+            (true, false) => "[]",
+        };
+        openapi = openapi.replace("\"{{security}}\"", needed);
         Docs {
             openapi: openapi.into(),
         }

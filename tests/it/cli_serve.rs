@@ -36,7 +36,7 @@ fn told(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), said)
 }
 
-/// Values at the edges of each option: those that are right, and those that are wrong with the exit code and a part of
+/// Values at the edges of each option (files that are right have tests of their own): those that are right, and those that are wrong with the exit code and a part of
 /// the sentence.
 #[rustfmt::skip]
 const EDGES: &[(&str, &[&str], &[(&str, i32, &str)])] = &[
@@ -65,6 +65,7 @@ const EDGES: &[(&str, &[&str], &[(&str, i32, &str)])] = &[
         ("0", 78, "--max-body 0: must be 1 to 1073741824"), ("1025MiB", 78, "--max-body"), ("1GiB", 64, "a size is"),
         ("1MB", 64, "a size is"), ("1.5MiB", 64, "a size is"), ("18446744073709551616", 64, "a size is"), ("MiB", 64, "a size is"),
     ]),
+    ("max-line", &["1", "1MiB"], &[("0", 78, "--max-line 0: must be 1 to 1048576"), ("2MiB", 78, "--max-line 2097152")]),
     ("max-head", &["1024", "64KiB"], &[
         ("1023", 78, "--max-head 1023: must be 1024 to 65536"), ("65537", 78, "--max-head 65537"),
     ]),
@@ -75,6 +76,9 @@ const EDGES: &[(&str, &[&str], &[(&str, i32, &str)])] = &[
     ("idle-timeout", &["1ms", "168h"], &[("0h", 78, "--idle-timeout: must be more than 0"), ("-1s", 64, "a duration is")]),
     ("drain-delay", &["0s", "168h"], &[("1d", 64, "a duration is")]),
     ("drain-timeout", &["0s", "168h"], &[("1 s", 64, "a duration is")]),
+    ("sentry-dsn-file", &[], &[("/nonexistent/dsn", 78, "/nonexistent/dsn: No such file")]),
+    // Read only if there is a DSN of https.
+    ("sentry-ca", &["/nonexistent/ca"], &[]),
     ("log-level", &["error", "debug"], &[("trace", 64, "possible values: error, warn, info, debug"), ("INFO", 64, "--log-level")]),
     ("log-sample", &["0", "1", "1e-9"], &[
         ("-0.1", 78, "--log-sample -0.1: must be 0 to 1"), ("1.1", 78, "--log-sample 1.1"), ("nan", 78, "--log-sample NaN"),

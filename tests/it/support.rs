@@ -297,7 +297,13 @@ impl<S: Read + Write> Client<S> {
 
     fn fill(&mut self) -> usize {
         let mut part = [0; 16 * 1024];
-        let len = self.stream.read(&mut part).unwrap();
+        let len = loop {
+            match self.stream.read(&mut part) {
+                // A read with a time limit is not begun again after a signal, such as that of a child's end.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read.unwrap(),
+            }
+        };
         self.ahead.extend_from_slice(&part[..len]);
         len
     }
@@ -310,6 +316,7 @@ impl<S: Read + Write> Client<S> {
                 Ok(0) => break,
                 Ok(len) => self.ahead.extend_from_slice(&part[..len]),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("the connection stays open: {error}"),
             }
         }
