@@ -22,8 +22,10 @@ pub(super) struct FromFiles<T> {
 }
 
 struct Watch {
-    /// The files as they were when they were last read, with or without success.
+    /// The files as they were when what is in use was read.
     read: Vec<Stamp>,
+    /// The files as they were when a fault of theirs was told.
+    told: Vec<Stamp>,
     /// The files at the last look.
     seen: Vec<Stamp>,
 }
@@ -35,7 +37,7 @@ pub(super) enum Look {
     Same,
     /// The files were read again, and what was read is in use.
     Reloaded,
-    /// The files were read again, and something is wrong with them: what was read before stays in use.
+    /// Something is wrong with the files, and it was not told yet: what was read before stays in use.
     Failed(String),
 }
 
@@ -53,6 +55,7 @@ impl<T> FromFiles<T> {
             read: Box::new(read),
             watch: Mutex::new(Watch {
                 read: stamps.clone(),
+                told: Vec::new(),
                 seen: stamps,
             }),
             reloaded: Counter::default(),
@@ -66,8 +69,8 @@ impl<T> FromFiles<T> {
     }
 
     /// Reads the files again if they have changed and two looks in a row saw the same: one that is written bit by bit,
-    /// or a certificate whose key is about to follow, is left alone until it is whole. A state that was read once is
-    /// not read again, so that each fault is reported once.
+    /// or a certificate whose key is about to follow, is left alone until it is whole. Files that could not be read are
+    /// tried again at each look, for it may not have been their own fault, and told once.
     pub(super) fn look(&self) -> Look {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let now = stamps(&self.paths);
@@ -80,14 +83,16 @@ impl<T> FromFiles<T> {
         if stamps(&self.paths) != now {
             return Look::Same;
         }
-        watch.read = now;
         match value {
             Ok(value) => {
+                watch.read = now;
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = value;
                 self.reloaded.inc();
                 Look::Reloaded
             }
+            Err(_) if watch.told == now => Look::Same,
             Err(why) => {
+                watch.told = now;
                 self.failed.inc();
                 Look::Failed(why)
             }
@@ -136,6 +141,7 @@ fn stamp(path: &Path) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
     fn numbers(name: &str) -> (PathBuf, FromFiles<u32>) {
         let file = std::env::temp_dir().join(format!("pick-regno-{name}-{}", std::process::id()));
@@ -161,6 +167,26 @@ mod tests {
         assert_eq!(numbers.look(), Look::Reloaded);
         assert_eq!(*numbers.value(), 333);
         assert_eq!(numbers.look(), Look::Same);
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_tried_again() {
+        let file = std::env::temp_dir().join(format!("pick-regno-again-{}", std::process::id()));
+        std::fs::write(&file, "1").unwrap();
+        static FAILS: AtomicBool = AtomicBool::new(false);
+        let read = || match FAILS.load(Relaxed) {
+            true => Err("no file descriptor left".to_owned()),
+            false => Ok(()),
+        };
+        let watched = FromFiles::load(vec![file.clone()], read).unwrap();
+        std::fs::write(&file, "22").unwrap();
+        FAILS.store(true, Relaxed);
+        assert_eq!(watched.look(), Look::Same);
+        assert!(matches!(watched.look(), Look::Failed(_)));
+        assert_eq!(watched.look(), Look::Same, "told already");
+        FAILS.store(false, Relaxed);
+        assert_eq!(watched.look(), Look::Reloaded);
         std::fs::remove_file(&file).unwrap();
     }
 

@@ -6,6 +6,7 @@ mod cli;
 mod cli_serve;
 mod contract;
 mod customer;
+mod descriptors;
 mod hostile;
 mod http;
 mod keys;
