@@ -283,7 +283,7 @@ fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
         .position(|&byte| !is_token_byte(byte))
         .filter(|&at| at > 0 && line[at] == b':')
         .ok_or(Refusal::HeaderName)?;
-    let value = line[colon + 1..].trim_ascii();
+    let value = &line[colon + 1..];
     for &byte in value {
         if byte == b'\r' {
             return Err(Refusal::BareLineFeed);
@@ -292,7 +292,8 @@ fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
             return Err(Refusal::HeaderValue);
         }
     }
-    Ok((&line[..colon], value))
+    // All that is left of what this takes off are blanks and tabs.
+    Ok((&line[..colon], value.trim_ascii()))
 }
 
 /// Digits only: no sign, no blank, no list.
@@ -394,6 +395,13 @@ mod tests {
             ("GET / HTTP/1.1\r\n: a\r\n", Refusal::HeaderName),
             ("GET / HTTP/1.1\r\nA: b\0\r\n", Refusal::HeaderValue),
             ("GET / HTTP/1.1\r\nA: b\rc\r\n", Refusal::BareLineFeed),
+            ("GET / HTTP/1.1\r\nA: b\r\r\n", Refusal::BareLineFeed),
+            ("GET / HTTP/1.1\r\nA:\r b\r\n", Refusal::BareLineFeed),
+            ("GET / HTTP/1.1\r\nA: b\u{c}\r\n", Refusal::HeaderValue),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: \u{c}1\r\n",
+                Refusal::HeaderValue,
+            ),
             ("GET / HTTP/1.1\r\n\r\n", Refusal::Host),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",

@@ -319,6 +319,12 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(),
             400,
         ),
+        (
+            "a form feed after a length",
+            post("content-length: 2\u{c}\r\n", "{}"),
+            400,
+        ),
+        ("a CR after a value", header("a: b\r"), 400),
         ("noise", (0..=255).chain(0..=255).collect(), 400),
     ]
 }
