@@ -20,7 +20,6 @@ use hyper::header::CONTENT_TYPE;
 
 use super::answers::Answers;
 use super::ledger::{Desk, Ledger};
-use super::log::{Level, Value};
 use super::media::Form;
 use super::phase::Phase;
 use super::reply::{self, Reply, ReplyBody};
@@ -267,13 +266,8 @@ impl Batch {
                 }
                 Ok(Some(Err(fault))) => self.answers.error(&fault),
                 Err(_) => {
-                    let Desk { app, shard, .. } = &self.ledger.desk;
-                    shard.panics.inc();
-                    app.log.line(
-                        Level::Error,
-                        "a request made the service panic",
-                        &[("route", Value::Text(self.ledger.route.label()))],
-                    );
+                    // `panics` has told it.
+                    self.ledger.desk.shard.panics.inc();
                     if records.rest().len() == before {
                         return Err(Broken(OUR_FAULT));
                     }
