@@ -1,9 +1,11 @@
-"""Trains the model that is built in by default, with CatBoost's Python package: `python3 model/train.py`.
+"""Trains the model that is built in by default, with CatBoost's Python package:
+`python3 model/train.py [SEED [FILE]]`.
 
 Writes `model/model.cbm`; `cbm to-json` turns it into the `model.json` that is kept (CatBoost itself cannot: the model
 has text features). The parameters are those of a model in production; the data is made up (`make_data.py`).
 """
 
+import sys
 from pathlib import Path
 
 import catboost
@@ -29,13 +31,15 @@ def pool(requests, labels=None):
 
 
 def main():
-    data = make_data.rows(SEED, ROWS)
+    seed = int(sys.argv[1]) if len(sys.argv) > 1 else SEED
+    file = sys.argv[2] if len(sys.argv) > 2 else Path(__file__).with_name("model.cbm")
+    data = make_data.rows(seed, ROWS)
     model = catboost.CatBoostClassifier(
         iterations=87, depth=10, learning_rate=0.1878776699, max_ctr_complexity=1, one_hot_max_size=3,
-        random_seed=SEED, thread_count=1, allow_writing_files=False, verbose=20,
+        random_seed=seed, thread_count=1, allow_writing_files=False, verbose=20,
     )
     model.fit(pool([request for request, _ in data], [label for _, label in data]))
-    model.save_model(str(Path(__file__).with_name("model.cbm")))
+    model.save_model(str(file))
 
 
 if __name__ == "__main__":

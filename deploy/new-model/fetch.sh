@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Gets a model from S3, or from anything that speaks its protocol, if it is another than the last time.
+#
+#   fetch.sh BUCKET KEY FILE
+#
+# Exit codes: 0 a new model is in FILE; 3 the model is the one that FILE came from before; anything else: curl's.
+# FILE.etag remembers which one that is.
+#
+#   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN (if there is one), AWS_REGION (default us-east-1)
+#   AWS_ENDPOINT_URL   default https://s3.AWS_REGION.amazonaws.com
+set -euo pipefail
+bucket=${1:?usage: fetch.sh BUCKET KEY FILE} key=${2:?usage: fetch.sh BUCKET KEY FILE} file=${3:?usage: fetch.sh BUCKET KEY FILE}
+region=${AWS_REGION:-us-east-1}
+endpoint=${AWS_ENDPOINT_URL:-https://s3.$region.amazonaws.com}
+
+# The credentials reach curl on its standard input: a command line can be read by every process of the machine.
+# S3 wants the digest of the body, here of none, among what is signed; not every curl adds it.
+status=$(
+  {
+    echo "header = \"x-amz-content-sha256: $(sha256sum </dev/null | cut -d ' ' -f 1)\""
+    echo "user = \"${AWS_ACCESS_KEY_ID:?is not set}:${AWS_SECRET_ACCESS_KEY:?is not set}\""
+    if [[ -n ${AWS_SESSION_TOKEN:-} ]]; then
+      echo "header = \"x-amz-security-token: $AWS_SESSION_TOKEN\""
+    fi
+  } | curl --config - --silent --show-error --fail --retry 3 --max-time 600 --aws-sigv4 "aws:amz:$region:s3" \
+    --etag-save "$file.etag.new" --etag-compare "$file.etag" --output "$file.new" --write-out '%{http_code}' \
+    "$endpoint/$bucket/$key"
+)
+if [[ $status == 304 ]]; then
+  rm -f "$file.new" "$file.etag.new"
+  echo "s3://$bucket/$key has not changed"
+  exit 3
+fi
+# The model first: if this ends between the two, the next run fetches again.
+mv "$file.new" "$file"
+mv "$file.etag.new" "$file.etag"
+echo "s3://$bucket/$key: $(stat -c %s "$file") bytes"
