@@ -187,6 +187,12 @@ def main():
                     silent.append(f"alert {rule['name']}: fires, though all is well")
         if service.poll() is not None:
             silent.append("the service ended")
+        asked = f"127.0.0.1:{admin}"
+        cores, resident = (
+            max(max(values) for metric, _, values in answers[f"dashboard, {panel}, A"] if metric["instance"] == asked)
+            for panel in ("Processor", "Memory")
+        )
+        print(f"at {RATE} requests a second, at most: {cores:.2f} cores, {resident / 2**20:.1f} MiB resident")
         print(f"{len(answers)} queries, {len(silent)} without data or in error")
         if silent:
             sys.exit("\n".join(silent))

@@ -20,7 +20,6 @@ context() {
 
 # Builds in a folder of its own. Where that folder and Cargo's are must not be seen in the program.
 build() (
-  context "$1"
   cd "$1"
   export RUSTFLAGS="--remap-path-prefix=$1=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
   local target
@@ -34,6 +33,8 @@ build() (
   rm -rf target
 )
 
+context "$scratch/one"
+context "$scratch/another/and-deeper"
 build "$scratch/one" "$scratch/first"
 build "$scratch/another/and-deeper" "$scratch/second"
 sha256sum "$scratch/first" "$scratch/second"
