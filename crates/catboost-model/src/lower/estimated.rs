@@ -41,13 +41,19 @@ pub(super) fn lower(
                     ))
                 })?;
                 features.embeddings[calcer.embedding.at()].feature.used = true;
-                check_likelihood(index, raw.local, calcer)?;
+                if !raw.borders.is_empty() {
+                    check_likelihood(index, raw.local, calcer)?;
+                }
                 let source = EstimatedSource::Embedding {
                     calcer: EmbeddingCalcerIdx(place as u32),
                 };
                 (source, &calcer.active)
             }
         };
+        if raw.borders.is_empty() {
+            // No tree asks for it. CatBoost may number such a feature beyond what its calcer knows.
+            continue;
+        }
         let local = u32::try_from(raw.local)
             .ok()
             .filter(|&local| (local as usize) < active.len());

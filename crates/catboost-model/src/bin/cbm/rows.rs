@@ -207,7 +207,8 @@ impl Input {
                     .flatten()
                     .map(|value| number(value.get(), false));
                 let numbers: Option<Vec<f32>> = numbers.collect();
-                let numbers = numbers.filter(|numbers| numbers.len() == length);
+                // The file does not know the length of a feature that the model does not use.
+                let numbers = numbers.filter(|numbers| numbers.len() == length || !self.used);
                 values.embeddings[self.index] =
                     numbers.ok_or_else(|| format!("a list of {length} numbers"))?;
             }
