@@ -96,7 +96,7 @@ fn rows_name_features_as_people_do() {
     let rows = [
         r#"{"age": 1, "city": "a", "remark": "x"}"#,
         r#"{"remark": "x", "city": "a", "age": 1.0}"#,
-        r#"  {"0": 1e0, "1": "a", "2": ""}"#,
+        r#"  {"0": 1e0, "1": "a", "2": "", "label": {"any": 1}}"#,
         "",
         r#"{"row": {"age": "inf", "city": "a", "remark": ""}, "raw": [0]}"#,
     ];
@@ -143,10 +143,12 @@ fn a_wrong_row_is_told_by_line_and_feature() {
             "numeric feature 0 `age` is given twice",
         ),
         (
-            r#"{"height": 1}"#.to_owned(),
-            "the model has no feature `height`",
+            r#"{"age": 1, "city": "a", "remarks": ""}"#.to_owned(),
+            "text feature 2 `remark` is missing; the row has `remarks`, which is no feature of the model
+",
         ),
-        (r#"{"3": 1}"#.to_owned(), "the model has no feature `3`"),
+        (r#"{"3": 1}"#.to_owned(), "numeric feature 0 `age` is missing; the row has `3`, which is no feature of the model
+"),
         (
             "[1]".to_owned(),
             "expected a JSON object: invalid type: sequence, expected an object from feature to value at line 1 column 0",
@@ -182,6 +184,20 @@ fn an_embedding_has_a_length() {
         "cbm: standard input: line 1: embedding feature 1: expected a list of 6 numbers\n";
     assert_eq!(stderr(&output), expected);
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_the_model_does_not_use_may_be_anything_of_its_kind() {
+    let json = fs::read_to_string(small()).expect("it is part of the tests");
+    let unused = "\"embedding_features\": [{\"feature_index\": 0, \"flat_feature_index\": 3, \"feature_id\": \"\", \"dimension\": 0}],";
+    let with = json.replace("\"ctrs\":", &format!("{unused} \"ctrs\":"));
+    let path = temporary("unused.json", &with).display().to_string();
+    let rows = br#"{"age": 1, "city": "a", "remark": "", "3": [1, 2, 3]}
+        {"age": 1, "city": "a", "remark": ""}"#;
+    let output = cbm(&["eval", &path, "-"], rows);
+    assert_eq!(stdout(&output), "[4.5]\n[4.5]\n", "{}", stderr(&output));
+    let output = cbm(&["eval", &path, "-"], br#"{"3": 1}"#);
+    assert!(stderr(&output).contains("embedding feature 3: expected a list of 0 numbers"));
 }
 
 #[test]

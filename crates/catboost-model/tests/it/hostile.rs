@@ -248,6 +248,15 @@ fn trees_may_be_deep_but_not_too_deep() {
 }
 
 #[test]
+fn a_number_of_a_text_that_no_tree_asks_for_plays_no_part() {
+    let sound = parse(SMALL.as_bytes()).expect("nothing is wrong with it");
+    let begin = "\"estimated_features\": [";
+    let unasked = "{\"calcer\": {\"Text\": 0}, \"local\": 7, \"borders\": []}, ";
+    let model = parse(small_with(begin, &format!("{begin}{unasked}")).as_bytes());
+    assert_eq!(model.expect("CatBoost writes such"), sound);
+}
+
+#[test]
 fn a_node_is_a_leaf_or_a_question() {
     let expected = "trees[0]: expected a leaf, which has a `value`, or a node, which has `split`, `left` and `right` at line";
     for node in [

@@ -45,7 +45,7 @@ enum Command {
     /// A row is a line with a JSON object: a feature's name, or its index among all columns where it has no name (or
     /// shares it), to its value. Numeric feature: a number, null (NaN), or one of the strings nan, inf, -inf. Categorical
     /// feature: a string, or a whole number, which stands for its digits. Text feature: a string. Embedding feature: a list of
-    /// numbers. Every feature that the model uses must be there. An object with the row under the key `row` is read
+    /// numbers. Every feature that the model uses must be there; other keys are passed over. An object with the row under the key `row` is read
     /// like the row alone. Blank lines are passed over. Each number that comes out reads back to the same bits.
     #[command(
         after_help = "Example:\n  echo '{\"age\": 37, \"city\": \"Tver\"}' | cbm eval model.cbm -"

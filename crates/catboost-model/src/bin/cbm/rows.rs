@@ -143,8 +143,12 @@ impl Inputs {
             texts: vec![String::new(); texts],
             embeddings: vec![Vec::new(); embeddings],
         };
+        let mut unknown = None;
         for (key, value) in &entries {
-            let place = self.place(key)?;
+            let Some(place) = self.place(key)? else {
+                unknown.get_or_insert(key);
+                continue;
+            };
             let input = &self.features[place];
             if std::mem::replace(&mut given[place], true) {
                 return Err(format!("{} is given twice", input.described));
@@ -155,7 +159,11 @@ impl Inputs {
         }
         for (input, given) in self.features.iter().zip(given) {
             if input.used && !given {
-                return Err(format!("{} is missing", input.described));
+                let unknown = unknown.map_or(String::new(), |key| {
+                    let key = key.escape_debug();
+                    format!("; the row has `{key}`, which is no feature of the model")
+                });
+                return Err(format!("{} is missing{unknown}", input.described));
             }
             if let (Kind::Embedding(length), false) = (input.kind, given) {
                 values.embeddings[input.index] = vec![0.0; length];
@@ -164,26 +172,26 @@ impl Inputs {
         Ok(values)
     }
 
-    /// The feature that a key names: a name goes before another feature's index.
-    fn place(&self, key: &str) -> Result<usize, String> {
+    /// The feature that a key names, if it names any: a name goes before another feature's index.
+    fn place(&self, key: &str) -> Result<Option<usize>, String> {
         let index = || {
             key.parse()
                 .ok()
                 .and_then(|index| self.by_flat_index.get(&index).copied())
         };
-        let shown = key.escape_debug();
         match self.by_name.get(key).map(Vec::as_slice) {
-            Some(&[place]) => Ok(place),
+            Some(&[place]) => Ok(Some(place)),
             Some(several) if several.len() > 1 => {
                 let features = several
                     .iter()
                     .map(|&place| self.features[place].described.as_str());
                 Err(format!(
-                    "`{shown}` names several features: {}; use their indices",
+                    "`{}` names several features: {}; use their indices",
+                    key.escape_debug(),
                     features.collect::<Vec<_>>().join(", ")
                 ))
             }
-            _ => index().ok_or_else(|| format!("the model has no feature `{shown}`")),
+            _ => Ok(index()),
         }
     }
 }
@@ -202,11 +210,10 @@ impl Input {
             }
             Kind::Embedding(length) => {
                 let list: Option<Vec<&RawValue>> = serde_json::from_str(json).ok();
-                let numbers = list
-                    .into_iter()
-                    .flatten()
-                    .map(|value| number(value.get(), false));
-                let numbers: Option<Vec<f32>> = numbers.collect();
+                let numbers = list.and_then(|list| {
+                    let numbers = list.iter().map(|value| number(value.get(), false));
+                    numbers.collect::<Option<Vec<f32>>>()
+                });
                 // The file does not know the length of a feature that the model does not use.
                 let numbers = numbers.filter(|numbers| numbers.len() == length || !self.used);
                 values.embeddings[self.index] =
