@@ -43,6 +43,7 @@ def main():
                     *sys.argv[1:],
                 ],
                 cwd=folder,
+                env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(pathlib.Path(__file__).parent)},
                 timeout=LIMIT,
             )
         samples = service.metrics()

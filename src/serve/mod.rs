@@ -24,6 +24,7 @@ mod answers;
 mod batch;
 mod config;
 mod connection;
+mod discard;
 mod docs;
 mod drain;
 mod framing;

@@ -11,6 +11,7 @@ use hyper::{Method, Request, StatusCode};
 
 use super::admit::{Admission, Admitted, too_large};
 use super::batch::Batch;
+use super::discard::Discarding;
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
 use super::metrics::Shard;
@@ -143,12 +144,12 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
                     length,
                 })
             }
-            Err(reply) => {
-                if !body.is_end_stream() {
-                    self.0.state.unread_body.store(true, Relaxed);
-                }
-                Exchange::Answering(ledger, reply)
-            }
+            Err(reply) => Exchange::Discarding(Box::new(Discarding::new(
+                ledger,
+                reply,
+                body,
+                &head.headers,
+            ))),
         }
     }
 }
@@ -167,7 +168,7 @@ fn refuse(ledger: &Ledger, refusal: Refusal) -> Reply {
 
 /// One request and its answer.
 pub(super) enum Exchange {
-    Answering(Ledger, Reply),
+    Discarding(Box<Discarding>),
     Reading(Reading),
     Opening(Box<Batch>),
     Done,
@@ -178,7 +179,13 @@ impl Future for Exchange {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match std::mem::replace(&mut *self, Exchange::Done) {
-            Exchange::Answering(ledger, reply) => Poll::Ready(Ok(ledger.close_with(reply))),
+            Exchange::Discarding(mut discarding) => match discarding.poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Ok(discarding.answer())),
+                Poll::Pending => {
+                    *self = Exchange::Discarding(discarding);
+                    Poll::Pending
+                }
+            },
             Exchange::Reading(mut reading) => match reading.poll(cx) {
                 Poll::Ready(reply) => Poll::Ready(Ok(reading.ledger.close_with(reply))),
                 Poll::Pending => {

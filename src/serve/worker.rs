@@ -23,6 +23,9 @@ use super::tls::shake_hands;
 /// How long a client who has begun to connect before the server stopped accepting is waited for: a round trip or two.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
 
+/// How long a connection that has not brought a request yet is kept after that.
+const FIRST_REQUESTS: Duration = Duration::from_secs(1);
+
 /// What a listener's connections are answered by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -69,14 +72,24 @@ impl Worker {
         }
         self.accept_backlog(&listener, &connections).await;
         drop(listener);
+        // Whoever has connected and not sent anything is about to: that request was accepted too.
         connections.wake_where(|state| {
             state.draining.store(true, Relaxed);
-            state.closing.store(true, Relaxed);
+            state
+                .closing
+                .store(state.answered.load(Relaxed) > 0, Relaxed);
             true
         });
+        let mut first_requests = std::pin::pin!(tokio::time::sleep(FIRST_REQUESTS));
         while !connections.is_empty() && *self.stage.borrow_and_update() < Stage::Aborting {
             tokio::select! {
                 _ = self.stage.changed() => {}
+                () = &mut first_requests, if !first_requests.is_elapsed() => {
+                    connections.wake_where(|state| {
+                        state.closing.store(true, Relaxed);
+                        true
+                    });
+                }
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
             }
         }

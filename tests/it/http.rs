@@ -231,6 +231,54 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
+fn a_refusal_does_not_end_the_connection_if_the_body_is_there() {
+    let server = serve(&["--max-body", "4096"]);
+    let mut client = server.connect();
+    let post = |headers: &str, length: usize| {
+        format!(
+            "POST /reg/ HTTP/1.1\r\nhost: a\r\n{headers}content-length: {length}\r\n\r\n{}",
+            "x".repeat(length)
+        )
+    };
+    let key = format!("x-api-key: {KEY}\r\n");
+    for (request, status) in [
+        (
+            post(
+                "x-api-key: wrong\r\ncontent-type: application/json\r\n",
+                1000,
+            ),
+            401,
+        ),
+        (post(&key, 1000), 415),
+        (post(&key, 1000).replace("/reg/", "/nope"), 404),
+        (post(&key, 1000).replace("POST", "PUT"), 405),
+        (
+            post(&format!("{key}content-type: application/json\r\n"), 5000),
+            413,
+        ),
+    ] {
+        client.send(request);
+        let answer = client.answer();
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(answer.headers.get("connection"), None, "{status}");
+    }
+    assert_eq!(client.post(REQUEST).status, 200);
+    assert_eq!(server.metric("http_server_connections_accepted_total"), 1.0);
+
+    // Neither a body that is still to come, nor a long one, is waited for.
+    for (length, sent) in [(1000, 0), (100_000, 100_000)] {
+        let mut client = server.connect();
+        let request = post("", length);
+        client.send(&request[..request.len() - length + sent]);
+        let answer = client.answer();
+        assert_eq!(
+            (answer.status, answer.headers["connection"].as_str()),
+            (401, "close")
+        );
+    }
+}
+
+#[test]
 fn http_1_0_is_answered_and_closed() {
     let server = serve(&[]);
     let mut client = server.connect();

@@ -75,3 +75,22 @@ fn the_drain_has_a_deadline_and_a_second_stop_ends_it() {
         assert_eq!(stuck.rest(), b"");
     }
 }
+
+#[test]
+fn whoever_has_just_connected_is_answered() {
+    let server = serve(&[]);
+    let mut fresh = server.connect();
+    while server.metric("http_server_active_connections") < 1.0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    server.stopper.stop();
+    while std::net::TcpStream::connect_timeout(&server.addr, Duration::from_millis(50)).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let answer = fresh.get("/");
+    assert_eq!(
+        (answer.status, answer.headers["connection"].as_str()),
+        (200, "close")
+    );
+    server.join().unwrap();
+}

@@ -1,0 +1,71 @@
+//! A refused request's body, thrown away if it is there already, so that the connection can go on: a client that is
+//! refused for want of room would otherwise have to connect again, which costs both sides more than an answer does.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{EXPECT, HeaderMap};
+
+use super::ledger::Ledger;
+use super::reply::Reply;
+
+/// Bytes of a body that is thrown away; a longer one ends the connection.
+const MAX_BYTES: u64 = 16 * 1024;
+/// Times that hyper is given to hand over what it has: the first only tells it that the body is wanted.
+const TURNS: u8 = 2;
+
+/// An answer that is ready, but for the body before it.
+pub(super) struct Discarding {
+    ledger: Ledger,
+    reply: Reply,
+    body: Incoming,
+    turns: u8,
+}
+
+impl Discarding {
+    pub(super) fn new(ledger: Ledger, reply: Reply, body: Incoming, headers: &HeaderMap) -> Self {
+        let is_short = body
+            .size_hint()
+            .upper()
+            .is_some_and(|most| most <= MAX_BYTES);
+        // Whoever waits to be told to go on has not sent the body, and reading it would tell him to.
+        let turns = if is_short && !headers.contains_key(EXPECT) {
+            TURNS
+        } else {
+            0
+        };
+        Discarding {
+            ledger,
+            reply,
+            body,
+            turns,
+        }
+    }
+
+    /// Throws the body away. If it is not all there the answer goes out nevertheless, and the connection ends with it.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.body.is_end_stream() {
+            if self.turns == 0 {
+                self.ledger.desk.state.unread_body.store(true, Relaxed);
+                break;
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(None) => break,
+                Poll::Ready(Some(Err(_))) => self.turns = 0,
+                Poll::Pending => {
+                    self.turns -= 1;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    pub(super) fn answer(self) -> Reply {
+        self.ledger.close_with(self.reply)
+    }
+}
