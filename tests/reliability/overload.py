@@ -1,75 +1,111 @@
-"""Row 3: several times what the service can carry.
+"""Row 3: three times what the service can carry.
 
     python3 tests/reliability/overload.py          seconds
     LONG=1 python3 tests/reliability/overload.py   half a minute a step
 
-Arrays of 100 requests, which cost the service far more than the client, sent by wrk: first by as many connections as
-may be in flight (the peak), then by many more, each sending again as soon as it was refused. The service has one worker
-on a core of its own, wrk the others.
+First arrays of 1,000 requests, which cost the service milliseconds and the client little, at a rate that does not wait
+for answers: what there is no room for must be refused. Then single requests on 1,024 connections, as many as `pick-regno
+load` brings forth: they are answered as soon as they are read, so that there is nothing to refuse, and must all be right.
+
+The service has one worker, on a core of its own if there are two.
 """
 
+import asyncio
 import json
 import os
-import re
-import subprocess
-import tempfile
 import time
-import urllib.request
 
-from service import BODY, KEY, LONG, REQUEST, Service, check, conditions
+from service import LONG, REQUEST, Service, check, conditions, ledger, load, post
 
 IN_FLIGHT = 16
-SECONDS = 30 if LONG else 4
+SECONDS = 30 if LONG else 5
+ARRAY = post(json.dumps([REQUEST] * 1000, ensure_ascii=False).encode())
 
 
-def wrk(service, script, connections):
-    """Sends arrays as fast as answers come; what wrk counted: (answers, those that were not 2xx, socket errors)."""
-    line = ["taskset", "-c", "1-%d" % (os.cpu_count() - 1)] if os.cpu_count() > 1 else []
-    line += ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", script, f"{service.url}/reg/"]
-    told = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout
-    answers = int(re.search(r"(\d+) requests in", told)[1])
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", told)
-    return answers, int(refused[1]) if refused else 0, [int(count) for count in errors.groups()] if errors else []
+async def ask(addr, request, books):
+    """One request on a connection of its own."""
+    writer = None
+    try:
+        reader, writer = await asyncio.open_connection(*addr)
+        writer.write(request)
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)).decode().lower()
+        length = int(head.split("content-length: ")[1].split("\r\n")[0])
+        await reader.readexactly(length)
+        status = head[9:12]
+        if status == "503" and "\r\nretry-after: " not in head:
+            status = "503 without Retry-After"
+    except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
+        status = type(error).__name__
+    if writer:
+        writer.close()
+    books[status] = books.get(status, 0) + 1
+    return status
 
 
-def seconds_until_answered(service):
-    """How long single requests, one after the other, are refused or late."""
-    started = time.monotonic()
-    request = urllib.request.Request(f"{service.url}/reg/", BODY, {"x-api-key": KEY, "content-type": "application/json"})
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                if answer.status == 200:
-                    return time.monotonic() - started
-        except OSError:
-            time.sleep(0.01)
-    return float("inf")
+async def closed_loop(service):
+    """Answers a second that as many clients get as there is room for, each asking again when it is answered."""
+    books, end = {}, time.monotonic() + SECONDS
+
+    async def client():
+        while time.monotonic() < end:
+            await ask(service.addr, ARRAY, books)
+
+    await asyncio.gather(*(client() for _ in range(IN_FLIGHT)))
+    check(set(books) == {"200"}, f"nothing is refused while there is room: {books}")
+    return books["200"] / SECONDS
+
+
+async def open_loop(service, rate):
+    """Sends at `rate`, whatever is answered; the statuses, and seconds until single requests are answered again."""
+    books, asked, begun = {}, [], time.monotonic()
+    for nth in range(int(rate * SECONDS)):
+        await asyncio.sleep(max(0, begun + nth / rate - time.monotonic()))
+        asked.append(asyncio.ensure_future(ask(service.addr, ARRAY, books)))
+    took = time.monotonic() - begun
+    within = {status: count / took for status, count in books.items()}
+    over = time.monotonic()
+    while await ask(service.addr, post(more="connection: close\r\n"), {}) != "200":
+        await asyncio.sleep(0.05)
+    recovered = time.monotonic() - over
+    await asyncio.gather(*asked)
+    return len(asked) / took, within, books, recovered
+
+
+def arrays():
+    with Service("--workers", "1", "--max-in-flight", str(IN_FLIGHT)) as service:
+        os.sched_setaffinity(service.process.pid, {0})
+        peak = asyncio.run(closed_loop(service))
+        before = service.answered()
+        offered, within, books, recovered = asyncio.run(open_loop(service, 3 * peak))
+        goodput = within.get("200", 0)
+        print(f"arrays of 1,000: peak {peak:.0f}/s; offered {offered:.0f}/s: {goodput:.0f}/s answered "
+              f"({goodput / peak:.0%} of the peak), {within.get('503', 0):.0f}/s refused")
+        check(set(books) <= {"200", "503"}, f"what was not answered was refused with 503 and Retry-After: {books}")
+        expected = {int(status): count for status, count in books.items()}
+        expected[200] = expected.get(200, 0) + 1
+        ledger(service, before, expected)
+        check(recovered < 5, f"answers as ever {recovered:.2f} s after it")
+
+
+def singles():
+    with Service("--workers", "1") as service:
+        os.sched_setaffinity(service.process.pid, {0})
+        peak = load(service, "--connections", "64", "--duration", f"{SECONDS}s")
+        before = service.answered()
+        told = load(service, "--connections", "1024", "--duration", f"{SECONDS}s",
+                    "--rate", str(int(3 * peak["right_per_second"])))
+        print(f"single requests: {peak['right_per_second']:.0f}/s on 64 connections; at three times that on 1,024: "
+              f"{told['right_per_second']:.0f}/s ({told['right_per_second'] / peak['right_per_second']:.0%}), "
+              f"{told['late']} sent late, {told['unsent']} not at all")
+        check(told["right"] + sum(told["refused"].values()) == told["sent"], f"{told['sent']} sent, "
+              f"{told['right']} right, refused {told['refused']}, wrong {told['wrong']}, failed {told['failed']}")
+        ledger(service, before, {200: told["right"], **{int(key): value for key, value in told["refused"].items()}})
 
 
 def main():
     print(conditions())
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        body = json.dumps([REQUEST] * 100, ensure_ascii=False).replace("]]", "] ]")
-        script.write(f'wrk.method = "POST"\nwrk.headers["x-api-key"] = "{KEY}"\n')
-        script.write(f'wrk.headers["content-type"] = "application/json"\nwrk.body = [==[{body}]==]\n')
-        script.flush()
-        with Service("--workers", "1", "--max-in-flight", str(IN_FLIGHT)) as service:
-            os.sched_setaffinity(service.process.pid, {0})
-            answers, refused, errors = wrk(service, script.name, IN_FLIGHT)
-            peak = (answers - refused) / SECONDS
-            print(f"peak: {peak:.0f} arrays/s on {IN_FLIGHT} connections, {refused} refused, errors {errors}")
-            before = service.answered()
-            answers, refused, errors = wrk(service, script.name, 8 * IN_FLIGHT)
-            after = {status: count - before.get(status, 0) for status, count in service.answered().items()}
-            goodput = (answers - refused) / SECONDS
-            print(f"offered {answers / SECONDS / peak:.1f} times that: {goodput:.0f} arrays/s answered "
-                  f"({goodput / peak:.0%} of the peak), {refused / SECONDS:.0f}/s refused, errors {errors}")
-            print(f"the service counted {after}")
-            check(set(after) <= {200, 503}, "what was not answered was refused with 503")
-            # wrk ends in the middle of what its connections wait for.
-            check(0 <= after[503] - refused <= 8 * IN_FLIGHT, f"{refused} refusals reached the client")
-            check(seconds_until_answered(service) < 5, "answers as ever within 5 s of it")
+    arrays()
+    singles()
 
 
 main()

@@ -11,8 +11,8 @@ from service import LONG, Service, check, conditions, ledger, load
 
 
 def report(name, told):
-    millis = told["latency_ms"]
-    print(f"{name}: " + ", ".join(f"{key} {value:.3f} ms" for key, value in millis.items()), flush=True)
+    latencies = sorted(told["latency_us"].items(), key=lambda pair: pair[1])
+    print(f"{name}: " + ", ".join(f"{key} {value / 1000:.3f} ms" for key, value in latencies), flush=True)
 
 
 def main():
