@@ -14,7 +14,7 @@ pub(crate) const MAX_GRAM_ORDER: u32 = 5;
 pub(crate) const MAX_LETTERS: u32 = 64;
 /// Tokens between the words of an n-gram.
 pub(crate) const MAX_SKIP_STEP: u32 = 1_000;
-/// How much of what a `.cbm` file holds may be read twice: its parts may share bytes.
-pub(crate) const BYTES_READ_PER_BYTE: usize = 3;
+/// How many bytes may be made of a byte of a `.cbm` file, before its features are checked: its parts may overlap.
+pub(crate) const BYTES_READ_PER_BYTE: usize = 4;
 /// Neighbors that a KNN calcer counts: CatBoost looks at 300 points at most.
 pub(crate) const MAX_KNN_NEIGHBORS: u32 = 300;

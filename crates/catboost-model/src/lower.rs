@@ -105,7 +105,12 @@ fn dimension(raw: &RawModel) -> Result<usize, Error> {
 
 /// All binary features in CatBoost's order.
 fn splits(model: &Model) -> Vec<Split> {
-    let mut splits = Vec::new();
+    let floats = model.float_features.iter().map(|float| float.borders.len());
+    let estimated = model.estimated.iter().map(|number| number.borders.len());
+    let one_hots = model.one_hots.iter().map(|one_hot| one_hot.values.len());
+    let ctrs = model.ctrs.iter().map(|ctr| ctr.borders.len());
+    let count = floats.chain(estimated).chain(one_hots).chain(ctrs).sum();
+    let mut splits = Vec::with_capacity(count);
     for (index, feature) in (0..).map(FloatIdx).zip(&model.float_features) {
         splits.extend(
             (0..feature.borders.len() as u32).map(|border| Split::Float {

@@ -65,6 +65,7 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     }
     let mut model = RawModel::default();
     for pair in core.tables(model_core::INFO_MAP)? {
+        let pair = pair?;
         model.info.insert(pair.string(0)?, pair.string(1)?);
     }
     let table = core.required(model_core::MODEL_TREES, "ModelTrees")?;
@@ -84,23 +85,23 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
             model.bias.push(bias);
         }
     }
-    model.floats = each(&table, trees::FLOAT_FEATURES, float)?;
-    model.cats = each(&table, trees::CAT_FEATURES, named)?;
-    model.texts = each(&table, trees::TEXT_FEATURES, named)?;
-    model.embeddings = each(&table, trees::EMBEDDING_FEATURES, |feature| {
+    model.floats = table.each(trees::FLOAT_FEATURES, float)?;
+    model.cats = table.each(trees::CAT_FEATURES, named)?;
+    model.texts = table.each(trees::TEXT_FEATURES, named)?;
+    model.embeddings = table.each(trees::EMBEDDING_FEATURES, |feature| {
         Ok(RawEmbedding {
             feature: named(feature)?,
             dimension: feature.get::<i32>(3, 0)?.into(),
         })
     })?;
-    model.one_hots = each(&table, trees::ONE_HOT_FEATURES, |feature| {
+    model.one_hots = table.each(trees::ONE_HOT_FEATURES, |feature| {
         Ok(RawOneHot {
             cat: feature.get(0, -1_i32)?.into(),
             values: feature.vector(1)?,
             strings: feature.strings(2)?,
         })
     })?;
-    model.ctrs = each(&table, trees::CTR_FEATURES, ctr_feature)?;
+    model.ctrs = table.each(trees::CTR_FEATURES, ctr_feature)?;
     model.trees = read_trees(&table, model.dimension)?;
     Ok(model)
 }
@@ -108,7 +109,7 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
 /// The numbers computed from texts and embeddings.
 pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEstimated>, Error> {
     let table = core.required(model_core::MODEL_TREES, "ModelTrees")?;
-    each(&table, trees::ESTIMATED_FEATURES, |feature| {
+    table.each(trees::ESTIMATED_FEATURES, |feature| {
         let guid: Guid = feature.bytes(1)?.unwrap_or_default();
         let place = |guids: &[Guid]| guids.iter().position(|other| *other == guid);
         let calcer = match feature.get::<i8>(4, 0)? {
@@ -132,14 +133,6 @@ pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEs
             borders: feature.vector(3)?,
         })
     })
-}
-
-fn each<'a, T>(
-    table: &Table<'a>,
-    field: usize,
-    read: impl Fn(&Table<'a>) -> Result<T, Error>,
-) -> Result<Vec<T>, Error> {
-    table.tables(field)?.iter().map(read).collect()
 }
 
 /// What categorical, text and embedding features have in common.

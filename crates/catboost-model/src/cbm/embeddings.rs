@@ -29,7 +29,7 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(Vec<RawEmbeddingCalcer>, Ve
         .collect();
     let mut embeddings = HashMap::new();
     for (embedding, list) in (0..).zip(header.tables(1)?) {
-        for calcer in list.vector::<u32>(0)? {
+        for calcer in list?.vector::<u32>(0)? {
             if embeddings.insert(calcer as usize, embedding).is_some() {
                 return Err(Error::cbm(
                     header.offset(),

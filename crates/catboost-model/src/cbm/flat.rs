@@ -181,12 +181,32 @@ impl<'a> Table<'a> {
             .ok_or_else(|| Error::cbm(self.offset(), format!("{name} is missing")))
     }
 
-    /// A vector of tables.
-    pub(super) fn tables(&self, field: usize) -> Result<Vec<Table<'a>>, Error> {
-        self.offsets(field)?
+    /// A vector of tables, one after the other.
+    pub(super) fn tables(
+        &self,
+        field: usize,
+    ) -> Result<impl Iterator<Item = Result<Table<'a>, Error>> + use<'a>, Error> {
+        let flat = self.flat;
+        Ok(self
+            .offsets(field)?
             .into_iter()
-            .map(|at| self.flat.table(at))
-            .collect()
+            .map(move |at| flat.table(at)))
+    }
+
+    /// What is read from each table of a vector. Many may be the same table: the result counts as read.
+    pub(super) fn each<T>(
+        &self,
+        field: usize,
+        read: impl Fn(&Table<'a>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let offsets = self.offsets(field)?;
+        let bytes = offsets.len().saturating_mul(size_of::<T>());
+        self.flat.budget.take(bytes, self.offset())?;
+        let mut all = Vec::with_capacity(offsets.len());
+        for at in offsets {
+            all.push(read(&self.flat.table(at)?)?);
+        }
+        Ok(all)
     }
 
     /// A vector of strings.

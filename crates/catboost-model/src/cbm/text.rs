@@ -36,13 +36,7 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(RawText, Vec<Guid>), Error>
         )
     };
     let (tokenizer_ids, dictionary_ids, calcer_ids) = (guids(0)?, guids(1)?, guids(2)?);
-    let lists = |field| {
-        header
-            .tables(field)?
-            .iter()
-            .map(|list| list.vector::<u32>(0))
-            .collect::<Result<Vec<_>, _>>()
-    };
+    let lists = |field| header.each(field, |list| list.vector::<u32>(0));
     let (digitizers_of_texts, calcers_of_tokenized) = (lists(3)?, lists(4)?);
     if tokenizer_ids.len() != dictionary_ids.len() {
         return Err(Error::cbm(

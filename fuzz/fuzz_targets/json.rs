@@ -1,0 +1,12 @@
+//! The reader of JSON models: no panic, bounded memory, and what it accepts can be interpreted.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if bytes.starts_with(b"CBM1") {
+        return;
+    }
+    if let Ok(model) = pick_regno_fuzz::bounded(bytes, catboost_model::parse) {
+        pick_regno_fuzz::evaluate(&model);
+    }
+});

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds the fuzz targets and runs each for SECONDS: fuzz/run.sh SECONDS [TARGET...]
+#
+# Needs nothing but stable Rust and a C++ compiler (for libFuzzer). Inputs that a run found worth keeping stay in
+# fuzz/corpus/TARGET; a finding ends the script, and its input is in fuzz/artifacts/TARGET.
+set -euo pipefail
+seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
+shift
+cd "$(dirname "$0")"
+targets=("$@")
+((${#targets[@]})) || targets=(cbm json agree request)
+
+# What cargo-fuzz gives to rustc, but for the sanitizers, which stable Rust does not have. With --target, build scripts
+# are spared.
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+-Cllvm-args=-sanitizer-coverage-trace-compares" \
+  cargo build --release --quiet --target "$host"
+
+for target in "${targets[@]}"; do
+  mkdir -p "corpus/$target" "artifacts/$target" "seeds/$target"
+  case $target in
+  cbm) find ../fixtures/models -name '*.cbm' -size -24k -exec cp {} "seeds/$target/" \; ;;
+  json) find ../fixtures/models -name '*.json' -size -48k -exec cp {} "seeds/$target/" \; ;;
+  agree) find ../fixtures/models \( -name '*.cbm' -o -name '*.json' \) -size -32k -exec cp {} "seeds/$target/" \; ;;
+  request) head -200 ../fixtures/cases.ndjson | sed -E 's/^\{"request": (\{.*\}), "raw": .*/\1/' |
+    split --lines=1 - "seeds/$target/" ;;
+  esac
+  printf '== %s\n' "$target"
+  "target/$host/release/$target" "corpus/$target" "seeds/$target" -artifact_prefix="artifacts/$target/" \
+    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 2>&1 |
+    grep -E '^(Done|stat::|SUMMARY|ERROR|thread|.*panicked|[0-9]+ bytes for)|Test unit written' 
+done
