@@ -18,3 +18,5 @@ pub(crate) const MAX_SKIP_STEP: u32 = 1_000;
 pub(crate) const BYTES_READ_PER_BYTE: usize = 4;
 /// Neighbors that a KNN calcer counts: CatBoost looks at 300 points at most.
 pub(crate) const MAX_KNN_NEIGHBORS: u32 = 300;
+/// Numbers of an embedding.
+pub(crate) const MAX_EMBEDDING: usize = 65_536;

@@ -1,8 +1,10 @@
-//! The models of `fixtures/models`, compiled. For tests: see `tests/parity.rs`.
+//! The models of `fixtures/models`, compiled. For tests: see `tests/parity`.
 
 #![allow(
     missing_docs,
     dead_code,
+    unused_variables,
+    unused_imports,
     non_snake_case,
     uncommon_codepoints,
     mixed_script_confusables,

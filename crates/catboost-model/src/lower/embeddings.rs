@@ -6,7 +6,7 @@ use super::features::Features;
 use crate::{
     Error,
     ir::{EmbeddingCalcer, EmbeddingCalcerKind, Knn, KnnTargets},
-    limits::MAX_KNN_NEIGHBORS,
+    limits::{MAX_EMBEDDING, MAX_KNN_NEIGHBORS},
     raw::RawEmbeddingCalcer,
 };
 
@@ -21,7 +21,8 @@ pub(super) fn lower(
         let dimension = &mut features.embeddings[embedding.at()].dimension;
         let taken = usize::try_from(raw.dimension)
             .ok()
-            .filter(|&taken| taken > 0 && (*dimension == 0 || *dimension == taken));
+            .filter(|&taken| (1..=MAX_EMBEDDING).contains(&taken))
+            .filter(|&taken| *dimension == 0 || *dimension == taken);
         *dimension = taken.ok_or_else(|| {
             wrong(format!(
                 "takes vectors of {} numbers, but its feature has {dimension}",

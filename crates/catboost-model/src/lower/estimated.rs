@@ -42,7 +42,7 @@ pub(super) fn lower(
                 })?;
                 features.embeddings[calcer.embedding.at()].feature.used = true;
                 if !raw.borders.is_empty() {
-                    check_likelihood(index, raw.local, calcer)?;
+                    check_active(index, raw.local, calcer)?;
                 }
                 let source = EstimatedSource::Embedding {
                     calcer: EmbeddingCalcerIdx(place as u32),
@@ -73,24 +73,28 @@ pub(super) fn lower(
     Ok(estimated)
 }
 
-/// An LDA calcer may compute the likelihood of each class too. What CatBoost needs for that is not in its files, nor are
-/// these numbers active in them: what it then compares with borders is chance.
-fn check_likelihood(index: usize, local: i64, calcer: &EmbeddingCalcer) -> Result<(), Error> {
-    let EmbeddingCalcerKind::Lda {
-        projection_dimension,
-        ..
-    } = calcer.kind
-    else {
-        return Ok(());
-    };
+/// Trees may ask for numbers that CatBoost's file does not mark as active: an LDA calcer's likelihoods of classes, and some of
+/// the classes of a model with several targets. CatBoost does not compute them; it compares what its memory has in their place.
+fn check_active(index: usize, local: i64, calcer: &EmbeddingCalcer) -> Result<(), Error> {
     let place = usize::try_from(local)
         .ok()
         .and_then(|local| calcer.active.get(local));
-    if place.is_some_and(|&place| (place as usize) < projection_dimension) {
+    let computed = match calcer.kind {
+        EmbeddingCalcerKind::Lda {
+            projection_dimension,
+            ..
+        } => place.is_some_and(|&place| (place as usize) < projection_dimension),
+        EmbeddingCalcerKind::Knn(_) => place.is_some(),
+    };
+    if computed {
         return Ok(());
     }
+    let what = match calcer.kind {
+        EmbeddingCalcerKind::Lda { .. } => "the class likelihoods of an LDA calcer",
+        EmbeddingCalcerKind::Knn(_) => "an inactive class of a KNN calcer",
+    };
     Err(Error::unsupported(format!(
-        "the class likelihoods of an LDA calcer (estimated feature {index}), for which CatBoost does not write all that it takes to the file"
+        "{what} (estimated feature {index}), which CatBoost does not compute from a file"
     )))
 }
 

@@ -8,6 +8,7 @@ use crate::{
     ir::{
         CatIdx, EmbeddingFeature, EmbeddingIdx, Feature, FloatFeature, FloatIdx, OneHot, TextIdx,
     },
+    limits::MAX_EMBEDDING,
     raw::{RawEmbedding, RawFeature, RawFloat, RawOneHot},
 };
 
@@ -53,9 +54,15 @@ impl Features {
             .map(|text| lower_feature(text, false, &mut flat))
             .collect::<Result<_, _>>()?;
         let embeddings = embeddings.into_iter().map(|embedding| {
-            let dimension = usize::try_from(embedding.dimension);
-            let dimension = dimension
-                .map_err(|_| Error::model("an embedding feature has a negative dimension"))?;
+            let dimension = usize::try_from(embedding.dimension)
+                .ok()
+                .filter(|&dimension| dimension <= MAX_EMBEDDING);
+            let dimension = dimension.ok_or_else(|| {
+                Error::model(format!(
+                    "an embedding feature has {} numbers; at most {MAX_EMBEDDING} are supported",
+                    embedding.dimension
+                ))
+            })?;
             Ok(EmbeddingFeature {
                 feature: lower_feature(embedding.feature, false, &mut flat)?,
                 dimension,

@@ -291,6 +291,16 @@ fn a_file_that_is_cut_short_is_an_error() {
 }
 
 #[test]
+fn a_file_of_one_byte_over_and_over_is_an_error() {
+    for byte in [0, b'{', b'[', b'"', 0xFF] {
+        let mut file = vec![byte; 1 << 20];
+        assert!(parse(&file).is_err(), "{byte:#x}");
+        file.splice(..4, *b"CBM1");
+        assert!(parse(&file).is_err(), "CBM1 and {byte:#x}");
+    }
+}
+
+#[test]
 fn a_model_that_is_read_from_a_damaged_file_can_be_used() {
     let mut read = 0;
     for (file, step) in small_files() {
@@ -310,7 +320,7 @@ fn a_model_that_is_read_from_a_damaged_file_can_be_used() {
 }
 
 /// Both formats, both kinds of trees; and how far apart bytes are damaged: most of a `.cbm` is what the training left.
-fn small_files() -> [(Vec<u8>, usize); 4] {
+fn small_files() -> [(Vec<u8>, usize); 5] {
     let nodes = "[{\"split\": {\"split_index\": 4}, \"left\": {\"value\": 1, \"weight\": 2}, \"right\": {\"value\": 3, \"weight\": 4}}]";
     let compact = |json: &str| {
         let lines: String = json.lines().map(str::trim_start).collect();
@@ -321,6 +331,7 @@ fn small_files() -> [(Vec<u8>, usize); 4] {
         (compact(&small_with_trees(nodes)), 1),
         (fixture("text_bow.cbm"), 13),
         (fixture("trees_lossguide_cats.cbm"), 13),
+        (fixture("embedding_lda.cbm"), 13),
     ]
 }
 

@@ -1,0 +1,130 @@
+//! Rows of the cases.
+
+use std::collections::HashMap;
+
+use catboost_model::{
+    eval::Row,
+    ir::{Feature, Model},
+};
+use serde_json::Value;
+
+/// A number, or one of the words for what JSON has no number for.
+pub(crate) fn number(value: &Value) -> f64 {
+    match value {
+        Value::String(word) => word.parse().expect("nan, inf or -inf"),
+        Value::Null => f64::NAN,
+        value => value.as_f64().expect("a number"),
+    }
+}
+
+/// A list of them, or one.
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
+    match value.as_array() {
+        Some(list) => list.iter().map(number).collect(),
+        None => vec![number(value)],
+    }
+}
+
+/// Where a row's values go.
+pub(crate) struct Inputs {
+    /// Key in a row → kind and index.
+    places: HashMap<String, (Kind, usize)>,
+    floats: usize,
+    cats: usize,
+    texts: usize,
+    embeddings: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Float,
+    Cat,
+    Text,
+    Embedding,
+}
+
+impl Inputs {
+    pub(crate) fn of(model: &Model) -> Self {
+        let floats: Vec<&Feature> = model.float_features.iter().map(|f| &f.feature).collect();
+        let embeddings = model
+            .embedding_features
+            .iter()
+            .map(|e| &e.feature)
+            .collect();
+        let kinds: [(Kind, Vec<&Feature>); 4] = [
+            (Kind::Float, floats),
+            (Kind::Cat, model.cat_features.iter().collect()),
+            (Kind::Text, model.text_features.iter().collect()),
+            (Kind::Embedding, embeddings),
+        ];
+        let mut indices = HashMap::new();
+        let mut names = HashMap::new();
+        for (kind, features) in &kinds {
+            for (index, feature) in features.iter().enumerate() {
+                indices.insert(feature.flat_index.to_string(), (*kind, index));
+                if !feature.name.is_empty() {
+                    names.insert(feature.name.clone(), (*kind, index));
+                }
+            }
+        }
+        // A feature's name goes before another's index.
+        indices.extend(names);
+        let [floats, cats, texts, embeddings] = kinds.map(|(_, features)| features.len());
+        Self {
+            places: indices,
+            floats,
+            cats,
+            texts,
+            embeddings,
+        }
+    }
+
+    pub(crate) fn read(&self, row: &Value) -> Values {
+        let mut values = Values {
+            floats: vec![f32::NAN; self.floats],
+            cats: vec![String::new(); self.cats],
+            texts: vec![String::new(); self.texts],
+            embeddings: vec![Vec::new(); self.embeddings],
+        };
+        for (key, value) in row.as_object().expect("a row is an object") {
+            let text = || {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            };
+            match self.places.get(key) {
+                Some(&(Kind::Float, index)) => values.floats[index] = number(value) as f32,
+                Some(&(Kind::Cat, index)) => values.cats[index] = text(),
+                Some(&(Kind::Text, index)) => values.texts[index] = text(),
+                Some(&(Kind::Embedding, index)) => {
+                    values.embeddings[index] =
+                        numbers(value).iter().map(|&value| value as f32).collect();
+                }
+                None => panic!("the model has no feature {key}"),
+            }
+        }
+        values
+    }
+}
+
+/// A row's values, each list in the order of the model's own.
+pub(crate) struct Values {
+    floats: Vec<f32>,
+    cats: Vec<String>,
+    texts: Vec<String>,
+    embeddings: Vec<Vec<f32>>,
+}
+
+impl Values {
+    pub(crate) fn with<T>(&self, answer: impl FnOnce(&Row) -> T) -> T {
+        let cats: Vec<&str> = self.cats.iter().map(String::as_str).collect();
+        let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
+        let embeddings: Vec<&[f32]> = self.embeddings.iter().map(Vec::as_slice).collect();
+        answer(&Row {
+            floats: &self.floats,
+            cats: &cats,
+            texts: &texts,
+            embeddings: &embeddings,
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! Three that must agree on every case of every model, to the bit: CatBoost's own answer, the interpreter, and the
+//! compiled model.
+
+mod inputs;
+mod outputs;
+
+use std::{fs, path::Path};
+
+use catboost_model::{
+    eval,
+    ir::{Model, Trees},
+    output::Output,
+};
+use catboost_zoo::{Compiled, FOLDER, ZOO};
+use serde_json::Value;
+
+use inputs::{Inputs, numbers};
+
+#[test]
+fn catboost_interpreter_and_compiled_model_agree() {
+    let mut failures = Vec::new();
+    for compiled in ZOO {
+        let (cases, differences) = compare(compiled);
+        println!(
+            "{:<40} {cases:>6} cases, {} differ",
+            compiled.name,
+            differences.len()
+        );
+        assert!(cases > 0, "{}: no cases", compiled.name);
+        failures.extend(differences.into_iter().take(3));
+    }
+    assert!(!ZOO.is_empty(), "fixtures/models has no model");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_model_passes_its_own_check() {
+    for compiled in ZOO {
+        assert_eq!((compiled.self_check)(), Ok(()), "{}", compiled.name);
+    }
+}
+
+#[test]
+fn observers_are_told_the_leaves_that_are_added_up() {
+    for compiled in ZOO {
+        let model = load(compiled.name);
+        let leaves = Leaves::of(&model);
+        let light = |leaf: usize| compiled.light_leaves[leaf / 64] >> (leaf % 64) & 1 == 1;
+        for (leaf, &weight) in leaves.weights.iter().enumerate() {
+            assert_eq!(light(leaf), weight < 5.0, "{}: leaf {leaf}", compiled.name);
+        }
+        let inputs = Inputs::of(&model);
+        for case in cases(compiled.name) {
+            let values = inputs.read(&case["row"]);
+            let (told, raw) =
+                values.with(|row| (apply(compiled.leaves, row), apply(compiled.raw, row)));
+            let sum = |nth: usize| {
+                let values = told
+                    .iter()
+                    .map(|leaf| leaves.values[leaf * model.dimension + nth]);
+                values.fold(0.0, |sum, value| sum + value) * model.scale + model.bias[nth]
+            };
+            let sums: Vec<f64> = (0..model.dimension).map(sum).collect();
+            assert_eq!(sums, raw, "{}: {told:?}", compiled.name);
+        }
+    }
+}
+
+/// The leaves of all the trees.
+struct Leaves {
+    values: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Leaves {
+    fn of(model: &Model) -> Leaves {
+        let (values, weights): (Vec<_>, Vec<_>) = match &model.trees {
+            Trees::Oblivious(trees) => trees
+                .iter()
+                .map(|tree| (tree.values.clone(), tree.weights.clone()))
+                .unzip(),
+            Trees::NonSymmetric(trees) => trees
+                .iter()
+                .map(|tree| (tree.values.clone(), tree.weights.clone()))
+                .unzip(),
+        };
+        Leaves {
+            values: values.concat(),
+            weights: weights.concat(),
+        }
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let refused = [
+        ("text_by_sense", "BySense"),
+        ("embedding_lda_likelihood", "likelihood"),
+    ];
+    for (name, word) in refused {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models/refused");
+        let path = folder.join(format!("{name}.cbm"));
+        let error = catboost_model::load(&path).expect_err(name);
+        assert!(error.is_unsupported(), "{name}: {error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("not supported") && text.contains(word),
+            "{name}: {text}"
+        );
+    }
+}
+
+/// How many cases a model has, and what differs.
+fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
+    let name = compiled.name;
+    let model = load(name);
+    let inputs = Inputs::of(&model);
+    let json = export(name);
+    let output = Output::of(&model).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut differences = Vec::new();
+    let mut count = 0;
+    for (line, case) in (1..).zip(cases(name)) {
+        count += 1;
+        let values = inputs.read(&case["row"]);
+        let interpreted = values.with(|row| eval::raw(&model, row));
+        let raw = values.with(|row| apply(compiled.raw, row));
+        let expected = numbers(&case["raw"]);
+        let exported = json
+            .as_ref()
+            .map(|json| values.with(|row| eval::raw(json, row)));
+        let answers = [
+            ("interpreter", Some(&interpreted)),
+            ("compiled", Some(&raw)),
+            ("JSON export", exported.as_ref()),
+        ];
+        for (who, raw) in answers
+            .into_iter()
+            .filter_map(|(who, raw)| Some((who, raw?)))
+        {
+            if !outputs::same(&output.raw(raw), &expected) {
+                differences.push(format!(
+                    "{name}, line {line}: {who} gives {raw:?}, CatBoost {expected:?}"
+                ));
+            }
+        }
+        let differs = outputs::differs(&output, &interpreted, &case);
+        differences.extend(differs.map(|what| format!("{name}, line {line}: {what}")));
+    }
+    (count, differences)
+}
+
+/// Asks a compiled model.
+fn apply<T>(answer: fn(&[f32], &[&str], &[&str], &[&[f32]]) -> T, row: &eval::Row) -> T {
+    answer(row.floats, row.cats, row.texts, row.embeddings)
+}
+
+fn load(name: &str) -> Model {
+    catboost_model::load(&Path::new(FOLDER).join(format!("{name}.cbm")))
+        .expect("the build script could read it")
+}
+
+/// The model as CatBoost's JSON has it, if there is one that says what the `.cbm` says.
+fn export(name: &str) -> Option<Model> {
+    let path = Path::new(FOLDER).join(format!("{name}.json"));
+    match catboost_model::load(&path) {
+        Ok(model) => Some(model),
+        Err(error) => {
+            assert!(error.is_unsupported() || !path.exists(), "{name}: {error}");
+            None
+        }
+    }
+}
+
+fn cases(name: &str) -> Vec<Value> {
+    let cases = fs::read_to_string(Path::new(FOLDER).join(format!("{name}.cases.ndjson")))
+        .expect("every model has cases");
+    let cases = cases.lines();
+    cases
+        .map(|case| serde_json::from_str(case).expect("a case is JSON"))
+        .collect()
+}
