@@ -1,34 +1,5 @@
-//! Turns a CatBoost model into Rust source and tables, from a build script.
-//!
-//! ```toml
-//! [dependencies]
-//! catboost-runtime = "0.1"
-//!
-//! [build-dependencies]
-//! catboost-codegen = "0.1"
-//! ```
-//!
-//! `build.rs`:
-//!
-//! ```no_run
-//! fn main() {
-//!     catboost_codegen::build("model.cbm");
-//! }
-//! ```
-//!
-//! `src/main.rs`:
-//!
-//! ```ignore
-//! mod model {
-//!     include!(concat!(env!("OUT_DIR"), "/model.rs"));
-//! }
-//!
-//! fn main() {
-//!     let row = model::Features { age: 37.0, city: "Tver" };
-//!     let [raw] = model::raw(&row);
-//!     println!("{}", catboost_runtime::math::sigmoid(raw));
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
+//! # How it works
 //!
 //! The stages: `catboost_model` reads the file into its intermediate representation; `layout` numbers what a row is
 //! reduced to and computes every table; `emit` writes them down. [`generate`] has no side effects: the same model gives

@@ -1,10 +1,5 @@
-//! Reads CatBoost models, in both of their file formats, into one intermediate representation.
-//!
-//! ```no_run
-//! let model = catboost_model::load("model.cbm".as_ref())?;
-//! println!("{} float features", model.float_features.len());
-//! # Ok::<(), catboost_model::Error>(())
-//! ```
+#![doc = include_str!("../README.md")]
+//! # How it works
 //!
 //! A reader per format makes a mirror of the file; `lower` checks it and resolves every index; an [`ir::Model`] is sound.
 //! What a file holds that is not supported is an error that names it, never a wrong answer.

@@ -1,7 +1,8 @@
-//! What a compiled CatBoost model calls when it evaluates a row, and what the interpreter calls too, so that the two
-//! cannot drift: hashes, CTR arithmetic, text processing, and `exp` and `ln` whose bits do not depend on the machine.
+#![doc = include_str!("../README.md")]
+//! # Where things are
 //!
-//! Everything here gives CatBoost's own bits. Nothing reads a file. [`compiled`] is what generated code calls.
+//! [`compiled`] is what generated code calls; the other modules are what the interpreter calls too, so that the two cannot
+//! drift.
 
 #![no_std]
 

@@ -49,7 +49,7 @@ pub const fn slice<T>(table: &'static [T], from: usize, len: usize) -> &'static 
 /// `table[from..from + len * N]` as rows of `N`, in a constant.
 ///
 /// # Panics
-/// As [`slice`].
+/// As [`slice()`].
 #[must_use]
 pub const fn rows<T, const N: usize>(
     table: &'static [T],
