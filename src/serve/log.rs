@@ -163,7 +163,7 @@ fn write_lines(blocks: &Receiver<Lines>, shared: &Shared) {
 
 fn render(now: SystemTime, level: Level, message: &str, fields: &[(&str, Value<'_>)]) -> String {
     let mut line = String::with_capacity(256);
-    begin_line(now, level, message, &mut line);
+    Clock::default().begin_line(now, level, message, &mut line);
     for (name, value) in fields {
         let _ = write!(line, ",\"{name}\":");
         match value {
@@ -177,17 +177,58 @@ fn render(now: SystemTime, level: Level, message: &str, fields: &[(&str, Value<'
     line
 }
 
-/// Appends what every line begins with; fields and `}` follow.
-pub(super) fn begin_line(now: SystemTime, level: Level, message: &str, out: &mut String) {
-    out.push_str("{\"time\":\"");
-    push_time(now, out);
-    let _ = write!(out, "\",\"level\":\"{}\",\"message\":", level.label());
-    push_json_string(message, out);
+/// Begins lines. Most have the second of the line before, whose text it keeps.
+#[derive(Default)]
+pub(super) struct Clock {
+    second: u64,
+    text: String,
+}
+
+impl Clock {
+    /// Appends what every line begins with; fields and `}` follow.
+    pub(super) fn begin_line(
+        &mut self,
+        now: SystemTime,
+        level: Level,
+        message: &str,
+        out: &mut String,
+    ) {
+        out.push_str("{\"time\":\"");
+        self.push_time(now, out);
+        for part in ["\",\"level\":\"", level.label(), "\",\"message\":"] {
+            out.push_str(part);
+        }
+        push_json_string(message, out);
+    }
+
+    /// Appends RFC 3339 in UTC, to the millisecond.
+    fn push_time(&mut self, now: SystemTime, out: &mut String) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = since.as_secs();
+        if self.second != seconds || self.text.is_empty() {
+            self.second = seconds;
+            self.text.clear();
+            let (year, month, day) = civil_from_days(seconds / 86_400);
+            let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+            let _ = write!(
+                self.text,
+                "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}."
+            );
+        }
+        out.push_str(&self.text);
+        let _ = write!(out, "{:03}Z", since.subsec_millis());
+    }
 }
 
 /// Appends `text` in quotes, with everything escaped that could end a line or a string.
 pub(super) fn push_json_string(text: &str, out: &mut String) {
     out.push('"');
+    let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.as_bytes().iter().all(is_plain) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for symbol in text.chars() {
         match symbol {
             '"' => out.push_str("\\\""),
@@ -202,19 +243,6 @@ pub(super) fn push_json_string(text: &str, out: &mut String) {
         }
     }
     out.push('"');
-}
-
-/// Appends RFC 3339 in UTC, to the millisecond.
-fn push_time(now: SystemTime, out: &mut String) {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = since.as_secs();
-    let (year, month, day) = civil_from_days(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        since.subsec_millis()
-    );
 }
 
 /// The Gregorian date so many days after 1970-01-01. A year is taken to begin in March, so that a leap day is its last.

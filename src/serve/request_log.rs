@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::log::{Level, Log, begin_line, push_json_string};
+use super::log::{Clock, Level, Log, push_json_string};
 use super::routes::{METHODS, Route, method_index};
 use super::trace::{IdSource, Ids};
 
@@ -29,6 +29,7 @@ pub(super) struct RequestLog {
 struct Gathered {
     text: String,
     lines: u64,
+    clock: Clock,
 }
 
 /// What a line says.
@@ -70,8 +71,8 @@ impl RequestLog {
         if !chosen || !log.wants(level) {
             return;
         }
-        let mut gathered = self.lock();
-        request.write(level, &mut gathered.text);
+        let gathered = &mut *self.lock();
+        request.write(level, &mut gathered.clock, &mut gathered.text);
         gathered.lines += 1;
         if gathered.text.len() >= BLOCK {
             gathered.hand_over(log);
@@ -94,13 +95,14 @@ impl Gathered {
         if self.lines > 0 {
             log.queue(std::mem::take(&mut self.text), self.lines);
             self.lines = 0;
+            self.text.reserve(BLOCK);
         }
     }
 }
 
 impl Ended<'_> {
-    fn write(&self, level: Level, out: &mut String) {
-        begin_line(SystemTime::now(), level, "request", out);
+    fn write(&self, level: Level, clock: &mut Clock, out: &mut String) {
+        clock.begin_line(SystemTime::now(), level, "request", out);
         out.push_str(",\"request_id\":");
         push_json_string(self.ids.request_id.to_str().unwrap_or(""), out);
         if let Some(trace) = &self.ids.trace {
@@ -191,7 +193,7 @@ mod tests {
         headers.insert("x-request-id", "a\"b".parse().unwrap());
         let ids = IdSource::default().ids(&headers);
         let mut line = String::new();
-        ended(&ids, Some(200)).write(Level::Info, &mut line);
+        ended(&ids, Some(200)).write(Level::Info, &mut Clock::default(), &mut line);
         assert_eq!(
             line[line.find(",\"level\"").unwrap()..],
             *",\"level\":\"info\",\"message\":\"request\",\"request_id\":\"a\\\"b\",\"route\":\"/reg/\",\
