@@ -117,7 +117,8 @@ mod tests {
             ("https://abc@secret.io/x", "the project must be"),
             ("https://abc@secret.io:http/1", "the port is"),
             ("https://abc@/1", "the host is"),
-            ("https://abc@secret\r\nx: y/1", "the host is"),
+            ("https://abc@secret\r\nx: y/1", "the port is"),
+            ("https://abc@secret\r\nx/1", "the host is"),
             ("https://abc@secret.io/a b/1", "the path holds"),
         ] {
             let error = Dsn::read(text).err().unwrap();
