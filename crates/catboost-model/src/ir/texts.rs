@@ -115,7 +115,7 @@ pub struct TokenTable {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextCalcer {
-    /// Which of the calcer's numbers the model knows, ascending. [`Estimated::local`] counts in this list.
+    /// Which of the calcer's numbers the model knows, ascending. [`super::Estimated::local`] counts in this list.
     pub active: Vec<u32>,
     /// The formula.
     pub kind: TextCalcerKind,
