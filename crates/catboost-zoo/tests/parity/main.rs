@@ -3,6 +3,7 @@
 
 mod inputs;
 mod outputs;
+mod table;
 
 use std::{fs, path::Path};
 
@@ -19,6 +20,7 @@ use inputs::{Inputs, numbers};
 #[test]
 fn catboost_interpreter_and_compiled_model_agree() {
     let mut failures = Vec::new();
+    let mut lines = Vec::new();
     for compiled in ZOO {
         let (cases, differences) = compare(compiled);
         println!(
@@ -27,9 +29,19 @@ fn catboost_interpreter_and_compiled_model_agree() {
             differences.len()
         );
         assert!(cases > 0, "{}: no cases", compiled.name);
+        lines.push(table::Line {
+            name: compiled.name,
+            covers: table::covers(&load(compiled.name)),
+            cases,
+            differences: differences.len(),
+        });
         failures.extend(differences.into_iter().take(3));
     }
     assert!(!ZOO.is_empty(), "fixtures/models has no model");
+    // The models of a hunt have no README.
+    if FOLDER.ends_with("fixtures/models") {
+        table::check(Path::new(FOLDER), &lines);
+    }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
