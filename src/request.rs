@@ -234,7 +234,8 @@ fn read_request<'a>(
             }
         }
     }
-    Ok(Request::from_values(values, problems))
+    let value = |field: Field| values[field as usize].take();
+    Ok(Request::from_values(value, problems))
 }
 
 impl<'a> Request<'a> {
@@ -245,16 +246,17 @@ impl<'a> Request<'a> {
     pub fn from_columns<T: Into<Cow<'a, str>>>(
         mut column: impl FnMut(Field) -> Option<T>,
     ) -> Result<Request<'a>, Invalid> {
-        let values = Field::ALL.map(|field| column(field).map(|text| Value::Text(text.into())));
-        Request::from_values(values, Vec::new()).map_err(Invalid::request)
+        let value = |field| column(field).map(|text| Value::Text(text.into()));
+        Request::from_values(value, Vec::new()).map_err(Invalid::request)
     }
 
-    /// A request from the values of its fields, in the order of [`Field::ALL`].
+    /// A request from the values of its fields, each of which is asked for once.
+    #[inline]
     fn from_values(
-        values: [Option<Value<'a>>; 10],
+        value: impl FnMut(Field) -> Option<Value<'a>>,
         problems: Vec<Problem>,
     ) -> Result<Request<'a>, Vec<Problem>> {
-        let mut fields = Fields { values, problems };
+        let mut fields = Fields { value, problems };
         let request = Request {
             regno_recognize: fields.take(Field::RegnoRecognize, text),
             afts_regno_ai: fields.take(Field::AftsRegnoAi, text),
@@ -302,19 +304,20 @@ impl Body<'_> {
 }
 
 /// Values on their way to a request, and what is wrong with them.
-struct Fields<'a> {
-    values: [Option<Value<'a>>; 10],
+struct Fields<F> {
+    value: F,
     problems: Vec<Problem>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a, F: FnMut(Field) -> Option<Value<'a>>> Fields<F> {
     /// What `read` makes of a field, or anything if it is at fault, which is noted.
+    #[inline]
     fn take<T: Default>(
         &mut self,
         field: Field,
         read: impl FnOnce(Value<'a>) -> Result<T, Fault>,
     ) -> T {
-        let value = self.values[field as usize].take();
+        let value = (self.value)(field);
         let result = value.ok_or(Fault::Missing).and_then(read);
         result.unwrap_or_else(|fault| {
             self.problems.push(Problem::Field(field, fault));

@@ -61,12 +61,27 @@ struct Digits<'a> {
 
 impl Digits<'_> {
     /// Reads on as long as there are digits.
+    #[inline(always)]
     fn read(&mut self) {
-        while let Some(&eight) = self.text[self.at..].first_chunk::<8>()
-            && let Some(number) = eight_digits(eight)
-        {
-            self.value = self.value.wrapping_mul(100_000_000).wrapping_add(number);
-            self.at += 8;
+        /// Powers of ten.
+        const TENS: [u64; 9] = [
+            1,
+            10,
+            100,
+            1_000,
+            10_000,
+            100_000,
+            1_000_000,
+            10_000_000,
+            100_000_000,
+        ];
+        while let Some(&eight) = self.text[self.at..].first_chunk::<8>() {
+            let (number, count) = leading_digits(eight);
+            self.value = self.value.wrapping_mul(TENS[count]).wrapping_add(number);
+            self.at += count;
+            if count < 8 {
+                return;
+            }
         }
         while let Some(digit @ b'0'..=b'9') = self.text.get(self.at) {
             let digit = u64::from(digit - b'0');
@@ -76,20 +91,22 @@ impl Digits<'_> {
     }
 }
 
-/// The number that eight digits are: pairs, then fours, then all are put together in one register.
-fn eight_digits(text: [u8; 8]) -> Option<u64> {
+/// The number that the digits are which `text` begins with, and how many they are: pairs, then fours, then all are put
+/// together in one register.
+#[inline(always)]
+fn leading_digits(text: [u8; 8]) -> (u64, usize) {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let bytes = u64::from_le_bytes(text);
-    // The upper half of a byte is 3 for `0` to `?`; adding 6 takes `:` to `?` out of it.
-    let upper = (bytes | bytes.wrapping_add(6 * EACH)) & (0xf0 * EACH);
-    if upper != 0x30 * EACH || bytes & (0xf0 * EACH) != 0x30 * EACH {
-        return None;
-    }
-    let ones = bytes - 0x30 * EACH;
+    // The first is the lowest byte. Digits become 0 to 9; `:` to `?` 10 to 15; others have a bit in the upper half.
+    let ones = u64::from_le_bytes(text) ^ (0x30 * EACH);
+    // Adding 6 takes 10 to 15 there as well. What it carries goes to bytes that come later.
+    let others = (ones | ones.wrapping_add(6 * EACH)) & (0xf0 * EACH);
+    let count = others.trailing_zeros() / 8;
+    // Zeros before the digits, and nothing of what follows them.
+    let ones = ones.checked_shl(64 - 8 * count).unwrap_or(0);
     let pairs = ones.wrapping_mul(10).wrapping_add(ones >> 8);
     let first = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
-    let second = (pairs >> 16 & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
-    Some(first.wrapping_add(second) >> 32)
+    let second = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
+    (first.wrapping_add(second) >> 32, count as usize)
 }
 
 /// The exponent at `at`, and where it ends. One beyond four digits is not usual.
@@ -298,14 +315,21 @@ mod tests {
     }
 
     #[test]
-    fn eight_bytes_are_digits_or_not() {
-        assert_eq!(eight_digits(*b"12345678"), Some(12_345_678));
-        for byte in 0..=255 {
+    fn digits_end_where_another_byte_is() {
+        assert_eq!(leading_digits(*b"12345678"), (12_345_678, 8));
+        assert_eq!(leading_digits(*b"1234.678"), (1_234, 4));
+        for byte in 0..=255u8 {
             for at in 0..8 {
-                let mut text = *b"00000000";
+                let mut text = *b"11111111";
                 text[at] = byte;
-                let expected = byte.is_ascii_digit();
-                assert_eq!(eight_digits(text).is_some(), expected, "{byte} at {at}");
+                let expected = text.iter().take_while(|byte| byte.is_ascii_digit());
+                let expected: String = expected.map(|&byte| char::from(byte)).collect();
+                let number = expected.parse().unwrap_or(0);
+                assert_eq!(
+                    leading_digits(text),
+                    (number, expected.len()),
+                    "{byte} at {at}"
+                );
             }
         }
     }
