@@ -71,10 +71,21 @@ def score(binary, source, target, threads, rows):
     with target.open("wb") as out:
         command = [binary, "score", source, "--threads", str(threads)]
         child = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    # The greatest memory that `wait4` reports would be Python's own, from which the child began.
+    memory = 0
+    while (ended := os.wait4(child.pid, os.WNOHANG))[0] == 0:
+        memory = max(memory, peak(child.pid))
+        time.sleep(0.02)
+    _, status, usage = ended
     wall = time.perf_counter() - start
     assert status == 0, f"score ended with {status}"
-    return (usage.ru_utime + usage.ru_stime) / rows, wall, usage.ru_maxrss
+    return (usage.ru_utime + usage.ru_stime) / rows, wall, memory
+
+
+def peak(pid):
+    """The greatest memory of a process so far, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), 0))
 
 
 def main():

@@ -75,18 +75,14 @@ impl Digits<'_> {
             10_000_000,
             100_000_000,
         ];
-        while let Some(&eight) = self.text[self.at..].first_chunk::<8>() {
-            let (number, count) = leading_digits(eight);
+        while let [digit @ b'0'..=b'9', after @ ..] = &self.text[self.at..] {
+            // Alone, or near the end of the text: one after the other.
+            let (number, count) = match self.text[self.at..].first_chunk::<8>() {
+                Some(&eight) if after[0].is_ascii_digit() => leading_digits(eight),
+                _ => (u64::from(digit - b'0'), 1),
+            };
             self.value = self.value.wrapping_mul(TENS[count]).wrapping_add(number);
             self.at += count;
-            if count < 8 {
-                return;
-            }
-        }
-        while let Some(digit @ b'0'..=b'9') = self.text.get(self.at) {
-            let digit = u64::from(digit - b'0');
-            self.value = self.value.wrapping_mul(10).wrapping_add(digit);
-            self.at += 1;
         }
     }
 }
