@@ -251,12 +251,15 @@ impl Batch {
         let mut records = Records::of(shape, &text.bytes, text.line, self.max_record);
         let mut rows = 0;
         for _ in 0..STEP {
-            let before = records.rest().len();
-            let observations = &self.ledger.desk.shard.observations;
+            let before = records.rest();
+            let Desk { app, shard, .. } = &self.ledger.desk;
             // A panic is one record's: those before and after it are answered.
             let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
                 let record = records.next()?;
-                Some(record.map(|request| observations.pick_regno(&request)))
+                if let Some(fault) = app.fault {
+                    fault(&before[..before.len() - records.rest().len()]);
+                }
+                Some(record.map(|request| shard.observations.pick_regno(&request)))
             }));
             match answered {
                 Ok(None) => break,
@@ -267,8 +270,8 @@ impl Batch {
                 Ok(Some(Err(fault))) => self.answers.error(&fault),
                 Err(_) => {
                     // `panics` has told it.
-                    self.ledger.desk.shard.panics.inc();
-                    if records.rest().len() == before {
+                    shard.panics.inc();
+                    if records.rest().len() == before.len() {
                         return Err(Broken(OUR_FAULT));
                     }
                     self.answers.error(&OUR_FAULT);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Client, KEY, REQUEST, Running, serve};
+use crate::support::{Client, KEY, REQUEST, Running, config, serve, start_with};
 
 const NDJSON: &str = "application/x-ndjson";
 const COLUMNS: &str = "regno_recognize,afts_regno_ai,recognition_accuracy,afts_regno_ai_score,\
@@ -233,9 +233,11 @@ fn the_client_says_how_answers_are_written() {
         "{\"body\":[],\"status\":\"ok\"}\n"
     );
     let refused = ask("text/html", &csv);
-    assert_eq!(
-        (refused.status, refused.headers["connection"].as_str()),
-        (406, "close")
+    assert_eq!(refused.status, 406);
+    assert!(
+        refused.text().contains("application/x-ndjson"),
+        "{}",
+        refused.text()
     );
     let json = [("content-type", "application/json"), ("accept", "text/csv")];
     assert_eq!(
@@ -275,6 +277,30 @@ fn a_batch_may_take_its_time_but_not_fall_silent() {
     let mut silent = server.connect();
     silent.send(head(NDJSON, ""));
     assert_eq!(silent.answer().status, 408);
+}
+
+#[test]
+fn a_panic_costs_one_record() {
+    fn fault(record: &[u8]) {
+        assert!(record.ends_with(b"\n"), "a whole record");
+        assert!(!record.starts_with(b" "), "made to panic");
+    }
+    let server = start_with(config(&[], Some(KEY)), |server| server.with_fault(fault));
+    let body = format!("{REQUEST}\n {REQUEST}\n{REQUEST}\n").repeat(20);
+    let answer = server
+        .connect()
+        .request("POST", "/reg/", &[("content-type", NDJSON)], &body);
+    assert_eq!(answer.status, 200);
+    let error =
+        "{\"error\":\"Internal server error: the fault is the service's, and has been noted\"}";
+    let lines = lines(&answer.body);
+    assert_eq!(lines.len(), 60);
+    for three in lines.chunks(3) {
+        assert!(three[0].starts_with("{\"negative\":"), "{}", three[0]);
+        assert_eq!((&*three[1], &three[2]), (error, &three[0]));
+    }
+    assert_eq!(server.metric("http_server_panics_total"), 20.0);
+    assert_eq!(server.metric("pick_regno_rows_total"), 40.0);
 }
 
 #[test]
