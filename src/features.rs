@@ -150,7 +150,7 @@ impl Letters {
         let mut letters = Letters([f64::NAN; _]);
         for (c, score) in pairs {
             if let Some(held) = letters.of(c)
-                && !(*held < score)
+                && (held.is_nan() || score <= *held)
             {
                 *held = score;
             }

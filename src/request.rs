@@ -113,6 +113,10 @@ impl Field {
 }
 
 /// The body of `POST /reg/`.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all bodies are one object, and boxing it would cost an allocation"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body<'a> {
     /// One object.

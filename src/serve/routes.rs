@@ -167,6 +167,10 @@ fn refuse(ledger: &Ledger, refusal: Refusal) -> Reply {
 }
 
 /// One request and its answer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all exchanges are read, and boxing them would cost an allocation"
+)]
 pub(super) enum Exchange {
     Discarding(Box<Discarding>),
     Reading(Reading),

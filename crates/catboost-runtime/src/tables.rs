@@ -23,6 +23,7 @@ plain!(u8 u16 u32 u64 i32 f32 f64 Line);
 #[macro_export]
 macro_rules! table {
     ($name:ident: [$type:ty; $len:expr] = $file:expr) => {
+        #[allow(clippy::useless_transmute, reason = "a table of bytes is one already")]
         static $name: [$type; $len] = {
             const fn plain<T: $crate::tables::Plain>() {}
             plain::<$type>();

@@ -12,15 +12,18 @@
     reason = "the zoo has feature names of every sort, and does not look at all that a module has"
 )]
 
+/// Computes something of a row: of the features of each kind, in the model's order.
+pub type OfRow<T> = fn(floats: &[f32], cats: &[&str], texts: &[&str], embeddings: &[&[f32]]) -> T;
+
 /// A compiled model.
 #[derive(Clone, Copy, Debug)]
 pub struct Compiled {
     /// The file's name without its extension.
     pub name: &'static str,
-    /// The raw values of a row: the features of each kind, in the model's order.
-    pub raw: fn(&[f32], &[&str], &[&str], &[&[f32]]) -> Vec<f64>,
-    /// The leaves of a row, counted over all the trees.
-    pub leaves: fn(&[f32], &[&str], &[&str], &[&[f32]]) -> Vec<usize>,
+    /// The raw values.
+    pub raw: OfRow<Vec<f64>>,
+    /// The leaves, counted over all the trees.
+    pub leaves: OfRow<Vec<usize>>,
     /// The generated bits of light leaves.
     pub light_leaves: &'static [u64],
     /// The generated function of this name.

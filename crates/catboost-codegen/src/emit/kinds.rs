@@ -69,6 +69,7 @@ impl Module<'_> {
 
     /// The features of each kind, in the model's order.
     #[must_use]
+    #[allow(clippy::wrong_self_convention, clippy::type_complexity)]
     pub fn to_kinds(&self) -> ({}) {{
         ({})
     }}

@@ -12,7 +12,7 @@ use catboost_model::{
     ir::{Model, Trees},
     output::Output,
 };
-use catboost_zoo::{Compiled, FOLDER, ZOO};
+use catboost_zoo::{Compiled, FOLDER, OfRow, ZOO};
 use serde_json::Value;
 
 use inputs::{Inputs, numbers};
@@ -162,7 +162,7 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
 }
 
 /// Asks a compiled model.
-fn apply<T>(answer: fn(&[f32], &[&str], &[&str], &[&[f32]]) -> T, row: &eval::Row) -> T {
+fn apply<T>(answer: OfRow<T>, row: &eval::Row) -> T {
     answer(row.floats, row.cats, row.texts, row.embeddings)
 }
 
