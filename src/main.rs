@@ -14,6 +14,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made, once")]
 enum Command {
     /// Answer requests over HTTP.
     Serve(serve::Args),

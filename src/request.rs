@@ -1,7 +1,7 @@
 //! The ten fields of a request: reading them, checking them, naming what is wrong.
 //!
 //! They come as JSON ([`parse_body`], [`parse_object`]) or as columns of text ([`Request::from_columns`]); both are one
-//! [`Value`] a field first, and from there on the rules are the same.
+//! `Value` a field first, and from there on the rules are the same.
 
 mod decimal;
 mod fault;

@@ -1,6 +1,6 @@
 //! `score`: files of requests to files of answers.
 //!
-//! One thread reads blocks of whole records ([`crate::records`]), some answer them ([`answer_block`](worker)), and the
+//! One thread reads blocks of whole records ([`crate::records`]), some answer them (`worker`), and the
 //! calling thread writes the answers in the order of the records:
 //!
 //! ```text
