@@ -111,6 +111,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::excessive_precision,
+        reason = "what lies halfway between two texts is written whole"
+    )]
     fn floats_are_written_as_python_writes_them() {
         for (value, expected) in [
             (0.0, "0.0"),

@@ -353,7 +353,7 @@ mod tests {
                 format!("{integer}e-{places}"),
                 format!("-{}.{:09}", integer % 1000, random() % 1_000_000_000),
                 // Halfway between two neighbours, and next to that.
-                format!("{}e-1", (1 << 53 | integer % (1 << 53)) / 10 * 10 + 5),
+                format!("{}e-1", ((1 << 53) | (integer % (1 << 53))) / 10 * 10 + 5),
                 format!("{}e-4", (integer % (1 << 60)) | 1),
             ] {
                 read += u64::from(check(&text));

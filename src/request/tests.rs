@@ -223,7 +223,7 @@ fn bad_elements_are_listed_up_to_ten() {
         "element 1: expected an object, not a number; element 3: expected an object, not an array; \
          element 4: direction is a string that does not hold a number"
     );
-    let many = refusal(format!("[{}]", vec!["null"; 12].join(",")));
+    let many = refusal(format!("[{}]", ["null"; 12].join(",")));
     assert!(
         many.ends_with("element 9: expected an object, not null; and 2 more elements"),
         "{many}"

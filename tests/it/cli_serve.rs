@@ -36,10 +36,13 @@ fn told(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), said)
 }
 
-/// Values at the edges of each option (files that are right have tests of their own): those that are right, and those that are wrong with the exit code and a part of
-/// the sentence.
+/// A value that is wrong, the exit code, and a part of the sentence.
+type Wrong = (&'static str, i32, &'static str);
+
+/// Values at the edges of each option (files that are right have tests of their own): those that are right, and those
+/// that are wrong.
 #[rustfmt::skip]
-const EDGES: &[(&str, &[&str], &[(&str, i32, &str)])] = &[
+const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("listen", &["127.0.0.1:0", "[::1]:65535"], &[
         ("", 64, "--listen"), ("localhost", 64, "--listen"), ("127.0.0.1", 64, "--listen"),
         ("127.0.0.1:65536", 64, "--listen"), ("0.0.0.0:5000", 78, "--listen 0.0.0.0:5000: without an API key"),

@@ -1,5 +1,10 @@
 //! What the service does as a whole, over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is told"
+)]
+
 #[cfg(feature = "tls")]
 mod certificates;
 mod cli;
