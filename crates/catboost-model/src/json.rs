@@ -1,14 +1,17 @@
 //! Reads and writes JSON in the schema of CatBoost's export (`save_model(format="json")`), with what CatBoost has no place
 //! for added beside it. The crate's README has the additions as a table.
 //!
-//! A file per section of the document: [`info`], [`features`], [`ctrs`], [`trees`]; texts and embeddings are the
+//! A file per section of the document: [`info`], [`features`], [`ctrs`], [`ctr_data`], [`trees`]; texts and embeddings are the
 //! intermediate representation itself. CatBoost's own reader finds what it knows where it expects it; it does not refuse
 //! what it does not know, so a model with texts or embeddings must not be given to it.
 //!
 //! Where CatBoost's own JSON says less than its `.cbm`, and it may change an answer, the file is refused by name.
 
+mod binarizations;
+mod ctr_data;
 mod ctrs;
 mod features;
+pub(crate) mod hashes;
 mod info;
 mod layout;
 pub(crate) mod number;
@@ -22,7 +25,7 @@ use crate::{
     Error,
     raw::{RawEmbeddingCalcer, RawModel, RawText, RawTrees},
 };
-use ctrs::CtrData;
+use ctr_data::CtrData;
 use features::FeaturesInfo;
 use info::Text;
 pub(crate) use info::canonical;

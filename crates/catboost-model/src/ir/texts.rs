@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DictionaryIdx, TextIdx, TokenizerIdx};
-use crate::json::number::{float, hash, hash_ids};
+use crate::json::{
+    hashes::{hash, hash_ids},
+    number::float,
+};
 
 /// How a model's texts become numbers: text → tokens → token ids → numbers.
 #[derive(Clone, Debug, Default, PartialEq)]

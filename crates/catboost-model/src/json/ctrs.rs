@@ -1,31 +1,16 @@
-//! `features_info.ctrs` and `ctr_data`: numbers computed from counts, and the counts.
+//! `features_info.ctrs`: numbers computed from counts, and what names the counts.
 //!
 //! CatBoost's document names a table of counts by a string that is JSON again: what is counted, by what. It leaves out
 //! which binarization of the target was counted ([`RawCtrBase::target_classifier`]); here that is added where it is not
-//! 0. A document of CatBoost's own in which it may matter is refused: [`check_target_classifiers`].
+//! 0. A document of CatBoost's own in which it may matter is refused: [`super::binarizations`].
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use serde::{Deserialize, Serialize};
 
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, MapAccess, Visitor},
-};
-
-use super::{
-    info::Text,
-    number::{Float, Hashed, float, floats, is_default},
-};
+use super::number::{Float, float, floats, is_default};
 use crate::{
-    Error,
     ir::CtrType,
-    raw::{RawCtr, RawCtrBase, RawCtrTable, RawCtrValues},
+    raw::{RawCtr, RawCtrBase},
 };
-
-/// Marks a free bucket of CatBoost's hash table, which it writes down like a key.
-const EMPTY: u64 = u64::MAX;
 
 /// A part of what a CTR counts by.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -109,7 +94,7 @@ impl From<Element> for Fields {
 
 /// What names a table of counts.
 #[derive(Serialize, Deserialize)]
-struct Identifier {
+pub(super) struct Identifier {
     identifier: Vec<Element>,
     r#type: CtrType,
     /// Not CatBoost's.
@@ -118,7 +103,7 @@ struct Identifier {
 }
 
 impl Identifier {
-    fn of(base: &RawCtrBase) -> Self {
+    pub(super) fn of(base: &RawCtrBase) -> Self {
         let cats = base.cats.iter().map(|&cat| Element::Cat(cat));
         let floats = base.floats.iter().map(|&(i, b)| Element::Float(i, b));
         let one_hots = base.one_hots.iter().map(|&(i, v)| Element::OneHot(i, v));
@@ -129,7 +114,7 @@ impl Identifier {
         }
     }
 
-    fn read(self) -> RawCtrBase {
+    pub(super) fn read(self) -> RawCtrBase {
         let mut base = RawCtrBase {
             cats: Vec::new(),
             floats: Vec::new(),
@@ -147,7 +132,7 @@ impl Identifier {
         base
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         serde_json::to_string(self).expect("it has no keys but strings")
     }
 }
@@ -195,6 +180,12 @@ impl CtrFeature {
         }
     }
 
+    /// The type, if it matters which binarization of the target was counted and the document does not say.
+    pub(super) fn unclear_type(&self) -> Option<CtrType> {
+        let unclear = counts_targets(self.ctr_type) && self.target_classifier.is_none();
+        unclear.then_some(self.ctr_type)
+    }
+
     pub(super) fn read(self) -> RawCtr {
         let identifier = Identifier {
             identifier: self.elements,
@@ -210,277 +201,6 @@ impl CtrFeature {
             scale: self.scale,
             borders: self.borders,
         }
-    }
-}
-
-/// `ctr_data`: tables of counts by [`Identifier`].
-#[derive(Default)]
-pub(super) struct CtrData {
-    pub(super) tables: Vec<RawCtrTable>,
-    /// A table that CatBoost itself would read otherwise than it wrote it.
-    misread: Option<String>,
-}
-
-impl CtrData {
-    pub(super) fn of(tables: Vec<RawCtrTable>) -> Self {
-        Self {
-            tables,
-            misread: None,
-        }
-    }
-
-    /// Refuses a document of CatBoost's own whose sums of target values are not whole.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let Some(name) = &self.misread else {
-            return Ok(());
-        };
-        Err(Error::unsupported(format!(
-            "sums of target values that are not whole numbers, in ctr_data, {name}: CatBoost writes them to JSON, but reads them back as 0, so that the file and the model do not predict the same; use the .cbm file"
-        )))
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Table {
-    #[serde(default)]
-    counter_denominator: i32,
-    /// Not CatBoost's: the sums of [`RawCtrValues::Means`] are not whole numbers, and are to be read as they are.
-    #[serde(default, skip_serializing_if = "is_default")]
-    fractional_sums: bool,
-    hash_map: Hashed,
-    hash_stride: i64,
-}
-
-impl Table {
-    fn of(table: &RawCtrTable) -> Self {
-        let mut denominator = 0;
-        let (numbers, width): (Vec<f64>, i64) = match &table.values {
-            RawCtrValues::Classes { classes, counts } => {
-                (counts.iter().map(|&count| count.into()).collect(), *classes)
-            }
-            RawCtrValues::Counts {
-                denominator: total,
-                counts,
-            } => {
-                denominator = *total;
-                (counts.iter().map(|&count| count.into()).collect(), 1)
-            }
-            RawCtrValues::Means(means) => {
-                let pairs = means.iter().map(|&(sum, count)| [sum.into(), count.into()]);
-                (pairs.flatten().collect(), 2)
-            }
-        };
-        Self {
-            counter_denominator: denominator,
-            fractional_sums: table.values.fractional(),
-            hash_map: Hashed {
-                hashes: table.keys.clone(),
-                numbers,
-            },
-            hash_stride: width + 1,
-        }
-    }
-
-    fn read(self, base: RawCtrBase) -> Result<RawCtrTable, String> {
-        let Hashed {
-            mut hashes,
-            mut numbers,
-        } = self.hash_map;
-        let width = usize::try_from(self.hash_stride - 1)
-            .ok()
-            .filter(|&width| width > 0)
-            .ok_or_else(|| format!("`hash_stride` is {}", self.hash_stride))?;
-        if numbers.len() != hashes.len().saturating_mul(width) {
-            return Err(format!(
-                "`hash_stride` is {}, but not so many elements of `hash_map` belong together",
-                self.hash_stride
-            ));
-        }
-        if let Some(place) = hashes.iter().position(|&hash| hash == EMPTY) {
-            hashes.remove(place);
-            numbers.drain(place * width..(place + 1) * width);
-        }
-        let values = match base.ctr_type {
-            CtrType::Borders | CtrType::Buckets => RawCtrValues::Classes {
-                classes: self.hash_stride - 1,
-                counts: whole(&numbers)?,
-            },
-            CtrType::Counter | CtrType::FeatureFreq => RawCtrValues::Counts {
-                denominator: self.counter_denominator,
-                counts: whole(&numbers)?,
-            },
-            CtrType::BinarizedTargetMeanValue | CtrType::FloatTargetMeanValue => {
-                if width != 2 {
-                    return Err(format!(
-                        "`hash_stride` is {}, expected 3: a hash, a sum and a count",
-                        self.hash_stride
-                    ));
-                }
-                let mean = |pair: &[f64]| Ok((pair[0] as f32, whole(&pair[1..])?[0]));
-                let means: Vec<(f32, i32)> = numbers
-                    .chunks_exact(2)
-                    .map(mean)
-                    .collect::<Result<_, String>>()?;
-                RawCtrValues::Means(means)
-            }
-        };
-        Ok(RawCtrTable {
-            base,
-            keys: hashes,
-            values,
-        })
-    }
-}
-
-impl RawCtrValues {
-    /// Whether there are sums that are not whole numbers.
-    fn fractional(&self) -> bool {
-        matches!(self, Self::Means(means) if means.iter().any(|(sum, _)| sum.fract() != 0.0))
-    }
-}
-
-fn whole(numbers: &[f64]) -> Result<Vec<i32>, String> {
-    let count = |&number: &f64| {
-        let count = number as i32;
-        (f64::from(count) == number).then_some(count)
-    };
-    let counts = numbers.iter().map(count).collect::<Option<_>>();
-    counts.ok_or_else(|| "a count in `hash_map` is not a whole number of 32 bits".to_owned())
-}
-
-impl Serialize for CtrData {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = |table: &RawCtrTable| (Identifier::of(&table.base).text(), Table::of(table));
-        serializer.collect_map(self.tables.iter().map(entry))
-    }
-}
-
-impl<'de> Deserialize<'de> for CtrData {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CtrDataVisitor)
-    }
-}
-
-struct CtrDataVisitor;
-
-impl<'de> Visitor<'de> for CtrDataVisitor {
-    type Value = CtrData;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of tables of counts")
-    }
-
-    fn visit_unit<E>(self) -> Result<CtrData, E> {
-        Ok(CtrData::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<CtrData, A::Error> {
-        let mut data = CtrData::default();
-        while let Some((name, table)) = entries.next_entry::<String, Table>()? {
-            let identifier: Identifier = serde_json::from_str(&name).map_err(|error| {
-                de::Error::custom(format!("{name}: the name of a table: {error}"))
-            })?;
-            let exact = table.fractional_sums;
-            let table = table
-                .read(identifier.read())
-                .map_err(|what| de::Error::custom(format!("{name}: {what}")))?;
-            if !exact && table.values.fractional() {
-                data.misread.get_or_insert(name);
-            }
-            data.tables.push(table);
-        }
-        Ok(data)
-    }
-}
-
-/// Losses that are trained on several targets, each of which has binarizations of its own.
-const LOSSES_OF_SEVERAL_TARGETS: [&str; 5] = [
-    "MultiLogloss",
-    "MultiCrossEntropy",
-    "MultiRMSE",
-    "MultiRMSEWithMissingValues",
-    "SurvivalAft",
-];
-
-/// Refuses a document of CatBoost's own that cannot say which binarization of the target a CTR counts: CatBoost names
-/// tables as if there were one, and of several tables with one name it writes the last.
-pub(super) fn check_target_classifiers(
-    ctrs: &[CtrFeature],
-    info: &BTreeMap<String, String>,
-) -> Result<(), Error> {
-    let types: BTreeSet<CtrType> = ctrs
-        .iter()
-        .filter(|ctr| counts_targets(ctr.ctr_type) && ctr.target_classifier.is_none())
-        .map(|ctr| ctr.ctr_type)
-        .collect();
-    let refuse = |what: &str| {
-        Err(Error::unsupported(format!(
-            "CTRs of {what}: CatBoost's JSON does not say which of them a table of counts belongs to; use the .cbm file"
-        )))
-    };
-    if types.is_empty() {
-        return Ok(());
-    }
-    let params = info.iter().filter(|(name, _)| name.ends_with("params"));
-    for params in params.filter_map(|(_, text)| serde_json::from_str::<Params>(text).ok()) {
-        if LOSSES_OF_SEVERAL_TARGETS.contains(&params.loss_function.r#type.as_str()) {
-            return refuse("a loss with several targets");
-        }
-        let several = |&&ctr_type: &&CtrType| params.cat_feature_params.binarizations(ctr_type) > 1;
-        if let Some(ctr_type) = types.iter().find(several) {
-            return refuse(&format!(
-                "type {ctr_type:?} with several binarizations of the target"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// What is looked at of the training's parameters.
-#[derive(Deserialize)]
-struct Params {
-    #[serde(default)]
-    loss_function: LossFunction,
-    #[serde(default)]
-    cat_feature_params: CatFeatureParams,
-}
-
-#[derive(Default, Deserialize)]
-struct LossFunction {
-    r#type: String,
-}
-
-#[derive(Default, Deserialize)]
-struct CatFeatureParams {
-    #[serde(default)]
-    simple_ctrs: Vec<Description>,
-    #[serde(default)]
-    combinations_ctrs: Vec<Description>,
-    #[serde(default)]
-    per_feature_ctrs: BTreeMap<String, Vec<Description>>,
-}
-
-#[derive(Deserialize)]
-struct Description {
-    ctr_type: CtrType,
-    /// JSON, of which only matters whether it is the same.
-    target_binarization: Option<Text>,
-}
-
-impl CatFeatureParams {
-    /// In how many ways the training binarized the target for CTRs of a type.
-    fn binarizations(&self, ctr_type: CtrType) -> usize {
-        let lists = [&self.simple_ctrs, &self.combinations_ctrs];
-        let descriptions = lists
-            .into_iter()
-            .chain(self.per_feature_ctrs.values())
-            .flatten();
-        let of_type = descriptions.filter(|description| description.ctr_type == ctr_type);
-        let different: BTreeSet<&str> = of_type
-            .filter_map(|description| description.target_binarization.as_ref())
-            .map(|Text(json)| json.as_str())
-            .collect();
-        different.len()
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ctrs::{CtrFeature, check_target_classifiers},
+    binarizations,
+    ctrs::CtrFeature,
     number::{floats, list},
 };
 use crate::{
@@ -126,7 +127,8 @@ impl FeaturesInfo {
 
     /// Refuses what a document of CatBoost's own leaves open.
     pub(super) fn check(&self, info: &BTreeMap<String, String>) -> Result<(), Error> {
-        check_target_classifiers(&self.ctrs, info)
+        let unclear = self.ctrs.iter().filter_map(CtrFeature::unclear_type);
+        binarizations::check(&unclear.collect(), info)
     }
 
     pub(super) fn read(self, model: &mut RawModel) {

@@ -305,14 +305,13 @@ fn a_model_that_is_read_from_a_damaged_file_can_be_used() {
     let mut read = 0;
     for (file, step) in small_files() {
         for place in (0..file.len()).step_by(step) {
-            for flip in [1 << (place % 8), 0xFF, file[place] ^ b'9'] {
-                let mut damaged = file.clone();
-                damaged[place] ^= flip;
-                if let Ok(model) = parse(&damaged) {
-                    answers(&model);
-                    assert!(!to_json(&model).is_empty());
-                    read += 1;
-                }
+            let flips = [1 << (place % 8), 0xFF, file[place] ^ b'9'];
+            let mut damaged = file.clone();
+            damaged[place] ^= flips[place % 3];
+            if let Ok(model) = parse(&damaged) {
+                answers(&model);
+                assert!(!to_json(&model).is_empty());
+                read += 1;
             }
         }
     }
