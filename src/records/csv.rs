@@ -118,35 +118,36 @@ fn read_names(record: &[u8]) -> Result<Vec<String>, FaultKind> {
     }
 }
 
-/// A record's values.
-pub(super) struct Row<'a> {
-    text: &'a str,
-    /// In the order of [`Field::ALL`].
-    values: [Value; COLUMNS],
-}
+/// Where a record's values are in its text, in the order of [`Field::ALL`].
+pub(super) struct Places([Value; COLUMNS]);
 
-impl<'a> Row<'a> {
+impl Places {
+    /// Of no record.
+    pub(super) const NONE: Places = Places([Value::EMPTY; COLUMNS]);
+
     /// The value of a field.
-    pub(super) fn value(&self, field: Field) -> Cow<'a, str> {
-        let value = self.values[field as usize];
-        value.unescape(&self.text[value.start..value.end])
+    #[inline]
+    pub(super) fn value<'a>(&self, text: &'a str, field: Field) -> Cow<'a, str> {
+        let value = self.0[field as usize];
+        value.unescape(&text[value.start..value.end])
     }
 }
 
-/// Reads the record that `bytes` begin with, and says how long it is with its line feed. `text` is the same, if all of it
-/// is known to be UTF-8.
+/// Reads the record that `bytes` begin with: its text, which `places` then are about, and its length with the line feed.
+/// `text` is the same as `bytes`, if all of it is known to be UTF-8.
+#[inline]
 pub(super) fn read<'a>(
     header: &Header,
     bytes: &'a [u8],
     text: Option<&'a str>,
-) -> (Result<Row<'a>, FaultKind>, usize) {
-    let mut values = [Value::EMPTY; COLUMNS];
+    places: &mut Places,
+) -> (Result<&'a str, FaultKind>, usize) {
     let (mut count, mut at, mut fault) = (0, 0, None);
     let len = loop {
         let (value, next) = Value::read(bytes, at);
         fault = fault.or(value.fault);
         if let Some(&field) = header.columns.get(count) {
-            values[field as usize] = value;
+            places.0[field as usize] = value;
         }
         count += 1;
         match next {
@@ -164,7 +165,7 @@ pub(super) fn read<'a>(
             columns: header.columns.len(),
         }
     } else if let Some(text) = text.or_else(|| std::str::from_utf8(&bytes[..len]).ok()) {
-        return (Ok(Row { text, values }), len);
+        return (Ok(text), len);
     } else {
         FaultKind::NotUtf8
     };
@@ -304,20 +305,30 @@ mod tests {
         Header::parse(names().join(",").as_bytes(), 1).unwrap()
     }
 
+    /// The values of the record that `bytes` begin with, or what is wrong with it, and its length.
+    fn values_of(
+        header: &Header,
+        bytes: &[u8],
+        text: Option<&str>,
+    ) -> (Result<[String; COLUMNS], String>, usize) {
+        let mut places = Places::NONE;
+        let (text, len) = read(header, bytes, text, &mut places);
+        let values = |text| Field::ALL.map(|field| places.value(text, field).into_owned());
+        (text.map(values).map_err(|fault| fault.to_string()), len)
+    }
+
     /// The records of `text`, each as its values between bars, or what is wrong with it.
     fn records(text: &str) -> Vec<String> {
         let mut rest = text.as_bytes();
         let mut records = Vec::new();
         while !rest.is_empty() {
             // Known to be UTF-8 or not: it makes no difference.
-            let (row, len) = read(&header(), rest, None);
-            let (again, _) = read(&header(), rest, std::str::from_utf8(rest).ok());
-            let values = |row: Row<'_>| Field::ALL.map(|field| row.value(field)).join("|");
-            let row = row.map(values).map_err(|fault| fault.to_string());
-            assert_eq!(row, again.map(values).map_err(|fault| fault.to_string()));
+            let (row, len) = values_of(&header(), rest, None);
+            let (again, _) = values_of(&header(), rest, std::str::from_utf8(rest).ok());
+            assert_eq!(row, again);
             records.push(match row {
-                Ok(values) => values,
-                Err(fault) => fault.to_string(),
+                Ok(values) => values.join("|"),
+                Err(fault) => fault,
             });
             rest = &rest[len..];
         }
@@ -373,12 +384,9 @@ mod tests {
             ["a quote is opened and not closed"],
             "there is no next record"
         );
-        let (row, len) = read(&header(), b"\xff,1,2,3,4,5,6,7,8,9\n", None);
+        let (row, len) = values_of(&header(), b"\xff,1,2,3,4,5,6,7,8,9\n", None);
         assert_eq!(len, 20);
-        assert_eq!(
-            row.err().unwrap().to_string(),
-            "not UTF-8: save the file as UTF-8"
-        );
+        assert_eq!(row.unwrap_err(), "not UTF-8: save the file as UTF-8");
     }
 
     #[test]
@@ -387,10 +395,9 @@ mod tests {
         names.reverse();
         let header =
             Header::parse(format!("\"{}\"\r\n", names.join("\",\"")).as_bytes(), 1).unwrap();
-        let (row, _) = read(&header, b"9,8,7,6,5,4,3,2,1,0", None);
-        let row = row.unwrap();
+        let (row, _) = values_of(&header, b"9,8,7,6,5,4,3,2,1,0", None);
         assert_eq!(
-            Field::ALL.map(|field| row.value(field)),
+            row.unwrap(),
             ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
         );
     }

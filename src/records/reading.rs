@@ -3,9 +3,9 @@
 use memchr::{memchr, memchr_iter};
 use serde_json::value::RawValue;
 
-use super::csv::{self, Header, Row};
+use super::csv::{self, Header, Places};
 use super::{Fault, FaultKind, Format, Limits, Text};
-use crate::request::{Field, Request, parse_object};
+use crate::request::{Field, Invalid, Request, parse_object};
 
 /// How a file's records are written, and for CSV in which order.
 #[derive(Clone, Debug)]
@@ -30,8 +30,10 @@ impl Shape {
 pub struct Records<'a> {
     shape: &'a Shape,
     rest: &'a [u8],
-    /// The same as `rest`, if all of it is UTF-8: checked once, not value by value.
+    /// The same as `rest`, if it is CSV and all of it UTF-8: checked once, not value by value.
     text: Option<&'a str>,
+    /// Where the last record's values are.
+    places: Places,
     /// What lines were counted in: from the end of the last record whose line was asked for.
     uncounted: &'a [u8],
     /// The line that `uncounted` begins on.
@@ -47,10 +49,15 @@ impl<'a> Records<'a> {
 
     /// The records of `bytes`, which begin on `line`; those longer than `max_record` bytes are faults.
     pub fn of(shape: &'a Shape, bytes: &'a [u8], line: u64, max_record: usize) -> Records<'a> {
+        let text = match shape {
+            Shape::Csv(_) => simdutf8::basic::from_utf8(bytes).ok(),
+            Shape::Ndjson => None,
+        };
         Records {
             shape,
             rest: bytes,
-            text: simdutf8::basic::from_utf8(bytes).ok(),
+            text,
+            places: Places::NONE,
             uncounted: bytes,
             line,
             max_record,
@@ -61,9 +68,8 @@ impl<'a> Records<'a> {
     pub fn next_body(&mut self) -> Option<Result<Vec<u8>, Fault>> {
         let (at, record) = self.next_record()?;
         let body = record.and_then(|record| {
-            let body = record.to_json();
-            record.request()?;
-            Ok(body)
+            self.request(&record).map_err(FaultKind::Request)?;
+            Ok(self.json(&record))
         });
         Some(body.map_err(|kind| self.fault(at, kind)))
     }
@@ -84,8 +90,8 @@ impl<'a> Records<'a> {
                     continue;
                 }
                 (Shape::Csv(header), _) => {
-                    let (row, len) = csv::read(header, at, self.text);
-                    (row.map(Record::Csv), len)
+                    let (text, len) = csv::read(header, at, self.text, &mut self.places);
+                    (text.map(Record::Csv), len)
                 }
                 (Shape::Ndjson, _) => {
                     let len = memchr(b'\n', at).map_or(at.len(), |end| end + 1);
@@ -101,6 +107,40 @@ impl<'a> Records<'a> {
                 record => return Some((at, record)),
             }
         }
+    }
+
+    /// The last record's request.
+    #[inline]
+    fn request(&self, record: &Record<'a>) -> Result<Request<'a>, Invalid> {
+        match *record {
+            Record::Json(line) => parse_object(line),
+            Record::Csv(text) => {
+                Request::from_columns(|field| Some(self.places.value(text, field)))
+            }
+        }
+    }
+
+    /// The last record as a JSON object.
+    fn json(&self, record: &Record<'a>) -> Vec<u8> {
+        let text = match *record {
+            Record::Json(line) => return line.trim_ascii().to_vec(),
+            Record::Csv(text) => text,
+        };
+        let mut json = vec![b'{'];
+        for field in Field::ALL {
+            let value = self.places.value(text, field);
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            json.extend_from_slice(format!("\"{}\":", field.name()).as_bytes());
+            if field.is_number() && is_json_number(&value) {
+                json.extend_from_slice(value.as_bytes());
+            } else {
+                serde_json::to_writer(&mut json, &value).expect("a Vec takes all bytes");
+            }
+        }
+        json.push(b'}');
+        json
     }
 
     fn skip(&mut self, len: usize) {
@@ -125,54 +165,23 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (at, record) = self.next_record()?;
-        let request = record.and_then(|record| record.request());
-        Some(request.map_err(|kind| self.fault(at, kind)))
+        let fault = match record {
+            Ok(record) => match self.request(&record) {
+                Ok(request) => return Some(Ok(request)),
+                Err(invalid) => FaultKind::Request(invalid),
+            },
+            Err(fault) => fault,
+        };
+        Some(Err(self.fault(at, fault)))
     }
 }
 
 /// A record whose request is not read yet.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, on the stack"
-)]
 enum Record<'a> {
     /// A line.
     Json(&'a [u8]),
-    Csv(Row<'a>),
-}
-
-impl<'a> Record<'a> {
-    /// As a JSON object.
-    fn to_json(&self) -> Vec<u8> {
-        match self {
-            Record::Json(line) => line.trim_ascii().to_vec(),
-            Record::Csv(row) => {
-                let mut json = vec![b'{'];
-                for field in Field::ALL {
-                    let value = row.value(field);
-                    if json.len() > 1 {
-                        json.push(b',');
-                    }
-                    json.extend_from_slice(format!("\"{}\":", field.name()).as_bytes());
-                    if field.is_number() && is_json_number(&value) {
-                        json.extend_from_slice(value.as_bytes());
-                    } else {
-                        serde_json::to_writer(&mut json, &value).expect("a Vec takes all bytes");
-                    }
-                }
-                json.push(b'}');
-                json
-            }
-        }
-    }
-
-    fn request(&self) -> Result<Request<'a>, FaultKind> {
-        match self {
-            Record::Json(line) => parse_object(line),
-            Record::Csv(row) => Request::from_columns(|field| Some(row.value(field))),
-        }
-        .map_err(FaultKind::Request)
-    }
+    /// A record's text; where its values are is kept beside it.
+    Csv(&'a str),
 }
 
 /// Whether JSON can have `text` as a number: what CSV has may be a number in another way, or missing.
