@@ -1,8 +1,8 @@
 //! Keys are exchanged while the service runs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{Running, config, start};
+use crate::support::{Running, config, start, within};
 
 fn status_with(server: &Running, key: &str) -> u16 {
     let mut client = server.connect();
@@ -24,7 +24,7 @@ fn a_rewritten_file_takes_effect_without_a_false_refusal() {
     assert_eq!(status_with(&server, "new"), 401);
 
     std::fs::write(&file, "old\nnew\n").unwrap();
-    wait_for(|| status_with(&server, "new") == 200);
+    within(5, || status_with(&server, "new") == 200);
     assert_eq!(
         status_with(&server, "old"),
         200,
@@ -32,7 +32,7 @@ fn a_rewritten_file_takes_effect_without_a_false_refusal() {
     );
 
     std::fs::write(&file, "new\n").unwrap();
-    wait_for(|| {
+    within(5, || {
         assert_eq!(status_with(&server, "new"), 200);
         assert_eq!(status_with(&server, "fixed"), 200);
         status_with(&server, "old") == 401
@@ -42,16 +42,4 @@ fn a_rewritten_file_takes_effect_without_a_false_refusal() {
     std::fs::remove_file(&file).unwrap();
     std::thread::sleep(Duration::from_millis(1200));
     assert_eq!(status_with(&server, "new"), 200);
-}
-
-/// Waits for what must come within 5 s.
-fn wait_for(mut happened: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !happened() {
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "it did not happen in 5 s"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

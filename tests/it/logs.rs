@@ -1,65 +1,9 @@
 //! What the service writes to stderr.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, Stdio};
-
 use serde_json::Value;
 
+use crate::program::Program;
 use crate::support::{Client, KEY, REQUEST};
-
-/// The program itself, and its log.
-struct Program {
-    child: Child,
-    addr: SocketAddr,
-    admin: SocketAddr,
-    log: BufReader<ChildStderr>,
-}
-
-impl Program {
-    fn start(flags: &[&str]) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pick-regno"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
-            .args(["--workers", "1"])
-            .args(flags)
-            .env("PICK_REGNO_API_KEYS", KEY)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        log.read_line(&mut line).unwrap();
-        let serving: Value = serde_json::from_str(&line).unwrap();
-        let address = |field: &str| serving[field].as_str().unwrap().parse().unwrap();
-        Program {
-            addr: address("address"),
-            admin: address("admin"),
-            child,
-            log,
-        }
-    }
-
-    fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
-    }
-
-    /// Stops it; all that it wrote after its first line.
-    fn stop(mut self) -> String {
-        self.terminate();
-        let mut text = String::new();
-        self.log.read_to_string(&mut text).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        text
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The lines about requests.
 fn requests(log: &str) -> Vec<Value> {

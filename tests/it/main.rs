@@ -20,6 +20,7 @@ mod logs;
 mod metrics;
 mod openapi;
 mod parity;
+mod program;
 mod raw_bytes;
 mod sentry;
 mod shutdown;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{KEY, REQUEST, Running, config, serve, start_with};
+use crate::support::{KEY, REQUEST, Running, config, serve, start_with, within};
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -106,16 +106,6 @@ fn reports(server: &Running, result: &str) -> f64 {
     ))
 }
 
-fn wait_for(mut happened: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if happened() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("it did not happen in 10 s");
-}
-
 #[test]
 fn one_request_in_a_hundred_that_panics_is_500_and_no_other_is() {
     let server = start_with(config(&[], Some(KEY)), |server| server.with_fault(fault));
@@ -194,7 +184,7 @@ fn sentry_is_told_of_panics_and_of_5xx_and_of_no_request() {
         "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         REQUEST.len()
     ));
-    wait_for(|| server.metric("http_server_active_requests") == 1.0);
+    within(20, || server.metric("http_server_active_requests") == 1.0);
     assert_eq!(server.post(REQUEST).status, 503);
     let shed = ingest.next();
     assert_eq!(shed.event["message"]["formatted"], "/reg/ answered 503");
@@ -215,7 +205,7 @@ fn sentry_is_told_of_panics_and_of_5xx_and_of_no_request() {
         }
     }
     // The other two panics happened at the same place.
-    wait_for(|| reports(&server, "sent") == 2.0);
+    within(20, || reports(&server, "sent") == 2.0);
     assert_eq!(
         (reports(&server, "merged"), reports(&server, "lost")),
         (2.0, 0.0)
@@ -243,7 +233,7 @@ fn a_sentry_that_fails_costs_reports_and_no_answers() {
         let server = faulty(&dsn, &[]);
         assert_eq!(server.post(&bad_request()).status, 500);
         assert_eq!(server.post(REQUEST).status, 200, "nobody waits for Sentry");
-        wait_for(|| reports(&server, "lost") == 1.0);
+        within(20, || reports(&server, "lost") == 1.0);
         assert_eq!(reports(&server, "sent"), 0.0);
     }
 }
@@ -278,7 +268,7 @@ fn a_sentry_with_a_certificate_is_spoken_to_over_tls() {
     let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
     let taken = take(StreamOwned::new(connection, stream), OK);
     assert_eq!(taken.event["level"], "fatal");
-    wait_for(|| reports(&server, "sent") == 1.0);
+    within(20, || reports(&server, "sent") == 1.0);
 
     // One whose certificate somebody else has signed is told nothing.
     let server = faulty(&dsn, &["--sentry-ca", &folder.file("other.pem")]);
@@ -286,5 +276,5 @@ fn a_sentry_with_a_certificate_is_spoken_to_over_tls() {
     let (mut stream, _) = listener.accept().unwrap();
     let mut connection = ServerConnection::new(config).unwrap();
     assert!(connection.complete_io(&mut stream).is_err());
-    wait_for(|| reports(&server, "lost") == 1.0);
+    within(20, || reports(&server, "lost") == 1.0);
 }

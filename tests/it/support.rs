@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use pick_regno::serve::{Args, Config, Server, StartError, Stopper};
@@ -102,6 +102,18 @@ impl Drop for Running {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Waits for what must come within so many seconds.
+pub fn within(seconds: u64, mut happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !happened() {
+        assert!(
+            started.elapsed() < Duration::from_secs(seconds),
+            "it did not happen in {seconds} s"
+        );
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

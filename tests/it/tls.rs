@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::certificates::{Ca, Folder, Identity};
-use crate::support::{Client, KEY, Line, Running, config, start, stream};
+use crate::support::{Client, KEY, Line, Running, config, start, stream, within};
 
 type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
 
@@ -310,7 +310,7 @@ fn certificates_and_keys_are_exchanged_under_load() {
         std::fs::rename(folder.file("renewed.pem"), folder.file("server.pem")).unwrap();
         std::thread::sleep(Duration::from_millis(300));
         std::fs::rename(folder.file("renewed.key"), folder.file("server.key")).unwrap();
-        within_5_s(|| shown(&peer, &server) == *renewed.chain()[0]);
+        within(5, || shown(&peer, &server) == *renewed.chain()[0]);
         assert_eq!(
             server.metric("pick_regno_tls_certificate_not_after_seconds"),
             3_818_448_000.0,
@@ -319,17 +319,17 @@ fn certificates_and_keys_are_exchanged_under_load() {
 
         // The old key and the new one, until all clients have moved over; then the old one dies.
         std::fs::write(&keys, "old\nnew\n").unwrap();
-        within_5_s(|| peer.status(&server, "new").unwrap() == 200);
+        within(5, || peer.status(&server, "new").unwrap() == 200);
         moved_over.store(true, Relaxed);
         std::thread::sleep(Duration::from_millis(500));
         std::fs::write(&keys, "new\n").unwrap();
-        within_5_s(|| peer.status(&server, "old").unwrap() == 401);
+        within(5, || peer.status(&server, "old").unwrap() == 401);
 
         // What is broken changes nothing, and is told once.
         let failed = "pick_regno_reloads_total{files=\"tls\",result=\"failed\"}";
         let before = server.metric(failed);
         std::fs::write(folder.file("server.pem"), "no certificate").unwrap();
-        within_5_s(|| server.metric(failed) == before + 1.0);
+        within(5, || server.metric(failed) == before + 1.0);
         std::thread::sleep(Duration::from_millis(2500));
         assert_eq!(server.metric(failed), before + 1.0);
         assert_eq!(shown(&peer, &server), *renewed.chain()[0]);
@@ -340,6 +340,7 @@ fn certificates_and_keys_are_exchanged_under_load() {
             .map(|client| client.join().unwrap())
             .sum::<u64>()
     });
+    println!("{answers} requests, each answered 200");
     assert!(answers > 100, "{answers}");
     assert_eq!(
         server.metric("pick_regno_reloads_total{files=\"tls\",result=\"ok\"}"),
@@ -361,18 +362,7 @@ impl Drop for StopAtEnd<'_> {
 
 /// Waits for a count: a client may see the end of a connection before it is counted.
 fn counted(server: &Running, sample: &str, count: f64) {
-    within_5_s(|| server.metric(sample) == count);
-}
-
-fn within_5_s(mut happened: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !happened() {
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "it did not happen in 5 s"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    within(5, || server.metric(sample) == count);
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! The program itself, as a process of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::KEY;
+
+/// The program itself, and its log.
+pub struct Program {
+    child: Child,
+    pub addr: SocketAddr,
+    pub admin: SocketAddr,
+    log: BufReader<ChildStderr>,
+}
+
+impl Program {
+    pub fn start(flags: &[&str]) -> Program {
+        Program::run(Command::new(env!("CARGO_BIN_EXE_pick-regno")), flags)
+    }
+
+    /// Starts it with so many file descriptors.
+    pub fn start_with_descriptors(descriptors: usize, flags: &[&str]) -> Program {
+        let mut shell = Command::new("sh");
+        shell
+            .args([
+                "-c",
+                &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""),
+            ])
+            .arg(env!("CARGO_BIN_EXE_pick-regno"));
+        Program::run(shell, flags)
+    }
+
+    fn run(mut command: Command, flags: &[&str]) -> Program {
+        let mut child = command
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--workers", "1"])
+            .args(flags)
+            .env("PICK_REGNO_API_KEYS", KEY)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        let serving: Value = serde_json::from_str(&line).unwrap();
+        let address = |field: &str| serving[field].as_str().unwrap().parse().unwrap();
+        Program {
+            addr: address("address"),
+            admin: address("admin"),
+            child,
+            log,
+        }
+    }
+
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    }
+
+    /// Whether it has not ended.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Stops it; all that it wrote after its first line.
+    pub fn stop(mut self) -> String {
+        self.terminate();
+        let mut text = String::new();
+        self.log.read_to_string(&mut text).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        text
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
