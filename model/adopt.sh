@@ -13,7 +13,8 @@
 #
 #   BEFORE         the model that is served now (default model/model.json)
 #   REQUESTS       the requests whose answers are compared, CSV or NDJSON (default: the fixtures' test data)
-#   MUSL_CARGO     what builds for musl, as for deploy/image-rootfs.sh; `none` builds for this machine's libc, for a trial
+#   MUSL_CARGO     what builds for musl, as for deploy/image-rootfs.sh; `none` builds
+#                  for this machine's libc and without optimization: the same bits, sooner, for a trial
 #   PYTHON         a Python that has model/requirements.txt (default python3)
 set -euo pipefail
 here=$(realpath "$(dirname "$0")/..")
@@ -36,8 +37,8 @@ build() {
   target="$(uname -m)-unknown-linux-musl"
   case ${MUSL_CARGO:-} in
   none)
-    PICK_REGNO_MODEL=$1 cargo build --quiet --release --locked --package pick-regno
-    cp target/release/pick-regno "$2"
+    PICK_REGNO_MODEL=$1 cargo build --quiet --locked --package pick-regno
+    cp target/debug/pick-regno "$2"
     ;;
   '')
     PICK_REGNO_MODEL=$1 cargo build --quiet --release --locked --package pick-regno --target "$target"

@@ -39,9 +39,9 @@ def read_requests(path):
 def strays(binary, requests):
     """How often the requests have what the model was not trained on, by kind and feature: the service's own counts."""
     serve = [binary, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "1"]
-    service = subprocess.Popen(serve, stdout=subprocess.PIPE, text=True)
+    service = subprocess.Popen(serve, stderr=subprocess.PIPE, text=True)
     try:
-        serving = json.loads(service.stdout.readline())
+        serving = next(line for line in map(json.loads, service.stderr) if line["message"] == "serving")
         asked = http.client.HTTPConnection(serving["address"], timeout=10)
         for request in requests:
             body = json.dumps(request, ensure_ascii=False).encode()
