@@ -19,6 +19,9 @@ echo "== Prometheus"
 promtool check config --syntax-only deploy/prometheus/prometheus.yml
 promtool check rules deploy/prometheus/{rules,alerts}.yml
 promtool test rules deploy/prometheus/tests.yml
+names() { grep -oE "$1: [A-Za-z]+" "$2" | sed 's/.*: //' | sort -u; }
+untested=$(comm -23 <(names alert deploy/prometheus/alerts.yml) <(names alertname deploy/prometheus/tests.yml))
+[[ -z $untested ]] || { echo "alerts without a test: $untested" >&2; exit 1; }
 amtool check-config deploy/prometheus/alertmanager.yml
 echo "== Kubernetes"
 "$tools/bin/python" deploy/kubernetes/validate.py "$binary"
