@@ -204,7 +204,7 @@ impl Module<'_> {
             "static MODEL: compiled::Model<{dimension}, {groups}, {lines}> = compiled::Model {{"
         )?;
         writeln!(f, "    scale: {:?}_f64,", self.model.scale)?;
-        writeln!(f, "    bias: {:?},", self.model.bias)?;
+        writeln!(f, "    bias: {:?},", bias(self.model))?;
         list(f, "blocks", &numbers.blocks, |f, block| {
             write!(f, "{block}")
         })?;
@@ -328,6 +328,16 @@ impl Display for Tokens<'_> {
                 )
             }
         }
+    }
+}
+
+/// What is added to the scaled sums. CatBoost adds nothing if no bias is different from 0; to add 0 would turn -0 into 0, to
+/// add -0 changes nothing.
+fn bias(model: &Model) -> Vec<f64> {
+    if model.bias.iter().all(|&bias| bias == 0.0) {
+        vec![-0.0; model.dimension]
+    } else {
+        model.bias.clone()
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     } else {
         raw.bias
     };
+    // Where all biases are 0 none is added, whatever their signs: a file that has none is the same.
+    let bias: Vec<f64> = match bias.iter().all(|&bias| bias == 0.0) {
+        true => vec![0.0; bias.len()],
+        false => bias,
+    };
     if bias.len() != dimension {
         return Err(Error::model(format!(
             "the model has {} biases for {dimension} dimensions",

@@ -105,10 +105,7 @@ impl Leaves {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    let refused = [
-        ("text_by_sense", "BySense"),
-        ("embedding_lda_likelihood", "likelihood"),
-    ];
+    let refused = [("text_by_sense", "BySense")];
     for (name, word) in refused {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models/refused");
         let path = folder.join(format!("{name}.cbm"));
