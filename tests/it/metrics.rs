@@ -1,6 +1,8 @@
 //! The page of metrics, and what `docs/metrics.md` says about it.
 
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write as _};
+use std::process::{Command, Stdio};
 
 use crate::support::{Client, REQUEST, serve};
 
@@ -55,6 +57,37 @@ fn every_metric_is_documented_with_its_type_and_labels() {
         }
     }
     assert!(families.is_empty(), "not documented: {families:?}");
+}
+
+#[test]
+fn promtool_finds_nothing() {
+    let server = serve(&[]);
+    assert_eq!(server.post(REQUEST).status, 200);
+    assert_eq!(server.post("{}").status, 400);
+    let page = Client::connect(server.admin).get("/metrics").text();
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut promtool = match promtool {
+        Ok(promtool) => promtool,
+        Err(why) if why.kind() == ErrorKind::NotFound => {
+            eprintln!("skipped: promtool (Debian package prometheus) is not installed");
+            return;
+        }
+        Err(why) => panic!("{why}"),
+    };
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(page.as_bytes())
+        .unwrap();
+    let said = promtool.wait_with_output().unwrap();
+    let text = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
+    assert!(said.status.success() && text.is_empty(), "{text}");
 }
 
 #[test]

@@ -48,13 +48,15 @@ def send(connection, content_type):
     return chunks * 100
 
 
-def ask(service, stop, statuses):
-    """Asks one plate after the other."""
+def ask(service, stop, statuses, times):
+    """Asks one plate after the other; how long each answer took, in seconds."""
     connection = http.client.HTTPConnection(*service.addr, timeout=30)
     while not stop.is_set():
+        asked = time.monotonic()
         connection.request("POST", "/reg/", BODY, {"content-type": "application/json", "x-api-key": KEY})
         answer = connection.getresponse()
         answer.read()
+        times.append(time.monotonic() - asked)
         statuses.append(answer.status)
         time.sleep(0.01)
 
@@ -67,10 +69,10 @@ def watch(service, stop, memory):
 
 def run(service, content_type, expected):
     connection = service.connect(timeout=60)
-    stop, memory, statuses, sent = threading.Event(), [], [], []
+    stop, memory, statuses, times, sent = threading.Event(), [], [], [], []
     threads = [
         threading.Thread(target=watch, args=(service, stop, memory)),
-        threading.Thread(target=ask, args=(service, stop, statuses)),
+        threading.Thread(target=ask, args=(service, stop, statuses, times)),
         threading.Thread(target=lambda: sent.append(send(connection, content_type))),
     ]
     started = time.monotonic()
@@ -98,7 +100,12 @@ def run(service, content_type, expected):
         f"memory {later[0] / MIB:.1f} MiB after a tenth, at most {max(later) / MIB:.1f} MiB: {grown:+.2f} MiB, in "
         f"{len(memory)} looks; {SIZE / MIB:.0f} MiB in {took:.0f} s, {lines / took:.0f} records/s",
     )
-    check(set(statuses) == {200}, f"{len(statuses)} single requests beside it, all 200")
+    times.sort()
+    check(
+        set(statuses) == {200},
+        f"{len(statuses)} single requests beside it, all 200; median {times[len(times) // 2] * 1e3:.1f} ms, 99 % within "
+        f"{times[len(times) * 99 // 100] * 1e3:.1f} ms",
+    )
 
 
 def main():

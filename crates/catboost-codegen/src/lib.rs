@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 //! # How it works
 //!
+//! Beside `raw` the module has `raw_observed`, which tells an observer what a row meets on its way (values and words that
+//! the training data did not have, leaves that little of it had reached), and `self_check`, which computes rows that were
+//! made up when the model was compiled, and compares them to the bit with what the plain interpreter made of them then.
+//!
 //! The stages: `catboost_model` reads the file into its intermediate representation; `layout` numbers what a row is
 //! reduced to and computes every table; `emit` writes them down. [`generate`] has no side effects: the same model gives
 //! the same bytes.
