@@ -276,6 +276,13 @@ impl Module<'_> {
             "            dictionary: text::Dictionary::{},",
             Tokens { dictionary, text }
         )?;
+        writeln!(
+            f,
+            "            common: compiled::Common {{ letters: {}, inner: {}, pairs: {} }},",
+            of("U32S", &text.common.letters),
+            text.common.inner,
+            of("U32S", &text.common.pairs)
+        )?;
         let bag = &text.bag;
         let (starts, at, to) = (
             of("U32S", &bag.starts),

@@ -3,6 +3,7 @@
 //! `catboost_runtime::compiled` says what the tables mean.
 
 mod categories;
+mod common;
 mod embeddings;
 mod groups;
 mod light;
@@ -14,6 +15,7 @@ use std::ops::Range;
 use catboost_model::ir::Model;
 
 pub(crate) use categories::{Categories, Keys};
+pub(crate) use common::Common;
 pub(crate) use embeddings::{EmbeddingCalcer, EmbeddingKind, Embeddings, Targets};
 pub(crate) use groups::{Block, Groups, Numbers, Wide};
 pub(crate) use light::{LIGHT, Light};

@@ -7,7 +7,7 @@ use catboost_model::ir::{
 };
 use catboost_runtime::{calcer, math};
 
-use super::{Groups, Keys, Part, Trees, groups::presence};
+use super::{Common, Groups, Keys, Part, Trees, groups::presence};
 use crate::tables::{Tables, put};
 
 /// A text may lack this many of a class's tokens before a logarithm is taken at run time.
@@ -22,6 +22,7 @@ pub(crate) struct Text {
     pub(crate) tells_unknown: bool,
     pub(crate) tokens: Keys,
     pub(crate) grams: Keys,
+    pub(crate) common: Common,
     pub(crate) bag: Bag,
     pub(crate) calcers: Vec<Calcer>,
 }
@@ -130,6 +131,7 @@ pub(super) fn lay_out(
             tells_unknown: tells.contains(&tokenized),
             tokens: Keys::lay_out(dictionary.tokens.entries.clone(), tables),
             grams: Keys::lay_out(grams, tables),
+            common: Common::lay_out(dictionary, tables),
             bag: Bag::lay_out(bag, tables),
             calcers,
         }

@@ -28,7 +28,7 @@ pub use bins::{Block, Condition, LANES, Wide, count_above};
 pub use categories::{OneHot, Projection};
 pub use embeddings::{Embedding, EmbeddingCalcer};
 pub use keys::Keys;
-pub use texts::{BagOfWords, Bm25, Calcer, Estimate, NaiveBayes, Text, Tokens};
+pub use texts::{BagOfWords, Bm25, Calcer, Common, Estimate, NaiveBayes, Text, Tokens};
 pub use trees::{Trees, Width};
 
 /// 64 bytes of the trees' leaf indices: one cache line.

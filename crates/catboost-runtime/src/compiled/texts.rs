@@ -14,6 +14,8 @@ pub struct Text {
     pub tokenizer: text::Tokenizer<'static>,
     /// Turns tokens into ids.
     pub dictionary: text::Dictionary<Tokens>,
+    /// What the dictionary says of the commonest tokens.
+    pub common: Common,
     /// Whether observers are told of the words that the dictionary lacks: one dictionary a text feature does.
     pub tells_unknown: bool,
     /// What the occurrence of each id sets.
@@ -40,6 +42,45 @@ impl text::TokenTable for Tokens {
     #[inline(always)]
     fn find(&self, hash: u64) -> Option<u32> {
         self.keys.find(hash)
+    }
+}
+
+/// The commonest tokens of short texts, looked up in a dictionary of words or of n-grams of words when it was compiled.
+#[derive(Debug)]
+pub struct Common {
+    /// The id of every token that is one character of one or two bytes (below U+0800), by its code point, as far as the
+    /// table goes; [`Common::NONE`] for what is no token. In a dictionary of n-grams it is the inner id.
+    pub letters: &'static [u32],
+    /// How many inner ids `pairs` is for.
+    pub inner: u32,
+    /// The id of every n-gram of two neighbours, at `first * inner + second`, or [`Common::NONE`]; empty if the dictionary
+    /// has others, or too many inner ids.
+    pub pairs: &'static [u32],
+}
+
+impl Common {
+    /// No id.
+    pub const NONE: u32 = u32::MAX;
+
+    /// What the dictionary says of a word, if that is known here: its id, or that it has none.
+    #[inline(always)]
+    pub(super) fn find(&self, word: &[u8]) -> Option<Option<u32>> {
+        let letter = match *word {
+            [letter] => u32::from(letter),
+            [first @ 0xC0..=0xFF, second] => {
+                u32::from(first & 0x1F) << 6 | u32::from(second & 0x3F)
+            }
+            _ => return None,
+        };
+        let &id = self.letters.get(letter as usize)?;
+        Some((id != Self::NONE).then_some(id))
+    }
+
+    /// The id of the n-gram of two inner ids.
+    #[inline(always)]
+    pub(super) fn pair(&self, first: u32, second: u32) -> Option<u32> {
+        let id = self.pairs[(first * self.inner + second) as usize];
+        (id != Self::NONE).then_some(id)
     }
 }
 
@@ -135,6 +176,7 @@ impl Text {
             texts[feature],
             &self.tokenizer,
             &self.dictionary,
+            &self.common,
             unknown,
             |id| {
                 for (at, to) in self.bag.of(id) {

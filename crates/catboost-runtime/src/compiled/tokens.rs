@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use super::Common;
 use crate::{
     hash::{murmur2_64a, murmur2_64a_ids},
     text::{Dictionary, MAX_GRAM_ORDER, NumberPolicy, Scratch, TokenTable, Tokenizer, Tokens},
@@ -17,6 +18,7 @@ pub(super) fn for_each_id<T: TokenTable>(
     text: &str,
     tokenizer: &Tokenizer<'_>,
     dictionary: &Dictionary<T>,
+    common: &Common,
     mut unknown: impl FnMut(),
     mut known: impl FnMut(u32),
 ) {
@@ -32,7 +34,9 @@ pub(super) fn for_each_id<T: TokenTable>(
     let words = text.as_bytes().split(|&byte| byte == delimiter);
     let words = words.filter(|word| !(tokenizer.skip_empty && word.is_empty()));
     let mut find = |table: &T, word: &[u8]| {
-        let id = table.find(murmur2_64a(word, table.seed()));
+        let id = common
+            .find(word)
+            .unwrap_or_else(|| table.find(murmur2_64a(word, table.seed())));
         if id.is_none() {
             unknown();
         }
@@ -47,6 +51,22 @@ pub(super) fn for_each_id<T: TokenTable>(
                 .filter_map(|word| find(table, word))
                 .chain(*end_of_sentence)
                 .for_each(known);
+        }
+        Dictionary::Grams {
+            end_of_sentence: false,
+            words: table,
+            ..
+        } if !common.pairs.is_empty() => {
+            let mut before = None;
+            for word in words {
+                let inner = find(table, word);
+                if let (Some(first), Some(second)) = (before, inner)
+                    && let Some(id) = common.pair(first, second)
+                {
+                    known(id);
+                }
+                before = inner;
+            }
         }
         Dictionary::Grams {
             order,
