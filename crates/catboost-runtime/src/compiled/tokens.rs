@@ -47,10 +47,14 @@ pub(super) fn for_each_id<T: TokenTable>(
             words: table,
             end_of_sentence,
         } => {
-            words
-                .filter_map(|word| find(table, word))
-                .chain(*end_of_sentence)
-                .for_each(known);
+            for word in words {
+                if let Some(id) = find(table, word) {
+                    known(id);
+                }
+            }
+            if let Some(id) = *end_of_sentence {
+                known(id);
+            }
         }
         Dictionary::Grams {
             end_of_sentence: false,
