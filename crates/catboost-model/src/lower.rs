@@ -161,3 +161,42 @@ fn check_borders(borders: &[f32], of: impl Fn() -> String) -> Result<(), Error> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::{RawFeature, RawOneHot};
+
+    #[test]
+    fn one_hot_values_come_in_the_order_of_their_features() {
+        let feature = |index| RawFeature {
+            index,
+            flat_index: index,
+            name: String::new(),
+        };
+        let model = |cats: [i64; 2]| RawModel {
+            dimension: 1,
+            scale: 1.0,
+            cats: vec![feature(0), feature(1)],
+            one_hots: cats
+                .map(|cat| RawOneHot {
+                    cat,
+                    values: vec![7],
+                    strings: Vec::new(),
+                })
+                .to_vec(),
+            ..RawModel::default()
+        };
+        lower(model([0, 1])).expect("this is how CatBoost has them");
+        let error = lower(model([1, 0])).expect_err("JSON could not say so");
+        assert_eq!(
+            error.to_string(),
+            "not supported: one-hot values that are not in the order of the categorical features"
+        );
+        let error = lower(model([1, 1])).expect_err("there is one list a feature");
+        assert_eq!(
+            error.to_string(),
+            "categorical feature 1 `` has two lists of one-hot values"
+        );
+    }
+}

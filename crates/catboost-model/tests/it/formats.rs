@@ -1,6 +1,6 @@
 //! Both files of a model give the same model, and what is written reads back.
 
-use std::path::Path;
+use std::{env, fs, path::Path};
 
 use catboost_model::{ir::Model, parse, to_json};
 use serde_json::Value;
@@ -49,6 +49,19 @@ fn what_is_written_reads_back() {
     for path in zoo("cbm") {
         reads_back(&path);
     }
+}
+
+/// How the document is laid out, and all that is in it. `BLESS=1` writes it anew.
+#[test]
+fn what_is_written_can_be_compared_line_by_line() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let json = to_json(&model(&folder.join("small.json")));
+    let golden = folder.join("small.written.json");
+    if env::var_os("BLESS").is_some() {
+        fs::write(&golden, &json).expect("the golden file can be written");
+    }
+    let expected = fs::read_to_string(&golden).expect("made with BLESS=1");
+    assert_eq!(json, expected, "BLESS=1 accepts the change");
 }
 
 #[test]
