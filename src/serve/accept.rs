@@ -13,6 +13,8 @@ use super::metrics::Shard;
 
 /// Connections that wait in the kernel to be accepted; the kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
+/// Bytes that the kernel may hold for a client that does not read; left alone it takes up to 4 MiB each.
+const SEND_BUFFER: usize = 64 * 1024;
 /// The wait after a failure of accept that is not the connection's own, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
@@ -29,6 +31,8 @@ pub(super) fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> 
     if shared {
         socket.set_reuse_port(true)?;
     }
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

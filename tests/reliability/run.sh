@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The short versions of all runs of this folder, one after the other: two minutes. LONG=1 makes them the long ones, but
+# for the hour of soak.py. The binary is target/release/pick-regno, or PICK_REGNO_BIN. Needs python3, and nothing else.
+set -euo pipefail
+cd "$(dirname "$0")"
+for script in steady overload slow idle sigterm batch; do
+  printf -- '-- %s\n' "$script"
+  python3 "$script.py"
+done
+if [[ ${LONG:-} != 1 ]]; then
+  printf -- '-- soak\n'
+  python3 soak.py
+fi
