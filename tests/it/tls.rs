@@ -376,6 +376,11 @@ fn files_that_cannot_be_used_are_named() {
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     )
     .unwrap();
+    std::fs::write(
+        folder.file("garbage.key"),
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    )
+    .unwrap();
     for (cert, key, ca, part) in [
         ("absent", "server.key", None, "absent: No such file"),
         ("empty", "server.key", None, "empty: no certificate in it"),
@@ -386,6 +391,12 @@ fn files_that_cannot_be_used_are_named() {
             "garbage: the first certificate in it is malformed",
         ),
         ("server.pem", "empty", None, "empty: no private key in it"),
+        (
+            "server.pem",
+            "garbage.key",
+            None,
+            "garbage.key: not a key that can be used: RSA of 2048",
+        ),
         (
             "server.pem",
             "other.key",

@@ -47,7 +47,7 @@ pub(in crate::serve) struct Active {
 impl Tls {
     /// Reads `files`; an error is a sentence that names the file.
     pub(in crate::serve) fn load(files: Files) -> Result<Tls, String> {
-        let provider = provider()?;
+        let provider = provider().map_err(|why| format!("--tls-cert: {why}"))?;
         let mut paths = vec![files.cert.clone(), files.key.clone()];
         paths.extend(files.client_ca.clone());
         let files = FromFiles::load(paths, move || read(&files, Arc::clone(&provider)))?;
@@ -114,6 +114,11 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
             Error::InconsistentKeys(_) => told(
                 &files.key,
                 &format_args!("is not the key of {}", files.cert.display()),
+            ),
+            // The adapter says no more than this.
+            Error::General(_) => told(
+                &files.key,
+                &"not a key that can be used: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519 is expected",
             ),
             why => told(&files.key, &why),
         })?;
