@@ -104,7 +104,9 @@ impl Ledger {
             refused,
             failed,
             late: entries.late,
-            unsent: schedule.planned().map_or(0, |planned| planned - sent),
+            unsent: schedule
+                .planned()
+                .map_or(0, |planned| planned.saturating_sub(sent)),
             latencies: (!entries.latencies.is_empty())
                 .then(|| QUANTILES.map(|(_, _, at)| quantile(at))),
         }

@@ -53,7 +53,8 @@ impl Schedule {
             .map(|rate| (rate * self.duration.as_secs_f64()).ceil() as u64)
     }
 
-    /// Waits for the next request's time, if that is not past; `None` when the run is over.
+    /// Waits for the next request's time, if that is not past; `None` when the run is over. The first is always sent, however
+    /// late a busy machine starts.
     pub(super) fn next(&self) -> Option<Turn> {
         let started = self.started.wait();
         let end = *started + self.duration;
@@ -63,7 +64,7 @@ impl Schedule {
             None => now,
             Some(rate) => *started + Duration::from_secs_f64(number as f64 / rate),
         };
-        if now >= end || due >= end {
+        if number > 0 && (now >= end || due >= end) {
             return None;
         }
         thread::sleep(due.saturating_duration_since(now));
@@ -108,6 +109,7 @@ mod tests {
         assert!(schedule.planned().is_none() && !schedule.is_open());
         let over = Schedule::new(None, Duration::ZERO);
         over.start();
+        assert!(over.next().is_some_and(|turn| turn.number == 0));
         assert!(over.next().is_none());
     }
 }

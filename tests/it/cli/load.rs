@@ -141,6 +141,43 @@ fn what_is_not_right_is_told_apart() {
 }
 
 #[test]
+fn one_wrong_byte_is_wrong() {
+    let csv = std::fs::read_to_string(fixture("test_data.csv")).unwrap();
+    let folder = Folder::new("load-byte");
+    let two_lines: Vec<&str> = csv.lines().take(2).collect();
+    let file = folder.file("one.csv", two_lines.join("\n"));
+    let scored = run(&["score", &file]).out;
+    let (numbers, _) = scored.split_once(",\"raw\"").unwrap();
+    let right = format!("{{\"body\":{numbers}}},\"status\":\"ok\"}}\n");
+    for (body, place) in [
+        (right.clone(), "right"),
+        (right.replace("ok", "oK"), "wrong"),
+    ] {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let addr = canned(Vec::leak(answer.into_bytes()));
+        let ran = program()
+            .args([
+                "load",
+                &file,
+                "--json",
+                "--duration",
+                "50ms",
+                "--connections",
+                "1",
+            ])
+            .args(["--url", &format!("http://{addr}/reg/")])
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        assert_eq!(report[place], report["sent"], "{report}");
+        assert!(report["latency_us"]["p50"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[test]
 fn a_stall_makes_the_requests_behind_it_late() {
     // The first answer takes 200 ms; in that time 20 more requests are due on the only connection.
     let addr = fake(|mut stream| {
@@ -158,7 +195,9 @@ fn a_stall_makes_the_requests_behind_it_late() {
         addr,
         &["--rate", "100", "--duration", "400ms", "--connections", "1"],
     );
-    assert!(report["late"].as_u64().unwrap() >= 18, "{report}");
+    // On a machine that stalls as well, some find no time at all.
+    let count = |name: &str| report[name].as_u64().unwrap();
+    assert!(count("late") + count("unsent") >= 18, "{report}");
 }
 
 #[test]

@@ -281,6 +281,26 @@ fn a_file_of_answers_appears_whole() {
 }
 
 #[test]
+fn what_fails_half_way_leaves_nothing_behind() {
+    let folder = Folder::new("full");
+    let out = folder.path("answers.ndjson");
+    // As on a full disk: files may have 4 KiB, and a write beyond is an error.
+    let shell = "trap '' XFSZ; ulimit -f 8; exec \"$0\" score \"$1\" --output \"$2\"";
+    let ran = std::process::Command::new("sh")
+        .args(["-c", shell, env!("CARGO_BIN_EXE_pick-regno")])
+        .args([&fixture("test_data.csv"), &out])
+        .output()
+        .unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(74), "{err}");
+    assert!(
+        err.starts_with(&format!("pick-regno score: {out}: cannot write on: ")),
+        "{err}"
+    );
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
 fn what_is_stopped_leaves_nothing_behind() {
     let folder = Folder::new("stopped");
     let out = folder.file("answers.ndjson", "older");
