@@ -76,6 +76,10 @@ cargo run --quiet --package catboost-model --bin cbm -- diff "$before" "$model" 
 "$python" model/report.py "$scratch" "$output" "$requests"
 
 echo '== An image'
+if [[ ${MUSL_CARGO:-} == none ]]; then
+  echo 'none: a trial is not linked statically'
+  exit 0
+fi
 mkdir "$output/image"
 cp "$output/pick-regno" "$output/image/"
 sed -n '/^FROM scratch/,$p' Dockerfile | sed 's/^COPY --from=build \/pick-regno /COPY pick-regno /' >"$output/image/Dockerfile"
