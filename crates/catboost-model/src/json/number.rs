@@ -32,7 +32,7 @@ impl Real for f32 {
     }
 
     fn write<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The shortest digits of an f32 may lie so near the middle of two f32s that an f64 in between changes sides.
+        // The shortest digits of one f32, 7.038531e-26, are so near the middle of two that an f64 in between changes sides.
         let through_f64 = self.to_string().parse::<f64>();
         if through_f64.is_ok_and(|value| (value as f32).to_bits() == self.to_bits()) {
             serializer.serialize_f32(self)
