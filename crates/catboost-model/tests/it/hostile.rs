@@ -290,6 +290,19 @@ fn a_file_that_is_cut_short_is_an_error() {
     }
 }
 
+/// Found by fuzzing: -0 was lost on the way through JSON.
+#[test]
+fn a_bias_of_minus_zero_is_no_bias() {
+    let model = |bias| {
+        let json = small_with("[2, [0.5]]", &format!("[2, [{bias}]]"));
+        parse(json.as_bytes()).expect("a sound model")
+    };
+    let json = to_json(&model("-0.0"));
+    assert_eq!(json, to_json(&model("0.0")));
+    let again = parse(json.as_bytes()).expect("what is written can be read");
+    assert_eq!(to_json(&again), json);
+}
+
 #[test]
 fn a_file_of_one_byte_over_and_over_is_an_error() {
     for byte in [0, b'{', b'[', b'"', 0xFF] {
