@@ -12,11 +12,13 @@ const TARGETS: &str = "not supported: CTRs of a loss with several targets: CatBo
                        table of counts belongs to; use the .cbm file";
 
 /// Models whose JSON, as CatBoost writes it, does not say what the `.cbm` says, and how it is refused.
-const REFUSED: [(&str, &str); 5] = [
+const REFUSED: [(&str, &str); 7] = [
     ("ctr_binarizedtargetmeanvalue_multi", SUMS),
     ("loss_multicrossentropy", TARGETS),
     ("loss_multilogloss", TARGETS),
     ("loss_multirmse", TARGETS),
+    ("loss_multirmse_missing", TARGETS),
+    ("loss_survivalaft", TARGETS),
     ("multi_bias", TARGETS),
 ];
 
