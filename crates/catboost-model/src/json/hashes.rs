@@ -174,6 +174,13 @@ impl Visitor<'_> for CellVisitor {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Cell, E> {
+        // A sum of target values may be what JSON has no number for.
+        match value {
+            "inf" => return Ok(Cell::Number(f64::INFINITY)),
+            "-inf" => return Ok(Cell::Number(f64::NEG_INFINITY)),
+            "nan" => return Ok(Cell::Number(f64::NAN)),
+            _ => {}
+        }
         let hash = value.parse();
         hash.map(Cell::Hash)
             .map_err(|_| E::invalid_value(de::Unexpected::Str(value), &self))
@@ -189,5 +196,20 @@ impl Visitor<'_> for CellVisitor {
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Cell, E> {
         Ok(Cell::Number(value as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by fuzzing: sums that are not finite were written, and not read.
+    #[test]
+    fn sums_that_are_not_finite_read_back() {
+        let text = r#"["7","-inf",3,"9","nan",1,"11","inf",5]"#;
+        let hashed: Hashed = serde_json::from_str(text).expect("hashes and numbers");
+        assert_eq!(hashed.hashes, [7, 9, 11]);
+        let again = serde_json::to_string(&hashed).expect("memory can be written to");
+        assert_eq!(again, text);
     }
 }
