@@ -1,6 +1,11 @@
 //! How often an answer asks for memory: never while features are derived and the model is evaluated, and a stated number
 //! of times on the way from body to answer. A test binary of its own, because it counts for the whole process.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is told"
+)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs;
