@@ -86,6 +86,10 @@ pub(super) enum Shed {
     InFlight,
 }
 
+/// The statuses of the model's route that are written before they occur: the rate of a series that begins with its first
+/// event leaves that event out.
+const ALERTED_ON: [u16; 3] = [200, 500, 503];
+
 /// One worker's counts.
 pub(super) struct Shard {
     /// By route, method and status; most of them never occur, and are not allocated until they do.
@@ -396,12 +400,15 @@ impl Page {
                     nanos += histogram.nanos.load(Relaxed);
                 }
             }
-            if buckets.iter().all(|&count| count == 0) {
-                continue;
-            }
             let status = STATUSES[series % STATUSES.len()];
             let method = METHODS[series / STATUSES.len() % METHODS.len()];
-            let route = Route::ALL[series / STATUSES.len() / METHODS.len()].label();
+            let route = Route::ALL[series / STATUSES.len() / METHODS.len()];
+            let is_alerted_on =
+                route == Route::Reg && method == "POST" && ALERTED_ON.contains(&status);
+            if !is_alerted_on && buckets.iter().all(|&count| count == 0) {
+                continue;
+            }
+            let route = route.label();
             let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
             let mut sum = 0;
             for (at, count) in buckets.iter().enumerate() {
@@ -478,6 +485,10 @@ mod tests {
                 text.lines().any(|found| found == line),
                 "{line} in:\n{text}"
             );
+        }
+        for status in [500, 503] {
+            let series = format!("method=\"POST\",status=\"{status}\"}} 0");
+            assert!(text.contains(&series), "{series} in:\n{text}");
         }
         assert!(
             !text.contains("status=\"404\""),
