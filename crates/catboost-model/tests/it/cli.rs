@@ -216,6 +216,31 @@ fn features_that_share_a_name_go_by_their_index() {
 }
 
 #[test]
+fn an_index_that_is_the_name_of_another_feature_still_names_its_own() {
+    let json = fs::read_to_string(small()).expect("it is part of the tests");
+    let row = |row: &str, age: &str, city: &str| {
+        let named = json
+            .replace("\"age\"", &format!("{age:?}"))
+            .replace("\"city\"", &format!("{city:?}"));
+        let path = temporary(&format!("index_{age}_{city}.json"), &named);
+        let output = cbm(&["eval", &path.display().to_string(), "-"], row.as_bytes());
+        stdout(&output).to_owned() + stderr(&output)
+    };
+    let right = "[4.5]\n";
+    // The category is feature 1; the number, feature 0, is called 1.
+    assert_eq!(row(r#"{"0": 1, "1": "a", "remark": ""}"#, "1", ""), right);
+    assert_eq!(row(r#"{"1": "a", "remark": "", "0": 1}"#, "1", "1"), right);
+    assert_eq!(
+        row(r#"{"1": 1, "city": "a", "remark": ""}"#, "1", "city"),
+        right
+    );
+    // Names that are each other's indices are names.
+    assert_eq!(row(r#"{"1": 1, "0": "a", "remark": ""}"#, "1", "0"), right);
+    let expected = "cbm: standard input: line 1: categorical feature 1 is missing\n";
+    assert_eq!(row(r#"{"1": 1, "remark": ""}"#, "1", ""), expected);
+}
+
+#[test]
 fn what_is_not_supported_is_said_and_exits_1() {
     let model = models("refused/text_by_sense.cbm");
     for args in [

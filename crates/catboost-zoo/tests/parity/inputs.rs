@@ -57,21 +57,33 @@ impl Inputs {
             (Kind::Text, model.text_features.iter().collect()),
             (Kind::Embedding, embeddings),
         ];
-        let mut indices = HashMap::new();
-        let mut names = HashMap::new();
+        // As `make.py` has it: a feature's name, or its index where others share the name. CatBoost calls a feature
+        // that has no name by its index.
+        let name = |feature: &Feature| {
+            if feature.name.is_empty() {
+                feature.flat_index.to_string()
+            } else {
+                feature.name.clone()
+            }
+        };
+        let mut shared: HashMap<String, usize> = HashMap::new();
+        for feature in kinds.iter().flat_map(|(_, features)| features) {
+            *shared.entry(name(feature)).or_default() += 1;
+        }
+        let mut places = HashMap::new();
         for (kind, features) in &kinds {
             for (index, feature) in features.iter().enumerate() {
-                indices.insert(feature.flat_index.to_string(), (*kind, index));
-                if !feature.name.is_empty() {
-                    names.insert(feature.name.clone(), (*kind, index));
+                let mut key = name(feature);
+                if shared[&key] > 1 {
+                    key = feature.flat_index.to_string();
                 }
+                let before = places.insert(key, (*kind, index));
+                assert!(before.is_none(), "a feature's name is the key of another");
             }
         }
-        // A feature's name goes before another's index.
-        indices.extend(names);
         let [floats, cats, texts, embeddings] = kinds.map(|(_, features)| features.len());
         Self {
-            places: indices,
+            places,
             floats,
             cats,
             texts,

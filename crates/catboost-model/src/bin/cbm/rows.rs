@@ -26,6 +26,7 @@ struct Input {
     kind: Kind,
     /// Among the features of its kind.
     index: usize,
+    flat_index: u32,
     used: bool,
     /// For error texts.
     described: String,
@@ -120,6 +121,7 @@ impl Inputs {
         self.features.push(Input {
             kind,
             index,
+            flat_index,
             used: feature.used,
             described,
         });
@@ -145,7 +147,7 @@ impl Inputs {
         };
         let mut unknown = None;
         for (key, value) in &entries {
-            let Some(place) = self.place(key)? else {
+            let Some(place) = self.place(key, &entries)? else {
                 unknown.get_or_insert(key);
                 continue;
             };
@@ -172,16 +174,23 @@ impl Inputs {
         Ok(values)
     }
 
-    /// The feature that a key names, if it names any: a name goes before another feature's index.
-    fn place(&self, key: &str) -> Result<Option<usize>, String> {
-        let index = || {
-            key.parse()
-                .ok()
-                .and_then(|index| self.by_flat_index.get(&index).copied())
+    /// The feature that a key of the row names, if it names any: a name goes before another feature's index, unless the
+    /// feature of that name is in the row by its own index.
+    fn place(&self, key: &str, row: &[(String, &RawValue)]) -> Result<Option<usize>, String> {
+        let by_index = key.parse().ok();
+        let by_index = by_index.and_then(|index| self.by_flat_index.get(&index).copied());
+        let by_own_index = |place: usize| {
+            let index = self.features[place].flat_index.to_string();
+            by_index.is_some_and(|other| other != place)
+                && !self.by_name.contains_key(&index)
+                && row.iter().any(|(key, _)| *key == index)
         };
-        match self.by_name.get(key).map(Vec::as_slice) {
-            Some(&[place]) => Ok(Some(place)),
-            Some(several) if several.len() > 1 => {
+        let named = self.by_name.get(key).into_iter().flatten().copied();
+        let named: Vec<usize> = named.filter(|&place| !by_own_index(place)).collect();
+        match named.as_slice() {
+            [] => Ok(by_index),
+            &[place] => Ok(Some(place)),
+            several => {
                 let features = several
                     .iter()
                     .map(|&place| self.features[place].described.as_str());
@@ -191,7 +200,6 @@ impl Inputs {
                     features.collect::<Vec<_>>().join(", ")
                 ))
             }
-            _ => Ok(index()),
         }
     }
 }
