@@ -21,8 +21,10 @@ use serde_json::Value;
 
 /// How long a stage is measured.
 const PATIENCE: Duration = Duration::from_millis(2000);
-/// Rows that are timed together.
+/// Rows of a stage that are timed together.
 const BLOCK: usize = 100;
+/// Rows of «features to raw» that are timed together, as many as CatBoost is given at once.
+const BLOCKS: [usize; 4] = [16, 128, 1000, 20_000];
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -44,19 +46,37 @@ fn main() {
         return;
     }
     let stages = rows.stages();
-    let nanoseconds: BTreeMap<&str, f64> = stages
+    let mut nanoseconds: BTreeMap<String, f64> = stages
         .iter()
         .map(|(name, stage)| {
-            let least = least_time(stage, rows.texts.len());
-            (*name, least.as_secs_f64() * 1e9 / rows.texts.len() as f64)
+            (
+                (*name).to_owned(),
+                least_time(stage, rows.texts.len(), BLOCK),
+            )
         })
         .collect();
+    for block in BLOCKS {
+        let many: Vec<&Features<'_>> = rows
+            .features
+            .iter()
+            .cycle()
+            .take(block.max(rows.features.len()))
+            .collect();
+        let stage = |range: Range<usize>| {
+            for features in &many[range] {
+                black_box(model::raw(black_box(features)));
+            }
+        };
+        // Whole blocks alone: what is left over would be timed as a smaller one.
+        let least = least_time(&stage, many.len() / block * block, block);
+        nanoseconds.insert(format!("features to raw, in blocks of {block} rows"), least);
+    }
     println!("{}", serde_json::json!(nanoseconds));
 }
 
-/// The time that a stage takes for all rows: the least of each block.
-fn least_time(stage: &Stage<'_>, rows: usize) -> Duration {
-    let blocks = || (0..rows).step_by(BLOCK).map(|at| at..rows.min(at + BLOCK));
+/// The nanoseconds that a stage takes for a row: those of the least time of each block.
+fn least_time(stage: &Stage<'_>, rows: usize, block: usize) -> f64 {
+    let blocks = || (0..rows).step_by(block).map(|at| at..rows.min(at + block));
     let mut least = vec![Duration::MAX; blocks().len()];
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
@@ -66,7 +86,7 @@ fn least_time(stage: &Stage<'_>, rows: usize) -> Duration {
             *least = round.elapsed().min(*least);
         }
     }
-    least.iter().sum()
+    least.iter().sum::<Duration>().as_secs_f64() * 1e9 / rows as f64
 }
 
 /// Works on a range of rows.
