@@ -221,3 +221,36 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
         self.observer.leaf(offset + leaf);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Condition, Trees};
+
+    /// Whether a group's bin is at least `from`.
+    const fn at_least(group: u32, from: u16) -> u64 {
+        let count = from.wrapping_neg();
+        Condition { group, from, count }.to_word()
+    }
+
+    /// Such trees are only compiled where a table of leaf-index bits would be too large: larger than a model of the zoo.
+    #[test]
+    fn levels_are_bits_of_the_leaf_index() {
+        static SPLITS: [u64; 3] = [at_least(0, 1), at_least(1, 2), at_least(1, 1)];
+        // Of depth 2, of depth 0, of depth 1.
+        let trees: Trees<0> = Trees::Levels {
+            splits: &SPLITS,
+            depths: &[2, 0, 1],
+            values: &[1.0, 2.0, 4.0, 8.0, 100.0, 0.0, 1000.0],
+        };
+        for (bins, expected) in [
+            ([0, 0], 101.0),
+            ([1, 0], 102.0),
+            ([0, 1], 1101.0),
+            ([0, 2], 1104.0),
+            ([3, 2], 1108.0),
+        ] {
+            let sum: [f64; 1] = trees.sum(&bins, trees.initial(), &mut ());
+            assert_eq!(sum, [expected], "{bins:?}");
+        }
+    }
+}
