@@ -20,8 +20,8 @@ const LOSSES_OF_SEVERAL_TARGETS: [&str; 6] = [
     "PythonUserDefinedMultiTarget",
 ];
 
-/// Refuses a document whose CTRs of these types do not say which table they look up, if the training's parameters (in
-/// `info`) made several.
+/// Refuses a document whose CTRs of these types do not say which table they look up, unless the training's parameters (in
+/// `info`) say that there is only one. Nothing else in the document does: two tables that one name stands for look alike.
 pub(super) fn check(
     types: &BTreeSet<CtrType>,
     info: &BTreeMap<String, String>,
@@ -34,8 +34,9 @@ pub(super) fn check(
     if types.is_empty() {
         return Ok(());
     }
-    let params = info.iter().filter(|(name, _)| name.ends_with("params"));
-    for params in params.filter_map(|(_, text)| serde_json::from_str::<Params>(text).ok()) {
+    let mut described = BTreeSet::new();
+    for text in trainings(info)? {
+        let params: Params = serde_json::from_str(text).map_err(|_| unknown())?;
         if LOSSES_OF_SEVERAL_TARGETS.contains(&params.loss_function.r#type.as_str()) {
             return refuse("a loss with several targets");
         }
@@ -45,25 +46,54 @@ pub(super) fn check(
                 "type {ctr_type:?} with several binarizations of the target"
             ));
         }
+        described.extend(params.cat_feature_params.types());
     }
-    Ok(())
+    if types.is_subset(&described) {
+        Ok(())
+    } else {
+        Err(unknown())
+    }
+}
+
+/// The parameters of each training: one, or those of the models that were added up, whose texts are called
+/// `model0:params`, `model1:params` and so on.
+fn trainings(info: &BTreeMap<String, String>) -> Result<Vec<&str>, Error> {
+    let is_params = |name: &str| name == "params" || name.ends_with(":params");
+    // `model0:` of `model0:model_guid`, which every part of a sum has.
+    let parts = info
+        .keys()
+        .filter_map(|name| name.strip_suffix("model_guid"));
+    let lacks_params = |part: &str| {
+        let mut of_part = info.keys().filter(|name| name.starts_with(part));
+        !of_part.any(|name| is_params(name))
+    };
+    if parts.filter(|part| part.ends_with(':')).any(lacks_params) {
+        return Err(unknown());
+    }
+    let params = info.iter().filter(|(name, _)| is_params(name));
+    Ok(params.map(|(_, text)| text.as_str()).collect())
+}
+
+fn unknown() -> Error {
+    Error::unsupported(
+        "CTRs without the parameters of the training (model_info.params): only these say whether the target was binarized in \
+         one way, as CatBoost's JSON takes for granted; use the .cbm file",
+    )
 }
 
 /// What is looked at of the training's parameters.
 #[derive(Deserialize)]
 struct Params {
-    #[serde(default)]
     loss_function: LossFunction,
-    #[serde(default)]
     cat_feature_params: CatFeatureParams,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct LossFunction {
     r#type: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct CatFeatureParams {
     #[serde(default)]
     simple_ctrs: Vec<Description>,
@@ -81,14 +111,24 @@ struct Description {
 }
 
 impl CatFeatureParams {
-    /// In how many ways the training binarized the target for CTRs of a type.
-    fn binarizations(&self, ctr_type: CtrType) -> usize {
+    fn descriptions(&self) -> impl Iterator<Item = &Description> {
         let lists = [&self.simple_ctrs, &self.combinations_ctrs];
-        let descriptions = lists
+        lists
             .into_iter()
             .chain(self.per_feature_ctrs.values())
-            .flatten();
-        let of_type = descriptions.filter(|description| description.ctr_type == ctr_type);
+            .flatten()
+    }
+
+    /// The types of CTR that the training was to try.
+    fn types(&self) -> impl Iterator<Item = CtrType> {
+        self.descriptions().map(|description| description.ctr_type)
+    }
+
+    /// In how many ways the training binarized the target for CTRs of a type.
+    fn binarizations(&self, ctr_type: CtrType) -> usize {
+        let of_type = self
+            .descriptions()
+            .filter(|description| description.ctr_type == ctr_type);
         let different: BTreeSet<&str> = of_type
             .filter_map(|description| description.target_binarization.as_ref())
             .map(|Text(json)| json.as_str())

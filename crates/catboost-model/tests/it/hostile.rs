@@ -69,8 +69,8 @@ fn an_error_says_where_and_what() {
             "features_info.ctrs[0].elements[0]: missing field `cat_feature_index` at line 18 column 92",
         ),
         (
-            "\"ctr_type\": \"Borders\"",
-            "\"ctr_type\": \"Buckets\"",
+            "\\\"type\\\":\\\"Borders\\\"",
+            "\\\"type\\\":\\\"Buckets\\\"",
             "CTR 0 has no table of counts",
         ),
         (
@@ -180,28 +180,36 @@ fn a_model_of_unknown_dimension_is_refused() {
     assert_eq!(eval::raw(&sound, &Row::default()), [0.25]);
 }
 
+/// [`SMALL`] with another `model_info`; what it says itself is in [`PARAMS`].
+fn small_with_info(info: &str) -> String {
+    small_with(
+        &format!("\"model_info\": {{\"params\": {PARAMS}, \"written_by\": \"hand\"}}"),
+        &format!("\"model_info\": {{{info}}}"),
+    )
+}
+
+/// The training parameters of [`SMALL`].
+const PARAMS: &str = "{\"loss_function\": {\"type\": \"RMSE\"}, \"cat_feature_params\": {\"simple_ctrs\": [{\"ctr_type\": \"Borders\"}]}}";
+
 #[test]
 fn ctrs_that_catboosts_json_mixes_up_are_refused() {
-    let params = |replacement: &str| {
-        small_with(
-            "{\"loss_function\": {\"type\": \"RMSE\"}}",
-            &format!("{{{replacement}}}"),
-        )
-    };
     let expected = "not supported: CTRs of a loss with several targets: CatBoost's JSON does not say which of them a table of counts belongs to; use the .cbm file";
-    let several_targets = params("\"loss_function\": {\"type\": \"MultiRMSE\"}");
+    let several_targets = small_with_info(&format!(
+        "\"params\": {}",
+        PARAMS.replace("RMSE", "MultiRMSE")
+    ));
     assert_eq!(error(&several_targets), expected);
 
-    let described = |simple: &str, combined: &str| {
+    let described = |simple: &str, of_one: &str| {
         let ctr = |count: &str| {
             format!(
                 "[{{\"ctr_type\": \"Borders\", \"target_binarization\": {{\"border_count\": {count}}}}}]"
             )
         };
-        params(&format!(
-            "\"cat_feature_params\": {{\"simple_ctrs\": {}, \"per_feature_ctrs\": {{\"0\": {}}}}}",
+        small_with_info(&format!(
+            "\"params\": {{\"loss_function\": {{\"type\": \"RMSE\"}}, \"cat_feature_params\": {{\"simple_ctrs\": {}, \"per_feature_ctrs\": {{\"0\": {}}}}}}}",
             ctr(simple),
-            ctr(combined)
+            ctr(of_one)
         ))
     };
     parse(described("4", "4").as_bytes()).expect("one binarization can be told");
@@ -213,6 +221,45 @@ fn ctrs_that_catboosts_json_mixes_up_are_refused() {
         "\"target_classifier\": 0, \"target_border_idx\"",
     );
     parse(said.as_bytes()).expect("the CTR says which table is its own");
+}
+
+/// Whoever strips a document of what seems to be of no use to a reader takes away the only hint at such a mix-up.
+#[test]
+fn ctrs_of_a_training_that_is_not_described_are_refused() {
+    let expected = "not supported: CTRs without the parameters of the training (model_info.params): only these say whether the target was binarized in one way, as CatBoost's JSON takes for granted; use the .cbm file";
+    let loss = "\"loss_function\": {\"type\": \"RMSE\"}";
+    let other_ctrs = PARAMS.replace("Borders", "Buckets");
+    let undescribed = [
+        String::new(),
+        "\"params\": \"\"".to_owned(),
+        "\"params\": {}".to_owned(),
+        format!("\"params\": {{{loss}}}"),
+        format!("\"params\": {{{loss}, \"cat_feature_params\": {{}}}}"),
+        format!("\"params\": {other_ctrs}"),
+        format!("\"class_params\": {PARAMS}"),
+        format!("\"model0:params\": {PARAMS}, \"model1:model_guid\": \"1\""),
+    ];
+    for info in undescribed {
+        assert_eq!(error(&small_with_info(&info)), expected, "{info}");
+    }
+    let described = [
+        format!("\"params\": {PARAMS}"),
+        format!(
+            "\"model_guid\": \"0\", \"model0:model_guid\": \"1\", \"model0:params\": {PARAMS}, \"model1:model_guid\": \"2\", \"model1:params\": {PARAMS}"
+        ),
+        format!("\"model0:model_guid\": \"1\", \"model0:model0:params\": {PARAMS}"),
+    ];
+    let small = parse(SMALL.as_bytes()).expect("nothing is wrong with it");
+    for info in described {
+        let model = parse(small_with_info(&info).as_bytes());
+        let model = model.unwrap_or_else(|error| panic!("{info}: {error}"));
+        assert_eq!(answers(&model), answers(&small), "{info}");
+    }
+    // Counts of rows have nothing to do with the target.
+    let counter = small_with_info("").replace("Borders", "Counter");
+    let counter = counter.replace("3, 1, \"4\", 5, 6", "3, \"4\", 5");
+    let counter = counter.replace("\"hash_stride\": 3", "\"hash_stride\": 2");
+    parse(counter.as_bytes()).expect("the CTR does not depend on the target");
 }
 
 #[test]
