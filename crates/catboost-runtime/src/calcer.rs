@@ -187,6 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn softmax_takes_the_greatest_from_all() {
+        for (values, expected) in [
+            ([-2000.0, 0.0], [0.0, 1.0]),
+            ([2000.0, 0.0], [1.0, 0.0]),
+            ([-2000.0, -2000.0], [0.5, 0.5]),
+        ] {
+            let mut found = values;
+            softmax(&mut found);
+            assert_eq!(found, expected, "{values:?}");
+        }
+    }
+
+    #[test]
     fn naive_bayes_of_no_tokens_is_the_prior() {
         let bayes = NaiveBayes {
             class_prior: 0.5,

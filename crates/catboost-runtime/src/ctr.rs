@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn buckets_counts_one_class() {
         assert_eq!(PLAIN.buckets(&[1, 2, 4], 1), (2.5f32 / 8.0) * 15.0);
-        assert_eq!(PLAIN.buckets(&[1, 2, 4], 7), (0.5f32 / 8.0) * 15.0);
+        assert_eq!(PLAIN.buckets(&[1, 2, 4], 2), (4.5f32 / 8.0) * 15.0);
+        for no_class in [3, 7] {
+            assert_eq!(PLAIN.buckets(&[1, 2, 4], no_class), (0.5f32 / 8.0) * 15.0);
+        }
     }
 
     #[test]

@@ -59,3 +59,16 @@ pub const fn rows<T, const N: usize>(
 ) -> &'static [[T; N]] {
     slice(table, from, len * N).as_chunks().0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{rows, slice};
+
+    #[test]
+    fn parts_of_a_table_begin_and_end_where_they_are_told() {
+        static TABLE: [u8; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(slice(&TABLE, 2, 3), [2, 3, 4]);
+        assert_eq!(rows(&TABLE, 1, 3), [[1, 2], [3, 4], [5, 6]]);
+        assert!(slice(&TABLE, 9, 0).is_empty());
+    }
+}

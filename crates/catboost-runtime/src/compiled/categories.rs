@@ -65,3 +65,83 @@ impl Projection {
         bins[group..group + ctrs].copy_from_slice(&self.bins[row * ctrs..(row + 1) * ctrs]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::{Keys, Observer, OneHot, Projection};
+    use crate::{compiled::Condition, hash::combine};
+
+    #[test]
+    fn a_one_hot_bin_is_the_place_of_the_value() {
+        let one_hot = OneHot {
+            cat: 1,
+            group: 0,
+            values: &[3, 8, 0x8000_0000],
+        };
+        let bins = [3, 8, 0x8000_0000, 0, 5, u32::MAX].map(|value| one_hot.bin(&[8, value]));
+        assert_eq!(bins, [1, 2, 3, 0, 0, 0]);
+    }
+
+    /// Notes which categories were not seen.
+    #[derive(Default)]
+    struct Unseen(Vec<usize>);
+
+    impl Observer for Unseen {
+        fn unseen(&mut self, cat: usize) {
+            self.0.push(cat);
+        }
+    }
+
+    /// The bins 1 and 2 that a projection makes of the categories `[5, 6, 7]` where groups 0 and 3 are in the bins 4 and
+    /// 9, and what it tells. `key` has row 2 of its table.
+    fn look_up(
+        cats: &'static [u32],
+        conditions: &'static [u64],
+        key: u64,
+    ) -> ([u16; 2], Vec<usize>) {
+        let mut slots = vec![Keys::EMPTY; 2];
+        slots[key as usize % 2] = key;
+        let projection = Projection {
+            cats,
+            conditions,
+            keys: Keys {
+                slots: slots.leak(),
+                numbers: &[2, 2],
+            },
+            bins: &[0, 90, 10, 91, 20, 92],
+            ctrs: 2,
+            group: 1,
+        };
+        let (mut bins, mut unseen) = ([4, 0, 0, 9], Unseen::default());
+        projection.quantize(&[5, 6, 7], &mut bins, &mut unseen);
+        assert_eq!([bins[0], bins[3]], [4, 9], "the groups of others");
+        ([bins[1], bins[2]], unseen.0)
+    }
+
+    /// Whether the bin of `group` is `from` or more.
+    const fn at_least(group: u32, from: u16) -> u64 {
+        let count = from.wrapping_neg();
+        Condition { group, from, count }.to_word()
+    }
+
+    #[test]
+    fn the_bins_of_ctrs_are_looked_up_by_the_combination() {
+        let known = [20, 92];
+        let unknown = [0, 90];
+        assert_eq!(look_up(&[2], &[], combine(0, 7)), (known, vec![]));
+        assert_eq!(look_up(&[2], &[], combine(0, 5)), (unknown, vec![2]));
+
+        let both = combine(combine(0, 7), 5);
+        assert_eq!(look_up(&[2, 0], &[], both), (known, vec![]));
+        assert_eq!(look_up(&[0, 2], &[], both), (unknown, vec![]));
+
+        // The first of the conditions holds, the second does not.
+        let with_conditions = combine(combine(combine(0, 6), 1), 0);
+        let conditions = const { &[at_least(0, 4), at_least(3, 10)] };
+        assert_eq!(look_up(&[1], conditions, with_conditions), (known, vec![]));
+        let swapped = const { &[at_least(3, 10), at_least(0, 4)] };
+        assert_eq!(look_up(&[1], swapped, with_conditions), (unknown, vec![]));
+    }
+}

@@ -30,3 +30,23 @@ impl Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+
+    #[test]
+    fn keys_are_found_where_others_have_pushed_them() {
+        // 2, 6 and 7 in this order: 6 finds slot 2 taken, and 7 slot 3, after which slot 0 follows.
+        let keys = Keys {
+            slots: &[7, Keys::EMPTY, 2, 6],
+            numbers: &[30, 0, 10, 20],
+        };
+        assert_eq!(
+            [2, 6, 7].map(|key| keys.find(key)),
+            [Some(10), Some(20), Some(30)]
+        );
+        // Beginning at slot 2, 3, 0 and 1.
+        assert_eq!([10, 11, 4, 5].map(|key| keys.find(key)), [None; 4]);
+    }
+}

@@ -341,4 +341,27 @@ mod tests {
         let without = letters(3, false, &["ab", "abc", "ёж"]);
         check(&without, "abc ab", &[0, 1, 0]);
     }
+
+    /// A dictionary that has more than it could have learned: nothing is asked for that should not be.
+    #[test]
+    fn the_end_of_a_word_is_asked_for_where_it_is_a_letter() {
+        let all = ["a", "ab", "b ", " ", "a "];
+        check(&letters(2, true, &all), "ab", &[0, 1, 2]);
+        check(&letters(2, false, &all), "ab", &[0, 1]);
+        check(&letters(3, true, &all), "a", &[4]);
+        // A word of one letter is too short for its end to be one of four.
+        check(&letters(4, true, &all), "a", &[]);
+    }
+
+    #[test]
+    fn a_borrowed_table_is_the_table() {
+        let table = table(&["a", "b"]);
+        let borrowed = &table;
+        assert_eq!(TokenTable::seed(&borrowed), 3);
+        let ids = ["b", "a", "c"].map(|token| {
+            let hash = murmur2_64a(token.as_bytes(), 3);
+            TokenTable::find(&borrowed, hash)
+        });
+        assert_eq!(ids, [Some(1), Some(0), None]);
+    }
 }

@@ -183,6 +183,24 @@ mod tests {
     }
 
     #[test]
+    fn letters_stay_as_they_are_unless_told() {
+        check(PLAIN, "Кот A a", &["Кот", "A", "a"]);
+    }
+
+    #[test]
+    fn tokens_are_replaced_by_those_of_the_next_text() {
+        let mut tokens = Tokens::new();
+        assert!(tokens.is_empty());
+        for text in ["one two", "three"] {
+            PLAIN.tokenize(text, &mut tokens);
+            assert!(!tokens.is_empty());
+        }
+        assert!(tokens.iter().eq([b"three"]));
+        PLAIN.tokenize("", &mut tokens);
+        assert!(tokens.is_empty());
+    }
+
+    #[test]
     fn a_delimiter_may_be_long() {
         let dashes = Tokenizer {
             delimiter: "--",
