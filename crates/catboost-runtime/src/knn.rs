@@ -231,15 +231,13 @@ impl<L: Fn(&Met, &Met) -> bool> Heap<L> {
 
     fn pop(&mut self) -> Option<Met> {
         let last = self.items.len().checked_sub(1)?;
-        if last > 0 {
-            let top = self.items[0];
-            // The hole that the top leaves goes down to a leaf, the last item fills it and goes up from there.
-            let hole = self.sink_hole();
-            self.items[hole] = self.items[last];
-            self.items[last] = top;
-            if hole != last {
-                self.sift_up(hole);
-            }
+        let top = self.items[0];
+        // The hole that the top leaves goes down to a leaf, the last item fills it and goes up from there.
+        let hole = self.sink_hole();
+        self.items[hole] = self.items[last];
+        self.items[last] = top;
+        if hole != last {
+            self.sift_up(hole);
         }
         self.items.pop()
     }
@@ -316,6 +314,119 @@ mod tests {
     }
 
     #[test]
+    fn distances_are_between_the_embedding_and_the_point() {
+        let points = [
+            0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, //
+            7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0,
+        ];
+        let graph = Graph {
+            neighbors: 2,
+            dimension: 7,
+            points: &points,
+            max_links: 1,
+            level_sizes: &[2],
+            links: &[1, 0],
+        };
+        let embedding = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
+        let distances = [0, 1].map(|point| graph.distance(&embedding, point));
+        assert_eq!(distances, [155.0, 36.0 + 16.0 + 4.0 + 4.0 + 16.0 + 49.0]);
+        assert_eq!(graph.nearest(&embedding), [1, 0]);
+    }
+
+    /// Points on a line in one level, each of which leads to as many others.
+    fn on_a_line<'a>(
+        neighbors: usize,
+        points: &'a [f32],
+        size: &'a [u32; 1],
+        links: &'a [u32],
+    ) -> Graph<'a> {
+        Graph {
+            neighbors,
+            dimension: 1,
+            points,
+            max_links: (links.len() / points.len()) as u32,
+            level_sizes: size,
+            links,
+        }
+    }
+
+    /// [`Graph::nearest`] with lists in the place of heaps: the same where no two distances are equal.
+    fn nearest_plainly(graph: &Graph, embedding: &[f32]) -> Vec<u32> {
+        let distance = |point: &u32| graph.distance(embedding, *point);
+        let by_distance = |a: &u32, b: &u32| distance(a).total_cmp(&distance(b));
+        let mut new = vec![true; graph.points.len()];
+        new[0] = false;
+        let (mut open, mut nearest) = (vec![0], vec![0]);
+        while !open.is_empty() {
+            let current = open.remove(0);
+            if distance(&current) > distance(&nearest[nearest.len() - 1]) {
+                break;
+            }
+            for &point in graph.level(0).of(current) {
+                if !std::mem::take(&mut new[point as usize]) {
+                    continue;
+                }
+                nearest.push(point);
+                nearest.sort_by(by_distance);
+                nearest.truncate(300);
+                if nearest.contains(&point) {
+                    open.push(point);
+                    open.sort_by(by_distance);
+                }
+            }
+        }
+        nearest.truncate(graph.neighbors);
+        nearest
+    }
+
+    #[test]
+    fn the_three_hundred_nearest_are_followed() {
+        // A tree, in whose order the points are far from each other on the line.
+        let count = 1009;
+        let points: Vec<f32> = (0..count)
+            .map(|point| (point * 389 % count) as f32)
+            .collect();
+        let links: Vec<u32> = (0..count)
+            .flat_map(|point| [(2 * point + 1) % count, (2 * point + 2) % count])
+            .collect();
+        for embedding in [-3.25, 300.25] {
+            let of = |neighbors| on_a_line(neighbors, &points, &[1009], &links);
+            let expected = nearest_plainly(&of(300), &[embedding]);
+            assert_eq!(expected.len(), 300);
+            for neighbors in [1, 5, 300] {
+                let nearest = of(neighbors).nearest(&[embedding]);
+                assert_eq!(nearest, expected[..neighbors], "{embedding}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_point_as_far_as_the_farthest_of_three_hundred_is_not_followed() {
+        // Each point leads to the next: 300 that are 10 away, one more, and one that is very near.
+        let links: Vec<u32> = (1..302).chain([0]).collect();
+        let mut points = vec![10.0; 302];
+        points[301] = 0.0;
+        let found = |points: &[f32]| {
+            let graph = on_a_line(300, points, &[302], &links);
+            graph.nearest(&[0.0]).contains(&301)
+        };
+        assert!(!found(&points));
+        points[300] = 9.5;
+        assert!(found(&points));
+    }
+
+    /// All as `embedding_knn_ties` of the zoo holds it against CatBoost.
+    #[test]
+    fn which_of_several_equals_are_nearest_is_a_matter_of_the_heaps() {
+        let links = [1, 2, 3, 0, 4, 5, 5, 6, 6, 7, 7, 8, 8, 0, 1, 2, 2, 3];
+        let points = [1.0, -1.0, 1.0, 2.0, -2.0, 1.0, -1.0, 2.0, 1.0];
+        for neighbors in 1..10 {
+            let nearest = on_a_line(neighbors, &points, &[9], &links).nearest(&[0.0]);
+            assert_eq!(nearest, [5, 0, 6, 2, 8, 1, 7, 4, 3][..neighbors]);
+        }
+    }
+
+    #[test]
     fn the_nearest_are_found_through_the_levels() {
         // Points 0, 10, 20, … on a line; each knows its neighbors; the upper level has the first two.
         let points: Vec<f32> = (0..8).map(|place| place as f32 * 10.0).collect();
@@ -334,6 +445,7 @@ mod tests {
         };
         assert_eq!(graph.nearest(&[41.0]), [4, 5, 3]);
         assert_eq!(graph.descend(&[41.0]).point, 1);
+        assert_eq!(graph.descend(&[5.0]).point, 0, "both are as near");
         assert_eq!(graph.nearest(&[-1.0]), [0, 1, 2]);
         let classes = Targets::Classes(&[0, 0, 0, 1, 1, 2, 0, 0]);
         assert_eq!(
