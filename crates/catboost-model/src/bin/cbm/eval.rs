@@ -6,11 +6,12 @@ use std::{
     path::Path,
 };
 
-use catboost_model::{eval::raw, ir::Model};
+use catboost_model::{eval::raw, ir::Model, output::Output};
 
 use crate::{rows::Inputs, written};
 
-/// Prints the raw values of each row. Ends at the first row that is wrong; what was printed before it is right.
+/// Prints the raw values of each row, as CatBoost's `RawFormulaVal` has them: minus infinity for classes that the training
+/// data lacked. (A model whose description of its classes cannot be read has none of these.) Ends at the first row that is wrong; what was printed before it is right.
 pub(crate) fn eval(model: &Model, rows: &Path) -> Result<(), String> {
     let (name, reader): (String, Box<dyn BufRead>) = if rows == Path::new("-") {
         ("standard input".to_owned(), Box::new(io::stdin().lock()))
@@ -20,12 +21,13 @@ pub(crate) fn eval(model: &Model, rows: &Path) -> Result<(), String> {
         (name, Box::new(BufReader::new(file)))
     };
     let inputs = Inputs::of(model);
+    let output = Output::of(model).ok();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut result = Ok(());
     for (number, line) in (1..).zip(reader.lines()) {
         let values = line
             .map_err(|error| error.to_string())
-            .and_then(|line| values(model, &inputs, &line));
+            .and_then(|line| values(model, output.as_ref(), &inputs, &line));
         match values {
             Ok(Some(values)) => {
                 if writeln!(out, "{values}").is_err() {
@@ -44,15 +46,21 @@ pub(crate) fn eval(model: &Model, rows: &Path) -> Result<(), String> {
 }
 
 /// A row's raw values as JSON; `None` for a blank line.
-fn values(model: &Model, inputs: &Inputs, line: &str) -> Result<Option<String>, String> {
+fn values(
+    model: &Model,
+    output: Option<&Output>,
+    inputs: &Inputs,
+    line: &str,
+) -> Result<Option<String>, String> {
     if line.trim().is_empty() {
         return Ok(None);
     }
     let values = inputs.read(line)?;
-    let json: Vec<String> = raw(model, &values.row(&values.borrowed()))
-        .iter()
-        .map(json)
-        .collect();
+    let mut raw = raw(model, &values.row(&values.borrowed()));
+    if let Some(output) = output {
+        raw = output.raw(&raw);
+    }
+    let json: Vec<String> = raw.iter().map(json).collect();
     Ok(Some(format!("[{}]", json.join(","))))
 }
 
