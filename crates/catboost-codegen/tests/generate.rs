@@ -54,6 +54,19 @@ fn the_source_includes_every_table_and_no_other() {
     }
 }
 
+/// `catboost-zoo` has to run each of them.
+#[test]
+fn the_models_need_every_way_of_walking_trees() {
+    let mut missing = BTreeSet::from(["Trees::Rows", "Trees::Levels", "Trees::Nodes"]);
+    for path in models() {
+        let mut files = generated(&path).files;
+        let (_, source) = files.pop().expect("the source comes last");
+        let source = String::from_utf8(source).expect("Rust is UTF-8");
+        missing.retain(|way| !source.contains(way));
+    }
+    assert!(missing.is_empty(), "no model needs {missing:?}");
+}
+
 #[test]
 fn a_file_that_has_the_right_contents_is_left_alone() {
     let folder = env::temp_dir().join(format!("catboost-codegen-{}", std::process::id()));

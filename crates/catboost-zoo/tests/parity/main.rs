@@ -45,6 +45,32 @@ fn catboost_interpreter_and_compiled_model_agree() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// What training does not give of itself, and what is easily lost when models are made anew.
+#[test]
+fn the_zoo_has_what_is_hard_to_come_by() {
+    if !FOLDER.ends_with("fixtures/models") {
+        return;
+    }
+    for (name, parts) in [
+        ("depth_16", &["1 oblivious trees of depth 16;"][..]),
+        (
+            "ctr_combinations",
+            &[
+                "Borders of combinations",
+                "Buckets of combinations",
+                "BinarizedTargetMeanValue of combinations",
+                "Counter of combinations",
+                "combinations of: 3 categories at most, borders, one-hot values",
+            ],
+        ),
+    ] {
+        let covers = table::covers(&load(name));
+        for part in parts {
+            assert!(covers.contains(part), "{name}: {covers}");
+        }
+    }
+}
+
 #[test]
 fn every_model_passes_its_own_check() {
     for compiled in ZOO {

@@ -136,6 +136,7 @@ fn features(model: &Model) -> Vec<String> {
         )
     };
     list("CTRs", model.ctr_tables.iter().map(ctr).collect());
+    list("combinations of", combinations(model).into_iter().collect());
     let (mut texts, mut embeddings) = (BTreeSet::new(), BTreeSet::new());
     for estimated in &model.estimated {
         match estimated.source {
@@ -159,4 +160,29 @@ fn features(model: &Model) -> Vec<String> {
     list("texts", texts);
     list("embeddings", embeddings);
     parts
+}
+
+/// What the CTRs of combinations count by, if there are any.
+fn combinations(model: &Model) -> Option<String> {
+    let projections = model.ctr_tables.iter().map(|table| &table.projection);
+    let combined: Vec<_> = projections
+        .filter(|parts| parts.cats.len() + parts.floats.len() + parts.one_hots.len() > 1)
+        .collect();
+    let categories = combined.iter().map(|parts| parts.cats.len()).max()?;
+    let mut what = format!("{categories} categories at most");
+    for (found, name) in [
+        (
+            combined.iter().any(|parts| !parts.floats.is_empty()),
+            "borders",
+        ),
+        (
+            combined.iter().any(|parts| !parts.one_hots.is_empty()),
+            "one-hot values",
+        ),
+    ] {
+        if found {
+            what.push_str(&format!(", {name}"));
+        }
+    }
+    Some(what)
 }
