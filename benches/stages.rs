@@ -1,17 +1,16 @@
-//! What each stage of an answer costs, on one thread, over a file of recorded cases: `stages FILE [STAGE ROUNDS]`.
+//! What each stage of an answer costs, on one thread, over a file of recorded cases.
 //!
-//! Without a stage it times all of them and prints a JSON object of nanoseconds a row, of many rounds. With
-//! one it runs just that for so many rounds and prints nothing, for `valgrind --tool=callgrind` and `perf`.
+//! `cargo bench -p benches --bench stages` times every stage with criterion: each time is that of all cases once, and the
+//! throughput counts rows. `CASES` names the file (default `fixtures/test_data.expected.ndjson`, 100 rows); the model is
+//! that of the build (`PICK_REGNO_MODEL`).
 //!
-//! Rows are timed in blocks, and the least time of each block counts: what else the machine does comes in between some
-//! of them, not all.
+//! `… -- --rounds N STAGE` runs one stage over all cases so many times and measures nothing, for callgrind and perf
+//! (`benches/instructions.py`).
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::BufRead as _;
-use std::ops::Range;
-use std::time::{Duration, Instant};
 
+use criterion::{Criterion, Throughput};
 use pick_regno::answer::write_one;
 use pick_regno::features::{Texts, features};
 use pick_regno::model::{self, Features};
@@ -19,78 +18,67 @@ use pick_regno::pick_regno::{Answer, pick_regno};
 use pick_regno::request::{Body, Field, Request, parse_body, parse_object};
 use serde_json::Value;
 
-/// How long a stage is measured.
-const PATIENCE: Duration = Duration::from_millis(2000);
-/// Rows of a stage that are timed together.
-const BLOCK: usize = 100;
-/// Rows of «features to raw» that are timed together, as many as CatBoost is given at once.
+const CASES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../fixtures/test_data.expected.ndjson"
+);
+/// Rows of «features to raw» that are evaluated one after the other, as CatBoost is given that many at once.
 const BLOCKS: [usize; 4] = [16, 128, 1000, 20_000];
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().expect("usage: stages FILE [STAGE ROUNDS]");
-    let rows = Rows::read(&path);
+    let path = std::env::var("CASES");
+    let rows = Rows::read(path.as_deref().unwrap_or(CASES));
     let rows = Prepared::of(&rows);
-    if let Some(name) = arguments.next() {
-        let rounds = arguments
-            .next()
-            .map_or(1, |rounds| rounds.parse().expect("ROUNDS is a number"));
-        let stages = rows.stages();
-        let (_, stage) = stages
-            .iter()
-            .find(|(stage, _)| *stage == name)
-            .expect("no such stage");
-        for _ in 0..rounds {
-            stage(0..rows.texts.len());
-        }
-        return;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, rounds, name, ..] = &arguments[..]
+        && flag == "--rounds"
+    {
+        let rounds = rounds.parse().expect("a number of rounds");
+        run_rounds(&rows, rounds, name);
+    } else {
+        time(&rows);
     }
+}
+
+/// Runs one stage.
+fn run_rounds(rows: &Prepared<'_>, rounds: usize, name: &str) {
     let stages = rows.stages();
-    let mut nanoseconds: BTreeMap<String, f64> = stages
-        .iter()
-        .map(|(name, stage)| {
-            (
-                (*name).to_owned(),
-                least_time(stage, rows.texts.len(), BLOCK),
-            )
-        })
-        .collect();
-    for block in BLOCKS {
-        let many: Vec<&Features<'_>> = rows
-            .features
-            .iter()
-            .cycle()
-            .take(block.max(rows.features.len()))
-            .collect();
-        let stage = |range: Range<usize>| {
-            for features in &many[range] {
-                black_box(model::raw(black_box(features)));
-            }
-        };
-        // Whole blocks alone: what is left over would be timed as a smaller one.
-        let least = least_time(&stage, many.len() / block * block, block);
-        nanoseconds.insert(format!("features to raw, in blocks of {block} rows"), least);
+    let Some((_, stage)) = stages.iter().find(|(stage, _)| *stage == name) else {
+        let names = stages.iter().map(|(name, _)| *name);
+        panic!("stages: {}", names.collect::<Vec<_>>().join(", "));
+    };
+    for _ in 0..rounds {
+        stage();
     }
-    println!("{}", serde_json::json!(nanoseconds));
 }
 
-/// The nanoseconds that a stage takes for a row: those of the least time of each block.
-fn least_time(stage: &Stage<'_>, rows: usize, block: usize) -> f64 {
-    let blocks = || (0..rows).step_by(block).map(|at| at..rows.min(at + block));
-    let mut least = vec![Duration::MAX; blocks().len()];
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        for (block, least) in blocks().zip(&mut least) {
-            let round = Instant::now();
-            stage(block);
-            *least = round.elapsed().min(*least);
-        }
+/// Times every stage, and «features to raw» in blocks of rows.
+fn time(rows: &Prepared<'_>) {
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("row");
+    group.throughput(Throughput::Elements(rows.texts.len() as u64));
+    for (name, stage) in rows.stages() {
+        group.bench_function(name, |bencher| bencher.iter(&stage));
     }
-    least.iter().sum::<Duration>().as_secs_f64() * 1e9 / rows as f64
+    group.finish();
+    let mut group = criterion.benchmark_group("block");
+    for size in BLOCKS {
+        let block: Vec<Features<'_>> = rows.features.iter().copied().cycle().take(size).collect();
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_function(format!("features to raw, {size} rows"), |bencher| {
+            bencher.iter(|| raw(&block));
+        });
+    }
+    group.finish();
+    criterion.final_summary();
 }
 
-/// Works on a range of rows.
-type Stage<'a> = dyn Fn(Range<usize>) + 'a;
+/// «Features to raw» of each row.
+fn raw(rows: &[Features<'_>]) {
+    for features in rows {
+        black_box(model::raw(black_box(features)));
+    }
+}
 
 /// Requests as text.
 struct Rows {
@@ -146,21 +134,21 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Each stage.
-    fn stages(&self) -> Vec<(&'static str, Box<Stage<'_>>)> {
+    /// Each stage, over all rows.
+    fn stages(&self) -> Vec<(&'static str, Box<dyn Fn() + '_>)> {
         vec![
             (
                 "request JSON to request",
-                Box::new(|rows| {
-                    for text in &self.texts[rows] {
+                Box::new(|| {
+                    for text in self.texts {
                         let _ = black_box(parse_object(black_box(text.as_bytes())));
                     }
                 }),
             ),
             (
                 "ten texts to request",
-                Box::new(|rows| {
-                    for columns in &self.columns[rows] {
+                Box::new(|| {
+                    for columns in self.columns {
                         let columns = black_box(columns);
                         let request =
                             Request::from_columns(|field| Some(&*columns[field as usize]));
@@ -170,26 +158,19 @@ impl<'a> Prepared<'a> {
             ),
             (
                 "request to features",
-                Box::new(|rows| {
-                    for request in &self.requests[rows] {
+                Box::new(|| {
+                    for request in &self.requests {
                         let mut texts = Texts::default();
                         black_box(features(black_box(request), &mut texts));
                     }
                 }),
             ),
-            (
-                "features to raw",
-                Box::new(|rows| {
-                    for features in &self.features[rows] {
-                        black_box(model::raw(black_box(features)));
-                    }
-                }),
-            ),
+            ("features to raw", Box::new(|| raw(&self.features))),
             (
                 "answer to JSON",
-                Box::new(|rows| {
+                Box::new(|| {
                     let mut out = Vec::with_capacity(128);
-                    for answer in &self.answers[rows] {
+                    for answer in &self.answers {
                         out.clear();
                         write_one(black_box(answer), &mut out);
                         black_box(&out);
@@ -198,8 +179,8 @@ impl<'a> Prepared<'a> {
             ),
             (
                 "request JSON to answer JSON",
-                Box::new(|rows| {
-                    for text in &self.texts[rows] {
+                Box::new(|| {
+                    for text in self.texts {
                         let mut out = Vec::with_capacity(128);
                         if let Ok(Body::One(request)) = parse_body(black_box(text.as_bytes())) {
                             write_one(&pick_regno(&request), &mut out);

@@ -8,6 +8,8 @@ Both servers are pinned to one core with one worker, the load generator to the o
     --seconds S    of each turn (default 5)
     --latency S    seconds of each turn at 500 requests/s (default 30; 0 leaves that part out)
     --service FILE the service's binary (default: built here, `cargo build --release`)
+    --connections  other numbers of connections than these
+    --plot FILE    draws throughput against connections, as SVG (needs matplotlib)
 """
 
 import argparse
@@ -19,13 +21,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
+
+from wrk import KEY, ask, lua, wait
 
 TOP = Path(__file__).resolve().parents[2]
 DATA = TOP / "fixtures" / "test_data.csv"
-KEY = "123321"
 CONNECTIONS = [1, 16, 64, 1000]
 SERVICE_PORT, ADMIN_PORT, FLOOR_PORT = 15000, 15001, 15002
 
@@ -46,47 +47,6 @@ def requests():
         json.dumps({name: float(value) if name in numbers else value for name, value in row.items()}, ensure_ascii=False)
         for row in rows
     ]
-
-
-def lua(bodies):
-    """A wrk script that sends the bodies in turn; their heads are made once, before the clock starts."""
-    quoted = ",\n".join("[==[" + body + "]==]" for body in bodies)
-    return f"""
-local bodies = {{ {quoted} }}
-local requests, at = {{}}, 0
-init = function()
-  for i, body in ipairs(bodies) do
-    requests[i] = wrk.format("POST", "/reg/", {{["Content-Type"] = "application/json", ["x-api-key"] = "{KEY}"}}, body)
-  end
-end
-request = function()
-  at = at % #requests + 1
-  return requests[at]
-end
-"""
-
-
-def wait(port):
-    until = time.monotonic() + 10
-    while True:
-        try:
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"x-api-key": KEY})
-            return urllib.request.urlopen(request, timeout=1).read()
-        except OSError:
-            if time.monotonic() > until:
-                sys.exit(f"nothing answers on port {port}")
-            time.sleep(0.05)
-
-
-def throughput(port, script, connections, seconds, cores):
-    command = [
-        "taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script,
-        f"http://127.0.0.1:{port}/reg/",
-    ]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        sys.exit(f"errors under load:\n{text}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
 
 
 def cpu_seconds(pid):
@@ -125,6 +85,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--latency", type=int, default=30)
     parser.add_argument("--service", type=Path)
+    parser.add_argument("--connections", default=CONNECTIONS, type=lambda text: [int(count) for count in text.split(",")])
+    parser.add_argument("--plot", type=Path)
     args = parser.parse_args()
     service, floor = build()
     service = args.service or service
@@ -147,20 +109,27 @@ def main():
                 pinned = ["taskset", "-c", "0", *map(str, command)]
                 started[name] = subprocess.Popen(pinned, env=env, stderr=subprocess.DEVNULL)
                 wait(ports[name])
-            rows = []
-            for connections in CONNECTIONS:
+            rows, rates = [], {name: [] for name in commands}
+            for connections in args.connections:
                 figures = {name: [] for name in commands}
                 for _ in range(args.rounds):
                     for name in commands:
-                        rate = throughput(ports[name], script.name, connections, args.seconds, cores)
+                        rate, _ = ask(ports[name], script.name, connections, args.seconds, cores)
                         figures[name].append(rate)
+                for name, found in figures.items():
+                    rates[name].append(statistics.median(found))
                 ratios = [ours / theirs for ours, theirs in zip(figures["service"], figures["floor"])]
                 rows.append([
-                    str(connections), f"{statistics.median(figures['service']):,.0f}",
-                    f"{statistics.median(figures['floor']):,.0f}", f"{statistics.median(ratios):.0%}",
+                    str(connections), f"{rates['service'][-1]:,.0f}", f"{rates['floor'][-1]:,.0f}",
+                    f"{statistics.median(ratios):.0%}",
                     f"{min(ratios):.0%}–{max(ratios):.0%}", f"{rss_kib(started['service'].pid) / 1024:.1f} MiB",
                 ])
             table(["connections", "service, requests/s", "floor, requests/s", "ratio", "from–to", "service's RSS"], rows)
+            if args.plot:
+                sys.path.append(str(TOP / "benches"))
+                from plot import draw
+
+                draw(args.plot, "connections", "requests/s on one core", args.connections, rates)
             if args.latency:
                 rows = []
                 for _ in range(max(1, args.rounds // 2)):
