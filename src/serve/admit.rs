@@ -14,6 +14,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
 use super::App;
+use super::batch::Batch;
 use super::ledger::Ledger;
 use super::media::{Content, Form};
 use super::reply::{self, Reply};
@@ -109,13 +110,14 @@ impl<'a> Admission<'a> {
             return Err(too_large(app));
         }
         if !self.ledger.begin_work() {
-            let mut shed = reply::fail(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Service unavailable: too many requests at once; try again",
-            );
-            shed.headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            return Err(shed);
+            return Err(shed("too many requests at once"));
+        }
+        let memory = match admitted {
+            Admitted::Whole => self.body.size_hint().lower(),
+            Admitted::Batch(..) => Batch::memory(self.ledger.desk.app.config.max_line),
+        };
+        if !self.ledger.hold(memory) {
+            return Err(no_memory());
         }
         Ok(admitted)
     }
@@ -154,6 +156,23 @@ impl<'a> Admission<'a> {
             _ => false,
         }
     }
+}
+
+/// The answer to a body for which there is no room beside the others.
+pub(super) fn no_memory() -> Reply {
+    shed("too many long bodies at once")
+}
+
+/// The answer to a request that could be answered at another time.
+fn shed(why: &str) -> Reply {
+    let mut reply = reply::fail(
+        StatusCode::SERVICE_UNAVAILABLE,
+        &format!("Service unavailable: {why}; try again"),
+    );
+    reply
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    reply
 }
 
 /// The answer to a body beyond the limit.

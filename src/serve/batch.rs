@@ -87,6 +87,12 @@ impl Read for Piece {
 }
 
 impl Batch {
+    /// Bytes that a batch may hold, whatever its length: the text that is read and the text that is answered, which may
+    /// each have grown to two records at their longest; and a piece of the body, and answers.
+    pub(super) const fn memory(max_line: usize) -> u64 {
+        (4 * max_line + 4 * PIECE) as u64
+    }
+
     pub(super) fn new(ledger: Ledger, body: Incoming, format: Format, form: Form) -> Batch {
         let max_record = ledger.desk.app.config.max_line;
         let limits = Limits {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::keys::{KEYS_VARIABLE, Keys};
 use super::log::Level;
 use super::phase::Deadlines;
@@ -15,6 +16,8 @@ use super::tls::{Tls, TlsArgs};
 const MAX_WORKERS: usize = 256;
 /// The greatest body that may be configured: its bytes are held in memory.
 const MAX_BODY: u64 = 1 << 30;
+/// The most memory for bodies that may be configured.
+const MAX_BODY_MEMORY: u64 = 1 << 40;
 /// The longest line of a batch that may be configured: each batch on its way may hold one.
 const MAX_LINE: u64 = 1 << 20;
 /// The greatest head that may be configured, and the least.
@@ -96,6 +99,10 @@ pub struct Args {
     /// Bytes of a request's body; more is answered 413
     #[arg(long, env = "PICK_REGNO_MAX_BODY", default_value = "2MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
     pub max_body: u64,
+    /// Memory for bodies over all connections: those longer than 16 KiB, answers that wait for their client, and a few
+    /// lines of each batch; a body for which there is no room is answered 503
+    #[arg(long, env = "PICK_REGNO_MAX_BODY_MEMORY", default_value = "64MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
+    pub max_body_memory: u64,
     /// Bytes of one line (of CSV: one record) of a streamed batch, whose length has no limit; a longer one is answered
     /// with an error of its own
     #[arg(long, env = "PICK_REGNO_MAX_LINE", default_value = "64KiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
@@ -165,6 +172,7 @@ pub struct Config {
     pub(super) max_connections: usize,
     pub(super) max_in_flight: usize,
     pub(super) max_body: u64,
+    pub(super) max_body_memory: u64,
     pub(super) max_line: usize,
     pub(super) max_head: usize,
     pub(super) deadlines: Deadlines,
@@ -199,6 +207,7 @@ impl Config {
             max_connections,
             max_in_flight,
             max_body,
+            max_body_memory,
             max_line,
             max_head,
             header_timeout,
@@ -247,8 +256,19 @@ impl Config {
         in_range("--max-connections", max_connections as u64, 1, 1_000_000)?;
         in_range("--max-in-flight", max_in_flight as u64, 1, 1_000_000)?;
         in_range("--max-body", max_body, 1, MAX_BODY)?;
+        in_range("--max-body-memory", max_body_memory, 1, MAX_BODY_MEMORY)?;
         in_range("--max-line", max_line, 1, MAX_LINE)?;
         in_range("--max-head", max_head, MIN_HEAD, MAX_HEAD)?;
+        for (flag, value, needed) in [
+            ("--max-body", max_body, max_body),
+            ("--max-line", max_line, Batch::memory(max_line as usize)),
+        ] {
+            if needed > max_body_memory {
+                return Err(ConfigError(format!(
+                    "--max-body-memory {max_body_memory}: must be {needed} or more, so that {flag} {value} can be used at all"
+                )));
+            }
+        }
         if !(0.0..=1.0).contains(&log_sample) {
             return Err(ConfigError(format!(
                 "--log-sample {log_sample}: must be 0 to 1, such as 0.01 for one request in a hundred"
@@ -278,6 +298,7 @@ impl Config {
             max_connections,
             max_in_flight,
             max_body,
+            max_body_memory,
             max_line: max_line as usize,
             max_head: max_head as usize,
             deadlines: Deadlines {

@@ -8,11 +8,9 @@ use std::task::{Context, Poll};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{EXPECT, HeaderMap};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, SHORT_BODY};
 use super::reply::Reply;
 
-/// Bytes of a body that is thrown away; a longer one ends the connection.
-const MAX_BYTES: u64 = 16 * 1024;
 /// Times that hyper is given to hand over what it has: the first only tells it that the body is wanted.
 const TURNS: u8 = 2;
 
@@ -29,7 +27,7 @@ impl Discarding {
         let is_short = body
             .size_hint()
             .upper()
-            .is_some_and(|most| most <= MAX_BYTES);
+            .is_some_and(|most| most <= SHORT_BODY);
         // Whoever waits to be told to go on has not sent the body, and reading it would tell him to.
         let turns = if is_short && !headers.contains_key(EXPECT) {
             TURNS

@@ -43,6 +43,7 @@ impl Docs {
         let mut openapi = OPENAPI.replace("{{version}}", env!("CARGO_PKG_VERSION"));
         for (name, value) in [
             ("max_body", config.max_body),
+            ("max_body_memory", config.max_body_memory),
             ("max_line", config.max_line as u64),
             ("max_elements", MAX_ELEMENTS as u64),
             ("max_head", config.max_head as u64),

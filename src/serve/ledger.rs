@@ -18,6 +18,11 @@ use super::routes::Route;
 use super::sentry::Fault;
 use super::trace::Ids;
 
+/// Bytes of a body that is short. It is not counted among those that are held: `--max-in-flight` bounds short ones well
+/// enough, and long ones cannot shut out the requests for one plate that most clients send. If its request is refused,
+/// it is thrown away, so that the connection can go on.
+pub(super) const SHORT_BODY: u64 = 16 * 1024;
+
 /// What the requests of one connection share.
 #[derive(Clone)]
 pub(super) struct Desk {
@@ -40,6 +45,8 @@ pub(super) struct Ledger {
     pub(super) sent: u64,
     /// Rows that the model answered.
     pub(super) rows: u64,
+    /// Bytes that are counted as held for it.
+    held: u64,
     in_flight: bool,
     closed: bool,
 }
@@ -56,6 +63,7 @@ impl Ledger {
             received: 0,
             sent: 0,
             rows: 0,
+            held: 0,
             in_flight: false,
             closed: false,
         }
@@ -71,6 +79,30 @@ impl Ledger {
         }
         self.in_flight = true;
         self.desk.shard.in_flight.add(1);
+        true
+    }
+
+    /// Counts `bytes` of memory as held for its body, in place of what was counted; `false` if the bodies of all
+    /// connections would be too much then, and it is to be shed.
+    pub(super) fn hold(&mut self, bytes: u64) -> bool {
+        if bytes <= SHORT_BODY.max(self.held) {
+            return true;
+        }
+        let Desk { app, shard, .. } = &self.desk;
+        let more = (bytes - self.held) as i64;
+        shard.held_bytes.add(more);
+        // Added before it is compared, so that two workers cannot both take the last room.
+        let all: i64 = app
+            .shards
+            .iter()
+            .map(|shard| shard.held_bytes.value())
+            .sum();
+        if all > app.config.max_body_memory as i64 {
+            shard.held_bytes.add(-more);
+            shard.shed(Shed::BodyMemory);
+            return false;
+        }
+        self.held = bytes;
         true
     }
 
@@ -134,6 +166,9 @@ impl Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
+        if self.held > 0 {
+            self.desk.shard.held_bytes.add(-(self.held as i64));
+        }
         if self.in_flight {
             self.desk.app.in_flight.fetch_sub(1, Relaxed);
             self.desk.shard.in_flight.add(-1);

@@ -83,7 +83,22 @@ const SERIES: usize = ROUTES * METHODS.len() * STATUSES.len();
 /// Why requests are turned away before work is done on them.
 #[derive(Clone, Copy)]
 pub(super) enum Shed {
+    /// As many requests as may be are on their way.
     InFlight,
+    /// The bodies that are held leave no room for another long one.
+    BodyMemory,
+}
+
+impl Shed {
+    const ALL: [Shed; 2] = [Shed::InFlight, Shed::BodyMemory];
+
+    /// The value of the `reason` label that counts it.
+    fn label(self) -> &'static str {
+        match self {
+            Shed::InFlight => "in_flight",
+            Shed::BodyMemory => "body_memory",
+        }
+    }
 }
 
 /// The statuses of the model's route that are written before they occur: the rate of a series that begins with its first
@@ -100,12 +115,14 @@ pub(super) struct Shard {
     pub(super) accept_errors: Counter,
     pub(super) connections: Gauge,
     pub(super) in_flight: Gauge,
+    /// Bytes of long bodies, and of answers that wait for their client.
+    pub(super) held_bytes: Gauge,
     /// Requests whose client went away before the answer was ready.
     pub(super) abandoned: Counter,
     pub(super) panics: Counter,
     pub(super) rows: Counter,
     tls_failures: [Counter; tls::Failure::ALL.len()],
-    shed: Counter,
+    shed: [Counter; Shed::ALL.len()],
     refused: [Counter; 16],
     timeouts: [Counter; 6],
     /// What the data scientist looks at.
@@ -122,11 +139,12 @@ impl Default for Shard {
             accept_errors: Counter::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
+            held_bytes: Gauge::default(),
             abandoned: Counter::default(),
             panics: Counter::default(),
             rows: Counter::default(),
             tls_failures: Default::default(),
-            shed: Counter::default(),
+            shed: Default::default(),
             refused: Default::default(),
             timeouts: Default::default(),
             observations: Observations::default(),
@@ -155,9 +173,7 @@ impl Shard {
     }
 
     pub(super) fn shed(&self, why: Shed) {
-        match why {
-            Shed::InFlight => self.shed.inc(),
-        }
+        self.shed[why as usize].inc();
     }
 
     pub(super) fn refused(&self, refusal: Refusal) {
@@ -200,6 +216,11 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> Str
         "http_server_active_requests",
         "Requests being read or answered.",
         level(|shard| shard.in_flight.value()),
+    );
+    page.gauge(
+        "http_server_held_body_bytes",
+        "Memory that long bodies, and answers which wait for their client, have or have been promised.",
+        level(|shard| shard.held_bytes.value()),
     );
     page.gauge(
         "http_server_active_connections",
@@ -253,13 +274,19 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> Str
     page.family(
         "http_server_shed_requests_total",
         "counter",
-        "Requests answered 503 because too many were on their way.",
+        "Requests answered 503 because too many were on their way, or too many bytes of bodies.",
     );
-    page.sample(
-        "http_server_shed_requests_total",
-        "reason=\"in_flight\"",
-        sum(|shard| shard.shed.value()),
-    );
+    for why in Shed::ALL {
+        let total: u64 = shards
+            .iter()
+            .map(|shard| shard.as_ref().shed[why as usize].value())
+            .sum();
+        page.sample(
+            "http_server_shed_requests_total",
+            &format!("reason=\"{}\"", why.label()),
+            total,
+        );
+    }
     page.family(
         "http_server_refused_requests_total",
         "counter",

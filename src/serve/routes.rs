@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Method, Request, StatusCode};
 
-use super::admit::{Admission, Admitted, too_large};
+use super::admit::{Admission, Admitted, no_memory, too_large};
 use super::batch::Batch;
 use super::discard::Discarding;
 use super::head::Refusal;
@@ -234,10 +234,18 @@ impl Gathered {
         }
     }
 
-    fn push(&mut self, piece: Bytes) {
+    /// Adds a piece of a body whose `length` may be known.
+    fn push(&mut self, piece: Bytes, length: Option<u64>) {
         *self = match std::mem::replace(self, Gathered::Nothing) {
             Gathered::Nothing => Gathered::Piece(piece),
-            Gathered::Piece(first) => Gathered::Pieces([&first[..], &piece[..]].concat()),
+            Gathered::Piece(first) => {
+                let both = first.len() + piece.len();
+                let mut pieces =
+                    Vec::with_capacity(length.map_or(both, |length| both.max(length as usize)));
+                pieces.extend_from_slice(&first);
+                pieces.extend_from_slice(&piece);
+                Gathered::Pieces(pieces)
+            }
             Gathered::Pieces(mut pieces) => {
                 pieces.extend_from_slice(&piece);
                 Gathered::Pieces(pieces)
@@ -249,10 +257,10 @@ impl Gathered {
 impl Reading {
     /// Reads the body to its end, and answers it.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        let Desk {
-            app, shard, state, ..
-        } = &self.ledger.desk;
         loop {
+            let Desk {
+                app, shard, state, ..
+            } = &self.ledger.desk;
             let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending if state.overdue() == Some(Phase::Body) => {
@@ -276,7 +284,14 @@ impl Reading {
                         state.unread_body.store(true, Relaxed);
                         return Poll::Ready(too_large(app));
                     }
-                    self.gathered.push(piece);
+                    // One with a length was counted at once; others are as they grow, by doubling.
+                    if self.length.is_none()
+                        && !self.ledger.hold(self.ledger.received.next_power_of_two())
+                    {
+                        self.ledger.desk.state.unread_body.store(true, Relaxed);
+                        return Poll::Ready(no_memory());
+                    }
+                    self.gathered.push(piece, self.length);
                     if self.length == Some(self.ledger.received) {
                         break;
                     }

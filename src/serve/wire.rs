@@ -4,7 +4,9 @@
 //! before it on the same connection; nothing is read after it.
 
 use std::cell::RefCell;
+use std::ffi::c_int;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::ReadBufCursor;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::framing::{Framing, Passed};
@@ -23,6 +25,10 @@ use super::phase::{ConnectionState, Phase};
 
 /// Bytes read at once.
 const SCRATCH: usize = 16 * 1024;
+/// Bytes thrown away at once.
+const DISCARD: usize = 1 << 20;
+/// `recv(2)`: a TCP socket drops the bytes instead of handing them over. The number is the same on all of Linux.
+const MSG_TRUNC: c_int = 0x20;
 
 /// What hyper is shown in place of a request that was refused; the second for one that expects no body.
 const STAND_IN: &[u8] = b"GET /{refused} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
@@ -34,6 +40,8 @@ const STAND_IN_TARGET: &str = "/{refused}";
 thread_local! {
     /// Where bytes land before they are looked at: one buffer a thread, so that a connection without traffic has none.
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+    /// Where bytes would land that are thrown away: nothing is written to it, so that it takes addresses and no memory.
+    static NOWHERE: RefCell<Box<[MaybeUninit<u8>]>> = RefCell::new(Box::new_uninit_slice(DISCARD));
 }
 
 /// Whether a request is the stand-in for one that was refused, and `state` says why.
@@ -65,6 +73,8 @@ pub(super) struct Wire<T: Transport> {
     /// Whether hyper is to be told that a body went wrong, after what is in `held`.
     broken: bool,
     shut_down: bool,
+    /// Bytes of answers that wait for the client, as they are counted.
+    waiting: usize,
     state: Arc<ConnectionState>,
     shard: Arc<Shard>,
 }
@@ -84,6 +94,7 @@ impl<T: Transport> Wire<T> {
             refused: false,
             broken: false,
             shut_down: false,
+            waiting: 0,
             state,
             shard,
         }
@@ -99,6 +110,34 @@ impl<T: Transport> Wire<T> {
             // A connection that waits for its next request should not keep what the last one needed.
             self.held = Vec::new();
         }
+    }
+
+    /// Counts `bytes` as memory that waits for the client, in place of what was counted. They are there already, so
+    /// nothing is asked: it is the next long body that there may be no room for.
+    fn hold(&mut self, bytes: usize) {
+        if bytes != self.waiting {
+            self.shard
+                .held_bytes
+                .add(bytes as i64 - self.waiting as i64);
+            self.waiting = bytes;
+        }
+    }
+
+    /// Drops what has arrived, without a look at it: no copy, and no deciphering.
+    fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let socket = self.transport.socket();
+        NOWHERE.with_borrow_mut(|nowhere| {
+            loop {
+                ready!(socket.poll_read_ready(cx))?;
+                let dropped = socket.try_io(Interest::READABLE, || {
+                    SockRef::from(socket).recv_with_flags(nowhere, MSG_TRUNC)
+                });
+                match dropped {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    dropped => return Poll::Ready(dropped),
+                }
+            }
+        })
     }
 
     /// Puts the stand-in where the refused request began.
@@ -242,6 +281,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             }
             Poll::Pending => {
                 self.state.write_waits();
+                self.hold(buf.len());
                 Poll::Pending
             }
             failed => failed,
@@ -252,6 +292,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
         match Pin::new(&mut self.transport).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
                 self.state.write_done();
+                self.hold(0);
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => {
@@ -281,12 +322,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             }
         }
         while self.state.phase() == Phase::Linger && self.state.overdue().is_none() {
-            let read = READ_BUFFER.with_borrow_mut(|scratch| {
-                let mut read = ReadBuf::new(&mut scratch[..]);
-                ready!(Pin::new(&mut self.transport).poll_read(cx, &mut read))?;
-                Poll::Ready(io::Result::Ok(read.filled().len()))
-            });
-            match ready!(read) {
+            match ready!(self.poll_discard(cx)) {
                 Ok(0) | Err(_) => break,
                 Ok(len) => self.shard.bytes_in.add(len as u64),
             }
@@ -299,6 +335,7 @@ impl<T: Transport> Drop for Wire<T> {
     /// What a client did not take in time is thrown away: the kernel would go on offering it for minutes, for as long
     /// as the client keeps its window shut.
     fn drop(&mut self) {
+        self.hold(0);
         if self.state.is_write_overdue() {
             // If it cannot be set, the kernel does as it would have.
             let _ = SockRef::from(self.transport.socket()).set_linger(Some(Duration::ZERO));

@@ -64,9 +64,14 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("max-in-flight", &["1", "1000000"], &[
         ("0", 78, "--max-in-flight 0: must be 1 to 1000000"), ("1000001", 78, "--max-in-flight 1000001"),
     ]),
-    ("max-body", &["1", "1B", "1024KiB", "1024MiB"], &[
+    ("max-body", &["1", "1B", "1024KiB", "64MiB"], &[
         ("0", 78, "--max-body 0: must be 1 to 1073741824"), ("1025MiB", 78, "--max-body"), ("1GiB", 64, "a size is"),
+        ("65MiB", 78, "--max-body-memory 67108864: must be 68157440 or more, so that --max-body 68157440"),
         ("1MB", 64, "a size is"), ("1.5MiB", 64, "a size is"), ("18446744073709551616", 64, "a size is"), ("MiB", 64, "a size is"),
+    ]),
+    ("max-body-memory", &["2MiB", "1048576MiB"], &[
+        ("0", 78, "--max-body-memory 0: must be 1 to 1099511627776"), ("1048577MiB", 78, "--max-body-memory 1099512676352"),
+        ("2097151", 78, "--max-body-memory 2097151: must be 2097152 or more, so that --max-body 2097152"),
     ]),
     ("max-line", &["1", "1MiB"], &[("0", 78, "--max-line 0: must be 1 to 1048576"), ("2MiB", 78, "--max-line 2097152")]),
     ("max-head", &["1024", "64KiB"], &[

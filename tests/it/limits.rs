@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{KEY, REQUEST, serve};
+use crate::support::{KEY, REQUEST, serve, within};
 
 fn post_head(length: usize, more: &str) -> String {
     format!(
@@ -183,6 +183,101 @@ fn requests_beyond_the_cap_are_shed() {
     assert_eq!(server.post(REQUEST).status, 200);
     assert_eq!(
         server.metric("http_server_shed_requests_total{reason=\"in_flight\"}"),
+        1.0
+    );
+}
+
+/// Long bodies may have 200 KiB together.
+const LITTLE_MEMORY: [&str; 8] = [
+    "--workers",
+    "1",
+    "--max-body",
+    "100KiB",
+    "--max-line",
+    "1KiB",
+    "--max-body-memory",
+    "200KiB",
+];
+const HELD: &str = "http_server_held_body_bytes";
+const SHED: &str = "http_server_shed_requests_total{reason=\"body_memory\"}";
+
+#[test]
+fn long_bodies_beyond_their_memory_are_shed_and_short_ones_are_not() {
+    const LENGTH: usize = 100 * 1024;
+    let server = serve(&LITTLE_MEMORY);
+    let mut waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(post_head(LENGTH, ""));
+            client
+        })
+        .collect();
+    within(5, || server.metric(HELD) == 2.0 * LENGTH as f64);
+
+    let long = padded(17 * 1024);
+    let shed = server.post(&long);
+    assert_eq!(
+        (shed.status, shed.headers["retry-after"].as_str()),
+        (503, "1")
+    );
+    assert_eq!(shed.headers["connection"], "close", "its body was not read");
+    assert!(
+        shed.text().contains("too many long bodies at once"),
+        "{}",
+        shed.text()
+    );
+    // Without a length, it is noticed on the way.
+    let mut chunked = server.connect();
+    chunked.send(post_head(0, "").replace("content-length: 0", "transfer-encoding: chunked"));
+    chunked.send(format!("{:x}\r\n{long}\r\n", long.len()));
+    assert_eq!(chunked.answer().status, 503);
+    let ndjson = [("content-type", "application/x-ndjson")];
+    let batch = server.connect().request("POST", "/reg/", &ndjson, REQUEST);
+    assert_eq!(batch.status, 503);
+    assert_eq!(server.metric(SHED), 3.0);
+    assert_eq!(
+        server.post(&padded(16 * 1024)).status,
+        200,
+        "short ones do not count"
+    );
+
+    let mut first = waiting.remove(0);
+    first.send(padded(LENGTH));
+    assert_eq!(first.answer().status, 200);
+    assert_eq!(server.post(&long).status, 200);
+    assert_eq!(
+        server
+            .connect()
+            .request("POST", "/reg/", &ndjson, REQUEST)
+            .status,
+        200
+    );
+    drop(waiting);
+    within(5, || server.metric(HELD) == 0.0);
+    assert_eq!(server.metric(SHED), 3.0);
+}
+
+#[test]
+fn answers_that_nobody_reads_count_as_memory() {
+    let server = serve(&[&LITTLE_MEMORY[..], &["--write-timeout", "2s"]].concat());
+    let array = format!("[{}]", vec![REQUEST; 100].join(","));
+    let request = format!("{}{array}", post_head(array.len(), ""));
+    let mut client = server.connect();
+    // Answers to so many fill every buffer on the way.
+    let sending = std::thread::spawn(move || {
+        for _ in 0..2000 {
+            client.try_send(&request);
+        }
+    });
+    // The body that is read meanwhile counts as well, and nothing else does.
+    within(20, || {
+        let held = server.metric(HELD);
+        held != 0.0 && held != array.len() as f64
+    });
+    sending.join().unwrap();
+    within(5, || server.metric(HELD) == 0.0);
+    assert_eq!(
+        server.metric("http_server_timeouts_total{phase=\"write\"}"),
         1.0
     );
 }

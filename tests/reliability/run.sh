@@ -3,7 +3,7 @@
 # for the hour of soak.py. The binary is target/release/pick-regno, or PICK_REGNO_BIN. Needs python3, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")"
-for script in steady overload slow idle sigterm batch; do
+for script in steady overload memory slow idle sigterm batch; do
   printf -- '-- %s\n' "$script"
   python3 "$script.py"
 done
