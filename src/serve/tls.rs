@@ -35,7 +35,7 @@ use super::phase::{ConnectionState, Phase};
 #[derive(Clone, Debug, clap::Args)]
 pub struct TlsArgs {
     /// Serve HTTPS with this certificate: PEM, the server's own first, then those that signed it. Read again when it
-    /// is rewritten, as are the two files below
+    /// is rewritten, as are the files below
     #[arg(
         long,
         env = "PICK_REGNO_TLS_CERT",
@@ -60,6 +60,15 @@ pub struct TlsArgs {
         help_heading = "TLS"
     )]
     pub client_ca: Option<PathBuf>,
+    /// Refuse client certificates that these lists (CRLs) revoke: PEM, one list of each CA that signs clients. A
+    /// certificate of a CA without a list in it is refused as well
+    #[arg(
+        long,
+        env = "PICK_REGNO_CLIENT_CRL",
+        value_name = "FILE",
+        help_heading = "TLS"
+    )]
+    pub client_crl: Option<PathBuf>,
     /// Time for a TLS handshake
     #[arg(long, env = "PICK_REGNO_HANDSHAKE_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub handshake_timeout: Duration,
@@ -75,16 +84,21 @@ pub(super) struct Files {
     pub(super) cert: PathBuf,
     pub(super) key: PathBuf,
     pub(super) client_ca: Option<PathBuf>,
+    pub(super) client_crl: Option<PathBuf>,
 }
 
 impl TlsArgs {
     /// The files, if TLS is asked for; a sentence if they are not complete.
     pub(super) fn files(&self) -> Result<Option<Files>, String> {
+        if self.client_crl.is_some() && self.client_ca.is_none() {
+            return Err("--client-crl: needs --client-ca as well".to_owned());
+        }
         match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => Ok(Some(Files {
                 cert: cert.clone(),
                 key: key.clone(),
                 client_ca: self.client_ca.clone(),
+                client_crl: self.client_crl.clone(),
             })),
             (Some(_), None) => Err("--tls-cert: needs --tls-key as well".to_owned()),
             (None, Some(_)) => Err("--tls-key: needs --tls-cert as well".to_owned()),
@@ -100,7 +114,7 @@ impl TlsArgs {
 /// Why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The client's certificate is missing, expired or not signed by the right CA.
+    /// The client's certificate is missing, expired, revoked or not signed by the right CA.
     Certificate,
     /// Server and client have no version, cipher or protocol in common, or what came is no TLS.
     Protocol,

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use graviola::hashing::Sha256;
 use graviola::signing::ecdsa::{P256, SigningKey};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, PKCS_ECDSA_P256_SHA256, PublicKeyData,
+    RevokedCertParams, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -53,6 +54,7 @@ impl rcgen::SigningKey for Key {
 
 /// A certificate and its key.
 pub struct Identity {
+    serial: SerialNumber,
     certificate: CertificateDer<'static>,
     key: Vec<u8>,
 }
@@ -116,9 +118,31 @@ impl Ca {
         let key = Key::new();
         let issuer = Issuer::from_params(&self.params, &*self.key);
         Identity {
+            serial: params.serial_number.clone().unwrap(),
             certificate: params.signed_by(&key, &issuer).unwrap().der().clone(),
             key: key.private,
         }
+    }
+
+    /// Writes `NAME.crl`, a list that revokes the certificates `revoked`.
+    pub fn revoke(&self, revoked: &[&Identity], folder: &Path, name: &str) {
+        let revoked_certs = revoked.iter().map(|identity| RevokedCertParams {
+            serial_number: identity.serial.clone(),
+            revocation_time: date_time_ymd(2020, 1, 2),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 2),
+            next_update: date_time_ymd(2090, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::PreSpecified(vec![1]),
+        };
+        let issuer = Issuer::from_params(&self.params, &*self.key);
+        let list = list.signed_by(&issuer).unwrap();
+        write_pem(&folder.join(format!("{name}.crl")), "X509 CRL", list.der());
     }
 
     /// Writes `NAME.pem`.

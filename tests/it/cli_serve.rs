@@ -54,6 +54,7 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("tls-cert", &[], &[("/nonexistent/cert", 78, "--tls-key")]),
     ("tls-key", &[], &[("/nonexistent/key", 78, "--tls-cert")]),
     ("client-ca", &[], &[("/nonexistent/ca", 78, "--tls-cert")]),
+    ("client-crl", &[], &[("/nonexistent/crl", 78, "--client-crl: needs --client-ca")]),
     ("workers", &["1", "256"], &[
         ("0", 78, "--workers 0: must be 1 to 256"), ("257", 78, "--workers 257"), ("-1", 64, "--workers"),
         ("two", 64, "--workers"), ("", 64, "--workers"),

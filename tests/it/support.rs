@@ -105,8 +105,8 @@ impl Drop for Running {
     }
 }
 
-/// Waits for what must come within so many seconds.
-pub fn within(seconds: u64, mut happened: impl FnMut() -> bool) {
+/// Waits for what must come within so many seconds; how long it took.
+pub fn within(seconds: u64, mut happened: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !happened() {
         assert!(
@@ -115,6 +115,7 @@ pub fn within(seconds: u64, mut happened: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
+    started.elapsed()
 }
 
 /// A connection, with TLS or without.

@@ -11,8 +11,8 @@ use pick_regno::serve::Config;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, Error, ProtocolVersion, RootCertStore, StreamOwned,
-    SupportedProtocolVersion,
+    AlertDescription, ClientConfig, ClientConnection, Error, ProtocolVersion, RootCertStore,
+    StreamOwned, SupportedProtocolVersion,
 };
 
 use crate::certificates::{Ca, Folder, Identity};
@@ -138,6 +138,7 @@ fn only_clients_with_a_good_certificate_are_let_in() {
     let by_both = serve(&folder, &ca, &flags, Some(KEY));
     let good = clients.client(2090);
     let expired = clients.client(2021);
+    let mut refusals = 0;
     let of_another = Ca::new("clients").client(2090);
     let of_a_server = clients.server(2090);
     for version in [&TLS12, &TLS13] {
@@ -157,6 +158,7 @@ fn only_clients_with_a_good_certificate_are_let_in() {
                     matches!(refused, Error::AlertReceived(_)),
                     "{what}: {refused}"
                 );
+                refusals += 1;
             }
         }
     }
@@ -168,6 +170,41 @@ fn only_clients_with_a_good_certificate_are_let_in() {
         );
         counted(server, "http_server_active_connections", 0.0);
     }
+    println!(
+        "{refusals} handshakes with no, an expired or a wrong client certificate: all refused"
+    );
+}
+
+#[test]
+fn a_certificate_that_is_revoked_is_refused_as_soon_as_the_list_is_read_again() {
+    let (folder, ca, clients) = (Folder::new("crl"), Ca::new("ca"), Ca::new("clients"));
+    clients.write(&folder.0, "clients");
+    let (good, lost) = (clients.client(2090), clients.client(2090));
+    clients.revoke(&[], &folder.0, "clients");
+    let flags = [
+        "--client-ca",
+        &folder.file("clients.pem"),
+        "--client-crl",
+        &folder.file("clients.crl"),
+    ];
+    let server = serve(&folder, &ca, &flags, None);
+    let status = |identity| Peer::with(&ca, &[&TLS13], Some(identity)).status(&server, "");
+    assert_eq!(status(&good).unwrap(), 200);
+    assert_eq!(status(&lost).unwrap(), 200);
+
+    clients.revoke(&[&lost], &folder.0, "clients");
+    let took = within(5, || status(&lost).is_err());
+    println!("refused {took:.1?} after the list was rewritten");
+    assert_eq!(status(&good).unwrap(), 200);
+    let refused = status(&lost).unwrap_err();
+    assert_eq!(
+        refused,
+        Error::AlertReceived(AlertDescription::CertificateRevoked)
+    );
+
+    // A list of another CA says nothing about these clients: none of them is let in.
+    Ca::new("others").revoke(&[], &folder.0, "clients");
+    within(5, || status(&good).is_err());
 }
 
 /// The first message of a handshake that offers nothing newer than `minor`: 0 is SSL 3, 1 is TLS 1.0, 3 is TLS 1.2.
@@ -233,6 +270,9 @@ fn old_versions_and_plain_requests_are_refused() {
         &server,
         "http_server_tls_failures_total{reason=\"protocol\"}",
         4.0,
+    );
+    println!(
+        "SSL 3, TLS 1.0, TLS 1.1 and a plain request: 4 of 4 refused; TLS 1.2 offered the same way is answered"
     );
 }
 
@@ -310,7 +350,7 @@ fn certificates_and_keys_are_exchanged_under_load() {
         std::fs::rename(folder.file("renewed.pem"), folder.file("server.pem")).unwrap();
         std::thread::sleep(Duration::from_millis(300));
         std::fs::rename(folder.file("renewed.key"), folder.file("server.key")).unwrap();
-        within(5, || shown(&peer, &server) == *renewed.chain()[0]);
+        let renewal = within(5, || shown(&peer, &server) == *renewed.chain()[0]);
         assert_eq!(
             server.metric("pick_regno_tls_certificate_not_after_seconds"),
             3_818_448_000.0,
@@ -323,7 +363,8 @@ fn certificates_and_keys_are_exchanged_under_load() {
         moved_over.store(true, Relaxed);
         std::thread::sleep(Duration::from_millis(500));
         std::fs::write(&keys, "new\n").unwrap();
-        within(5, || peer.status(&server, "old").unwrap() == 401);
+        let death = within(5, || peer.status(&server, "old").unwrap() == 401);
+        println!("new certificate shown after {renewal:.1?}, old key dead after {death:.1?}");
 
         // What is broken changes nothing, and is told once.
         let failed = "pick_regno_reloads_total{files=\"tls\",result=\"failed\"}";

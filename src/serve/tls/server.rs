@@ -8,10 +8,13 @@ use rustls_graviola::default_provider;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
+};
 use tokio_rustls::rustls::server::{
-    NoServerSessionStorage, ServerConfig, WebPkiClientVerifier, danger::ClientCertVerifier,
+    NoServerSessionStorage, ServerConfig, VerifierBuilderError, WebPkiClientVerifier,
+    danger::ClientCertVerifier,
 };
 use tokio_rustls::rustls::{Error, RootCertStore};
 
@@ -50,6 +53,7 @@ impl Tls {
         let provider = provider().map_err(|why| format!("--tls-cert: {why}"))?;
         let mut paths = vec![files.cert.clone(), files.key.clone()];
         paths.extend(files.client_ca.clone());
+        paths.extend(files.client_crl.clone());
         let files = FromFiles::load(paths, move || read(&files, Arc::clone(&provider)))?;
         Ok(Tls { files })
     }
@@ -105,7 +109,10 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
         .with_safe_default_protocol_versions()
         .map_err(|why| why.to_string())?;
     let builder = match &files.client_ca {
-        Some(file) => builder.with_client_cert_verifier(verifier(file, provider)?),
+        Some(ca) => {
+            let crl = files.client_crl.as_deref();
+            builder.with_client_cert_verifier(verifier(ca, crl, provider)?)
+        }
         None => builder.with_no_client_auth(),
     };
     let mut config = builder
@@ -134,16 +141,21 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
 
 /// The certificates of a PEM file; at least one.
 pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = CertificateDer::pem_file_iter(file)
+    read_items(file, "certificate", "CERTIFICATE")
+}
+
+/// What a PEM file holds under `label`; at least one.
+fn read_items<T: PemObject>(file: &Path, what: &str, label: &str) -> Result<Vec<T>, String> {
+    let items = T::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|why| format!("{}: {}", file.display(), pem_fault(&why)))?;
-    if certificates.is_empty() {
+    if items.is_empty() {
         return Err(format!(
-            "{}: no certificate in it: PEM is expected, CERTIFICATE",
+            "{}: no {what} in it: PEM is expected, {label}",
             file.display()
         ));
     }
-    Ok(certificates)
+    Ok(items)
 }
 
 /// The certificates of a PEM file, each as one that may sign others.
@@ -157,14 +169,26 @@ pub(super) fn read_roots(file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
+/// What looks at the certificates of clients: signed by one of the file `ca`, and revoked by no list of the file `crl`.
 fn verifier(
-    file: &Path,
+    ca: &Path,
+    crl: Option<&Path>,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let roots = Arc::new(read_roots(file)?);
-    WebPkiClientVerifier::builder_with_provider(roots, provider)
-        .build()
-        .map_err(|why| format!("{}: {why}", file.display()))
+    let roots = Arc::new(read_roots(ca)?);
+    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
+    if let Some(crl) = crl {
+        let lists: Vec<CertificateRevocationListDer<'_>> =
+            read_items(crl, "revocation list", "X509 CRL")?;
+        builder = builder.with_crls(lists);
+    }
+    builder.build().map_err(|why| {
+        let file = match (&why, crl) {
+            (VerifierBuilderError::InvalidCrl(_), Some(crl)) => crl,
+            _ => ca,
+        };
+        format!("{}: {why}", file.display())
+    })
 }
 
 fn pem_fault(why: &pem::Error) -> String {
