@@ -142,6 +142,11 @@ fn one_request_in_a_hundred_that_panics_is_500_and_no_other_is() {
         ))
     };
     assert_eq!((count(200), count(500)), (1980.0, 20.0));
+    println!(
+        "of 2,000 requests 20 panicked: {} answered 500, {} right",
+        count(500),
+        count(200)
+    );
 }
 
 #[test]
