@@ -4,29 +4,31 @@
     LONG=1 python3 tests/reliability/overload.py   half a minute a step
 
 First arrays of 1,000 requests, which cost the service milliseconds and the client little, at a rate that does not wait
-for answers: what there is no room for must be refused. Then single requests: they are answered as soon as they are read,
+for answers: what there is no memory for must be refused. Then single requests: they are answered as soon as they are read,
 so that there is nothing to refuse, and must all be right.
 
-The service has a fifth of a core (a cgroup's quota), so that clients on the same machine can offer so much; where that
-cannot be set, it is the clients that are measured, and the script says so.
+The service has a core of its own as far as this script is concerned, and a fifth of it (a cgroup's quota), so that clients on
+the same machine can offer so much; where that cannot be set, it is the clients that are measured, and the script says so.
 """
 
 import asyncio
 import contextlib
 import json
+import os
 import pathlib
 import time
 
 from service import LONG, REQUEST, Service, check, conditions, ledger, load, post
 
-IN_FLIGHT = 16
+CLIENTS = 16
 SECONDS = 30 if LONG else 5
-ARRAY = post(json.dumps([REQUEST] * 1000, ensure_ascii=False).encode())
+BODY = json.dumps([REQUEST] * 1000, ensure_ascii=False).encode()
+ARRAY = post(BODY)
 
 
-async def ask(addr, request, books):
-    """One request on a connection of its own."""
-    writer = None
+async def ask(addr, request, books, times):
+    """One request on a connection of its own; how long a 200 took goes to `times`."""
+    writer, asked = None, time.monotonic()
     try:
         reader, writer = await asyncio.open_connection(*addr)
         writer.write(request)
@@ -34,6 +36,8 @@ async def ask(addr, request, books):
         length = int(head.split("content-length: ")[1].split("\r\n")[0])
         await reader.readexactly(length)
         status = head[9:12]
+        if status == "200":
+            times.append(time.monotonic() - asked)
         if status == "503" and "\r\nretry-after: " not in head:
             status = "503 without Retry-After"
     except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
@@ -45,42 +49,51 @@ async def ask(addr, request, books):
 
 
 async def closed_loop(service):
-    """Answers a second that as many clients get as there is room for, each asking again when it is answered."""
-    books, end = {}, time.monotonic() + SECONDS
+    """Answers a second that as many clients get as there is room for, each asking again when it is answered; and how long
+    they took."""
+    books, times, end = {}, [], time.monotonic() + SECONDS
 
     async def client():
         while time.monotonic() < end:
-            await ask(service.addr, ARRAY, books)
+            await ask(service.addr, ARRAY, books, times)
 
-    await asyncio.gather(*(client() for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
     check(set(books) == {"200"}, f"nothing is refused while there is room: {books}")
-    return books["200"] / SECONDS
+    return books["200"] / SECONDS, times
 
 
 async def open_loop(service, rate):
-    """Sends at `rate`, whatever is answered; the statuses, and seconds until single requests are answered again."""
-    books, asked, begun = {}, [], time.monotonic()
+    """Sends at `rate`, whatever is answered; the statuses, how long answers took, and seconds until single requests are
+    answered again."""
+    books, times, asked, begun = {}, [], [], time.monotonic()
     for nth in range(int(rate * SECONDS)):
         await asyncio.sleep(max(0, begun + nth / rate - time.monotonic()))
-        asked.append(asyncio.ensure_future(ask(service.addr, ARRAY, books)))
+        asked.append(asyncio.ensure_future(ask(service.addr, ARRAY, books, times)))
     took = time.monotonic() - begun
     within = {status: count / took for status, count in books.items()}
     over = time.monotonic()
-    while await ask(service.addr, post(more="connection: close\r\n"), books) != "200":
+    while await ask(service.addr, post(more="connection: close\r\n"), books, []) != "200":
         await asyncio.sleep(0.05)
     recovered = time.monotonic() - over
     await asyncio.gather(*asked)
-    return len(asked) / took, within, books, recovered
+    return len(asked) / took, within, books, times, recovered
+
+
+def milliseconds(times):
+    times = sorted(times)
+    return f"median {times[len(times) // 2] * 1e3:.0f} ms, 99 % within {times[len(times) * 99 // 100] * 1e3:.0f} ms"
 
 
 def arrays():
-    with Service("--workers", "1", "--max-in-flight", str(IN_FLIGHT)) as service, throttled(service, 0.2):
-        peak = asyncio.run(closed_loop(service))
+    memory = ("--max-body-memory", str(CLIENTS * len(BODY)))
+    with Service("--workers", "1", *memory) as service, throttled(service, 0.2):
+        peak, times = asyncio.run(closed_loop(service))
+        print(f"{CLIENTS} clients: {milliseconds(times)}")
         before = service.answered()
-        offered, within, books, recovered = asyncio.run(open_loop(service, 3 * peak))
+        offered, within, books, times, recovered = asyncio.run(open_loop(service, 3 * peak))
         goodput = within.get("200", 0)
         print(f"arrays of 1,000: peak {peak:.0f}/s; offered {offered:.0f}/s: {goodput:.0f}/s answered "
-              f"({goodput / peak:.0%} of the peak), {within.get('503', 0):.0f}/s refused")
+              f"({goodput / peak:.0%} of the peak; {milliseconds(times)}), {within.get('503', 0):.0f}/s refused")
         check(set(books) <= {"200", "503"}, f"what was not answered was refused with 503 and Retry-After: {books}")
         ledger(service, before, {int(status): count for status, count in books.items()})
         check(recovered < 5, f"answers as ever {recovered:.2f} s after it")
@@ -101,8 +114,13 @@ def singles():
 
 @contextlib.contextmanager
 def throttled(service, share):
-    """Gives the service so much of one core, in slices of 10 ms."""
+    """Gives the service so much of one core, in slices of 10 ms, and its clients the others."""
     pid, group = service.process.pid, None
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(thread), cores[:1])
+        os.sched_setaffinity(0, cores[1:])
     for root in ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup"):
         group = pathlib.Path(root) / f"pick-regno-{pid}"
         try:
@@ -121,6 +139,7 @@ def throttled(service, share):
     try:
         yield
     finally:
+        os.sched_setaffinity(0, cores)
         if group:
             (group.parent / "cgroup.procs").write_text(str(pid))
             group.rmdir()
