@@ -63,13 +63,15 @@ def running(what, command, port, path, log, env=None):
         process.wait(timeout=30)
 
 
-def trouble(port):
+def trouble(port, tls_port):
     """Requests that are refused, so that panels of refusals have something to show."""
     json_type = {"content-type": "application/json"}
     for _ in range(20):
         assert ask(port, "POST", "/reg/", b"{}", json_type)[0] == 401
         assert ask(port, "POST", "/reg/", b"{}", {"x-api-key": KEY, **json_type})[0] == 400
         assert ask(port, "GET", "/nowhere", headers={"x-api-key": KEY})[0] == 404
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            sys.exit(f"a plain request to the port of TLS was answered {ask(tls_port, 'GET', '/')[0]}")
         time.sleep(0.05)
 
 
@@ -145,14 +147,15 @@ def fill_in(expr):
 def main():
     binary = sys.argv[1]
     listen, admin, prometheus = free_port(), free_port(), free_port()
-    tls_admin = free_port()
+    tls_listen, tls_admin = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         keys = Path(folder) / "keys"
         keys.write_text(KEY + "\n")
         serve = [binary, "serve", "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}", "--api-keys-file", keys]
         service = stack.enter_context(running("the service", serve, admin, "/readyz", f"{folder}/service.log"))
         # Another instance, with TLS: it has a certificate whose age is watched.
-        serve = [binary, "serve", "--listen", "127.0.0.1:0", "--admin", f"127.0.0.1:{tls_admin}", *certificate(folder)]
+        addresses = ["--listen", f"127.0.0.1:{tls_listen}", "--admin", f"127.0.0.1:{tls_admin}"]
+        serve = [binary, "serve", *addresses, *certificate(folder)]
         stack.enter_context(running("the service with TLS", serve, tls_admin, "/readyz", f"{folder}/tls.log"))
         watch = [
             "prometheus", f"--config.file={prometheus_config(folder, [admin, tls_admin])}", f"--storage.tsdb.path={folder}/tsdb",
@@ -167,7 +170,7 @@ def main():
         client = subprocess.Popen(load)
         stack.callback(client.kill)
         time.sleep(5)
-        trouble(listen)
+        trouble(listen, tls_listen)
         if client.wait(timeout=SECONDS + 60) != 0:
             sys.exit("load: not every answer was right")
         end = time.time()
