@@ -245,12 +245,23 @@ const fn hash_pair(low: u64, high: u64) -> u64 {
     b.wrapping_mul(M)
 }
 
+#[inline]
 const fn load64(s: &[u8], at: usize) -> u64 {
-    load32(s, at) | load32(s, at + 4) << 32
+    u64::from_le_bytes(*chunk(s, at))
 }
 
+#[inline]
 const fn load32(s: &[u8], at: usize) -> u64 {
-    u32::from_le_bytes([s[at], s[at + 1], s[at + 2], s[at + 3]]) as u64
+    u32::from_le_bytes(*chunk(s, at)) as u64
+}
+
+/// `N` bytes from `at` on.
+#[inline]
+const fn chunk<const N: usize>(s: &[u8], at: usize) -> &[u8; N] {
+    match s.split_at(at).1.first_chunk() {
+        Some(chunk) => chunk,
+        None => panic!("the text is not that long"),
+    }
 }
 
 #[cfg(test)]
