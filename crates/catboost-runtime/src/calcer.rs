@@ -3,7 +3,7 @@
 //! A text is a slice of (token id, count), by ascending id, as [`crate::text::count`] makes it. Everything is computed in
 //! `f64` in CatBoost's order of operations, and rounded to `f32` when it becomes a feature.
 
-use crate::math::{exp, ln};
+use crate::math::{exp, exp_inline, ln};
 
 /// Bag of words: whether the text has the token.
 #[inline]
@@ -69,6 +69,28 @@ pub fn softmax(values: &mut [f64]) {
     }
     for value in values {
         *value /= total;
+    }
+}
+
+/// [`softmax`] of two values, with the same bits, and one `exp` instead of two: the greater's difference from itself is 0
+/// (or NaN), and `exp` makes 1 (or NaN) of it.
+#[inline(always)]
+#[must_use]
+pub fn softmax_of_two([a, b]: [f64; 2]) -> [f64; 2] {
+    let (greater, lesser) = if a < b { (b, a) } else { (a, b) };
+    #[expect(
+        clippy::eq_op,
+        reason = "an infinite value has no difference from itself"
+    )]
+    let of_greater = 1.0 + (greater - greater);
+    let of_lesser = exp_inline(lesser - greater);
+    // Both orders of two summands give the same sum.
+    let total = of_greater + of_lesser;
+    let (of_greater, of_lesser) = (of_greater / total, of_lesser / total);
+    if a < b {
+        [of_lesser, of_greater]
+    } else {
+        [of_greater, of_lesser]
     }
 }
 
@@ -196,6 +218,38 @@ mod tests {
             let mut found = values;
             softmax(&mut found);
             assert_eq!(found, expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn softmax_of_two_has_the_bits_of_softmax() {
+        let values = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.5,
+            -33.3,
+            -33.300_000_000_000_004,
+            -700.0,
+            -745.2,
+            1e300,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+        ];
+        let steps = (0..2000).map(|step| f64::from(step) * -0.037);
+        let pairs = values.iter().flat_map(|&a| values.map(|b| [a, b]));
+        let steps = steps.flat_map(|step| [[step, -3.21], [-20.0, step]]);
+        for pair in pairs.chain(steps) {
+            let mut expected = pair;
+            softmax(&mut expected);
+            // One NaN is as good as another.
+            let bits = |p: f64| (!p.is_nan()).then_some(p.to_bits());
+            assert_eq!(
+                softmax_of_two(pair).map(bits),
+                expected.map(bits),
+                "{pair:?}"
+            );
         }
     }
 
