@@ -8,11 +8,11 @@ mod self_check;
 use std::fmt::{self, Display, Formatter};
 
 use catboost_model::ir::{Dictionary, Gram, Model, NumberPolicy};
-use parts::of;
+use parts::{of, steps};
 
 use crate::{
     Origin, card,
-    layout::{Layout, Text},
+    layout::{Layout, Text, Tokenized},
     names::{Field, Kind},
 };
 
@@ -149,7 +149,7 @@ impl Module<'_> {
             )?;
         }
         writeln!(f, "    ];\n    let texts = [")?;
-        for &index in &self.layout.texts {
+        for &index in &self.layout.used_texts {
             writeln!(f, "        features.{},", field(Kind::Text, index))?;
         }
         writeln!(
@@ -188,20 +188,21 @@ impl Module<'_> {
         let Layout {
             numbers,
             categories,
-            tokenized,
+            texts,
             embeddings,
             initial,
             trees,
             ..
         } = self.layout;
-        let (dimension, groups, lines) = (self.model.dimension, initial.len(), trees.lines());
+        let (dimension, groups) = (self.model.dimension, initial.len());
+        let (lines, bits) = (trees.lines(), trees.bits());
         writeln!(
             f,
             "#[allow(unused_imports)]\nuse ::catboost_runtime::{{compiled, tables::{{rows, slice}}, text}};\n"
         )?;
         writeln!(
             f,
-            "static MODEL: compiled::Model<{dimension}, {groups}, {lines}> = compiled::Model {{"
+            "static MODEL: compiled::Model<{dimension}, {groups}, {lines}, {bits}> = compiled::Model {{"
         )?;
         writeln!(f, "    scale: {:?}_f64,", self.model.scale)?;
         writeln!(f, "    bias: {:?},", bias(self.model))?;
@@ -238,7 +239,7 @@ impl Module<'_> {
                 )
             },
         )?;
-        list(f, "texts", tokenized, |f, text| self.text(f, text))?;
+        list(f, "texts", texts, |f, text| self.text(f, text))?;
         list(f, "embeddings", &embeddings.calcers, |f, calcer| {
             write!(f, "{calcer}")
         })?;
@@ -247,11 +248,8 @@ impl Module<'_> {
     }
 
     fn text(&self, f: &mut Formatter<'_>, text: &Text) -> fmt::Result {
-        let source = self.model.text.tokenized[text.tokenized.at()];
-        let tokenizer = &self.model.text.tokenizers[source.tokenizer.at()];
-        let dictionary = &self.model.text.dictionaries[source.dictionary.at()];
+        let tokenizer = &self.model.text.tokenizers[text.tokenizer.at()];
         writeln!(f, "compiled::Text {{\n            text: {},", text.text)?;
-        writeln!(f, "            tells_unknown: {},", text.tells_unknown)?;
         writeln!(f, "            tokenizer: text::Tokenizer {{")?;
         writeln!(f, "                lowercasing: {},", tokenizer.lowercasing)?;
         let numbers = match &tokenizer.numbers {
@@ -271,53 +269,79 @@ impl Module<'_> {
             "                skip_empty: {},\n            }},",
             tokenizer.skip_empty
         )?;
+        match &text.letters {
+            Some(letters) => writeln!(f, "            letters: Some({letters}),")?,
+            None => writeln!(f, "            letters: None,")?,
+        }
+        writeln!(f, "            tokenized: &[")?;
+        for tokenized in &text.tokenized {
+            self.tokenized(f, tokenized)?;
+        }
+        write!(f, "            ],\n        }}")
+    }
+
+    fn tokenized(&self, f: &mut Formatter<'_>, tokenized: &Tokenized) -> fmt::Result {
+        let dictionary = &self.model.text.dictionaries[tokenized.dictionary.at()];
+        writeln!(f, "                compiled::Tokenized {{")?;
+        let tokens = Tokens {
+            dictionary,
+            tokenized,
+        };
         writeln!(
             f,
-            "            dictionary: text::Dictionary::{},",
-            Tokens { dictionary, text }
+            "                    dictionary: text::Dictionary::{tokens},"
         )?;
+        match &tokenized.by_letter {
+            Some(ids) => writeln!(
+                f,
+                "                    by_letter: Some({}),",
+                steps("U32S", ids)
+            )?,
+            None => writeln!(f, "                    by_letter: None,")?,
+        }
         writeln!(
             f,
-            "            common: compiled::Common {{ letters: {}, inner: {}, pairs: {} }},",
-            of("U32S", &text.common.letters),
-            text.common.inner,
-            of("U32S", &text.common.pairs)
+            "                    tells_unknown: {},",
+            tokenized.tells_unknown
         )?;
-        let bag = &text.bag;
+        let bag = &tokenized.bag;
         let (starts, at, to) = (
             of("U32S", &bag.starts),
             of("U32S", &bag.at),
             of("U64S", &bag.to),
         );
-        writeln!(f, "            bag: compiled::BagOfWords {{")?;
+        writeln!(f, "                    bag: compiled::BagOfWords {{")?;
         writeln!(
             f,
-            "                first: {}, starts: {starts}, at: {at}, to: {to},\n            }},",
+            "                        first: {}, starts: {starts}, at: {at}, to: {to},\n                    }},",
             bag.first
         )?;
-        writeln!(f, "            calcers: &[")?;
-        for calcer in &text.calcers {
-            writeln!(f, "                {calcer},")?;
+        writeln!(f, "                    calcers: &[")?;
+        for calcer in &tokenized.calcers {
+            writeln!(f, "                        {calcer},")?;
         }
-        write!(f, "            ],\n        }}")
+        writeln!(f, "                    ],\n                }},")
     }
 }
 
 /// A dictionary of the runtime's, without the name of its type.
 struct Tokens<'a> {
     dictionary: &'a Dictionary,
-    text: &'a Text,
+    tokenized: &'a Tokenized,
 }
 
 impl Display for Tokens<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { dictionary, text } = self;
+        let Self {
+            dictionary,
+            tokenized,
+        } = self;
         let table = |seed, keys| format!("compiled::Tokens {{ seed: {seed}, keys: {keys} }}");
-        let tokens = table(dictionary.tokens.seed, &text.tokens);
+        let tokens = table(dictionary.tokens.seed, &tokenized.tokens);
         let end = dictionary.end_of_sentence;
         match (dictionary.gram, &dictionary.grams) {
             (Gram::Words { order, skip_step }, Some(grams)) => {
-                let grams = table(grams.seed, &text.grams);
+                let grams = table(grams.seed, &tokenized.grams);
                 write!(
                     f,
                     "Grams {{ order: {order}, skip_step: {skip_step}, end_of_sentence: {end}, "

@@ -3,9 +3,9 @@
 //! `catboost_runtime::compiled` says what the tables mean.
 
 mod categories;
-mod common;
 mod embeddings;
 mod groups;
+mod letters;
 mod light;
 mod texts;
 mod trees;
@@ -15,11 +15,11 @@ use std::ops::Range;
 use catboost_model::ir::Model;
 
 pub(crate) use categories::{Categories, Keys};
-pub(crate) use common::Common;
 pub(crate) use embeddings::{EmbeddingCalcer, EmbeddingKind, Embeddings, Targets};
 pub(crate) use groups::{Block, Groups, Numbers, Wide};
+pub(crate) use letters::{Letters, Steps};
 pub(crate) use light::{LIGHT, Light};
-pub(crate) use texts::{Calcer, Estimate, Text};
+pub(crate) use texts::{Calcer, Estimate, Text, Tokenized};
 pub(crate) use trees::Trees;
 
 use crate::{self_check::SelfCheck, tables::Tables};
@@ -33,8 +33,8 @@ pub(crate) struct Layout {
     pub(crate) numbers: Numbers,
     pub(crate) categories: Categories,
     /// The text features that the model uses.
-    pub(crate) texts: Vec<usize>,
-    pub(crate) tokenized: Vec<Text>,
+    pub(crate) used_texts: Vec<usize>,
+    pub(crate) texts: Vec<Text>,
     pub(crate) embeddings: Embeddings,
     /// Each group's bin in a row in which no token occurs.
     pub(crate) initial: Vec<u16>,
@@ -51,7 +51,7 @@ pub(crate) fn lay_out(model: &Model) -> Layout {
     let categories = Categories::lay_out(model, &mut groups, &mut tables);
     groups.number_estimates(model);
     let trees = Trees::lay_out(model, &mut groups, &mut tables);
-    let (texts, tokenized) = texts::lay_out(model, &groups, &trees, &mut tables);
+    let (used_texts, texts) = texts::lay_out(model, &groups, &trees, &mut tables);
     let embeddings = Embeddings::lay_out(model, &groups, &mut tables);
     let light = Light::lay_out(model, &mut tables);
     let self_check = SelfCheck::make(model, &mut tables);
@@ -59,8 +59,8 @@ pub(crate) fn lay_out(model: &Model) -> Layout {
         tables,
         numbers,
         categories,
+        used_texts,
         texts,
-        tokenized,
         embeddings,
         initial: groups.initial(),
         trees,

@@ -13,9 +13,8 @@ use catboost_runtime::{
 
 use crate::ir::{
     Child, Ctr, CtrTable, CtrType, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource,
-    FloatIdx, Gram, KnnTargets, Model, NanTreatment, NonSymmetricTree, NumberPolicy, ObliviousTree,
-    OneHotIdx, Projection, Split, SplitIdx, TextCalcer, TextCalcerKind, TokenTable, TokenizedIdx,
-    Trees,
+    FloatIdx, Gram, KnnTargets, Model, NanTreatment, NonSymmetricTree, ObliviousTree, OneHotIdx,
+    Projection, Split, SplitIdx, TextCalcer, TextCalcerKind, TokenTable, TokenizedIdx, Trees,
 };
 
 /// What a model is asked about: the values of its features, each list in the order of the model's own.
@@ -240,19 +239,10 @@ fn embedding_number(
 fn token_counts(model: &Model, row: &Row, tokenized: TokenizedIdx) -> Vec<(u32, u32)> {
     let tokenized = model.text.tokenized[tokenized.at()];
     let tokenizer = &model.text.tokenizers[tokenized.tokenizer.at()];
-    let tokenizer = text::Tokenizer {
-        delimiter: &tokenizer.delimiter,
-        split_by_set: tokenizer.split_by_set,
-        skip_empty: tokenizer.skip_empty,
-        lowercasing: tokenizer.lowercasing,
-        numbers: match &tokenizer.numbers {
-            NumberPolicy::Skip => text::NumberPolicy::Skip,
-            NumberPolicy::LeaveAsIs => text::NumberPolicy::LeaveAsIs,
-            NumberPolicy::Replace(token) => text::NumberPolicy::Replace(token),
-        },
-    };
     let mut tokens = Tokens::new();
-    tokenizer.tokenize(row.texts[tokenized.text.at()], &mut tokens);
+    tokenizer
+        .runtime()
+        .tokenize(row.texts[tokenized.text.at()], &mut tokens);
     let mut ids = Vec::new();
     dictionary(&model.text.dictionaries[tokenized.dictionary.at()]).apply(
         &tokens,

@@ -38,7 +38,7 @@ impl Module<'_> {
         )?;
         writeln!(f, "/// The text features by their place in `Row::texts`.")?;
         let text: Vec<String> = layout
-            .texts
+            .used_texts
             .iter()
             .map(|&index| self.name(Kind::Text, index))
             .collect();

@@ -3,12 +3,48 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::layout::{
-    Block, Calcer, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Part, Targets, Trees, Wide,
+    Block, Calcer, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Letters, Part, Steps, Targets,
+    Trees, Wide,
 };
 
 /// A part of a table, as an expression.
 pub(super) fn of(table: &str, part: &Part) -> String {
     format!("slice(&{table}, {}, {})", part.start, part.len())
+}
+
+/// Numbers by step, as an expression.
+pub(super) fn steps(table: &str, steps: &Steps) -> String {
+    let part = of(table, &steps.table);
+    format!(
+        "compiled::Steps {{ stride: {}, table: {part} }}",
+        steps.stride
+    )
+}
+
+/// A part of `lines` as rows of `len`, as an expression.
+fn lines(part: &Part, len: usize) -> String {
+    match len {
+        0 => "&[]".to_owned(),
+        len => format!("rows(&LINES, {}, {})", part.start, part.len() / len),
+    }
+}
+
+impl Display for Letters {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let len = self.codes.len();
+        writeln!(f, "compiled::Letters {{")?;
+        writeln!(
+            f,
+            "                delimiter: {}, codes: &rows::<_, {len}>(&U8S, {}, 1)[0], unknown: {},",
+            self.delimiter, self.codes.start, self.unknown
+        )?;
+        let rows = steps("U16S", &self.rows);
+        let lines = lines(&self.lines, self.row);
+        write!(
+            f,
+            "                rows: {rows}, lines: {lines},\n            }}"
+        )
+    }
 }
 
 impl Display for Block {
@@ -58,8 +94,7 @@ impl Display for Calcer {
             Self::NaiveBayes {
                 first,
                 log_priors,
-                log_counts,
-                lacks,
+                rows,
                 log_totals,
                 totals,
                 token_prior,
@@ -70,8 +105,7 @@ impl Display for Calcer {
                     "compiled::Calcer::NaiveBayes(compiled::NaiveBayes {{ first: {first}, "
                 )?;
                 write!(f, "log_priors: {}, ", of("F64S", log_priors))?;
-                write!(f, "log_counts: {}, ", of("F64S", log_counts))?;
-                write!(f, "lacks: {}, ", of("U8S", lacks))?;
+                write!(f, "rows: {}, ", of("F64S", rows))?;
                 write!(f, "log_totals: {}, ", of("F64S", log_totals))?;
                 write!(f, "totals: {}, ", of("F64S", totals))?;
                 write!(f, "token_prior: {token_prior:?}_f32 as f64, ")?;
@@ -175,7 +209,7 @@ impl Display for Trees {
                 initial,
                 rows,
                 starts,
-                width,
+                bits: _,
                 offsets,
                 values,
                 present: _,
@@ -184,9 +218,8 @@ impl Display for Trees {
                 for line in initial {
                     write!(f, "compiled::Line({line:?}), ")?;
                 }
-                writeln!(f, "],\n        rows: {},", of("LINES", rows))?;
+                writeln!(f, "],\n        rows: {},", lines(rows, initial.len()))?;
                 writeln!(f, "        starts: {},", of("U32S", starts))?;
-                writeln!(f, "        width: compiled::Width::{width:?},")?;
                 writeln!(f, "        offsets: {},", of("U32S", offsets))?;
                 writeln!(f, "        values: {},", of("F64S", values))?;
             }

@@ -3,26 +3,35 @@
 use std::collections::BTreeMap;
 
 use catboost_model::ir::{
-    self, EstimatedIdx, EstimatedSource, Model, TextCalcerIdx, TextCalcerKind, TokenizedIdx,
+    self, DictionaryIdx, EstimatedIdx, EstimatedSource, Model, TextCalcerIdx, TextCalcerKind,
+    TextIdx, TokenizedIdx, TokenizerIdx,
 };
 use catboost_runtime::{calcer, math};
 
-use super::{Common, Groups, Keys, Part, Trees, groups::presence};
+use super::{Groups, Keys, Letters, Part, Steps, Trees, groups::presence, letters::Source};
 use crate::tables::{Tables, put};
 
 /// A text may lack this many of a class's tokens before a logarithm is taken at run time.
 const LACKING: usize = 64;
 
-/// A text feature after one tokenizer and one dictionary.
+/// A text feature after one tokenizer.
 pub(crate) struct Text {
     /// Place among the texts that the model uses.
     pub(crate) text: usize,
-    pub(crate) tokenized: TokenizedIdx,
+    pub(crate) tokenizer: TokenizerIdx,
+    pub(crate) letters: Option<Letters>,
+    pub(crate) tokenized: Vec<Tokenized>,
+}
+
+/// A text feature after one tokenizer and one dictionary.
+pub(crate) struct Tokenized {
+    pub(crate) dictionary: DictionaryIdx,
+    /// Of `u32s`.
+    pub(crate) by_letter: Option<Steps>,
     /// Whether observers are told of words that its dictionary lacks.
     pub(crate) tells_unknown: bool,
     pub(crate) tokens: Keys,
     pub(crate) grams: Keys,
-    pub(crate) common: Common,
     pub(crate) bag: Bag,
     pub(crate) calcers: Vec<Calcer>,
 }
@@ -46,9 +55,7 @@ pub(crate) enum Calcer {
         /// Of `f64s`.
         log_priors: Part,
         /// Of `f64s`.
-        log_counts: Part,
-        /// Of `u8s`.
-        lacks: Part,
+        rows: Part,
         /// Of `f64s`.
         log_totals: Part,
         /// Of `f64s`.
@@ -103,41 +110,104 @@ pub(super) fn lay_out(
         .iter()
         .filter_map(|&text| telling(model, text, estimated.keys().copied()))
         .collect();
-    let texts = estimated.into_iter().map(|(tokenized, by_calcer)| {
+    let mut by_tokenizer: BTreeMap<(TextIdx, TokenizerIdx), Vec<TokenizedIdx>> = BTreeMap::new();
+    for &tokenized in estimated.keys() {
         let source = model.text.tokenized[tokenized.at()];
-        let dictionary = &model.text.dictionaries[source.dictionary.at()];
-        let grams = dictionary
-            .grams
-            .as_ref()
-            .map_or_else(Vec::new, |grams| grams.entries.clone());
-        let mut bag = BTreeMap::new();
+        by_tokenizer
+            .entry((source.text, first_alike(source.tokenizer, model)))
+            .or_default()
+            .push(tokenized);
+    }
+    let texts = by_tokenizer
+        .into_iter()
+        .map(|((text, tokenizer), members)| {
+            let parts = members.iter().map(|tokenized| {
+                let tells = tells.contains(tokenized);
+                Tokenized::lay_out(
+                    model,
+                    *tokenized,
+                    &estimated[tokenized],
+                    tells,
+                    groups,
+                    trees,
+                    tables,
+                )
+            });
+            let (mut tokenized, bags): (Vec<Tokenized>, Vec<TokenBits>) = parts.unzip();
+            let sources = tokenized.iter().zip(&bags).map(|(tokenized, bag)| {
+                let dictionary = &model.text.dictionaries[tokenized.dictionary.at()];
+                Source::new(dictionary, tokenized.tells_unknown, bag)
+            });
+            let sources: Vec<Source> = sources.collect();
+            let tokenizer_of = &model.text.tokenizers[tokenizer.at()];
+            let letters = Letters::lay_out(tokenizer_of, &sources, trees.lines(), tables);
+            let letters = letters.map(|(letters, by_letter)| {
+                for (tokenized, by_letter) in tokenized.iter_mut().zip(by_letter) {
+                    tokenized.by_letter = by_letter;
+                }
+                letters
+            });
+            Text {
+                text: used.partition_point(|&index| index < text.at()),
+                tokenizer,
+                letters,
+                tokenized,
+            }
+        });
+    let texts = texts.collect();
+    (used, texts)
+}
+
+impl Tokenized {
+    /// But for `by_letter`, and with what each token sets.
+    fn lay_out(
+        model: &Model,
+        tokenized: TokenizedIdx,
+        numbers: &BTreeMap<TextCalcerIdx, Vec<EstimatedIdx>>,
+        tells_unknown: bool,
+        groups: &Groups,
+        trees: &Trees,
+        tables: &mut Tables,
+    ) -> (Self, TokenBits) {
+        let dictionary = model.text.tokenized[tokenized.at()].dictionary;
+        let tables_of = &model.text.dictionaries[dictionary.at()];
+        let grams = tables_of.grams.as_ref();
+        let grams = grams.map_or_else(Vec::new, |grams| grams.entries.clone());
+        let mut bag = TokenBits::new();
         let mut calcers = Vec::new();
-        for (calcer, numbers) in by_calcer {
+        for (calcer, numbers) in numbers {
             let calcer = &model.text.calcers[calcer.at()];
             match &calcer.kind {
                 TextCalcerKind::BagOfWords { .. } => {
-                    add_to_bag(&mut bag, model, calcer, &numbers, groups, trees)
+                    add_to_bag(&mut bag, model, calcer, numbers, groups, trees)
                 }
                 kind => calcers.push(lay_out_calcer(
                     kind,
-                    estimates(model, &calcer.active, &numbers, groups, tables),
+                    estimates(model, &calcer.active, numbers, groups, tables),
                     tables,
                 )),
             }
         }
-        Text {
-            text: used.partition_point(|&index| index < source.text.at()),
-            tokenized,
-            tells_unknown: tells.contains(&tokenized),
-            tokens: Keys::lay_out(dictionary.tokens.entries.clone(), tables),
+        let laid_out = Self {
+            dictionary,
+            by_letter: None,
+            tells_unknown,
+            tokens: Keys::lay_out(tables_of.tokens.entries.clone(), tables),
             grams: Keys::lay_out(grams, tables),
-            common: Common::lay_out(dictionary, tables),
-            bag: Bag::lay_out(bag, tables),
+            bag: Bag::lay_out(&bag, tables),
             calcers,
-        }
-    });
-    let texts = texts.collect();
-    (used, texts)
+        };
+        (laid_out, bag)
+    }
+}
+
+/// The first tokenizer that does the same: CatBoost writes one down for each dictionary.
+fn first_alike(tokenizer: TokenizerIdx, model: &Model) -> TokenizerIdx {
+    let tokenizers = &model.text.tokenizers;
+    let alike = tokenizers
+        .iter()
+        .position(|other| *other == tokenizers[tokenizer.at()]);
+    TokenizerIdx(alike.expect("it is like itself") as u32)
 }
 
 /// Of a text feature's dictionaries, the one whose unknown words observers are told of: of single words if there is one.
@@ -158,9 +228,12 @@ fn telling(
         .min_by_key(order)
 }
 
-/// Adds what tokens set: token id → (word and bits, or group and bin).
+/// What the occurrence of each token id sets: words and bits, or, if the trees are walked, groups and bins.
+pub(super) type TokenBits = BTreeMap<u32, Vec<(u32, u64)>>;
+
+/// Adds what tokens set.
 fn add_to_bag(
-    bag: &mut BTreeMap<u32, Vec<(u32, u64)>>,
+    bag: &mut TokenBits,
     model: &Model,
     calcer: &ir::TextCalcer,
     numbers: &[EstimatedIdx],
@@ -186,7 +259,7 @@ fn add_to_bag(
 }
 
 impl Bag {
-    fn lay_out(bag: BTreeMap<u32, Vec<(u32, u64)>>, tables: &mut Tables) -> Self {
+    fn lay_out(bag: &TokenBits, tables: &mut Tables) -> Self {
         let first = bag.keys().next().copied().unwrap_or(0);
         let ids = bag.keys().next_back().map_or(0, |last| last - first + 1);
         let (mut starts, mut at, mut to) = (vec![0], Vec::new(), Vec::new());
@@ -245,9 +318,11 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                 .map(|class| class.counts.as_slice())
                 .collect();
             let (first, rows) = count_rows(&counts);
-            let log_count = |count: &Option<u32>| {
-                math::ln(count.map_or(prior, |count| prior + f64::from(count)))
-            };
+            let rows = rows.chunks(classes.len()).flat_map(|row| {
+                let frequency = |count: &Option<u32>| prior + f64::from(count.unwrap_or(0));
+                let log_counts = row.iter().map(move |count| math::ln(frequency(count)));
+                log_counts.chain(row.iter().map(|count| f64::from(count.is_none())))
+            });
             // One more than the tokens seen, as CatBoost counts them.
             let seen = prior * seen_tokens.wrapping_add(1) as f64;
             let totals: Vec<f64> = classes
@@ -267,11 +342,7 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                         .iter()
                         .map(|class| math::ln(f64::from(class.docs) + f64::from(*class_prior))),
                 ),
-                log_counts: put(&mut tables.f64s, rows.iter().map(log_count)),
-                lacks: put(
-                    &mut tables.u8s,
-                    rows.iter().map(|count| u8::from(count.is_none())),
-                ),
+                rows: put(&mut tables.f64s, rows),
                 log_totals: put(&mut tables.f64s, log_totals),
                 totals: put(&mut tables.f64s, totals.iter().copied()),
                 token_prior: *token_prior,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use catboost_model::ir::{self, Child, EstimatedIdx, Model, ObliviousTree, Split};
-use catboost_runtime::compiled::{Condition, Width};
+use catboost_runtime::compiled::Condition;
 
 use super::{Groups, Part, groups::presence};
 use crate::tables::{Tables, put};
@@ -22,7 +22,8 @@ pub(crate) enum Trees {
         rows: Part,
         /// Of `u32s`.
         starts: Part,
-        width: Width,
+        /// How many bits a leaf index takes.
+        bits: usize,
         /// Of `u32s`.
         offsets: Part,
         /// Of `f64s`.
@@ -74,6 +75,14 @@ impl Trees {
         match self {
             Self::Rows { initial, .. } => initial.len(),
             Self::Levels { .. } | Self::Nodes { .. } => 0,
+        }
+    }
+
+    /// How many bits of the lines a leaf index takes.
+    pub(crate) fn bits(&self) -> usize {
+        match self {
+            Self::Rows { bits, .. } => *bits,
+            Self::Levels { .. } | Self::Nodes { .. } => 1,
         }
     }
 }
@@ -144,24 +153,21 @@ fn word(groups: &Groups, split: Split) -> u64 {
 
 /// How the rows of bits of oblivious trees are laid out.
 struct Rows {
-    width: Width,
+    bits: usize,
     lines: usize,
 }
 
 impl Rows {
     /// `None` if they would take too much: more than the leaf values twice over.
     fn plan(model: &Model, trees: &[ObliviousTree], groups: &Groups) -> Option<Self> {
-        let width = if trees.iter().all(|tree| tree.splits.len() <= 8) {
-            Width::Byte
-        } else {
-            Width::Half
-        };
-        let lines = (trees.len() * bits(width)).div_ceil(512);
+        let deepest = trees.iter().map(|tree| tree.splits.len()).max()?;
+        let bits = deepest.max(1);
+        let lines = trees.len().div_ceil(64 / bits).div_ceil(8);
         let bytes = groups.bins().iter().sum::<usize>() * lines * 64;
         let values: usize = trees.iter().map(|tree| tree.values.len()).sum();
         let fits = bytes <= ROWS_BYTES.max(2 * values * size_of::<f64>())
             && (1..=MOST_LINES).contains(&lines);
-        (fits && model.dimension > 0).then_some(Self { width, lines })
+        (fits && model.dimension > 0).then_some(Self { bits, lines })
     }
 
     fn lay_out(
@@ -218,7 +224,7 @@ impl Rows {
             initial,
             rows: put(&mut tables.lines, rows),
             starts: put(&mut tables.u32s, starts),
-            width: self.width,
+            bits: self.bits,
             offsets: put(&mut tables.u32s, offsets),
             values: put(
                 &mut tables.f64s,
@@ -230,11 +236,8 @@ impl Rows {
 
     /// The word and the bit of a tree's level.
     fn place(&self, tree: usize, level: usize) -> (usize, u64) {
-        let per_word = 64 / bits(self.width);
-        (
-            tree / per_word,
-            1 << (tree % per_word * bits(self.width) + level),
-        )
+        let per_word = 64 / self.bits;
+        (tree / per_word, 1 << (tree % per_word * self.bits + level))
     }
 }
 
@@ -242,11 +245,4 @@ impl Rows {
 fn yes_bins(condition: Condition, bins: usize) -> std::ops::Range<usize> {
     let from = condition.from as usize;
     from..(from + condition.count as usize).min(bins)
-}
-
-fn bits(width: Width) -> usize {
-    match width {
-        Width::Byte => 8,
-        Width::Half => 16,
-    }
 }

@@ -2,7 +2,8 @@ use catboost_runtime::hash::combine;
 
 use super::*;
 use crate::ir::{
-    CatIdx, CtrIdx, Feature, FloatFeature, Node, OneHot, TableIdx, Text, Tokenized, Tokenizer,
+    CatIdx, CtrIdx, Feature, FloatFeature, Node, NumberPolicy, OneHot, TableIdx, Text, Tokenized,
+    Tokenizer,
 };
 
 fn feature(name: &str) -> Feature {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use catboost_runtime::text;
+
 use super::{DictionaryIdx, TextIdx, TokenizerIdx};
 use crate::json::{
     hashes::{hash, hash_ids},
@@ -46,6 +48,24 @@ pub struct Tokenizer {
     pub split_by_set: bool,
     /// Whether empty tokens are dropped.
     pub skip_empty: bool,
+}
+
+impl Tokenizer {
+    /// The tokenizer that does it.
+    #[must_use]
+    pub fn runtime(&self) -> text::Tokenizer<'_> {
+        text::Tokenizer {
+            delimiter: &self.delimiter,
+            split_by_set: self.split_by_set,
+            skip_empty: self.skip_empty,
+            lowercasing: self.lowercasing,
+            numbers: match &self.numbers {
+                NumberPolicy::Skip => text::NumberPolicy::Skip,
+                NumberPolicy::LeaveAsIs => text::NumberPolicy::LeaveAsIs,
+                NumberPolicy::Replace(token) => text::NumberPolicy::Replace(token),
+            },
+        }
+    }
 }
 
 /// What becomes of tokens that are numbers.

@@ -20,6 +20,7 @@ mod bins;
 mod categories;
 mod embeddings;
 mod keys;
+mod letters;
 mod texts;
 mod tokens;
 mod trees;
@@ -28,8 +29,9 @@ pub use bins::{Block, Condition, LANES, Wide, count_above};
 pub use categories::{OneHot, Projection};
 pub use embeddings::{Embedding, EmbeddingCalcer};
 pub use keys::Keys;
-pub use texts::{BagOfWords, Bm25, Calcer, Common, Estimate, NaiveBayes, Text, Tokens};
-pub use trees::{Trees, Width};
+pub use letters::{Letters, Steps};
+pub use texts::{BagOfWords, Bm25, Calcer, Estimate, NaiveBayes, Text, Tokenized, Tokens};
+pub use trees::Trees;
 
 /// 64 bytes of the trees' leaf indices: one cache line.
 #[repr(C, align(64))]
@@ -39,9 +41,11 @@ pub struct Line(pub [u64; 8]);
 /// A compiled model. `catboost-codegen` writes one as a `static`; every index in it was checked when it was written.
 ///
 /// `DIMENSION` is the number of raw values a row, `GROUPS` the number of groups (with room for a whole [`Block`] at
-/// the end), `LINES` the number of [`Line`]s that the leaf indices take (0 if the trees are walked).
+/// the end), `LINES` the number of [`Line`]s that the leaf indices take (0 if the trees are walked), `BITS` how many bits of
+/// them each takes.
 #[derive(Debug)]
-pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize> {
+pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS: usize>
+{
     /// `raw = sum * scale + bias`.
     pub scale: f64,
     /// One a dimension.
@@ -55,13 +59,13 @@ pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize
     /// Combinations of categorical features that CTRs count by.
     pub projections: &'static [Projection],
     /// Text features.
-    pub texts: &'static [Text],
+    pub texts: &'static [Text<LINES>],
     /// What is computed from embeddings.
     pub embeddings: &'static [Embedding],
     /// The bins of a row in which no token occurs; 0 for every group that is always computed.
     pub initial: [u16; GROUPS],
     /// The trees.
-    pub trees: Trees<LINES>,
+    pub trees: Trees<LINES, BITS>,
 }
 
 /// A row: what a compiled model is asked about.
@@ -96,8 +100,8 @@ pub trait Observer {
 
 impl Observer for () {}
 
-impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize>
-    Model<DIMENSION, GROUPS, LINES>
+impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS: usize>
+    Model<DIMENSION, GROUPS, LINES, BITS>
 {
     /// The raw values of a row.
     #[inline]

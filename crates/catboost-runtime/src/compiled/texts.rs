@@ -2,20 +2,34 @@
 
 use smallvec::SmallVec;
 
-use super::{Keys, Observer, bins::count_above, tokens, trees::Indices};
-use crate::{calcer::softmax, math, text};
+use super::{
+    Keys, Letters, Observer, Steps, bins::count_above, letters::Codes, tokens, trees::Indices,
+};
+use crate::{
+    calcer::{softmax, softmax_of_two},
+    math, text,
+};
 
-/// A text feature after one tokenizer and one dictionary.
+/// A text feature after one tokenizer.
 #[derive(Debug)]
-pub struct Text {
+pub struct Text<const LINES: usize> {
     /// Index into [`super::Row::texts`].
     pub text: u32,
     /// Cuts the text into tokens.
     pub tokenizer: text::Tokenizer<'static>,
+    /// What is known of texts whose tokens are single characters; `None` if it is nothing.
+    pub letters: Option<Letters<LINES>>,
+    /// What is made of the tokens.
+    pub tokenized: &'static [Tokenized],
+}
+
+/// A text feature after one tokenizer and one dictionary.
+#[derive(Debug)]
+pub struct Tokenized {
     /// Turns tokens into ids.
     pub dictionary: text::Dictionary<Tokens>,
-    /// What the dictionary says of the commonest tokens.
-    pub common: Common,
+    /// The same for single characters, or [`Steps::NO_ID`]; `None` if ids depend on more than a token and the one before.
+    pub by_letter: Option<Steps<u32>>,
     /// Whether observers are told of the words that the dictionary lacks: one dictionary a text feature does.
     pub tells_unknown: bool,
     /// What the occurrence of each id sets.
@@ -45,45 +59,6 @@ impl text::TokenTable for Tokens {
     }
 }
 
-/// The commonest tokens of short texts, looked up in a dictionary of words or of n-grams of words when it was compiled.
-#[derive(Debug)]
-pub struct Common {
-    /// The id of every token that is one character of one or two bytes (below U+0800), by its code point, as far as the
-    /// table goes; [`Common::NONE`] for what is no token. In a dictionary of n-grams it is the inner id.
-    pub letters: &'static [u32],
-    /// How many inner ids `pairs` is for.
-    pub inner: u32,
-    /// The id of every n-gram of two neighbours, at `first * inner + second`, or [`Common::NONE`]; empty if the dictionary
-    /// has others, or too many inner ids.
-    pub pairs: &'static [u32],
-}
-
-impl Common {
-    /// No id.
-    pub const NONE: u32 = u32::MAX;
-
-    /// What the dictionary says of a word, if that is known here: its id, or that it has none.
-    #[inline(always)]
-    pub(super) fn find(&self, word: &[u8]) -> Option<Option<u32>> {
-        let letter = match *word {
-            [letter] => u32::from(letter),
-            [first @ 0xC0..=0xFF, second] => {
-                u32::from(first & 0x1F) << 6 | u32::from(second & 0x3F)
-            }
-            _ => return None,
-        };
-        let &id = self.letters.get(letter as usize)?;
-        Some((id != Self::NONE).then_some(id))
-    }
-
-    /// The id of the n-gram of two inner ids.
-    #[inline(always)]
-    pub(super) fn pair(&self, first: u32, second: u32) -> Option<u32> {
-        let id = self.pairs[(first * self.inner + second) as usize];
-        (id != Self::NONE).then_some(id)
-    }
-}
-
 /// What the occurrence of a token sets: each number that is 1 where the token occurs, and 0 elsewhere.
 #[derive(Debug)]
 pub struct BagOfWords {
@@ -109,14 +84,13 @@ pub enum Calcer {
 /// A multinomial naive Bayes with its logarithms taken.
 #[derive(Debug)]
 pub struct NaiveBayes {
-    /// The token id of the first row of `log_counts`.
-    pub first: u32,
     /// ln(docs + class prior), one a class.
     pub log_priors: &'static [f64],
-    /// ln(token prior + count): a row of classes a token id from `first` on; the last row is for every id that no class has.
-    pub log_counts: &'static [f64],
-    /// Whether a class lacks the token (1 or 0), in the same places.
-    pub lacks: &'static [u8],
+    /// The token id of the first row of `rows`.
+    pub first: u32,
+    /// A row a token id from `first` on, the last for every id that no class has: ln(token prior + count), one a class;
+    /// then 1 if the class lacks the token, or 0, one a class.
+    pub rows: &'static [f64],
     /// ln of the class's total if it lacks 0, 1, … of the text's tokens: a row a class.
     pub log_totals: &'static [f64],
     /// The class's total if it lacks none, from which a total beyond the rows above is computed.
@@ -153,60 +127,126 @@ pub struct Estimate {
 
 /// Token ids of a text: on the stack unless there are many.
 type Ids = SmallVec<[u32; 64]>;
-/// A number a class: on the stack unless there are many.
-type Scores = SmallVec<[f64; 16]>;
+/// Numbers by class: on the stack unless there are many.
+type ByClass = SmallVec<[f64; 16]>;
 
-impl Text {
+impl<const LINES: usize> Text<LINES> {
     #[inline(always)]
-    pub(super) fn quantize<const LINES: usize, O: Observer>(
+    pub(super) fn quantize<O: Observer>(
         &self,
         texts: &[&str],
         bins: &mut [u16],
         indices: &mut Indices<LINES>,
         observer: &mut O,
     ) {
-        let mut ids = Ids::new();
         let feature = self.text as usize;
-        let unknown = || {
-            if self.tells_unknown {
-                observer.unknown_token(feature);
-            }
-        };
-        tokens::for_each_id(
-            texts[feature],
-            &self.tokenizer,
-            &self.dictionary,
-            &self.common,
-            unknown,
-            |id| ids.push(id),
-        );
-        for &id in &ids {
-            for (at, to) in self.bag.of(id) {
-                if LINES > 0 {
-                    indices.set(at as usize, to);
-                } else {
-                    bins[at as usize] = to as u16;
+        let text = texts[feature];
+        let mut unknown = || observer.unknown_token(feature);
+        let mut codes = Codes::new();
+        let letters = self
+            .letters
+            .as_ref()
+            .filter(|letters| letters.read(text, &mut codes));
+        if let Some(letters) = letters {
+            for code in codes.iter() {
+                if code < letters.unknown {
+                    unknown();
                 }
             }
+            if LINES > 0 {
+                letters.set(&codes, indices);
+            }
         }
-        if self.calcers.is_empty() {
-            return;
-        }
-        ids.sort_unstable();
-        for calcer in self.calcers {
-            let (scores, estimates) = match calcer {
-                Calcer::NaiveBayes(bayes) => (bayes.probabilities(&ids), bayes.estimates),
-                Calcer::Bm25(bm25) => (bm25.scores(&ids), bm25.estimates),
+        for tokenized in self.tokenized {
+            if let (Some(_), Some(by_letter)) = (letters, &tokenized.by_letter) {
+                let ids = by_letter.of(&codes).filter(|&id| id != Steps::NO_ID);
+                if LINES == 0 {
+                    // Else `set` has set what they set.
+                    tokenized.bag.set(ids.clone(), bins, indices);
+                }
+                tokenized.compute(ids, bins);
+                continue;
+            }
+            let mut ids = Ids::new();
+            let unknown = || {
+                if tokenized.tells_unknown {
+                    unknown();
+                }
             };
-            for estimate in estimates {
-                let value = scores[estimate.class as usize] as f32;
-                bins[estimate.group as usize] = count_above(value, estimate.borders);
+            let known = |id| ids.push(id);
+            let (tokenizer, dictionary) = (&self.tokenizer, &tokenized.dictionary);
+            tokens::for_each_id(text, tokenizer, dictionary, unknown, known);
+            tokenized.bag.set(ids.iter().copied(), bins, indices);
+            tokenized.compute(ids.iter().copied(), bins);
+        }
+    }
+}
+
+impl Tokenized {
+    /// The bins of what is computed from ids.
+    #[inline(always)]
+    fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
+        for calcer in self.calcers {
+            match calcer {
+                Calcer::NaiveBayes(bayes) => bayes.compute(ids.clone(), bins),
+                Calcer::Bm25(bm25) => bm25.compute(ids.clone(), bins),
             }
         }
     }
 }
 
+/// Calls `count` with each different id, ascending, and how often it occurs.
+#[inline(always)]
+fn for_each_count(ids: impl Iterator<Item = u32> + Clone, mut count: impl FnMut(u32, u32)) {
+    // Small ids are counted by bits and counters: no branch depends on which they are.
+    let mut present = 0_u64;
+    let mut occurs = [0; u64::BITS as usize];
+    for id in ids.clone() {
+        let Some(occurs) = occurs.get_mut(id as usize) else {
+            let mut ids: Ids = ids.collect();
+            ids.sort_unstable();
+            for run in ids.chunk_by(u32::eq) {
+                count(run[0], run.len() as u32);
+            }
+            return;
+        };
+        *occurs += 1;
+        present |= 1 << id;
+    }
+    while present != 0 {
+        let id = present.trailing_zeros();
+        count(id, occurs[id as usize]);
+        present &= present - 1;
+    }
+}
+
+/// Sets the bins of a calcer's numbers.
+#[inline(always)]
+fn set_bins(estimates: &[Estimate], numbers: &[f64], bins: &mut [u16]) {
+    for estimate in estimates {
+        let number = numbers[estimate.class as usize] as f32;
+        bins[estimate.group as usize] = count_above(number, estimate.borders);
+    }
+}
+
 impl BagOfWords {
+    /// Sets what the ids set.
+    #[inline(always)]
+    fn set<const LINES: usize>(
+        &self,
+        ids: impl Iterator<Item = u32>,
+        bins: &mut [u16],
+        indices: &mut Indices<LINES>,
+    ) {
+        for (at, to) in ids.flat_map(|id| self.of(id)) {
+            if LINES > 0 {
+                indices.set(at as usize, to);
+            } else {
+                bins[at as usize] = to as u16;
+            }
+        }
+    }
+
     #[inline(always)]
     fn of(&self, id: u32) -> impl Iterator<Item = (u32, u64)> {
         let id = id.wrapping_sub(self.first) as usize;
@@ -222,71 +262,78 @@ impl BagOfWords {
 }
 
 impl NaiveBayes {
-    /// The probability of each class. `ids` ascend.
     #[inline(always)]
-    fn probabilities(&self, ids: &[u32]) -> Scores {
-        if self.log_priors.len() == 2 {
+    fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
+        if let &[first, second] = self.log_priors {
             // By far the commonest, and faster if the compiler knows.
-            let mut scores = [0.0; 2];
-            self.put_probabilities(ids, &mut scores, &mut [0; 2]);
-            return Scores::from_slice(&scores);
+            let mut scores = [first, second];
+            self.add_logarithms(ids, &mut scores, &mut [0.0; 2]);
+            set_bins(self.estimates, &softmax_of_two(scores), bins);
+            return;
         }
-        let classes = self.log_priors.len();
-        let mut scores = Scores::from_elem(0.0, classes);
-        let mut lacking = SmallVec::<[usize; 16]>::from_elem(0, classes);
-        self.put_probabilities(ids, &mut scores, &mut lacking);
-        scores
+        let mut scores = ByClass::from_slice(self.log_priors);
+        let mut lacking = ByClass::from_elem(0.0, scores.len());
+        self.add_logarithms(ids, &mut scores, &mut lacking);
+        softmax(&mut scores);
+        set_bins(self.estimates, &scores, bins);
     }
 
-    /// Writes the probability of each class into `scores`. `lacking` is room to count in, zero at first.
+    /// Makes logarithms of the classes' unnormalized probabilities of their logarithms before any token is seen. `lacking`
+    /// is room to count in, zero at first.
     #[inline(always)]
-    fn put_probabilities(&self, ids: &[u32], scores: &mut [f64], lacking: &mut [usize]) {
+    fn add_logarithms(
+        &self,
+        ids: impl Iterator<Item = u32> + Clone,
+        scores: &mut [f64],
+        lacking: &mut [f64],
+    ) {
         let classes = scores.len();
-        scores.copy_from_slice(self.log_priors);
-        for run in ids.chunk_by(u32::eq) {
-            let count = run.len() as f64;
-            let row = row_of(run[0].wrapping_sub(self.first), self.log_counts, classes);
-            let log_counts = &self.log_counts[row..row + classes];
-            let lacks = &self.lacks[row..row + classes];
+        let mut length = 0;
+        for_each_count(ids, |id, count| {
+            length += count;
+            let row = row_of(id.wrapping_sub(self.first), self.rows, 2 * classes);
             for class in 0..classes {
-                scores[class] += count * log_counts[class];
-                lacking[class] += usize::from(lacks[class]);
+                scores[class] += f64::from(count) * row[class];
+                lacking[class] += row[classes + class];
             }
-        }
+        });
         let rows = self.log_totals.len() / classes;
         for class in 0..classes {
-            let log_total = match lacking[class] {
-                lacking if lacking < rows => self.log_totals[class * rows + lacking],
-                lacking => math::ln(
-                    (0..lacking).fold(self.totals[class], |total, _| total + self.token_prior),
-                ),
+            let lacking = lacking[class] as usize;
+            let log_total = if lacking < rows {
+                self.log_totals[class * rows + lacking]
+            } else {
+                self.log_total(class, lacking)
             };
-            scores[class] -= ids.len() as f64 * log_total;
+            scores[class] -= f64::from(length) * log_total;
         }
-        softmax(scores);
+    }
+
+    /// The logarithm of a class's total if it lacks more tokens than the table is for.
+    #[cold]
+    fn log_total(&self, class: usize, lacking: usize) -> f64 {
+        math::ln((0..lacking).fold(self.totals[class], |total, _| total + self.token_prior))
     }
 }
 
 impl Bm25 {
-    /// The score of each class. `ids` ascend.
     #[inline(always)]
-    fn scores(&self, ids: &[u32]) -> Scores {
+    fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
         let classes = self.classes as usize;
-        let mut scores = Scores::from_elem(0.0, classes);
-        for run in ids.chunk_by(u32::eq) {
-            let row = row_of(run[0].wrapping_sub(self.first), self.shares, classes);
-            for class in 0..classes {
-                scores[class] += self.shares[row + class];
+        let mut scores = ByClass::from_elem(0.0, classes);
+        for_each_count(ids, |id, _| {
+            let row = row_of(id.wrapping_sub(self.first), self.shares, classes);
+            for (score, share) in scores.iter_mut().zip(row) {
+                *score += share;
             }
-        }
-        scores
+        });
+        set_bins(self.estimates, &scores, bins);
     }
 }
 
-/// Where a row begins in a table whose last row is that of every other id.
+/// A row of a table whose last row is that of every other id.
 #[inline(always)]
-fn row_of(row: u32, table: &[f64], classes: usize) -> usize {
-    (row as usize)
-        .saturating_mul(classes)
-        .min(table.len() - classes)
+fn row_of(row: u32, table: &[f64], len: usize) -> &[f64] {
+    let first = (row as usize).saturating_mul(len).min(table.len() - len);
+    &table[first..first + len]
 }

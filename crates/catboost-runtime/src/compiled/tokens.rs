@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use super::Common;
 use crate::{
     hash::{murmur2_64a, murmur2_64a_ids},
     text::{Dictionary, MAX_GRAM_ORDER, NumberPolicy, Scratch, TokenTable, Tokenizer, Tokens},
@@ -18,7 +17,6 @@ pub(super) fn for_each_id<T: TokenTable>(
     text: &str,
     tokenizer: &Tokenizer<'_>,
     dictionary: &Dictionary<T>,
-    common: &Common,
     mut unknown: impl FnMut(),
     mut known: impl FnMut(u32),
 ) {
@@ -34,9 +32,7 @@ pub(super) fn for_each_id<T: TokenTable>(
     let words = text.as_bytes().split(|&byte| byte == delimiter);
     let words = words.filter(|word| !(tokenizer.skip_empty && word.is_empty()));
     let mut find = |table: &T, word: &[u8]| {
-        let id = common
-            .find(word)
-            .unwrap_or_else(|| table.find(murmur2_64a(word, table.seed())));
+        let id = table.find(murmur2_64a(word, table.seed()));
         if id.is_none() {
             unknown();
         }
@@ -54,22 +50,6 @@ pub(super) fn for_each_id<T: TokenTable>(
             }
             if let Some(id) = *end_of_sentence {
                 known(id);
-            }
-        }
-        Dictionary::Grams {
-            end_of_sentence: false,
-            words: table,
-            ..
-        } if !common.pairs.is_empty() => {
-            let mut before = None;
-            for word in words {
-                let inner = find(table, word);
-                if let (Some(first), Some(second)) = (before, inner)
-                    && let Some(id) = common.pair(first, second)
-                {
-                    known(id);
-                }
-                before = inner;
             }
         }
         Dictionary::Grams {

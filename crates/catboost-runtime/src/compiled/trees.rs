@@ -3,18 +3,19 @@
 use super::{Condition, Line, Observer};
 
 /// The trees of a compiled model.
+///
+/// A leaf index takes `BITS` bits of a [`Line`]'s word, and does not run over into the next word; `BITS` is the depth of
+/// the deepest tree.
 #[derive(Debug)]
-pub enum Trees<const LINES: usize> {
+pub enum Trees<const LINES: usize, const BITS: usize> {
     /// Oblivious trees, whose leaf indices are put together by OR-ing rows.
     Rows {
         /// The leaf indices of a row of data in which no token occurs and every bin is 0.
         initial: [Line; LINES],
-        /// `LINES` lines a bin: the bits that it sets in the leaf indices of all the trees.
-        rows: &'static [Line],
+        /// For each bin, the bits that it sets in the leaf indices of all the trees.
+        rows: &'static [[Line; LINES]],
         /// Where each group's bin 0 is among the bins; its other bins follow.
         starts: &'static [u32],
-        /// How wide a leaf index is.
-        width: Width,
         /// The first leaf of each tree.
         offsets: &'static [u32],
         /// `DIMENSION` values a leaf.
@@ -44,22 +45,13 @@ pub enum Trees<const LINES: usize> {
     },
 }
 
-/// How wide a leaf index is in a [`Line`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Width {
-    /// 8 bits: trees of depth 8 at most.
-    Byte,
-    /// 16 bits.
-    Half,
-}
-
 /// The leaf indices of all the trees, side by side.
 pub(super) struct Indices<const LINES: usize>(pub(super) [Line; LINES]);
 
 /// How many lines are OR-ed at once, to stay in vector registers.
 const LINES_AT_ONCE: usize = 4;
 
-impl<const LINES: usize> Trees<LINES> {
+impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
     /// The leaf indices that data without tokens starts from.
     #[inline(always)]
     pub(super) fn initial(&self) -> Indices<LINES> {
@@ -85,16 +77,16 @@ impl<const LINES: usize> Trees<LINES> {
             Self::Rows {
                 rows,
                 starts,
-                width,
                 offsets,
                 values,
                 ..
             } => {
-                indices.or_rows(rows, starts, bins);
-                match width {
-                    Width::Byte => sums.add_packed::<LINES, 8>(&indices, offsets, values),
-                    Width::Half => sums.add_packed::<LINES, 4>(&indices, offsets, values),
-                }
+                let starts_and_bins = starts.iter().zip(bins);
+                indices.or(
+                    rows,
+                    starts_and_bins.map(|(&start, &bin)| start as usize + usize::from(bin)),
+                );
+                sums.add_packed::<LINES, BITS>(&indices, offsets, values);
             }
             Self::Levels {
                 splits,
@@ -135,44 +127,43 @@ impl<const LINES: usize> Trees<LINES> {
 }
 
 impl<const LINES: usize> Indices<LINES> {
-    /// Sets the bits of a word.
+    /// Sets bits of a word.
     #[inline(always)]
     pub(super) fn set(&mut self, word: usize, mask: u64) {
         self.0[word / 8].0[word % 8] |= mask;
     }
 
+    /// ORs those of `rows` that have these numbers.
     #[inline(always)]
-    fn or_rows<const GROUPS: usize>(
+    pub(super) fn or(
         &mut self,
-        rows: &[Line],
-        starts: &[u32],
-        bins: &[u16; GROUPS],
+        rows: &[[Line; LINES]],
+        numbers: impl Iterator<Item = usize> + Clone,
     ) {
-        let mut first = [0_usize; GROUPS];
-        for ((first, &start), &bin) in first.iter_mut().zip(starts).zip(bins) {
-            *first = (start as usize + bin as usize) * LINES;
-        }
-        let first = &first[..starts.len()];
         let mut line = 0;
         while line < LINES {
             match LINES - line {
-                1 => self.or_lines::<1>(rows, first, line),
-                2 => self.or_lines::<2>(rows, first, line),
-                3 => self.or_lines::<3>(rows, first, line),
-                _ => self.or_lines::<LINES_AT_ONCE>(rows, first, line),
+                1 => self.or_lines::<1>(rows, numbers.clone(), line),
+                2 => self.or_lines::<2>(rows, numbers.clone(), line),
+                3 => self.or_lines::<3>(rows, numbers.clone(), line),
+                _ => self.or_lines::<LINES_AT_ONCE>(rows, numbers.clone(), line),
             }
             line += LINES_AT_ONCE;
         }
     }
 
-    /// ORs lines `line..line + N` of each row, which begins at `first`.
+    /// ORs lines `line..line + N` of each row.
     #[inline(always)]
-    fn or_lines<const N: usize>(&mut self, rows: &[Line], first: &[usize], line: usize) {
+    fn or_lines<const N: usize>(
+        &mut self,
+        rows: &[[Line; LINES]],
+        numbers: impl Iterator<Item = usize>,
+        line: usize,
+    ) {
         let mut sum = [Line([0; 8]); N];
         sum.copy_from_slice(&self.0[line..line + N]);
-        for &first in first {
-            let row = &rows[first + line..][..N];
-            for (sum, row) in sum.iter_mut().zip(row) {
+        for number in numbers {
+            for (sum, row) in sum.iter_mut().zip(&rows[number][line..line + N]) {
                 for (sum, row) in sum.0.iter_mut().zip(row.0) {
                     *sum |= row;
                 }
@@ -189,25 +180,33 @@ struct Sums<'a, const DIMENSION: usize, O> {
 }
 
 impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
-    /// Adds the leaves whose indices are packed `PER_WORD` to a word.
+    /// Adds the leaves whose indices take `BITS` bits each.
     #[inline(always)]
-    fn add_packed<const LINES: usize, const PER_WORD: usize>(
+    fn add_packed<const LINES: usize, const BITS: usize>(
         &mut self,
         indices: &Indices<LINES>,
         offsets: &[u32],
         values: &[f64],
     ) {
-        let words = indices.0.iter().flat_map(|line| line.0);
-        for (word, offsets) in words.zip(offsets.chunks(PER_WORD)) {
-            self.add_word::<PER_WORD>(word, offsets, values);
+        let per_word = const { 64 / BITS };
+        for (line, offsets) in indices.0.iter().zip(offsets.chunks(8 * per_word)) {
+            // Full words apart, so that the compiler knows how many trees they have.
+            let words = offsets.chunks_exact(per_word);
+            let rest = words.remainder();
+            let last = line.0.get(words.len());
+            for (&word, offsets) in line.0.iter().zip(words) {
+                self.add_word::<BITS>(word, offsets, values);
+            }
+            if let Some(&word) = last {
+                self.add_word::<BITS>(word, rest, values);
+            }
         }
     }
 
     #[inline(always)]
-    fn add_word<const PER_WORD: usize>(&mut self, word: u64, offsets: &[u32], values: &[f64]) {
-        let bits = 64 / PER_WORD;
+    fn add_word<const BITS: usize>(&mut self, word: u64, offsets: &[u32], values: &[f64]) {
         for (place, &offset) in offsets.iter().enumerate() {
-            let leaf = word >> (place * bits) & ((1 << bits) - 1);
+            let leaf = word >> (place * BITS) & ((1 << BITS) - 1);
             self.add(values, offset as usize, leaf as usize);
         }
     }
@@ -237,7 +236,7 @@ mod tests {
     fn levels_are_bits_of_the_leaf_index() {
         static SPLITS: [u64; 3] = [at_least(0, 1), at_least(1, 2), at_least(1, 1)];
         // Of depth 2, of depth 0, of depth 1.
-        let trees: Trees<0> = Trees::Levels {
+        let trees: Trees<0, 2> = Trees::Levels {
             splits: &SPLITS,
             depths: &[2, 0, 1],
             values: &[1.0, 2.0, 4.0, 8.0, 100.0, 0.0, 1000.0],

@@ -1,0 +1,231 @@
+//! Texts whose tokens are single characters: what the dictionaries say of each, and of pairs of neighbours.
+
+use std::collections::{BTreeSet, HashMap};
+
+use catboost_model::ir::{Dictionary, Gram, Tokenizer};
+use catboost_runtime::{
+    compiled, hash,
+    text::{TokenTable as _, Tokens},
+};
+
+use super::{Part, texts::TokenBits};
+use crate::tables::{Tables, put};
+
+/// Characters of one or two bytes are below this.
+const LETTERS: u32 = 0x800;
+const NO_TOKEN: u8 = compiled::Letters::<0>::NO_TOKEN;
+const NO_ID: u32 = compiled::Steps::NO_ID;
+
+/// See [`compiled::Letters`].
+pub(crate) struct Letters {
+    pub(crate) delimiter: u8,
+    /// Of `u8s`.
+    pub(crate) codes: Part,
+    pub(crate) unknown: usize,
+    /// Of `u16s`.
+    pub(crate) rows: Steps,
+    /// Of `lines`: rows of `row` lines.
+    pub(crate) lines: Part,
+    pub(crate) row: usize,
+}
+
+/// See [`compiled::Steps`].
+pub(crate) struct Steps {
+    pub(crate) stride: usize,
+    pub(crate) table: Part,
+}
+
+/// One of the dictionaries in which a text's tokens are looked up.
+pub(super) struct Source<'a> {
+    dictionary: &'a Dictionary,
+    tells_unknown: bool,
+    bag: &'a TokenBits,
+    /// Whether its ids depend on a token, or on a token and the one before, alone.
+    is_by_letter: bool,
+}
+
+impl<'a> Source<'a> {
+    /// `tells_unknown` is whether observers are told of words that the dictionary lacks; `bag`, what its ids set.
+    pub(super) fn new(dictionary: &'a Dictionary, tells_unknown: bool, bag: &'a TokenBits) -> Self {
+        let depends = match (dictionary.gram, &dictionary.grams) {
+            (Gram::Words { order, skip_step }, Some(_)) => (order, skip_step) == (2, 0),
+            (Gram::Words { .. }, None) => true,
+            (Gram::Letters { .. }, _) => false,
+        };
+        let tables = [Some(&dictionary.tokens), dictionary.grams.as_ref()];
+        let mut ids = tables.iter().flatten().flat_map(|table| &table.entries);
+        Self {
+            dictionary,
+            tells_unknown,
+            bag,
+            is_by_letter: depends && !dictionary.end_of_sentence && ids.all(|&(_, id)| id != NO_ID),
+        }
+    }
+}
+
+impl Letters {
+    /// The letters, and of each dictionary its ids by letters (of `u32s`); `None` if nothing is known of letters.
+    ///
+    /// `lines` is how many lines the leaf indices take. If that is 0, the trees are walked, and bags set nothing here.
+    pub(super) fn lay_out(
+        tokenizer: &Tokenizer,
+        sources: &[Source],
+        lines: usize,
+        tables: &mut Tables,
+    ) -> Option<(Self, Vec<Option<Steps>>)> {
+        let &[delimiter] = tokenizer.delimiter.as_bytes() else {
+            return None;
+        };
+        if tokenizer.split_by_set {
+            return None;
+        }
+        let letters: Vec<Option<Word>> = (0..LETTERS)
+            .map(|letter| Some(Word::of(&only_token(tokenizer, letter)?, sources)))
+            .collect();
+        let unknown_to_all = Word {
+            is_known: false,
+            ids: vec![None; sources.len()],
+        };
+        let words: BTreeSet<&Word> = letters.iter().flatten().chain([&unknown_to_all]).collect();
+        let words: Vec<&Word> = words.into_iter().collect();
+        if words.len() < 2 || words.len() > usize::from(NO_TOKEN) {
+            return None;
+        }
+
+        let codes = letters.iter().map(|word| match word {
+            Some(word) => words.partition_point(|&other| other < word) as u8,
+            None => NO_TOKEN,
+        });
+        let ids: Vec<Option<BySteps<Option<u32>>>> = (0..)
+            .zip(sources)
+            .map(|(place, source)| ids(place, source, &words))
+            .collect();
+        let (rows, row_lines) = match lines {
+            0 => (BySteps::new(0, 0, |_| 0), Vec::new()),
+            lines => rows(words.len(), sources, &ids, lines),
+        };
+        let tells = |source: &Source| source.tells_unknown && source.is_by_letter;
+        let letters = Self {
+            delimiter,
+            codes: put(&mut tables.u8s, codes),
+            unknown: match sources.iter().any(tells) {
+                true => words.partition_point(|word| !word.is_known),
+                false => 0,
+            },
+            rows: rows.lay_out(&mut tables.u16s, |number| number),
+            lines: put(&mut tables.lines, row_lines),
+            row: lines,
+        };
+        let id = |id: Option<u32>| id.unwrap_or(NO_ID);
+        let by_letter = ids
+            .iter()
+            .map(|ids| Some(ids.as_ref()?.lay_out(&mut tables.u32s, id)));
+        Some((letters, by_letter.collect()))
+    }
+}
+
+/// The token of a text of one character, if it is one.
+fn only_token(tokenizer: &Tokenizer, letter: u32) -> Option<Vec<u8>> {
+    let letter = char::from_u32(letter).expect("surrogates come later");
+    let mut tokens = Tokens::new();
+    tokenizer
+        .runtime()
+        .tokenize(letter.encode_utf8(&mut [0; 4]), &mut tokens);
+    let token = tokens.iter().next()?;
+    (tokens.len() == 1).then(|| token.to_vec())
+}
+
+/// What a word is to the dictionaries. Words that are the same to all of them share a code; codes are in this order, in
+/// which the word that is unknown to all is the first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Word {
+    /// Whether the dictionary has it that tells observers of those that it lacks.
+    is_known: bool,
+    /// Its id in each dictionary (inner id if there are n-grams) that goes by letters.
+    ids: Vec<Option<u32>>,
+}
+
+impl Word {
+    fn of(word: &[u8], sources: &[Source]) -> Self {
+        let id = |source: &Source| {
+            let table = source.is_by_letter.then_some(&source.dictionary.tokens)?;
+            table.find(hash::murmur2_64a(word, table.seed))
+        };
+        let ids: Vec<Option<u32>> = sources.iter().map(id).collect();
+        let mut telling = sources.iter().zip(&ids);
+        Self {
+            is_known: telling.any(|(source, id)| source.tells_unknown && id.is_some()),
+            ids,
+        }
+    }
+}
+
+/// Something for each code, or, if `stride` is the number of codes and not 0, for each pair of neighbours.
+struct BySteps<T> {
+    stride: usize,
+    table: Vec<T>,
+}
+
+impl<T: Copy> BySteps<T> {
+    fn new(stride: usize, codes: usize, of: impl FnMut([usize; 2]) -> T) -> Self {
+        let befores = if stride == 0 { 1 } else { codes };
+        let steps = (0..befores).flat_map(|before| (0..codes).map(move |code| [before, code]));
+        Self {
+            stride,
+            table: steps.map(of).collect(),
+        }
+    }
+
+    fn of(&self, [before, code]: [usize; 2]) -> T {
+        self.table[before * self.stride + code]
+    }
+
+    fn lay_out<U>(&self, table: &mut Vec<U>, element: impl Fn(T) -> U) -> Steps {
+        Steps {
+            stride: self.stride,
+            table: put(table, self.table.iter().map(|&of| element(of))),
+        }
+    }
+}
+
+/// The ids that a dictionary gives for steps; `None` if it does not go by letters.
+fn ids(place: usize, source: &Source, words: &[&Word]) -> Option<BySteps<Option<u32>>> {
+    if !source.is_by_letter {
+        return None;
+    }
+    let id = |code: usize| words[code].ids[place];
+    Some(match &source.dictionary.grams {
+        None => BySteps::new(0, words.len(), |[_, code]| id(code)),
+        Some(grams) => BySteps::new(words.len(), words.len(), |[before, code]| {
+            let pair = [id(before)?, id(code)?];
+            grams.find(hash::murmur2_64a_ids(&pair, grams.seed))
+        }),
+    })
+}
+
+/// What all the dictionaries' ids of a step set: the number of a row, and the rows, of `lines` lines each.
+fn rows(
+    codes: usize,
+    sources: &[Source],
+    ids: &[Option<BySteps<Option<u32>>>],
+    lines: usize,
+) -> (BySteps<u16>, Vec<[u64; 8]>) {
+    let stride = ids.iter().flatten().map(|ids| ids.stride).max();
+    let mut numbers: HashMap<Vec<[u64; 8]>, u16> = HashMap::new();
+    let mut all = Vec::new();
+    let numbers = BySteps::new(stride.unwrap_or(0), codes, |step| {
+        let mut row = vec![[0; 8]; lines];
+        for (source, ids) in sources.iter().zip(ids) {
+            let id = ids.as_ref().and_then(|ids| ids.of(step));
+            for &(word, bits) in id.and_then(|id| source.bag.get(&id)).into_iter().flatten() {
+                row[word as usize / 8][word as usize % 8] |= bits;
+            }
+        }
+        let next = numbers.len() as u16;
+        *numbers.entry(row).or_insert_with_key(|row| {
+            all.extend(row);
+            next
+        })
+    });
+    (numbers, all)
+}

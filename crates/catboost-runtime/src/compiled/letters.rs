@@ -1,0 +1,200 @@
+//! Texts whose tokens are single characters: all that depends on the dictionaries was looked up when the model was
+//! compiled.
+
+use super::{Line, trees::Indices};
+
+/// More tokens than this are not taken for letters.
+const MOST_TOKENS: usize = 64;
+
+/// What single characters are to the dictionaries of a text feature. `LINES` is that of the model.
+///
+/// A character has a *code*. Those that all the dictionaries take alike share one, and 0 is the code of those that none
+/// of them has.
+#[derive(Debug)]
+pub struct Letters<const LINES: usize> {
+    /// What tokens are separated by: an ASCII character.
+    pub delimiter: u8,
+    /// The code of every character below U+0800, or [`Letters::NO_TOKEN`].
+    pub codes: &'static [u8; 0x800],
+    /// Codes below this are of words that the dictionary with [`super::Tokenized::tells_unknown`] lacks.
+    pub unknown: u8,
+    /// The row of `lines` that a token sets after another; no rows if the trees are walked.
+    pub rows: Steps<u16>,
+    /// The bits of the leaf indices that the dictionaries' bags of words set.
+    pub lines: &'static [[Line; LINES]],
+}
+
+/// A number for every step of a text, from one token to the next.
+#[derive(Debug)]
+pub struct Steps<T: 'static> {
+    /// How many codes there are, or 0 if the token before makes no difference.
+    pub stride: u32,
+    /// By `before * stride + code`. The code before the first is 0.
+    pub table: &'static [T],
+}
+
+/// The codes of a text's tokens.
+pub(super) struct Codes {
+    codes: [u8; MOST_TOKENS],
+    len: usize,
+}
+
+impl<const LINES: usize> Letters<LINES> {
+    /// The code of a character that is not one token: the delimiter, for one.
+    pub const NO_TOKEN: u8 = u8::MAX;
+
+    /// Puts the codes of a text's tokens in place of those that are there. Returns whether it is characters below U+0800
+    /// with single delimiters between them.
+    #[inline(always)]
+    pub(super) fn read(&self, text: &str, codes: &mut Codes) -> bool {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        for len in 0..MOST_TOKENS {
+            let Some(&first) = bytes.get(at) else {
+                return false;
+            };
+            at += usize::from(first >= 0xC0);
+            let Some(&last) = bytes.get(at) else {
+                return false;
+            };
+            // A longer character is not followed by a delimiter after two bytes, and so fails below.
+            let letter = match first {
+                0xC0.. => usize::from(first & 0x1F) << 6 | usize::from(last & 0x3F),
+                _ => usize::from(first),
+            };
+            let code = self.codes[letter];
+            codes.codes[len] = code;
+            at += 1;
+            match bytes.get(at) {
+                _ if code == Self::NO_TOKEN => return false,
+                Some(&byte) if byte == self.delimiter => at += 1,
+                Some(_) => return false,
+                None => {
+                    codes.len = len + 1;
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Sets what the tokens set.
+    #[inline(always)]
+    pub(super) fn set(&self, codes: &Codes, indices: &mut Indices<LINES>) {
+        indices.or(self.lines, self.rows.of(codes).map(usize::from));
+    }
+}
+
+impl<T: Copy> Steps<T> {
+    /// That of each step.
+    #[inline(always)]
+    pub(super) fn of(&self, codes: &Codes) -> impl Iterator<Item = T> + Clone {
+        let stride = self.stride as usize;
+        let mut before = 0;
+        codes.iter().map(move |code| {
+            let step = before * stride + usize::from(code);
+            before = usize::from(code);
+            self.table[step]
+        })
+    }
+}
+
+impl Steps<u32> {
+    /// No id.
+    pub const NO_ID: u32 = u32::MAX;
+}
+
+impl Codes {
+    pub(super) const fn new() -> Self {
+        Self {
+            codes: [0; MOST_TOKENS],
+            len: 0,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = u8> + Clone {
+        self.codes[..self.len].iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, vec::Vec};
+
+    use super::*;
+
+    static CODES: [u8; 0x800] = {
+        let mut codes = [0; 0x800];
+        codes[' ' as usize] = Letters::<0>::NO_TOKEN;
+        codes['a' as usize] = 1;
+        codes['ж' as usize] = 2;
+        codes
+    };
+    static LETTERS: Letters<0> = Letters {
+        delimiter: b' ',
+        codes: &CODES,
+        unknown: 1,
+        rows: Steps {
+            stride: 3,
+            table: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
+        },
+        lines: &[],
+    };
+
+    fn codes(text: &str) -> Option<Vec<u8>> {
+        let mut codes = Codes::new();
+        LETTERS
+            .read(text, &mut codes)
+            .then(|| codes.iter().collect())
+    }
+
+    #[test]
+    fn characters_between_single_delimiters_have_codes() {
+        assert_eq!(codes("a"), Some([1].into()));
+        assert_eq!(codes("ж a"), Some([2, 1].into()));
+        assert_eq!(codes("x ж \0 ߿ a"), Some([0, 2, 0, 0, 1].into()));
+        let longest = ["ж"; MOST_TOKENS].join(" ");
+        assert_eq!(codes(&longest), Some([2; MOST_TOKENS].into()));
+    }
+
+    #[test]
+    fn other_texts_have_none() {
+        let long = ["a"; MOST_TOKENS + 1].join(" ");
+        for text in [
+            "", " ", "a ", " a", "a  a", "aa", "жж", "a жa", "ࠀ", "a ࠀ a", "漢", "🚗 a", &long,
+        ] {
+            assert_eq!(codes(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_character_is_itself_or_none() {
+        for letter in '\0'..=char::MAX {
+            let mut text = String::from(letter);
+            let expected = match letter {
+                ' ' | '\u{800}'.. => None,
+                'a' => Some(1),
+                'ж' => Some(2),
+                _ => Some(0),
+            };
+            let found = codes(&text).map(|codes| codes[0]);
+            assert_eq!(found, expected, "{letter:?} alone");
+            text.push_str(" a");
+            let found = codes(&text);
+            assert_eq!(found, expected.map(|code| [code, 1].into()), "{letter:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_is_a_code_after_another() {
+        let mut codes = Codes::new();
+        assert!(LETTERS.read("a ж ж x a", &mut codes));
+        assert!(LETTERS.rows.of(&codes).eq([1, 5, 8, 6, 1]));
+        let alone = Steps {
+            stride: 0,
+            table: &[7_u32, 8, 9],
+        };
+        assert!(alone.of(&codes).eq([8, 9, 9, 7, 8]));
+    }
+}
