@@ -71,16 +71,13 @@ pub fn exp_inline(x: f64) -> f64 {
     const C5: f64 = f64::from_bits(0x3f81_1111_67a4_d017);
 
     let magnitude = x.abs();
-    if magnitude < 5.551_115_123_125_783e-17 {
-        return 1.0 + x; // below 2^-54
-    }
     if magnitude.is_nan() || magnitude >= 1024.0 {
-        return if x == f64::NEG_INFINITY || x < -1023.0 {
+        return if x.is_nan() {
+            x
+        } else if x.is_sign_negative() {
             0.0
-        } else if x > 1023.0 {
-            f64::INFINITY
         } else {
-            1.0 + x
+            f64::INFINITY
         };
     }
 
@@ -154,7 +151,7 @@ pub fn ln_inline(x: f64) -> f64 {
         if x.is_nan() {
             return x;
         }
-        if x < 0.0 {
+        if x.is_sign_negative() {
             return f64::NAN;
         }
         // subnormal
