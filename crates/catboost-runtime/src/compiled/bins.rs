@@ -92,8 +92,10 @@ impl Block {
         for (value, nan) in value.iter_mut().zip(self.nan) {
             *value = if value.is_nan() { nan } else { *value };
         }
-        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_unsafe))]
-        // SAFETY: every x86-64 processor has SSE2. (Elsewhere the function is safe.)
+        #[cfg(not(target_arch = "x86_64"))]
+        return count_below_portably(&value, self.borders);
+        // SAFETY: every x86-64 processor has SSE2.
+        #[cfg(target_arch = "x86_64")]
         unsafe {
             count_below(&value, self.borders)
         }
@@ -102,8 +104,8 @@ impl Block {
 
 /// How many of a column's borders are below its value, by column.
 ///
-/// It is what the function of the same name for other processors does. Left alone with that, the compiler takes a column
-/// at a time, and puts eight borders of it together one by one.
+/// It is what [`count_below_portably`] does. Left alone with that, the compiler takes a column at a time, and puts eight
+/// borders of it together one by one.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
 #[inline]
@@ -140,9 +142,9 @@ fn count_below(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] 
 }
 
 /// How many of a column's borders are below its value, by column.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline(always)]
-fn count_below(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] {
+fn count_below_portably(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] {
     let mut bins = [0; LANES];
     for row in borders {
         for lane in 0..LANES {
@@ -159,4 +161,129 @@ pub fn count_above(value: f32, borders: &[f32]) -> u16 {
         .iter()
         .map(|&border| u16::from(value > border))
         .sum()
+}
+
+#[cfg(test)]
+impl Condition {
+    /// Whether a group's bin is at least `from`, as a word.
+    pub(super) const fn at_least(group: u32, from: u16) -> u64 {
+        let count = from.wrapping_neg();
+        Self { group, from, count }.to_word()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_a_range_of_bins() {
+        let condition = Condition {
+            group: 0xdead_beef,
+            from: 0x1234,
+            count: 0xabcd,
+        };
+        assert_eq!(condition.to_word(), 0xabcd_1234_dead_beef);
+        assert_eq!(Condition::from_word(condition.to_word()), condition);
+
+        let two_or_three = Condition {
+            group: 1,
+            from: 2,
+            count: 2,
+        };
+        let holds = [0, 1, 2, 3, 4, u16::MAX].map(|bin| two_or_three.holds(&[9, bin, 9]));
+        assert_eq!(holds, [false, false, true, true, false, false]);
+    }
+
+    /// Borders and what stands in for NaN of the features of a block.
+    const INFINITE: f32 = f32::INFINITY;
+    static BLOCKS: [Block; 2] = [
+        Block {
+            borders: &[
+                [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, -1.0, INFINITE],
+                [1.0, 2.0, INFINITE, INFINITE, 2.0, 3.0, 0.0, INFINITE],
+            ],
+            nan: [INFINITE, -INFINITE, f32::NAN, 0.0, 0.0, 0.0, 0.0, 0.0],
+            group: 8,
+        },
+        Block {
+            borders: &[[0.5; LANES]],
+            nan: [INFINITE; LANES],
+            group: 0,
+        },
+    ];
+
+    #[test]
+    fn bins_are_counts_of_borders_below() {
+        let wides = [
+            Wide {
+                borders: &[-1.0, 0.0, 1.0, 2.0, 3.0],
+                nan: INFINITE,
+                group: 17,
+            },
+            Wide {
+                borders: &[0.0, 1.0],
+                nan: f32::NAN,
+                group: 16,
+            },
+        ];
+        let first = [0.5, 2.5, 1.0, -0.0, 1.5, 3.0, 0.0, 3e38];
+        let second = [0.0, 1.0, 0.5, 0.6, f32::MIN, f32::MAX, -INFINITE, INFINITE];
+        let quantized = |wide: [f32; 2], first: [f32; 8]| {
+            let floats = [first.as_slice(), &second, &wide].concat();
+            let mut bins = [77; 19];
+            quantize(&BLOCKS, &wides, &floats, &mut bins);
+            assert_eq!(bins[..8], [0, 1, 0, 1, 0, 1, 0, 1]);
+            assert_eq!(bins[18], 77, "no feature's group");
+            let (first, _) = bins[8..].split_first_chunk::<8>().expect("19 bins");
+            (*first, [bins[17], bins[16]])
+        };
+        let bins = [1, 2, 1, 0, 1, 1, 1, 0];
+        assert_eq!(quantized([1.0, 1.5], first), (bins, [2, 2]));
+        assert_eq!(quantized([9.0, 0.0], first), (bins, [5, 0]));
+        let bins = [2, 0, 0, 0, 0, 0, 1, 0];
+        assert_eq!(quantized([f32::NAN; 2], [f32::NAN; 8]), (bins, [5, 0]));
+    }
+
+    #[test]
+    fn borders_are_counted_alike_on_every_processor() {
+        for block in &BLOCKS {
+            for value in [-2.0, -0.0, 0.5, 1.0, 2.5, 9.0, INFINITE, f32::NAN] {
+                let mut values = [value; LANES];
+                values[3] = 1.5;
+                let expected = core::array::from_fn(|lane| {
+                    let above = |row: &&[f32; LANES]| values[lane] > row[lane];
+                    block.borders.iter().filter(above).count() as u16
+                });
+                assert_eq!(count_below_portably(&values, block.borders), expected);
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: every x86-64 processor has SSE2.
+                unsafe {
+                    assert_eq!(count_below(&values, block.borders), expected);
+                }
+            }
+        }
+    }
+
+    /// More than eight wide features: those past the blocks' own come from whole lanes too.
+    #[test]
+    fn wide_features_follow_the_blocks() {
+        let wides: [Wide; 10] = core::array::from_fn(|nth| Wide {
+            borders: &[2.0, 4.0, 6.0, 8.0],
+            nan: 0.0,
+            group: nth as u32,
+        });
+        let floats: [f32; 10] = core::array::from_fn(|nth| nth as f32);
+        let mut bins = [0; 10];
+        quantize(&[], &wides, &floats, &mut bins);
+        assert_eq!(bins, [0, 0, 0, 1, 1, 2, 2, 3, 3, 4]);
+    }
+
+    #[test]
+    fn a_number_is_above_the_borders_below_it() {
+        let counts = [-2.0, 0.0, 1.0, 1.5, INFINITE, f32::NAN]
+            .map(|value| count_above(value, &[-1.0, 0.0, 1.0]));
+        assert_eq!(counts, [0, 1, 2, 3, 3, 0]);
+        assert_eq!(count_above(1.0, &[]), 0);
+    }
 }

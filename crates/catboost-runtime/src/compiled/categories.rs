@@ -101,15 +101,10 @@ mod tests {
         conditions: &'static [u64],
         key: u64,
     ) -> ([u16; 2], Vec<usize>) {
-        let mut slots = vec![Keys::EMPTY; 2];
-        slots[key as usize % 2] = key;
         let projection = Projection {
             cats,
             conditions,
-            keys: Keys {
-                slots: slots.leak(),
-                numbers: &[2, 2],
-            },
+            keys: Keys::of(&[(key, 2)]),
             bins: &[0, 90, 10, 91, 20, 92],
             ctrs: 2,
             group: 1,
@@ -118,12 +113,6 @@ mod tests {
         projection.quantize(&[5, 6, 7], &mut bins, &mut unseen);
         assert_eq!([bins[0], bins[3]], [4, 9], "the groups of others");
         ([bins[1], bins[2]], unseen.0)
-    }
-
-    /// Whether the bin of `group` is `from` or more.
-    const fn at_least(group: u32, from: u16) -> u64 {
-        let count = from.wrapping_neg();
-        Condition { group, from, count }.to_word()
     }
 
     #[test]
@@ -139,9 +128,9 @@ mod tests {
 
         // The first of the conditions holds, the second does not.
         let with_conditions = combine(combine(combine(0, 6), 1), 0);
-        let conditions = const { &[at_least(0, 4), at_least(3, 10)] };
+        let conditions = const { &[Condition::at_least(0, 4), Condition::at_least(3, 10)] };
         assert_eq!(look_up(&[1], conditions, with_conditions), (known, vec![]));
-        let swapped = const { &[at_least(3, 10), at_least(0, 4)] };
+        let swapped = const { &[Condition::at_least(3, 10), Condition::at_least(0, 4)] };
         assert_eq!(look_up(&[1], swapped, with_conditions), (unknown, vec![]));
     }
 }

@@ -32,6 +32,28 @@ impl Keys {
 }
 
 #[cfg(test)]
+impl Keys {
+    /// A table of these keys and their numbers.
+    pub(super) fn of(entries: &[(u64, u32)]) -> Self {
+        let size = (entries.len() + 1).next_power_of_two();
+        let mut slots = std::vec![Self::EMPTY; size];
+        let mut numbers = std::vec![0; size];
+        for &(key, number) in entries {
+            let mut slot = key as usize % size;
+            while slots[slot] != Self::EMPTY {
+                slot = (slot + 1) % size;
+            }
+            slots[slot] = key;
+            numbers[slot] = number;
+        }
+        Self {
+            slots: slots.leak(),
+            numbers: numbers.leak(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::Keys;
 

@@ -153,3 +153,6 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
         raw
     }
 }
+
+#[cfg(test)]
+mod tests;

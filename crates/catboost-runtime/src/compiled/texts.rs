@@ -153,9 +153,7 @@ impl<const LINES: usize> Text<LINES> {
                     unknown();
                 }
             }
-            if LINES > 0 {
-                letters.set(&codes, indices);
-            }
+            letters.set(&codes, indices);
         }
         for tokenized in self.tokenized {
             if let (Some(_), Some(by_letter)) = (letters, &tokenized.by_letter) {
@@ -337,3 +335,31 @@ fn row_of(row: u32, table: &[f64], len: usize) -> &[f64] {
     let first = (row as usize).saturating_mul(len).min(table.len() - len);
     &table[first..first + len]
 }
+
+#[cfg(test)]
+impl Tokens {
+    /// These tokens, and what each stands for.
+    pub(super) fn of(tokens: &[(&str, u32)]) -> Self {
+        let hash = |token: &str| crate::hash::murmur2_64a(token.as_bytes(), 3);
+        let entries = tokens.iter().map(|&(token, id)| (hash(token), id));
+        let entries: std::vec::Vec<_> = entries.collect();
+        Self {
+            seed: 3,
+            keys: Keys::of(&entries),
+        }
+    }
+
+    /// These n-grams of inner ids, and what each stands for.
+    pub(super) fn of_grams(grams: &[(&[u32], u32)]) -> Self {
+        let hash = |ids| crate::hash::murmur2_64a_ids(ids, 3);
+        let entries = grams.iter().map(|&(ids, id)| (hash(ids), id));
+        let entries: std::vec::Vec<_> = entries.collect();
+        Self {
+            seed: 3,
+            keys: Keys::of(&entries),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -104,3 +104,147 @@ fn general<T: TokenTable>(
     dictionary.apply(&tokens, &mut Scratch::new(), &mut ids);
     ids.into_iter().for_each(known);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::texts, *};
+
+    const PLAIN: Tokenizer = Tokenizer {
+        delimiter: " ",
+        split_by_set: false,
+        skip_empty: true,
+        lowercasing: false,
+        numbers: NumberPolicy::LeaveAsIs,
+    };
+    /// One for each thing that makes a tokenizer uncommon, and what is nearly so.
+    const TOKENIZERS: [Tokenizer; 8] = [
+        PLAIN,
+        Tokenizer {
+            skip_empty: false,
+            ..PLAIN
+        },
+        Tokenizer {
+            delimiter: "b",
+            ..PLAIN
+        },
+        Tokenizer {
+            delimiter: "b ",
+            ..PLAIN
+        },
+        Tokenizer {
+            delimiter: "\0",
+            split_by_set: true,
+            ..PLAIN
+        },
+        Tokenizer {
+            lowercasing: true,
+            ..PLAIN
+        },
+        Tokenizer {
+            numbers: NumberPolicy::Skip,
+            ..PLAIN
+        },
+        Tokenizer {
+            numbers: NumberPolicy::Replace("a"),
+            ..PLAIN
+        },
+    ];
+    const TEXTS: [&str; 12] = [
+        "",
+        " ",
+        "a",
+        "a b c",
+        "a x b c",
+        "  a b",
+        "b A  c ",
+        "a 12 b",
+        "c b a b c",
+        "a\0b",
+        "a b ",
+        "x y",
+    ];
+
+    fn words() -> texts::Tokens {
+        texts::Tokens::of(&[("a", 0), ("b", 1), ("c", 2), ("", 3), ("12", 4)])
+    }
+
+    fn dictionaries() -> [Dictionary<texts::Tokens>; 7] {
+        let grams = |order: u32, skip_step: u32, end_of_sentence: bool| {
+            let pairs: [(&[u32], u32); 8] = [
+                (&[0, 1], 10),
+                (&[1, 2], 11),
+                (&[0, 2], 12),
+                (&[3, 0], 13),
+                (&[1, 3], 14),
+                (&[2, 1], 15),
+                (&[3, 3], 16),
+                (&[2, 2], 17),
+            ];
+            let triples: [(&[u32], u32); 4] = [
+                (&[0, 1, 2], 20),
+                (&[2, 1, 0], 21),
+                (&[1, 2, 3], 22),
+                (&[0, 4, 1], 23),
+            ];
+            Dictionary::Grams {
+                order,
+                skip_step,
+                end_of_sentence,
+                words: words(),
+                grams: texts::Tokens::of_grams(if order == 2 { &pairs } else { &triples }),
+            }
+        };
+        [
+            Dictionary::Words {
+                words: words(),
+                end_of_sentence: None,
+            },
+            Dictionary::Words {
+                words: words(),
+                end_of_sentence: Some(9),
+            },
+            grams(2, 0, false),
+            grams(2, 1, true),
+            grams(2, 3, false),
+            grams(3, 0, true),
+            Dictionary::Letters {
+                order: 1,
+                end_of_word: false,
+                grams: words(),
+            },
+        ]
+    }
+
+    /// What is quick for common tokenizers and dictionaries is what the others' long way gives.
+    #[test]
+    fn the_quick_way_finds_what_the_long_way_finds() {
+        let mut found_any = 0;
+        for dictionary in dictionaries() {
+            for tokenizer in TOKENIZERS {
+                for text in TEXTS {
+                    let mut tokens = Tokens::new();
+                    tokenizer.tokenize(text, &mut tokens);
+                    let mut expected = Vec::new();
+                    dictionary.apply(&tokens, &mut Scratch::new(), &mut expected);
+                    let lacks = |token: &&[u8]| words().find(murmur2_64a(token, 3)).is_none();
+                    let expected_unknown = match dictionary {
+                        Dictionary::Letters { .. } => 0,
+                        _ => tokens.iter().filter(lacks).count(),
+                    };
+                    let (mut ids, mut unknown) = (Vec::new(), 0);
+                    for_each_id(
+                        text,
+                        &tokenizer,
+                        &dictionary,
+                        || unknown += 1,
+                        |id| ids.push(id),
+                    );
+                    assert_eq!(ids, expected, "{text:?}, {tokenizer:?}, {dictionary:?}");
+                    assert_eq!(unknown, expected_unknown, "{text:?}, {tokenizer:?}");
+                    found_any += ids.len();
+                }
+            }
+        }
+        assert!(found_any > 500, "{found_any}");
+    }
+}

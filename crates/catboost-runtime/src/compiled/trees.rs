@@ -223,18 +223,28 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Trees};
+    use std::vec::Vec;
 
-    /// Whether a group's bin is at least `from`.
-    const fn at_least(group: u32, from: u16) -> u64 {
-        let count = from.wrapping_neg();
-        Condition { group, from, count }.to_word()
+    use super::{Condition, Indices, Line, Observer, Trees};
+
+    /// Notes leaves.
+    #[derive(Default)]
+    struct Leaves(Vec<usize>);
+
+    impl Observer for Leaves {
+        fn leaf(&mut self, leaf: usize) {
+            self.0.push(leaf);
+        }
     }
 
-    /// Such trees are only compiled where a table of leaf-index bits would be too large: larger than a model of the zoo.
+    /// Such trees are only compiled where a table of leaf-index bits would be too large.
     #[test]
     fn levels_are_bits_of_the_leaf_index() {
-        static SPLITS: [u64; 3] = [at_least(0, 1), at_least(1, 2), at_least(1, 1)];
+        static SPLITS: [u64; 3] = [
+            Condition::at_least(0, 1),
+            Condition::at_least(1, 2),
+            Condition::at_least(1, 1),
+        ];
         // Of depth 2, of depth 0, of depth 1.
         let trees: Trees<0, 2> = Trees::Levels {
             splits: &SPLITS,
@@ -250,6 +260,153 @@ mod tests {
         ] {
             let sum: [f64; 1] = trees.sum(&bins, trees.initial(), &mut ());
             assert_eq!(sum, [expected], "{bins:?}");
+        }
+    }
+
+    /// A word that no other line and no other word of it has.
+    fn word(row: usize, line: usize, word: usize) -> u64 {
+        1 << (row * 7 + line + 8 * word / 2)
+    }
+
+    fn row<const LINES: usize>(row: usize) -> [Line; LINES] {
+        core::array::from_fn(|line| Line(core::array::from_fn(|nth| word(row, line, nth))))
+    }
+
+    fn ors_rows<const LINES: usize>() {
+        let rows = [row::<LINES>(0), row(1), row(2)];
+        let mut indices = Indices(row::<LINES>(3));
+        indices.or(&rows, [2, 0, 2].into_iter());
+        for (line, found) in indices.0.iter().enumerate() {
+            let expected: [u64; 8] = core::array::from_fn(|nth| {
+                [0, 2, 3]
+                    .iter()
+                    .fold(0, |bits, &row| bits | word(row, line, nth))
+            });
+            assert_eq!(found.0, expected, "line {line} of {LINES}");
+        }
+    }
+
+    #[test]
+    fn rows_are_ored_whatever_their_length() {
+        ors_rows::<1>();
+        ors_rows::<2>();
+        ors_rows::<3>();
+        ors_rows::<4>();
+        ors_rows::<5>();
+        ors_rows::<7>();
+        ors_rows::<8>();
+        ors_rows::<10>();
+    }
+
+    #[test]
+    fn bits_are_set_in_words_of_all_lines() {
+        let mut indices = Indices([Line([1; 8]); 2]);
+        indices.set(3, 6);
+        indices.set(3, 8);
+        indices.set(13, 5);
+        assert_eq!(indices.0[0].0, [1, 1, 1, 15, 1, 1, 1, 1]);
+        assert_eq!(indices.0[1].0, [1, 1, 1, 1, 1, 5, 1, 1]);
+    }
+
+    /// Trees of depth 1, of which leaf `n` of all is worth `2^n`: the sum says which were added.
+    #[test]
+    fn packed_indices_are_those_of_the_trees_in_order() {
+        const TREES: usize = 19;
+        // 21 bits an index, 3 to a word, 24 to a line: six full words and one of a single index.
+        let trees: Trees<1, 21> = Trees::Rows {
+            initial: [Line([0; 8])],
+            rows: &[
+                [Line([1 << 21; 8])],
+                [Line([1; 8])],
+                [Line([0, 0, 0, 0, 1 << 42, 0, 0, 0])],
+                [Line([0; 8])],
+            ],
+            starts: &[0, 1],
+            offsets: &[
+                0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36,
+            ],
+            values: &const {
+                let mut values = [0.0; 2 * TREES];
+                let mut leaf = 0;
+                while leaf < values.len() {
+                    values[leaf] = (1_u64 << leaf) as f64;
+                    leaf += 1;
+                }
+                values
+            },
+        };
+        let leaves = |bins: [u16; 2]| {
+            let mut told = Leaves::default();
+            let [sum] = trees.sum::<1, 2, _>(&bins, trees.initial(), &mut told);
+            let expected: u64 = told.0.iter().map(|leaf| 1 << leaf).sum();
+            assert_eq!(sum, expected as f64);
+            let answers = told
+                .0
+                .iter()
+                .enumerate()
+                .map(|(tree, leaf)| leaf - 2 * tree);
+            answers.collect::<Vec<_>>()
+        };
+        let every_third = |of: usize| {
+            let trees = 0..TREES;
+            trees
+                .map(|tree| usize::from(tree % 3 == of))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(leaves([1, 2]), every_third(0));
+        assert_eq!(leaves([0, 2]), every_third(1));
+        let mut one = every_third(1);
+        one[4 * 3 + 2] = 1;
+        assert_eq!(leaves([0, 1]), one);
+    }
+
+    #[test]
+    fn a_line_follows_a_line() {
+        // An index of 32 bits, two to a word, 16 to a line.
+        let trees: Trees<2, 32> = Trees::Rows {
+            initial: [Line([1; 8]), Line([1 << 32, 1, 0, 0, 0, 0, 0, 0])],
+            rows: &[],
+            starts: &[],
+            offsets: &[
+                0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36,
+            ],
+            values: &[0.0; 38],
+        };
+        let mut told = Leaves::default();
+        let [_] = trees.sum::<1, 0, _>(&[], trees.initial(), &mut told);
+        let expected = [
+            1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22, 25, 26, 29, 30, 32, 35, 37,
+        ];
+        assert_eq!(told.0, expected);
+    }
+
+    #[test]
+    fn nodes_lead_to_nodes_or_leaves() {
+        // The second tree is one leaf.
+        let trees: Trees<0, 1> = Trees::Nodes {
+            roots: &[0, !3, 2],
+            splits: &const {
+                [
+                    Condition::at_least(0, 1),
+                    Condition::at_least(1, 1),
+                    Condition::at_least(1, 2),
+                ]
+            },
+            children: &[[!0, 1], [!1, !2], [!5, !4]],
+            offsets: &[0, 3, 4],
+            // Two values a leaf.
+            values: &[1.0, 0.0, 2.0, 0.0, 4.0, 0.0, 0.0, 7.0, 0.0, 10.0, 0.0, 20.0],
+        };
+        for (bins, expected, leaves) in [
+            ([0, 0], [1.0, 27.0], [0, 3, 5]),
+            ([1, 0], [2.0, 27.0], [1, 3, 5]),
+            ([1, 1], [4.0, 27.0], [2, 3, 5]),
+            ([1, 2], [4.0, 17.0], [2, 3, 4]),
+        ] {
+            let mut told = Leaves::default();
+            let sums: [f64; 2] = trees.sum(&bins, trees.initial(), &mut told);
+            assert_eq!(sums, expected, "{bins:?}");
+            assert_eq!(told.0, leaves, "{bins:?}");
         }
     }
 }

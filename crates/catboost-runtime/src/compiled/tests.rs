@@ -1,0 +1,198 @@
+//! A model with a feature of each kind.
+
+use std::{vec, vec::Vec};
+
+use super::*;
+use crate::{
+    hash::combine,
+    text::{Dictionary, NumberPolicy, Tokenizer},
+};
+
+/// The groups of a block are the first eight.
+const WIDE: u32 = 8;
+const ONE_HOT: u32 = 9;
+const CTR: u32 = 10;
+const LDA: u32 = 11;
+const WORD: u32 = 12;
+
+/// Each tree asks one thing, and is worth a power of two, or three times that as the second raw value, where the answer is
+/// yes: the sums say what was answered.
+fn model() -> Model<2, 13, 0, 1> {
+    let ctr_of_both = combine(combine(combine(0, 5), 6), 1);
+    let values =
+        (0..7).flat_map(|tree| [0.0, 0.0, f64::from(1 << tree), 3.0 * f64::from(1 << tree)]);
+    Model {
+        scale: 2.0,
+        bias: [0.5, -1.0],
+        blocks: vec![Block {
+            borders: vec![[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]].leak(),
+            nan: [f32::INFINITY; 8],
+            group: 0,
+        }]
+        .leak(),
+        wides: vec![Wide {
+            borders: &[1.0, 2.0, 3.0],
+            nan: f32::NAN,
+            group: WIDE,
+        }]
+        .leak(),
+        one_hots: vec![OneHot {
+            cat: 0,
+            group: ONE_HOT,
+            values: &[4, 5],
+        }]
+        .leak(),
+        projections: vec![
+            Projection {
+                cats: &[0, 1],
+                // A CTR may count by numbers and one-hot values: their bins are there already.
+                conditions: vec![Condition::at_least(ONE_HOT, 2)].leak(),
+                keys: Keys::of(&[(ctr_of_both, 1)]),
+                bins: &[0, 3],
+                ctrs: 1,
+                group: CTR,
+            },
+            Projection {
+                cats: &[1],
+                conditions: &[],
+                keys: Keys::of(&[(combine(0, 6), 0)]),
+                bins: &[],
+                ctrs: 0,
+                group: CTR,
+            },
+        ]
+        .leak(),
+        texts: vec![Text {
+            text: 0,
+            tokenizer: Tokenizer {
+                delimiter: " ",
+                split_by_set: false,
+                skip_empty: true,
+                lowercasing: false,
+                numbers: NumberPolicy::LeaveAsIs,
+            },
+            letters: None,
+            tokenized: vec![Tokenized {
+                dictionary: Dictionary::Words {
+                    words: Tokens::of(&[("word", 0)]),
+                    end_of_sentence: None,
+                },
+                by_letter: None,
+                tells_unknown: true,
+                bag: BagOfWords {
+                    first: 0,
+                    starts: &[0, 1],
+                    at: &[WORD],
+                    to: &[1],
+                },
+                calcers: &[],
+            }]
+            .leak(),
+        }]
+        .leak(),
+        embeddings: vec![Embedding {
+            embedding: 0,
+            calcer: EmbeddingCalcer::Lda {
+                directions: &[1.0, -1.0],
+                dimension: 2,
+            },
+            estimates: vec![Estimate {
+                class: 0,
+                borders: &[0.0],
+                group: LDA,
+            }]
+            .leak(),
+        }]
+        .leak(),
+        initial: [0; 13],
+        trees: Trees::Levels {
+            splits: [
+                Condition::at_least(0, 1),
+                Condition::at_least(7, 1),
+                Condition::at_least(WIDE, 2),
+                Condition::at_least(ONE_HOT, 1),
+                Condition::at_least(CTR, 3),
+                Condition::at_least(LDA, 1),
+                Condition::at_least(WORD, 1),
+            ]
+            .to_vec()
+            .leak(),
+            depths: &[1; 7],
+            values: values.collect::<Vec<_>>().leak(),
+        },
+    }
+}
+
+/// Notes all that it is told.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    rows: Vec<f32>,
+    unseen: Vec<usize>,
+    unknown: Vec<usize>,
+    leaves: Vec<usize>,
+}
+
+impl Observer for Told {
+    fn row(&mut self, row: &Row<'_>) {
+        self.rows.push(row.floats[0]);
+    }
+
+    fn unseen(&mut self, cat: usize) {
+        self.unseen.push(cat);
+    }
+
+    fn unknown_token(&mut self, text: usize) {
+        self.unknown.push(text);
+    }
+
+    fn leaf(&mut self, leaf: usize) {
+        self.leaves.push(leaf);
+    }
+}
+
+#[test]
+fn every_feature_has_its_say() {
+    // First and last of the block, wide feature; categories; text; embedding.
+    let nothing = ([0.0, 7.0, 1.5], [9, 9], "other", [1.0, 1.0]);
+    let cases = [
+        (nothing, 0b000_0000),
+        (([0.5, 7.0, 1.5], [9, 9], "other", [1.0, 1.0]), 0b000_0001),
+        (([0.0, 7.5, 1.5], [9, 9], "other", [1.0, 1.0]), 0b000_0010),
+        (([0.0, 7.0, 2.5], [9, 9], "other", [1.0, 1.0]), 0b000_0100),
+        (([0.0, 7.0, 1.5], [4, 6], "other", [1.0, 1.0]), 0b000_1000),
+        (([0.0, 7.0, 1.5], [5, 6], "other", [1.0, 1.0]), 0b001_1000),
+        (([0.0, 7.0, 1.5], [9, 9], "other", [1.5, 1.0]), 0b010_0000),
+        (([0.0, 7.0, 1.5], [9, 9], "a word", [1.0, 1.0]), 0b100_0000),
+        (([9.0, 9.0, 9.0], [5, 6], "word", [9.0, 1.0]), 0b111_1111),
+        (([f32::NAN; 3], [9, 9], "", [1.0, 1.0]), 0b000_0011),
+    ];
+    let model = model();
+    for (row, answers) in cases {
+        let ([first, last, wide], cats, text, embedding) = row;
+        let floats = [first, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, last, wide];
+        let row = Row {
+            floats: &floats,
+            cats: &cats,
+            texts: &[text],
+            embeddings: &[&embedding],
+        };
+        let sum = f64::from(answers);
+        let expected = [2.0 * sum + 0.5, 6.0 * sum - 1.0];
+        assert_eq!(model.raw(row), expected, "{row:?}");
+
+        let mut told = Told::default();
+        assert_eq!(model.raw_observed(row, &mut told), expected, "{row:?}");
+        let words = text.split(' ').filter(|&word| !word.is_empty());
+        let leaves = (0..7).map(|tree| 2 * tree + (answers as usize >> tree & 1));
+        assert_eq!(told.leaves, leaves.collect::<Vec<_>>(), "{row:?}");
+        assert_eq!(told.rows.len(), 1);
+        assert_eq!(told.rows[0].to_bits(), first.to_bits());
+        assert_eq!(told.unseen, vec![1; usize::from(cats[1] != 6)], "{row:?}");
+        let unknown = words.filter(|&word| word != "word").count();
+        assert_eq!(told.unknown, vec![0; unknown], "{row:?}");
+
+        let mut told_portably = Told::default();
+        assert_eq!(model.raw_portable(row, &mut told_portably), expected);
+        assert_eq!(told_portably.leaves, told.leaves);
+    }
+}
