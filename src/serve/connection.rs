@@ -43,7 +43,8 @@ pub(super) async fn serve<T, S>(
         .half_close(true)
         // Answers are small: one copy into one buffer is cheaper than two slices.
         .writev(false)
-        .pipeline_flush(true)
+        // Gathering the answers to pipelined requests would lift the bound on what is held of them.
+        .pipeline_flush(false)
         .serve_connection(wire, service);
     let mut connection = pin!(connection);
     let mut stopping = false;

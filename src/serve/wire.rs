@@ -73,8 +73,11 @@ pub(super) struct Wire<T: Transport> {
     /// Whether hyper is to be told that a body went wrong, after what is in `held`.
     broken: bool,
     shut_down: bool,
-    /// Bytes of answers that wait for the client, as they are counted.
+    /// Bytes of answers that wait for the client, as they are counted. It is not read from meanwhile: hyper would go on
+    /// answering, and hold the answers.
     waiting: usize,
+    /// Whether hyper has asked for more meanwhile, and is to be woken.
+    read_waits: bool,
     state: Arc<ConnectionState>,
     shard: Arc<Shard>,
 }
@@ -95,6 +98,7 @@ impl<T: Transport> Wire<T> {
             broken: false,
             shut_down: false,
             waiting: 0,
+            read_waits: false,
             state,
             shard,
         }
@@ -239,6 +243,10 @@ impl<T: Transport> hyper::rt::Read for Wire<T> {
         if wire.refused {
             return Poll::Pending;
         }
+        if wire.waiting > 0 {
+            wire.read_waits = true;
+            return Poll::Pending;
+        }
         match wire.state.overdue() {
             Some(Phase::Head) if !wire.held.is_empty() => {
                 wire.refuse(Refusal::HeadTimeout);
@@ -293,6 +301,9 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             Poll::Ready(Ok(())) => {
                 self.state.write_done();
                 self.hold(0);
+                if std::mem::take(&mut self.read_waits) {
+                    cx.waker().wake_by_ref();
+                }
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => {

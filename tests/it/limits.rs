@@ -283,6 +283,50 @@ fn answers_that_nobody_reads_count_as_memory() {
 }
 
 #[test]
+fn who_does_not_take_answers_gets_no_more_of_them() {
+    // Answers with a body of 28 KiB, and answers that are a head alone.
+    for (line, most) in [
+        ("GET /openapi.json", 128.0 * 1024.0),
+        ("OPTIONS /", 512.0 * 1024.0),
+    ] {
+        let server = serve(&["--write-timeout", "2s", "--workers", "1"]);
+        let requests = format!("{line} HTTP/1.1\r\nhost: a\r\n\r\n").repeat(1000);
+        let mut client = server.connect();
+        let sending = std::thread::spawn(move || {
+            for _ in 0..1000 {
+                client.try_send(&requests);
+            }
+        });
+        let (mut held, mut highest) = (1.0, 0.0_f64);
+        within(20, || server.metric(HELD) > 0.0);
+        while held > 0.0 {
+            held = server.metric(HELD);
+            highest = highest.max(held);
+        }
+        sending.join().unwrap();
+        assert!(highest < most, "{line}: {highest} bytes were held");
+        assert_eq!(
+            server.metric("http_server_timeouts_total{phase=\"write\"}"),
+            1.0,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn pipelined_answers_go_on_when_they_are_taken_after_all() {
+    const COUNT: usize = 200;
+    let server = serve(&["--workers", "1"]);
+    let mut client = server.connect();
+    client.send("GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(COUNT));
+    within(20, || server.metric(HELD) > 0.0);
+    for _ in 0..COUNT {
+        assert_eq!(client.answer().status, 200);
+    }
+    assert_eq!(server.metric(HELD), 0.0);
+}
+
+#[test]
 fn connections_beyond_the_cap_wait() {
     let server = serve(&["--max-connections", "2", "--workers", "1"]);
     let mut first = server.connect();
