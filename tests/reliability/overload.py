@@ -4,11 +4,15 @@
     LONG=1 python3 tests/reliability/overload.py   half a minute a step
 
 First arrays of 1,000 requests, which cost the service milliseconds and the client little, at a rate that does not wait
-for answers: what there is no memory for must be refused. Then single requests: they are answered as soon as they are read,
-so that there is nothing to refuse, and must all be right.
+for answers: what there is no memory for must be refused. Once with clients that stop sending when they are refused, as RFC 9112
+asks (section 9.5), and once with clients that send half a megabyte to the end all the same, which must be taken off the
+wire. Then single requests: they are answered as soon as they are read, so that there is nothing to refuse, and must all be
+right.
 
-The service has a core of its own as far as this script is concerned, and a fifth of it (a cgroup's quota), so that clients on
-the same machine can offer so much; where that cannot be set, it is the clients that are measured, and the script says so.
+The service has a core of its own as far as this script is concerned, and a fifth of it (a cgroup's quota), before whatever else
+runs there, so that clients on the same machine can offer so much; where that cannot be set, it is the clients that are
+measured, and the script says so. Beside answers a second stand answers a second of the service's processor time, which tell of
+the service alone.
 """
 
 import asyncio
@@ -26,8 +30,8 @@ BODY = json.dumps([REQUEST] * 1000, ensure_ascii=False).encode()
 ARRAY = post(BODY)
 
 
-async def ask(addr, request, books, times):
-    """One request on a connection of its own; how long a 200 took goes to `times`."""
+async def ask(addr, request, books, times, stops=False):
+    """One request on a connection of its own; how long a 200 took goes to `times`. Who `stops` sends no more once refused."""
     writer, asked = None, time.monotonic()
     try:
         reader, writer = await asyncio.open_connection(*addr)
@@ -42,41 +46,45 @@ async def ask(addr, request, books, times):
             status = "503 without Retry-After"
     except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
         status = type(error).__name__
-    if writer:
+    if writer and stops and status == "503":
+        writer.transport.abort()
+    elif writer:
         writer.close()
     books[status] = books.get(status, 0) + 1
     return status
 
 
 async def closed_loop(service):
-    """Answers a second that as many clients get as there is room for, each asking again when it is answered; and how long
-    they took."""
+    """Answers a second that as many clients get as there is room for, each asking again when it is answered; answers a second
+    of processor time; and how long they took."""
     books, times, end = {}, [], time.monotonic() + SECONDS
 
     async def client():
         while time.monotonic() < end:
             await ask(service.addr, ARRAY, books, times)
 
+    cpu = service.cpu()
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
     check(set(books) == {"200"}, f"nothing is refused while there is room: {books}")
-    return books["200"] / SECONDS, times
+    return books["200"] / SECONDS, books["200"] / (service.cpu() - cpu), times
 
 
-async def open_loop(service, rate):
-    """Sends at `rate`, whatever is answered; the statuses, how long answers took, and seconds until single requests are
-    answered again."""
-    books, times, asked, begun = {}, [], [], time.monotonic()
+async def open_loop(service, rate, stops):
+    """Sends at `rate`, whatever is answered: requests a second, answers a second by status, answers of 200 a second of
+    processor time, all statuses, how long answers took, and seconds until single requests are answered again."""
+    books, times, asked, begun, cpu = {}, [], [], time.monotonic(), service.cpu()
     for nth in range(int(rate * SECONDS)):
         await asyncio.sleep(max(0, begun + nth / rate - time.monotonic()))
-        asked.append(asyncio.ensure_future(ask(service.addr, ARRAY, books, times)))
+        asked.append(asyncio.ensure_future(ask(service.addr, ARRAY, books, times, stops)))
     took = time.monotonic() - begun
     within = {status: count / took for status, count in books.items()}
+    a_cpu_second = books.get("200", 0) / (service.cpu() - cpu)
     over = time.monotonic()
     while await ask(service.addr, post(more="connection: close\r\n"), books, []) != "200":
         await asyncio.sleep(0.05)
     recovered = time.monotonic() - over
     await asyncio.gather(*asked)
-    return len(asked) / took, within, books, times, recovered
+    return len(asked) / took, within, a_cpu_second, books, times, recovered
 
 
 def milliseconds(times):
@@ -87,16 +95,18 @@ def milliseconds(times):
 def arrays():
     memory = ("--max-body-memory", str(CLIENTS * len(BODY)))
     with Service("--workers", "1", *memory) as service, throttled(service, 0.2):
-        peak, times = asyncio.run(closed_loop(service))
+        peak, peak_of_cpu, times = asyncio.run(closed_loop(service))
         print(f"{CLIENTS} clients: {milliseconds(times)}")
-        before = service.answered()
-        offered, within, books, times, recovered = asyncio.run(open_loop(service, 3 * peak))
-        goodput = within.get("200", 0)
-        print(f"arrays of 1,000: peak {peak:.0f}/s; offered {offered:.0f}/s: {goodput:.0f}/s answered "
-              f"({goodput / peak:.0%} of the peak; {milliseconds(times)}), {within.get('503', 0):.0f}/s refused")
-        check(set(books) <= {"200", "503"}, f"what was not answered was refused with 503 and Retry-After: {books}")
-        ledger(service, before, {int(status): count for status, count in books.items()})
-        check(recovered < 5, f"answers as ever {recovered:.2f} s after it")
+        for stops in True, False:
+            before = service.answered()
+            offered, within, of_cpu, books, times, recovered = asyncio.run(open_loop(service, 3 * peak, stops))
+            goodput, who = within.get("200", 0), "stop when refused" if stops else "send all the same"
+            print(f"arrays of 1,000, clients that {who}: peak {peak:.0f}/s; offered {offered:.0f}/s: {goodput:.0f}/s answered "
+                  f"({goodput / peak:.0%} of the peak; {milliseconds(times)}), {within.get('503', 0):.0f}/s refused; a second of "
+                  f"processor time gave {of_cpu:.0f} answers, {peak_of_cpu:.0f} at the peak ({of_cpu / peak_of_cpu:.0%})")
+            check(set(books) <= {"200", "503"}, f"what was not answered was refused with 503 and Retry-After: {books}")
+            ledger(service, before, {int(status): count for status, count in books.items()})
+            check(recovered < 5, f"answers as ever {recovered:.2f} s after it")
 
 
 def singles():
@@ -126,8 +136,10 @@ def throttled(service, share):
         try:
             group.mkdir()
             if (group / "cpu.max").exists():
+                (group / "cpu.weight").write_text("10000")
                 (group / "cpu.max").write_text(f"{int(share * 10_000)} 10000")
             else:
+                (group / "cpu.shares").write_text("100000")
                 (group / "cpu.cfs_period_us").write_text("10000")
                 (group / "cpu.cfs_quota_us").write_text(str(int(share * 10_000)))
             (group / "cgroup.procs").write_text(str(pid))

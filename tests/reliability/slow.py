@@ -79,8 +79,8 @@ def slow_readers(addr):
 
 
 async def probe(service, seconds):
-    """A request every 20 ms on a connection of its own; the statuses, and the longest wait."""
-    statuses, longest = {}, 0.0
+    """A request every 20 ms on a connection of its own; the statuses, the longest wait, and the most memory that was seen."""
+    statuses, longest, memory = {}, 0.0, 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         started = time.monotonic()
@@ -90,8 +90,9 @@ async def probe(service, seconds):
         writer.close()
         statuses[status] = statuses.get(status, 0) + 1
         longest = max(longest, time.monotonic() - started)
+        memory = max(memory, service.rss())
         await asyncio.sleep(0.02)
-    return statuses, longest
+    return statuses, longest, memory
 
 
 async def many(client, service):
@@ -102,7 +103,7 @@ async def attack(service, name, clients, phase):
     before = service.metrics()[f'http_server_timeouts_total{{phase="{phase}"}}']
     probes = asyncio.ensure_future(probe(service, DEADLINE + 2))
     ended = await clients
-    statuses, longest = await probes
+    statuses, longest, memory = await probes
     times = [(most, least) for most, least, _ in ended]
     kinds = {}
     for _, _, kind in ended:
@@ -113,7 +114,8 @@ async def attack(service, name, clients, phase):
         DEADLINE <= first and last <= DEADLINE + LATE,
         f"{name}: after {first:.2f} to {last:.2f} s, with a deadline of {DEADLINE} s",
     )
-    check(set(statuses) == {"200"}, f"{name}: probes beside them: {statuses}, the slowest in {longest * 1000:.0f} ms")
+    check(set(statuses) == {"200"}, f"{name}: probes beside them: {statuses}, the slowest in {longest * 1000:.0f} ms; "
+          f"RSS at most {memory / 2**20:.1f} MiB")
     after = service.metrics()[f'http_server_timeouts_total{{phase="{phase}"}}']
     check(after - before == COUNT, f"{name}: the service counted {after - before:.0f} timeouts of phase {phase}")
 
