@@ -57,13 +57,13 @@ impl Worker {
                 biased;
                 changed = self.stage.changed() => {
                     let stage = *self.stage.borrow_and_update();
-                    if changed.is_err() || stage >= Stage::Closing {
-                        break;
-                    }
                     connections.wake_where(|state| {
                         state.draining.store(true, Relaxed);
                         false
                     });
+                    if changed.is_err() || stage >= Stage::Closing {
+                        break;
+                    }
                 }
                 (stream, peer, place) = accept(&listener, &self.places, &self.shard) => {
                     self.start(stream, peer, place, &connections);
@@ -74,7 +74,6 @@ impl Worker {
         drop(listener);
         // Whoever has connected and not sent anything is about to: that request was accepted too.
         connections.wake_where(|state| {
-            state.draining.store(true, Relaxed);
             state
                 .closing
                 .store(state.answered.load(Relaxed) > 0, Relaxed);

@@ -78,7 +78,7 @@ fn the_drain_has_a_deadline_and_a_second_stop_ends_it() {
 
 #[test]
 fn whoever_has_just_connected_is_answered() {
-    let server = serve(&[]);
+    let server = serve(&["--workers", "1"]);
     let mut fresh = server.connect();
     while server.metric("http_server_active_connections") < 1.0 {
         std::thread::sleep(Duration::from_millis(10));
