@@ -8,8 +8,114 @@
 /// The least power of ten whose reciprocal has a 128-bit table entry.
 const LEAST_POWER: i32 = -54;
 
+/// Bytes that a score may have, and more.
+const WINDOW: usize = 32;
+
 /// Reads the number that `text` begins with: its value and its length. `None` if there is none, or it is not a usual one.
+#[inline(always)]
 pub(super) fn read(text: &[u8]) -> Option<(f64, usize)> {
+    match text.first_chunk().and_then(read_score) {
+        None => read_other(text),
+        score => score,
+    }
+}
+
+/// Reads what nearly all scores are: a digit, a point, up to 18 digits, perhaps an exponent. How many digits there are
+/// differs from score to score, so no branch depends on it: the processor would guess wrong half of the time.
+#[inline(always)]
+fn read_score(text: &[u8; WINDOW]) -> Option<(f64, usize)> {
+    let [first @ b'0'..=b'9', b'.', b'0'..=b'9', ..] = *text else {
+        return None;
+    };
+    let sixteen = Sixteen::new(text[2..].first_chunk()?);
+    let mut places = sixteen.digits();
+    let mut value = u64::from(first - b'0') * TENS[places] + sixteen.number(places);
+    for at in [18, 19] {
+        let digit = text[at].wrapping_sub(b'0');
+        let goes_on = (places + 2 == at) & (digit < 10);
+        let next = value * 10 + u64::from(digit);
+        value = std::hint::select_unpredictable(goes_on, next, value);
+        places += usize::from(goes_on);
+    }
+    if places == 18 && text[20].is_ascii_digit() {
+        return None;
+    }
+    let mut at = 2 + places;
+    let mut power = -(places as i32);
+    if let b'e' | b'E' = text[at] {
+        // Python writes two digits, unless there are three.
+        let [b'-', tens @ b'0'..=b'9', ones @ b'0'..=b'9', after, ..] = text[at + 1..] else {
+            return None;
+        };
+        if after.is_ascii_digit() {
+            return None;
+        }
+        power -= i32::from(tens - b'0') * 10 + i32::from(ones - b'0');
+        at += 4;
+    }
+    Some((scale(value, power)?, at))
+}
+
+/// Powers of ten.
+const TENS: [u64; 17] = {
+    let mut powers = [1; _];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// Sixteen bytes, the first the lowest: digits are 0 to 9, `:` to `?` 10 to 15, others have a bit in the upper half.
+#[derive(Clone, Copy)]
+struct Sixteen(u128);
+
+impl Sixteen {
+    const EACH: u128 = u128::from_le_bytes([1; 16]);
+
+    #[inline(always)]
+    fn new(text: &[u8; 16]) -> Sixteen {
+        Sixteen(u128::from_le_bytes(*text) ^ (0x30 * Sixteen::EACH))
+    }
+
+    /// How many digits it begins with.
+    #[inline(always)]
+    fn digits(self) -> usize {
+        // Adding 6 takes 10 to 15 to the upper half as well. What it carries goes to bytes that come later.
+        let others = self.0 | self.0.wrapping_add(6 * Sixteen::EACH);
+        (others & (0xf0 * Sixteen::EACH)).trailing_zeros() as usize / 8
+    }
+
+    /// The number that the first `count` are, which are digits, and one at least.
+    #[inline(always)]
+    fn number(self, count: usize) -> u64 {
+        // Zeros before the digits, and nothing of what follows them.
+        let digits = self.0 << (128 - 8 * count);
+        eight(digits as u64) * 100_000_000 + eight((digits >> 64) as u64)
+    }
+}
+
+/// The number that eight digits are: pairs, then fours, then all are put together in one register.
+#[inline(always)]
+fn eight(digits: u64) -> u64 {
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let first = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
+    let second = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
+    first.wrapping_add(second) >> 32
+}
+
+/// Reads a number that is written in another way, or has a sign, or more digits, or is the last in its text.
+#[inline(never)]
+fn read_other(text: &[u8]) -> Option<(f64, usize)> {
+    if text.len() < WINDOW {
+        let mut window = [0; WINDOW];
+        window[..text.len()].copy_from_slice(text);
+        let score = read_score(&window);
+        if score.is_some() {
+            return score;
+        }
+    }
     let is_negative = text.first() == Some(&b'-');
     let start = usize::from(is_negative);
     let mut digits = Digits {
@@ -61,48 +167,13 @@ struct Digits<'a> {
 
 impl Digits<'_> {
     /// Reads on as long as there are digits.
-    #[inline(always)]
     fn read(&mut self) {
-        /// Powers of ten.
-        const TENS: [u64; 9] = [
-            1,
-            10,
-            100,
-            1_000,
-            10_000,
-            100_000,
-            1_000_000,
-            10_000_000,
-            100_000_000,
-        ];
-        while let [digit @ b'0'..=b'9', after @ ..] = &self.text[self.at..] {
-            // Alone, or near the end of the text: one after the other.
-            let (number, count) = match self.text[self.at..].first_chunk::<8>() {
-                Some(&eight) if after[0].is_ascii_digit() => leading_digits(eight),
-                _ => (u64::from(digit - b'0'), 1),
-            };
-            self.value = self.value.wrapping_mul(TENS[count]).wrapping_add(number);
-            self.at += count;
+        while let Some(digit @ b'0'..=b'9') = self.text.get(self.at) {
+            let digit = u64::from(digit - b'0');
+            self.value = self.value.wrapping_mul(10).wrapping_add(digit);
+            self.at += 1;
         }
     }
-}
-
-/// The number that the digits are which `text` begins with, and how many they are: pairs, then fours, then all are put
-/// together in one register.
-#[inline(always)]
-fn leading_digits(text: [u8; 8]) -> (u64, usize) {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    // The first is the lowest byte. Digits become 0 to 9; `:` to `?` 10 to 15; others have a bit in the upper half.
-    let ones = u64::from_le_bytes(text) ^ (0x30 * EACH);
-    // Adding 6 takes 10 to 15 there as well. What it carries goes to bytes that come later.
-    let others = (ones | ones.wrapping_add(6 * EACH)) & (0xf0 * EACH);
-    let count = others.trailing_zeros() / 8;
-    // Zeros before the digits, and nothing of what follows them.
-    let ones = ones.checked_shl(64 - 8 * count).unwrap_or(0);
-    let pairs = ones.wrapping_mul(10).wrapping_add(ones >> 8);
-    let first = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
-    let second = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
-    (first.wrapping_add(second) >> 32, count as usize)
 }
 
 /// The exponent at `at`, and where it ends. One beyond four digits is not usual.
@@ -125,31 +196,26 @@ fn exponent(text: &[u8], at: usize) -> Option<(i32, usize)> {
 }
 
 /// w·10^q, rounded to the nearest f64, ties to even.
+#[inline(always)]
 fn scale(w: u64, q: i32) -> Option<f64> {
     /// Powers of ten that f64 holds exactly.
     const EXACT: [f64; 23] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
         1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
     ];
-    if w <= 1 << 53 && (-22..=22).contains(&q) {
-        // Both are exact, so that there is one rounding.
-        let exact = EXACT[q.unsigned_abs() as usize];
-        return Some(if q < 0 {
-            w as f64 / exact
-        } else {
-            w as f64 * exact
-        });
-    }
     if w == 0 {
         return Some(0.0);
     }
-    if !(LEAST_POWER..0).contains(&q) {
-        return None;
+    if (LEAST_POWER..0).contains(&q) {
+        return round(w, q);
     }
-    round(w, q)
+    // If both are exact, there is one rounding.
+    let exact = usize::try_from(q).ok().and_then(|q| EXACT.get(q))?;
+    (w <= 1 << 53).then(|| w as f64 * exact)
 }
 
 /// Lemire's rounding of w·10^q, for w > 0 and `LEAST_POWER` ≤ q < 0: there neither overflow nor subnormal numbers occur.
+#[inline(always)]
 fn round(w: u64, q: i32) -> Option<f64> {
     let zeros = w.leading_zeros();
     let (high, low) = multiply(w << zeros, q);
@@ -312,20 +378,48 @@ mod tests {
 
     #[test]
     fn digits_end_where_another_byte_is() {
-        assert_eq!(leading_digits(*b"12345678"), (12_345_678, 8));
-        assert_eq!(leading_digits(*b"1234.678"), (1_234, 4));
         for byte in 0..=255u8 {
-            for at in 0..8 {
-                let mut text = *b"11111111";
+            for at in 0..16 {
+                let mut text = *b"9876543210123456";
                 text[at] = byte;
                 let expected = text.iter().take_while(|byte| byte.is_ascii_digit());
                 let expected: String = expected.map(|&byte| char::from(byte)).collect();
-                let number = expected.parse().unwrap_or(0);
-                assert_eq!(
-                    leading_digits(text),
-                    (number, expected.len()),
-                    "{byte} at {at}"
-                );
+                let sixteen = Sixteen::new(&text);
+                assert_eq!(sixteen.digits(), expected.len(), "{byte} at {at}");
+                if let Ok(number) = expected.parse::<u64>() {
+                    assert_eq!(sixteen.number(expected.len()), number, "{byte} at {at}");
+                }
+            }
+        }
+    }
+
+    /// Scores of every length, before every kind of byte and at the end.
+    #[test]
+    fn scores_end_where_another_byte_is() {
+        for places in 0..=20 {
+            let digits = &"98765432101234567890"[..places];
+            for exponent in ["", "e-10", "E5", "e+07", "e", "e-"] {
+                for after in [
+                    "",
+                    ",",
+                    ", 0.5",
+                    "x",
+                    "/",
+                    ":",
+                    "_1",
+                    "\u{ff}",
+                    "]                 ",
+                ] {
+                    let text = format!("0.{digits}{exponent}{after}");
+                    if let Some((value, len)) = read(text.as_bytes()) {
+                        assert_eq!(len, text.len() - after.len(), "{text}");
+                        let expected: f64 = text[..len].parse().unwrap();
+                        assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
+                    } else {
+                        let is_usual = places < 20 && !matches!(exponent, "e" | "e-");
+                        assert!(!is_usual, "{text}");
+                    }
+                }
             }
         }
     }

@@ -11,6 +11,14 @@ const MISSING: [&str; 24] = [
     "#N/A N/A", "null", "NULL", "Null", "none", "None", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
 ];
 
+/// A number of JSON.
+pub(super) fn from_json(text: &str) -> Option<f64> {
+    match decimal::read(text.as_bytes()) {
+        Some((number, len)) if len == text.len() => Some(number),
+        _ => text.parse().ok(),
+    }
+}
+
 /// A number that a string holds; NaN for what says that there is none. Blanks before it are allowed, as CatBoost does.
 pub(super) fn from_string(text: &str) -> Option<f64> {
     if let Some((number, len)) = decimal::read(text.as_bytes())
