@@ -23,5 +23,6 @@ pub mod plate;
 pub mod python_sort;
 pub mod records;
 pub mod request;
+mod scan;
 pub mod score;
 pub mod serve;

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::{memchr, memchr3};
+use memchr::memchr;
 
 use super::fault::FaultKind;
 use crate::request::Field;
+use crate::scan::position;
 
 /// Columns of a file.
 const COLUMNS: usize = Field::ALL.len();
@@ -229,7 +230,8 @@ impl Value {
         };
         let mut at = start;
         loop {
-            let Some(offset) = memchr3(b',', b'\n', b'"', &text[at..]) else {
+            let is_special = |byte| (byte == b',') | (byte == b'\n') | (byte == b'"');
+            let Some(offset) = position(&text[at..], is_special) else {
                 value.end = text.len();
                 return (value.without_cr(text), Next::Record(text.len()));
             };

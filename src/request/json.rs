@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::scan::position;
+
 /// How deep arrays and objects may be nested.
 pub(super) const MAX_DEPTH: usize = 128;
 
@@ -226,8 +228,8 @@ impl<'a> Reader<'a> {
     /// Reads over what stands for itself in a string.
     fn plain(&mut self) {
         let rest = &self.text.as_bytes()[self.at..];
-        let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < b' ';
-        self.at += rest.iter().position(is_special).unwrap_or(rest.len());
+        let is_special = |byte| (byte == b'"') | (byte == b'\\') | (byte < b' ');
+        self.at += position(rest, is_special).unwrap_or(rest.len());
     }
 
     /// The character that the escape here stands for.

@@ -5,6 +5,8 @@
 //! request smuggling is made of, so such a head is refused here with 400, and hyper only ever parses heads on which all
 //! agree. Grammar: RFC 9112, sections 2 to 6.
 
+use crate::scan::position;
+
 /// Bytes a request target may have before it is answered 414.
 pub(super) const MAX_TARGET: usize = 4 * 1024;
 /// Header lines a head may have before it is answered 431.
@@ -180,7 +182,7 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
                 hosts += 1;
-                if !value.iter().all(|&byte| is_host_byte(byte)) {
+                if !is_all(value, &HOST) {
                     return Err(Refusal::Host);
                 }
             }
@@ -227,7 +229,7 @@ impl<'a> Lines<'a> {
     /// The next line; `None` if its end has not arrived.
     fn next(&mut self) -> Result<Option<&'a [u8]>, Refusal> {
         let rest = &self.bytes[self.at..];
-        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+        let Some(end) = position(rest, |byte| byte == b'\n') else {
             return if self.bytes.len() > self.max {
                 Err(Refusal::HeadTooLarge)
             } else {
@@ -253,7 +255,7 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
     else {
         return Err(Refusal::RequestLine);
     };
-    if method.is_empty() || method.len() > 32 || !method.iter().all(|&byte| is_token_byte(byte)) {
+    if method.is_empty() || method.len() > 32 || !is_all(method, &TOKEN) {
         return Err(Refusal::RequestLine);
     }
     if target.len() > MAX_TARGET {
@@ -262,8 +264,7 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
     let is_path = target.starts_with(b"/");
     let is_absolute = target.starts_with(b"http://") || target.starts_with(b"https://");
     let is_asterisk = target == b"*" && method == b"OPTIONS";
-    if !(is_path || is_absolute || is_asterisk) || !target.iter().all(|&byte| is_target_byte(byte))
-    {
+    if !(is_path || is_absolute || is_asterisk) || !is_all(target, &TARGET) {
         return Err(Refusal::Target);
     }
     match version {
@@ -280,17 +281,16 @@ fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     }
     let colon = line
         .iter()
-        .position(|&byte| !is_token_byte(byte))
+        .position(|&byte| !TOKEN[usize::from(byte)])
         .filter(|&at| at > 0 && line[at] == b':')
         .ok_or(Refusal::HeaderName)?;
     let value = &line[colon + 1..];
-    for &byte in value {
-        if byte == b'\r' {
-            return Err(Refusal::BareLineFeed);
-        }
-        if (byte < 0x20 && byte != b'\t') || byte == 0x7f {
-            return Err(Refusal::HeaderValue);
-        }
+    let is_control = |byte| ((byte < 0x20) & (byte != b'\t')) | (byte == 0x7f);
+    if let Some(at) = position(value, is_control) {
+        return Err(match value[at] {
+            b'\r' => Refusal::BareLineFeed,
+            _ => Refusal::HeaderValue,
+        });
     }
     // All that is left of what this takes off are blanks and tabs.
     Ok((&line[..colon], value.trim_ascii()))
@@ -307,36 +307,32 @@ fn read_decimal(text: &[u8]) -> Option<u64> {
     )
 }
 
+/// Whether all of `text` are in a table.
+fn is_all(text: &[u8], table: &[bool; 256]) -> bool {
+    text.iter().all(|&byte| table[usize::from(byte)])
+}
+
 /// RFC 9110, 5.6.2: `tchar`.
-fn is_token_byte(byte: u8) -> bool {
-    TOKEN[usize::from(byte)]
-}
-
+static TOKEN: [bool; 256] = alphanumeric_and(b"!#$%&'*+-.^_`|~");
 /// RFC 3986: what a path and a query may hold.
-fn is_target_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte)
-}
-
+static TARGET: [bool; 256] = alphanumeric_and(b"-._~!$&'()*+,;=:@/?%");
 /// A host name or an address, and a port.
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(&byte)
-}
+static HOST: [bool; 256] = alphanumeric_and(b"-._~:[]%");
 
-static TOKEN: [bool; 256] = {
+const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
-    let others = b"!#$%&'*+-.^_`|~";
     let mut at = 0;
     while at < others.len() {
         table[others[at] as usize] = true;
         at += 1;
     }
     table
-};
+}
 
 #[cfg(test)]
 mod tests {
