@@ -3,8 +3,6 @@
 //! The struct literal at the end names every input: a model that has others does not compile, and the compiler says
 //! which.
 
-use smallvec::SmallVec;
-
 use crate::model::Features;
 use crate::plate::template;
 use crate::python_sort::descending;
@@ -51,6 +49,8 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
     let letters = Letters::new(network, scores);
     let letter = |letter: char| letters.score(letter) as f32;
     let (least, greatest) = extremes(scores);
+    let (network_text, network_len) = texts.afts_regno_ai.put(network);
+    let (camera_text, camera_len) = texts.regno_recognize.put(camera);
     Features {
         afts_regno_ai_score: request.afts_regno_ai_score as f32,
         direction: request.direction as f32,
@@ -58,8 +58,8 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
         max_sym_score: greatest as f32,
         min_sym_score: least as f32,
         max_len_score: request.max_length_score as f32,
-        ai_len: network.chars().count() as f32,
-        cam_len: camera.chars().count() as f32,
+        ai_len: network_len as f32,
+        cam_len: camera_len as f32,
         f_0: letter('0'),
         f_1: letter('1'),
         f_2: letter('2'),
@@ -92,8 +92,8 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
         month: MONTHS[usize::from(time.month)],
         regno_template: template(camera),
         regno_template_ai: template(network),
-        afts_regno_ai_text: texts.afts_regno_ai.put(network),
-        regno_recognize_text: texts.regno_recognize.put(camera),
+        afts_regno_ai_text: network_text,
+        regno_recognize_text: camera_text,
     }
 }
 
@@ -182,21 +182,45 @@ impl Letters {
 }
 
 /// Code points with blanks between them.
-#[derive(Debug, Default)]
-struct Spaced(SmallVec<[u8; 64]>);
+#[derive(Debug)]
+struct Spaced {
+    /// Room for usual plates.
+    short: [u8; 64],
+    /// For others.
+    long: Vec<u8>,
+}
+
+impl Default for Spaced {
+    fn default() -> Spaced {
+        Spaced {
+            short: [0; 64],
+            long: Vec::new(),
+        }
+    }
+}
 
 impl Spaced {
-    /// Replaces what is in it.
-    fn put(&mut self, plate: &str) -> &str {
-        self.0.clear();
-        for (nth, c) in plate.chars().enumerate() {
-            if nth > 0 {
-                self.0.push(b' ');
-            }
-            self.0
-                .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    /// Replaces what is in it; the text, and how many code points it has.
+    fn put(&mut self, plate: &str) -> (&str, usize) {
+        let text = if 2 * plate.len() <= self.short.len() {
+            &mut self.short[..]
+        } else {
+            self.long.resize(2 * plate.len(), 0);
+            &mut self.long
+        };
+        text.fill(b' ');
+        // A blank is left before each code point, the first one too.
+        let mut at = 0;
+        for &byte in plate.as_bytes() {
+            // UTF-8: whatever does not go on with a code point begins one.
+            at += usize::from(byte & 0xc0 != 0x80);
+            text[at] = byte;
+            at += 1;
         }
-        std::str::from_utf8(&self.0).expect("whole characters were put together")
+        let count = at - plate.len();
+        let text = text.get(1..at).unwrap_or_default();
+        let text = std::str::from_utf8(text).expect("whole characters were put together");
+        (text, count)
     }
 }
 
@@ -255,10 +279,11 @@ mod tests {
     #[test]
     fn texts_have_a_blank_between_code_points() {
         let mut spaced = Spaced::default();
-        assert_eq!(spaced.put("А9 😀"), "А 9   😀");
-        assert_eq!(spaced.put(""), "");
-        assert_eq!(spaced.put("А"), "А");
+        assert_eq!(spaced.put("А9 😀"), ("А 9   😀", 4));
+        assert_eq!(spaced.put(""), ("", 0));
+        assert_eq!(spaced.put("А"), ("А", 1));
         let long = "А".repeat(1000);
-        assert_eq!(spaced.put(&long).len(), 2999);
+        let (text, count) = spaced.put(&long);
+        assert_eq!((text.len(), count), (2999, 1000));
     }
 }

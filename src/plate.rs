@@ -39,60 +39,54 @@ pub fn template(plate: &str) -> &'static str {
         .map_or(UNKNOWN, |&(_, name)| name)
 }
 
-/// Where characters of each kind stand: bit `n` is place `n`.
+/// Where characters of each kind stand. A kind has a field of bits: its bit `n` is place `n`.
 #[derive(Clone, Copy, Debug)]
 struct Places {
     length: usize,
-    /// `9`
-    digits: u16,
-    /// `L`
-    letters: u16,
-    /// `T`
-    tees: u16,
-    /// `C`
-    cees: u16,
-    /// `D`
-    dees: u16,
+    kinds: u64,
+}
+
+/// No shape is longer, in code points.
+const MOST: usize = 11;
+/// The first bit of each kind's field.
+const DIGIT: u64 = 1;
+const LETTER: u64 = 1 << MOST;
+const TEE: u64 = 1 << (2 * MOST);
+const CEE: u64 = 1 << (3 * MOST);
+const DEE: u64 = 1 << (4 * MOST);
+/// The first bits of all fields.
+const FIRST: u64 = DIGIT | LETTER | TEE | CEE | DEE;
+
+/// What a character is.
+fn kinds(c: char) -> u64 {
+    match c {
+        '0'..='9' => DIGIT,
+        'Т' => LETTER | TEE,
+        'С' => LETTER | CEE,
+        'А'..='Я' => LETTER,
+        'T' => TEE,
+        'C' => CEE,
+        'D' => DEE,
+        c if digit(c).is_some() => DIGIT,
+        _ => 0,
+    }
 }
 
 impl Places {
-    /// No shape is longer, in code points.
-    const MOST: usize = 11;
-
     const NONE: Places = Places {
         length: 0,
-        digits: 0,
-        letters: 0,
-        tees: 0,
-        cees: 0,
-        dees: 0,
+        kinds: 0,
     };
 
     /// The places of a plate; `None` if it is longer than any shape.
     fn of(plate: &str) -> Option<Places> {
         let mut places = Places::NONE;
         for c in plate.chars() {
-            if places.length == Places::MOST {
+            if places.length == MOST {
                 return None;
             }
-            let place = 1 << places.length;
+            places.kinds |= kinds(c) << places.length;
             places.length += 1;
-            match c {
-                '0'..='9' => places.digits |= place,
-                'А'..='Я' => {
-                    places.letters |= place;
-                    match c {
-                        'Т' => places.tees |= place,
-                        'С' => places.cees |= place,
-                        _ => {}
-                    }
-                }
-                'T' => places.tees |= place,
-                'C' => places.cees |= place,
-                'D' => places.dees |= place,
-                c if digit(c).is_some() => places.digits |= place,
-                _ => {}
-            }
         }
         Some(places)
     }
@@ -113,39 +107,33 @@ impl Shape {
         };
         let mut at = 0;
         while at < text.len() {
-            let place = 1 << shape.full.length;
-            match text[at] {
+            let kind = match text[at] {
                 b'?' => {
                     shape.least -= 1;
                     at += 1;
                     continue;
                 }
-                b'9' => shape.full.digits |= place,
-                b'L' => shape.full.letters |= place,
-                b'T' => shape.full.tees |= place,
-                b'C' => shape.full.cees |= place,
-                b'D' => shape.full.dees |= place,
+                b'9' => DIGIT,
+                b'L' => LETTER,
+                b'T' => TEE,
+                b'C' => CEE,
+                b'D' => DEE,
                 _ => panic!("a shape is made of 9, L, T, C, D and ?"),
-            }
+            };
+            shape.full.kinds |= kind << shape.full.length;
             shape.full.length += 1;
             shape.least += 1;
             at += 1;
         }
-        assert!(shape.full.length <= Places::MOST);
+        assert!(shape.full.length <= MOST);
         shape
     }
 
     /// Whether every place has what the shape asks for, optional digits as far as the plate goes.
     fn fits(&self, plate: &Places) -> bool {
-        let reach = (1 << plate.length) - 1;
-        let lacks = |asked: u16, given: u16| asked & reach & !given;
+        let reach = FIRST * ((1 << plate.length) - 1);
         (self.least..=self.full.length).contains(&plate.length)
-            && (lacks(self.full.digits, plate.digits)
-                | lacks(self.full.letters, plate.letters)
-                | lacks(self.full.tees, plate.tees)
-                | lacks(self.full.cees, plate.cees)
-                | lacks(self.full.dees, plate.dees))
-                == 0
+            && self.full.kinds & reach & !plate.kinds == 0
     }
 }
 
