@@ -267,7 +267,8 @@ impl<R: Read> Blocks<R> {
 
     /// Reads once; whether there was anything.
     fn fill(&mut self) -> io::Result<bool> {
-        if self.len == self.held.len() {
+        // A buffer that was used before ends where its records did.
+        if self.len == self.held.len() || self.held.len() < self.limits.block {
             self.held.resize(self.limits.block.max(2 * self.len), 0);
         }
         while !self.ended {

@@ -1,11 +1,11 @@
 //! `score`: files of requests to files of answers.
 //!
-//! One thread reads blocks of whole records ([`crate::records`]), some answer them (`worker`), and the
+//! Threads take turns to read a block of whole records ([`crate::records`]), each answers what it read (`worker`), and the
 //! calling thread writes the answers in the order of the records:
 //!
 //! ```text
-//! file → reader ──block──▶ worker ──answers──▶ writer → file
-//!                    ╰───▶ worker ───────╯
+//! file ──block──▶ worker ──answers──▶ writer → file
+//!          ╰────▶ worker ─────╯
 //! ```
 //!
 //! Every queue is bounded, so the memory that is used depends on the number of threads alone.

@@ -1,8 +1,8 @@
-//! Reader, workers, writer.
+//! Workers, writer.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use super::output::Output;
@@ -26,30 +26,34 @@ pub(super) enum Failure {
     Thread,
 }
 
-/// A block on its way to a worker.
+/// Where workers get their blocks, one at a time, and line up to have the answers written.
+struct Source<R> {
+    blocks: Blocks<R>,
+    /// A place in the order of the answers for each block; taken away once there are no more.
+    order: Option<SyncSender<Receiver<io::Result<Answered>>>>,
+    /// Buffers whose answers are written.
+    used: Receiver<Vec<u8>>,
+}
+
+/// A block on its way to be answered.
 struct Job {
     block: Block,
     /// Where the answers go: empty, but with room.
     answers: Vec<u8>,
-    reply: SyncSender<Answered>,
+    reply: SyncSender<io::Result<Answered>>,
 }
 
 /// A block that is answered.
 struct Answered {
     answers: Vec<u8>,
     counts: Counts,
-    /// The block's buffer, for the reader.
-    buffer: Vec<u8>,
     /// Bytes of input.
     len: u64,
 }
 
-/// Buffers that were used, for the next block and its answers.
-type Used = (Vec<u8>, Vec<u8>);
-
 /// Answers all of `blocks` by `threads` threads, and writes the answers in order.
 ///
-/// The threads are not joined when the output fails: the reader may be waiting for a pipe that nobody writes to.
+/// The threads are not joined when the output fails: one may be waiting for a pipe that nobody writes to.
 pub(super) fn run<R: Read + Send + 'static>(
     blocks: Blocks<R>,
     output: &mut Output,
@@ -57,86 +61,91 @@ pub(super) fn run<R: Read + Send + 'static>(
     progress: &mut Progress,
 ) -> Result<Counts, Failure> {
     let shape = Arc::new(blocks.shape().clone());
-    let (jobs, work) = sync_channel(threads);
-    let work = Arc::new(Mutex::new(work));
-    for _ in 0..threads {
-        let (shape, work) = (Arc::clone(&shape), Arc::clone(&work));
-        start("worker", move || answer_all(&shape, &work))?;
-    }
     let (order, ordered) = sync_channel(threads * BLOCKS_A_THREAD);
-    let (used, free) = mpsc::channel();
-    let reader = start("reader", move || read_all(blocks, &jobs, &order, &free))?;
+    let (written, used) = mpsc::channel();
+    let source = Arc::new(Mutex::new(Source {
+        blocks,
+        order: Some(order),
+        used,
+    }));
+    let workers = (0..threads).map(|_| {
+        let (shape, source) = (Arc::clone(&shape), Arc::clone(&source));
+        thread::Builder::new()
+            .name("worker".to_owned())
+            .spawn(move || answer_all(&shape, &source))
+            .map_err(Failure::Start)
+    });
+    let workers = workers.collect::<Result<Vec<_>, _>>()?;
+    // The workers have it: it goes with the last of them.
+    drop(source);
 
     let mut totals = Counts::default();
     for reply in ordered {
-        let reply: Receiver<Answered> = reply;
         let answered = reply.recv().map_err(|_| Failure::Thread)?;
+        let answered = answered.map_err(Failure::Read)?;
         output.write(&answered.answers).map_err(Failure::Write)?;
         totals.add(answered.counts);
         progress.advance(&totals, answered.len);
-        // The reader may have ended already.
-        let _ = used.send((answered.buffer, answered.answers));
+        // The workers may have ended already.
+        let _ = written.send(answered.answers);
     }
-    match reader.join() {
-        Ok(read) => read.map_err(Failure::Read)?,
-        Err(_) => return Err(Failure::Thread),
+    for worker in workers {
+        worker.join().map_err(|_| Failure::Thread)?;
     }
     Ok(totals)
 }
 
-fn start<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Result<thread::JoinHandle<T>, Failure> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(body)
-        .map_err(Failure::Start)
-}
-
-/// Hands out blocks until there are no more, or nobody takes them.
-fn read_all<R: Read>(
-    mut blocks: Blocks<R>,
-    jobs: &SyncSender<Job>,
-    order: &SyncSender<Receiver<Answered>>,
-    free: &Receiver<Used>,
-) -> io::Result<()> {
+/// Answers blocks until there are no more, or nobody takes the answers.
+///
+/// A worker reads its blocks itself: the bytes are then in its core's cache.
+fn answer_all<R: Read>(shape: &Shape, source: &Mutex<Source<R>>) {
+    let mut buffer = Vec::new();
     loop {
-        let (buffer, mut answers) = free.try_recv().unwrap_or_default();
-        let Some(block) = blocks.next(buffer)? else {
-            return Ok(());
-        };
-        answers.clear();
-        let (reply, replies) = sync_channel(1);
-        let job = Job {
-            block,
-            answers,
-            reply,
-        };
-        if order.send(replies).is_err() || jobs.send(job).is_err() {
-            return Ok(());
-        }
-    }
-}
-
-/// Answers blocks until there are no more.
-fn answer_all(shape: &Shape, work: &Mutex<Receiver<Job>>) {
-    loop {
-        let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(mut job) = job else {
+        // Where another worker has panicked, no place of the order may be taken any more: a block may be missing.
+        let Ok(mut locked) = source.lock() else {
             return;
         };
+        let Some(mut job) = locked.next(buffer) else {
+            return;
+        };
+        drop(locked);
         let counts = answer_block(shape, &job.block, &mut job.answers);
-        let buffer = match job.block {
+        buffer = match job.block {
             Block::Records(text) => text.bytes,
             Block::Fault(_) => Vec::new(),
         };
         // The writer may have ended already.
-        let _ = job.reply.send(Answered {
+        let _ = job.reply.send(Ok(Answered {
             answers: job.answers,
             counts,
             len: buffer.len() as u64,
-            buffer,
-        });
+        }));
+    }
+}
+
+impl<R: Read> Source<R> {
+    /// The next block, with its place in the order; `None` if there are no more, or nobody takes the answers.
+    fn next(&mut self, buffer: Vec<u8>) -> Option<Job> {
+        let order = self.order.as_ref()?;
+        let (reply, replies) = sync_channel(1);
+        let block = self.blocks.next(buffer);
+        if !matches!(block, Ok(None)) {
+            order.send(replies).ok()?;
+        }
+        match block {
+            Ok(Some(block)) => {
+                let mut answers = self.used.try_recv().unwrap_or_default();
+                answers.clear();
+                return Some(Job {
+                    block,
+                    answers,
+                    reply,
+                });
+            }
+            Ok(None) => {}
+            Err(why) => drop(reply.send(Err(why))),
+        }
+        self.order = None;
+        None
     }
 }
