@@ -7,8 +7,8 @@
 
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
-    ALLOW, CONTENT_LENGTH, EXPECT, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
-    WWW_AUTHENTICATE,
+    ALLOW, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
@@ -22,7 +22,7 @@ use super::routes::Route;
 use crate::records::Format;
 
 /// The header that carries a key.
-const API_KEY: &str = "x-api-key";
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// How a body is to be read and answered.
 pub(super) enum Admitted {
@@ -150,7 +150,7 @@ impl<'a> Admission<'a> {
         if keys.is_empty() {
             return true;
         }
-        let mut given = self.head.headers.get_all(API_KEY).iter();
+        let mut given = self.head.headers.get_all(&API_KEY).iter();
         match (given.next(), given.next()) {
             (Some(key), None) => keys.accepts(key.as_bytes()),
             _ => false,

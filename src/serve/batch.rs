@@ -211,7 +211,7 @@ impl Batch {
 
     /// Waits for the next piece of the body, and hands it to `blocks`.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        let Desk { shard, state, .. } = &self.ledger.desk;
+        let Desk { shard, state, .. } = &*self.ledger.desk;
         let frame = match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
@@ -258,7 +258,7 @@ impl Batch {
         let mut rows = 0;
         for _ in 0..STEP {
             let before = records.rest();
-            let Desk { app, shard, .. } = &self.ledger.desk;
+            let Desk { app, shard, .. } = &*self.ledger.desk;
             // A panic is one record's: those before and after it are answered.
             let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
                 let record = records.next()?;

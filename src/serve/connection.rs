@@ -10,7 +10,6 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 
-use super::head::MAX_HEADERS;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Phase};
 use super::reply::Reply;
@@ -38,7 +37,6 @@ pub(super) async fn serve<T, S>(
         // Deadlines are the sweep's; hyper's own would need a timer for each request.
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER)
-        .max_headers(MAX_HEADERS + 1)
         // A client may close its sending side and still wait for the answer.
         .half_close(true)
         // Answers are small: one copy into one buffer is cheaper than two slices.

@@ -24,7 +24,6 @@ use super::trace::Ids;
 pub(super) const SHORT_BODY: u64 = 16 * 1024;
 
 /// What the requests of one connection share.
-#[derive(Clone)]
 pub(super) struct Desk {
     pub(super) app: Arc<App>,
     pub(super) shard: Arc<Shard>,
@@ -34,7 +33,7 @@ pub(super) struct Desk {
 
 /// The account of one request. Dropped before it is closed, it says that the client went away.
 pub(super) struct Ledger {
-    pub(super) desk: Desk,
+    pub(super) desk: Arc<Desk>,
     pub(super) started: Instant,
     pub(super) route: Route,
     pub(super) method: Method,
@@ -52,7 +51,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn open(desk: Desk, route: Route, method: Method, headers: &HeaderMap) -> Ledger {
+    pub(super) fn open(
+        desk: Arc<Desk>,
+        route: Route,
+        method: Method,
+        headers: &HeaderMap,
+    ) -> Ledger {
         let ids = desk.requests.ids.ids(headers);
         Ledger {
             desk,
@@ -88,7 +92,7 @@ impl Ledger {
         if bytes <= SHORT_BODY.max(self.held) {
             return true;
         }
-        let Desk { app, shard, .. } = &self.desk;
+        let Desk { app, shard, .. } = &*self.desk;
         let more = (bytes - self.held) as i64;
         shard.held_bytes.add(more);
         // Added before it is compared, so that two workers cannot both take the last room.
@@ -132,7 +136,7 @@ impl Ledger {
     /// The answer is ready, or all that there will be of it has been sent; `reason` says why it is not what was asked for.
     pub(super) fn close(&mut self, status: u16, reason: Option<&str>) {
         let now = Instant::now();
-        let Desk { shard, state, .. } = &self.desk;
+        let Desk { shard, state, .. } = &*self.desk;
         shard.answered(self.route, &self.method, status, now - self.started);
         state.answered.fetch_add(1, Relaxed);
         state.enter(Phase::Idle, now);

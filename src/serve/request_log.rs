@@ -104,7 +104,7 @@ impl Ended<'_> {
     fn write(&self, level: Level, clock: &mut Clock, out: &mut String) {
         clock.begin_line(SystemTime::now(), level, "request", out);
         out.push_str(",\"request_id\":");
-        push_json_string(self.ids.request_id.to_str().unwrap_or(""), out);
+        push_json_string(self.ids.request_id.as_str(), out);
         if let Some(trace) = &self.ids.trace {
             let _ = write!(
                 out,

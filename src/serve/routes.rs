@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
@@ -107,7 +108,7 @@ pub(super) fn method_index(method: &Method) -> usize {
 }
 
 /// Answers the requests of one connection.
-pub(super) struct Routes(pub(super) Desk);
+pub(super) struct Routes(pub(super) Arc<Desk>);
 
 impl hyper::service::Service<Request<Incoming>> for Routes {
     type Response = Reply;
@@ -119,7 +120,7 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
         let path = head.uri.path();
         let refusal = self.0.state.refusal().filter(|_| is_stand_in(path));
         let mut ledger = Ledger::open(
-            self.0.clone(),
+            Arc::clone(&self.0),
             Route::of(path),
             head.method.clone(),
             &head.headers,
@@ -156,7 +157,7 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
 
 /// The answer to a request that never reached hyper.
 fn refuse(ledger: &Ledger, refusal: Refusal) -> Reply {
-    let Desk { shard, state, .. } = &ledger.desk;
+    let Desk { shard, state, .. } = &*ledger.desk;
     state.unread_body.store(true, Relaxed);
     shard.refused(refusal);
     if refusal == Refusal::HeadTimeout {
@@ -260,7 +261,7 @@ impl Reading {
         loop {
             let Desk {
                 app, shard, state, ..
-            } = &self.ledger.desk;
+            } = &*self.ledger.desk;
             let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending if state.overdue() == Some(Phase::Body) => {
@@ -315,7 +316,7 @@ impl Reading {
 
     /// What the model says; a panic on the way is contained here.
     fn answer(&mut self, body: &[u8]) -> Reply {
-        let Desk { app, shard, .. } = &self.ledger.desk;
+        let Desk { app, shard, .. } = &*self.ledger.desk;
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
             if let Some(fault) = app.fault {
                 fault(body);

@@ -27,10 +27,19 @@ pub(super) struct IdSource {
 
 /// What one request is called.
 pub(super) struct Ids {
-    pub(super) request_id: HeaderValue,
+    pub(super) request_id: RequestId,
     pub(super) trace: Option<Trace>,
     /// As random as the trace's id, or as one that was made here.
     pub(super) random: u64,
+}
+
+/// The value of `x-request-id`.
+#[derive(Debug)]
+pub(super) enum RequestId {
+    /// The client's.
+    Kept(HeaderValue),
+    /// One that was made here, in hexadecimal digits: it becomes a header once, when the answer is written.
+    Made([u8; 32]),
 }
 
 /// A request's place in a trace.
@@ -50,8 +59,8 @@ impl IdSource {
         let own = self.keys.hash_one(nth);
         let trace = only(headers, &TRACEPARENT).and_then(|value| Trace::read(value, own));
         let request_id = match only(headers, &REQUEST_ID).filter(|id| is_sane(id.as_bytes())) {
-            Some(id) => id.clone(),
-            None => self.make(own, nth),
+            Some(id) => RequestId::Kept(id.clone()),
+            None => RequestId::made(own, self.keys.hash_one((nth, "id"))),
         };
         let random = match &trace {
             // The last digits are the ones that must be random: the recommendation's level 2.
@@ -64,17 +73,41 @@ impl IdSource {
             random,
         }
     }
+}
 
-    fn make(&self, own: u64, nth: u64) -> HeaderValue {
-        let id = format!("{own:016x}{:016x}", self.keys.hash_one((nth, "id")));
-        HeaderValue::try_from(id).expect("hexadecimal digits are visible ASCII")
+impl RequestId {
+    fn made(upper: u64, lower: u64) -> RequestId {
+        let mut id = [0; 32];
+        let mut rest = u128::from(upper) << 64 | u128::from(lower);
+        for digit in id.iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(rest & 0xf) as usize];
+            rest >>= 4;
+        }
+        RequestId::Made(id)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        let text = match self {
+            RequestId::Kept(id) => id.to_str().ok(),
+            RequestId::Made(id) => std::str::from_utf8(id).ok(),
+        };
+        text.expect("an id is visible ASCII")
+    }
+
+    fn to_header(&self) -> HeaderValue {
+        match self {
+            RequestId::Kept(id) => id.clone(),
+            RequestId::Made(id) => {
+                HeaderValue::from_bytes(id).expect("hexadecimal digits are visible ASCII")
+            }
+        }
     }
 }
 
 impl Ids {
     /// Puts the ids into an answer's headers.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
-        headers.insert(REQUEST_ID, self.request_id.clone());
+        headers.insert(REQUEST_ID, self.request_id.to_header());
         if let Some(trace) = &self.trace {
             headers.insert(TRACEPARENT, trace.to_header());
         }
@@ -153,16 +186,16 @@ mod tests {
     fn sane_ids_are_kept_and_others_replaced() {
         let longest = "a".repeat(128);
         for id in ["a", "{\"id\": 1}".replace(' ', "").as_str(), &longest] {
-            assert_eq!(ids(&[(&REQUEST_ID, id)]).request_id, id);
+            assert_eq!(ids(&[(&REQUEST_ID, id)]).request_id.as_str(), id);
         }
         let too_long = "a".repeat(129);
         for id in ["", "a b", "a\tb", "й", &too_long] {
             let made = ids(&[(&REQUEST_ID, id)]).request_id;
-            assert_ne!(made, id);
-            assert_eq!(made.len(), 32, "{made:?}");
+            assert_ne!(made.as_str(), id);
+            assert_eq!(made.as_str().len(), 32, "{made:?}");
         }
         let twice = ids(&[(&REQUEST_ID, "a"), (&REQUEST_ID, "b")]).request_id;
-        assert_eq!(twice.len(), 32);
+        assert_eq!(twice.as_str().len(), 32);
     }
 
     #[test]
@@ -170,13 +203,13 @@ mod tests {
         let source = IdSource::default();
         let mut made: Vec<String> = (0..1000)
             .map(|_| source.ids(&HeaderMap::new()))
-            .map(|ids| ids.request_id.to_str().unwrap().to_owned())
+            .map(|ids| ids.request_id.as_str().to_owned())
             .collect();
         made.sort();
         made.dedup();
         assert_eq!(made.len(), 1000);
         let other = IdSource::default().ids(&HeaderMap::new());
-        assert!(!made.contains(&other.request_id.to_str().unwrap().to_owned()));
+        assert!(!made.contains(&other.request_id.as_str().to_owned()));
     }
 
     #[test]

@@ -137,12 +137,12 @@ impl Worker {
         tokio::spawn(async move {
             match role {
                 Role::Service => {
-                    let routes = Routes(Desk {
+                    let routes = Routes(Arc::new(Desk {
                         app: Arc::clone(&app),
                         shard: Arc::clone(&shard),
                         requests,
                         state: Arc::clone(&state),
-                    });
+                    }));
                     match &app.config.tls {
                         None => {
                             connection::serve(stream, max_head, routes, state, Arc::clone(&shard))
