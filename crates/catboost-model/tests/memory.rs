@@ -216,7 +216,46 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
         zeros[..begin.len()].copy_from_slice(begin.as_bytes());
         files.push((format!("zeros after `{}`", begin.escape_debug()), zeros));
     }
+    files.push((
+        "a dictionary that is named over and over".to_owned(),
+        named_over_and_over("text_bow.cbm"),
+    ));
     files
+}
+
+/// A model with texts whose header names its first tokenizer and dictionary 65,537 times more.
+fn named_over_and_over(model: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    let mut file = fs::read(folder.join(model)).expect("it is in the zoo");
+    let part = file
+        .windows(16)
+        .rposition(|name| name == b"text_process_v2\0")
+        .expect("the part begins with its name");
+    let u32_at = |bytes: &[u8], at: usize| {
+        let bytes = bytes[at..at + 4].try_into().expect("4 bytes");
+        u32::from_le_bytes(bytes) as usize
+    };
+    // A flatbuffer after its length in 64 bits.
+    let begin = part + 24;
+    let len = u32_at(&file, part + 16);
+    let mut header = file[begin..begin + len].to_vec();
+    let table = u32_at(&header, 0);
+    let vtable = table - u32_at(&header, table);
+    // Tokenizers are the first field of the table, dictionaries the second.
+    for entry in [vtable + 4, vtable + 6] {
+        let field = table + usize::from(u16::from_le_bytes([header[entry], header[entry + 1]]));
+        let old = field + u32_at(&header, field);
+        let count = u32_at(&header, old);
+        let ids = header[old + 4..][..16 * count].to_vec();
+        let new = header.len();
+        header[field..field + 4].copy_from_slice(&((new - field) as u32).to_le_bytes());
+        header.extend((count as u32 + (1 << 16) + 1).to_le_bytes());
+        header.extend(&ids);
+        header.extend(ids[..16].repeat((1 << 16) + 1));
+    }
+    file[part + 16..begin].copy_from_slice(&(header.len() as u64).to_le_bytes());
+    file.splice(begin..begin + len, header);
+    file
 }
 
 fn zoo() -> Vec<(String, Vec<u8>)> {

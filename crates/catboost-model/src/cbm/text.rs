@@ -64,12 +64,17 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(RawText, Vec<Guid>), Error>
         }
     }
 
-    let missing = |what: &str| Error::cbm(header.offset(), format!("a {what} is missing"));
+    let missing = |what: &str| {
+        Error::cbm(
+            header.offset(),
+            format!("a {what} is missing, or named twice"),
+        )
+    };
     let mut text = RawText {
-        tokenizers: in_order(&tokenizer_ids, &tokenizers).ok_or_else(|| missing("tokenizer"))?,
-        dictionaries: in_order(&dictionary_ids, &dictionaries)
+        tokenizers: in_order(&tokenizer_ids, tokenizers).ok_or_else(|| missing("tokenizer"))?,
+        dictionaries: in_order(&dictionary_ids, dictionaries)
             .ok_or_else(|| missing("dictionary"))?,
-        calcers: in_order(&calcer_ids, &calcers).ok_or_else(|| missing("calcer"))?,
+        calcers: in_order(&calcer_ids, calcers).ok_or_else(|| missing("calcer"))?,
         tokenized: Vec::new(),
     };
     let mut calcers = calcers_of_tokenized.into_iter();
@@ -91,9 +96,10 @@ fn guid(bytes: &[u8]) -> Guid {
     bytes.try_into().expect("chunks of 16 bytes")
 }
 
-/// The parts in the order in which the header names them.
-fn in_order<T: Clone>(ids: &[Guid], parts: &HashMap<Guid, T>) -> Option<Vec<T>> {
-    ids.iter().map(|id| parts.get(id).cloned()).collect()
+/// The parts in the order in which the header names them: each once, or a small header could ask for many copies of a large
+/// part.
+fn in_order<T>(ids: &[Guid], mut parts: HashMap<Guid, T>) -> Option<Vec<T>> {
+    ids.iter().map(|id| parts.remove(id)).collect()
 }
 
 fn tokenizer(bytes: &mut Bytes<'_>) -> Result<Tokenizer, Error> {
