@@ -7,7 +7,7 @@ use std::fmt;
 use catboost_runtime::math::{fast_exp, ln, sigmoid};
 use serde_json::Value;
 
-use crate::ir::Model;
+use crate::{ir::Model, limits::MAX_DIMENSION};
 
 /// What a model's raw scores stand for.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,7 @@ impl Output {
     pub fn of(model: &Model) -> Result<Self, OutputError> {
         let info = Info::read(model)?;
         let loss = info.loss()?;
+        info.check_count()?;
         let classes = info.classes(model.dimension, &loss)?;
         let places = info.places(model.dimension)?;
         let dimension = if model.dimension == 1 {
@@ -184,6 +185,9 @@ fn softmax(values: &mut [f64]) {
     }
 }
 
+/// A row gets no more scores than this.
+const MAX_CLASSES: usize = MAX_DIMENSION as usize;
+
 /// The probability above which the second class is predicted, unless the model says otherwise.
 const DEFAULT_THRESHOLD: f64 = 0.5;
 
@@ -253,6 +257,17 @@ impl Info {
         OutputError(format!("model info, `{key}`: {what}"))
     }
 
+    fn check_count(&self) -> Result<(), OutputError> {
+        let labels = self.class_param("class_to_label").and_then(Value::as_array);
+        let labels = labels.map_or(0, Vec::len);
+        match self.specified_classes().unwrap_or(0).max(labels) {
+            0..=MAX_CLASSES => Ok(()),
+            classes => Err(self.class_error(&format!(
+                "{classes} classes; at most {MAX_CLASSES} are supported"
+            ))),
+        }
+    }
+
     fn class_param(&self, name: &str) -> Option<&Value> {
         self.class_params
             .as_ref()
@@ -267,7 +282,7 @@ impl Info {
 
     fn class_count(&self) -> usize {
         let count = self.class_param("classes_count").and_then(Value::as_u64);
-        count.map_or(0, |count| count as usize)
+        count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     /// How many classes the training was told of.
@@ -297,11 +312,12 @@ impl Info {
                 labels.len()
             )));
         }
-        Ok(labels
-            .iter()
-            .take(dimension)
-            .map(|&label| label as usize)
-            .collect())
+        let place = |&label: &f64| {
+            let place = label as usize;
+            let error = || self.class_error(&format!("there is no class number {label}"));
+            (place as f64 == label).then_some(place).ok_or_else(error)
+        };
+        labels.iter().take(dimension).map(place).collect()
     }
 
     fn classes(&self, dimension: usize, loss: &str) -> Result<Vec<Label>, OutputError> {
