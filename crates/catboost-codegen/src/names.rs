@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use catboost_model::ir::{Feature, Model};
+use unicode_normalization::UnicodeNormalization;
 
 /// The kinds of feature that a row has a field for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,12 +104,12 @@ pub(crate) fn fields(model: &Model) -> Vec<Field> {
     fields.collect()
 }
 
-/// The feature's name if Rust takes it, else the nearest thing: `_` for what an identifier cannot have, `f_` before
+/// The feature's name if Rust takes it (in NFC, the form in which Rust compares identifiers), else the nearest thing: `_` for what an identifier cannot have, `f_` before
 /// what it cannot begin with, `f_<flat index>` for a feature without a name.
 fn identifier(feature: &Feature) -> String {
     let mut identifier: String = feature
         .name
-        .chars()
+        .nfc()
         .map(|letter| {
             if unicode_ident::is_xid_continue(letter) {
                 letter
@@ -159,6 +160,23 @@ mod tests {
     fn names_that_rust_takes_stay() {
         assert_eq!(identifier_of("camera_type"), "camera_type");
         assert_eq!(identifier_of("А"), "А");
+    }
+
+    /// To Rust these are the same: U+00E9, and e with U+0301; Ω, and the sign of the ohm.
+    #[test]
+    fn names_that_rust_takes_for_the_same_get_fields_of_their_own() {
+        let json = r#"{"scale_and_bias": [1, [0]], "features_info": {"categorical_features": [
+            {"feature_index": 0, "flat_feature_index": 0, "feature_id": "\u00e9"},
+            {"feature_index": 1, "flat_feature_index": 1, "feature_id": "e\u0301"},
+            {"feature_index": 2, "flat_feature_index": 2, "feature_id": "\u03a9"},
+            {"feature_index": 3, "flat_feature_index": 3, "feature_id": "\u2126"}
+        ]}}"#;
+        let model = catboost_model::parse(json.as_bytes()).expect("it is a model");
+        let identifiers = fields(&model).into_iter().map(|field| field.identifier);
+        assert_eq!(
+            identifiers.collect::<Vec<_>>(),
+            ["\u{e9}", "\u{e9}_1", "\u{3a9}", "\u{3a9}_3"]
+        );
     }
 
     #[test]
