@@ -90,8 +90,9 @@ impl Table {
             mut hashes,
             mut numbers,
         } = self.hash_map;
-        let width = usize::try_from(self.hash_stride - 1)
+        let width = usize::try_from(self.hash_stride)
             .ok()
+            .and_then(|stride| stride.checked_sub(1))
             .filter(|&width| width > 0)
             .ok_or_else(|| format!("`hash_stride` is {}", self.hash_stride))?;
         if numbers.len() != hashes.len().saturating_mul(width) {
@@ -106,7 +107,7 @@ impl Table {
         }
         let values = match base.ctr_type {
             CtrType::Borders | CtrType::Buckets => RawCtrValues::Classes {
-                classes: self.hash_stride - 1,
+                classes: width as i64,
                 counts: whole(&numbers)?,
             },
             CtrType::Counter | CtrType::FeatureFreq => RawCtrValues::Counts {

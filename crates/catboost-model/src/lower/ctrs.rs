@@ -46,22 +46,7 @@ pub(super) fn lower(
 
 fn lower_ctr(raw: RawCtr, table: TableIdx, counts: &CtrTable, index: usize) -> Result<Ctr, Error> {
     check_borders(&raw.borders, || format!("CTR {index}"))?;
-    let target_border =
-        u32::try_from(raw.target_border)
-            .ok()
-            .filter(|&border| match counts.values {
-                CtrValues::Classes { classes, .. } if counts.ctr_type == CtrType::Borders => {
-                    border + 1 < classes
-                }
-                CtrValues::Classes { classes, .. } => border < classes,
-                CtrValues::Means(_) | CtrValues::Counts { .. } => true,
-            });
-    let target_border = target_border.ok_or_else(|| {
-        Error::model(format!(
-            "CTR {index} asks for target border {}, which its table does not have",
-            raw.target_border
-        ))
-    })?;
+    let target_border = target_border(raw.target_border, counts, index)?;
     let RawCtr {
         prior_num,
         prior_denom,
@@ -79,6 +64,31 @@ fn lower_ctr(raw: RawCtr, table: TableIdx, counts: &CtrTable, index: usize) -> R
         scale,
         borders,
     })
+}
+
+/// Which of a table's target borders or classes a CTR asks for; 0 if CatBoost does not look.
+///
+/// `sum_models` joins CTRs with tables that know fewer classes than those that they were trained with. With two classes,
+/// CatBoost's `Borders` take the second, whatever the border. With more, what it reads behind the last class is the next
+/// key's counts; a border above the last class has no counts above it.
+fn target_border(asked: i64, counts: &CtrTable, index: usize) -> Result<u32, Error> {
+    let CtrValues::Classes { classes, .. } = counts.values else {
+        return Ok(0);
+    };
+    if counts.ctr_type == CtrType::Borders && classes == 2 {
+        return Ok(0);
+    }
+    let border = u32::try_from(asked).map_err(|_| {
+        Error::model(format!(
+            "CTR {index} asks for target border {asked}, which no table has"
+        ))
+    })?;
+    if border < classes {
+        return Ok(border);
+    }
+    Err(Error::unsupported(format!(
+        "a CTR of target border {border} with a table of {classes} classes (CTR {index}), where CatBoost reads what is next in memory"
+    )))
 }
 
 fn lower_table(
