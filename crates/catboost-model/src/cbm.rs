@@ -42,9 +42,7 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
             }
         }
     }
-    if bytes.left() > 0 {
-        return Err(bytes.error(format!("{} bytes follow the model", bytes.left())));
-    }
+    // What follows the last part is not read, as CatBoost does not read it.
     model.estimated = core::estimated(&core, &calcers)?;
     Ok(model)
 }

@@ -87,7 +87,12 @@ impl<'a> Bytes<'a> {
     pub(super) fn string(&mut self) -> Result<String, Error> {
         let len = self.size()?;
         let bytes = self.elements(len, 1)?;
-        let text = str::from_utf8(bytes).map_err(|_| self.error("a string that is not UTF-8"))?;
+        let text = str::from_utf8(bytes).map_err(|_| {
+            Error::unsupported(format!(
+                "a delimiter or token that is not UTF-8 (before byte {} of the file)",
+                self.at
+            ))
+        })?;
         Ok(text.to_owned())
     }
 

@@ -254,8 +254,12 @@ impl<'a> Table<'a> {
     }
 
     fn utf8(&self, bytes: &[u8]) -> Result<String, Error> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| Error::cbm(self.offset(), "a string that is not UTF-8"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| {
+            Error::unsupported(format!(
+                "a name or text that is not UTF-8 (byte {} of the file)",
+                self.offset()
+            ))
+        })?;
         Ok(text.to_owned())
     }
 }
