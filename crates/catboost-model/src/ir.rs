@@ -1,7 +1,8 @@
 //! The intermediate representation: a model after every check, the same for both file formats.
 //!
 //! Whoever holds a [`Model`] may index with what it holds: every index points into its table, every table has the
-//! length that its owner implies, borders ascend, tree depths are at most [`MAX_DEPTH`]. `lower` alone makes one.
+//! length that its owner implies, borders ascend, oblivious trees have a depth of at most
+//! [`MAX_DEPTH`]. `lower` alone makes one.
 
 mod embeddings;
 mod texts;
@@ -16,7 +17,7 @@ pub use texts::{
     TokenTable, Tokenized, Tokenizer,
 };
 
-/// The deepest tree that CatBoost trains.
+/// The deepest oblivious tree that CatBoost trains. (Non-symmetric trees may be deeper.)
 pub const MAX_DEPTH: usize = 16;
 
 macro_rules! index {

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
+    lower::too_deep,
     raw::{RawEmbeddingCalcer, RawModel, RawText, RawTrees},
 };
 use ctr_data::CtrData;
@@ -68,12 +69,19 @@ impl Default for ScaleAndBias {
     }
 }
 
+/// What `serde_json` says of a document nested 128 deep: more than our own limit.
+const RECURSION_LIMIT: &str = "recursion limit exceeded";
+
 /// Reads a whole file.
 pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
     let mut text = serde_json::Deserializer::from_slice(file);
     let document: Document = serde_path_to_error::deserialize(&mut text).map_err(|error| {
         let path = error.path().to_string();
-        Error::json(path, error.into_inner())
+        let error = error.into_inner();
+        if path.starts_with("trees[") && error.to_string().starts_with(RECURSION_LIMIT) {
+            return too_deep();
+        }
+        Error::json(path, error)
     })?;
     text.end().map_err(|error| Error::json(".", error))?;
     document.read()

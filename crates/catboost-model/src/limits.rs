@@ -1,19 +1,20 @@
-//! What a model file may ask for. Everything else is bounded by the file's own length.
+//! What a model file may ask for. Everything else is bounded by the file's own length. What asks for more is not supported,
+//! by name: it need not be damaged.
 
 /// Levels of a tree. CatBoost trains 16 at most.
 pub(crate) const MAX_DEPTH: usize = crate::ir::MAX_DEPTH;
-/// Nodes on a way down a non-symmetric tree.
+/// Nodes on a way down a non-symmetric tree. CatBoost has no limit; `Lossguide` trees can be as deep as they have leaves.
 pub(crate) const MAX_NON_SYMMETRIC_DEPTH: usize = 100;
 /// Borders of a feature. CatBoost's own limit is 65,535.
 pub(crate) const MAX_BORDERS: usize = 65_535;
-/// Raw values of a row.
+/// One-hot values of a feature: their bins are numbers of 16 bits.
+pub(crate) const MAX_ONE_HOT_VALUES: usize = 65_535;
+/// Raw values of a row, and classes.
 pub(crate) const MAX_DIMENSION: i64 = 65_536;
 /// Words of an n-gram: CatBoost's own limit.
 pub(crate) const MAX_GRAM_ORDER: u32 = 5;
-/// Letters of an n-gram.
-pub(crate) const MAX_LETTERS: u32 = 64;
-/// Tokens between the words of an n-gram.
-pub(crate) const MAX_SKIP_STEP: u32 = 1_000;
+/// Classes of a text calcer times the tokens that a dictionary gives it: a compiled model has a table of them.
+pub(crate) const MAX_CLASS_TOKENS: usize = 1 << 24;
 /// How many bytes may be made of a byte of a `.cbm` file, before its features are checked: its parts may overlap.
 pub(crate) const BYTES_READ_PER_BYTE: usize = 4;
 /// Neighbors that a KNN calcer counts: CatBoost looks at 300 points at most.

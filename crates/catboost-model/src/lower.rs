@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use features::Features;
 pub(crate) use raise::raise;
+pub(crate) use trees::too_deep;
 
 use crate::{
     Error,
@@ -97,15 +98,16 @@ fn canonical(info: BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 fn dimension(raw: &RawModel) -> Result<usize, Error> {
-    let dimension = usize::try_from(raw.dimension)
-        .ok()
-        .filter(|_| (1..=MAX_DIMENSION).contains(&raw.dimension));
-    dimension.ok_or_else(|| {
-        Error::model(format!(
-            "the model's dimension is {}; at most {MAX_DIMENSION} is supported",
+    if raw.dimension > MAX_DIMENSION {
+        return Err(Error::unsupported(format!(
+            "{} raw values a row; at most {MAX_DIMENSION} are",
             raw.dimension
-        ))
-    })
+        )));
+    }
+    usize::try_from(raw.dimension)
+        .ok()
+        .filter(|&dimension| dimension > 0)
+        .ok_or_else(|| Error::model(format!("the model's dimension is {}", raw.dimension)))
 }
 
 /// All binary features in CatBoost's order.
@@ -149,8 +151,8 @@ fn splits(model: &Model) -> Vec<Split> {
 fn check_borders(borders: &[f32], of: impl Fn() -> String) -> Result<(), Error> {
     if borders.len() > MAX_BORDERS {
         let (count, of) = (borders.len(), of());
-        return Err(Error::model(format!(
-            "{of} has {count} borders; at most {MAX_BORDERS} are supported"
+        return Err(Error::unsupported(format!(
+            "{count} borders of {of}; at most {MAX_BORDERS} are, as in CatBoost"
         )));
     }
     if borders.iter().any(|border| border.is_nan()) || !borders.is_sorted() {

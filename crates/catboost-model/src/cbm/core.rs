@@ -6,6 +6,7 @@ use crate::{
     Error,
     ir::NanTreatment,
     limits::MAX_NON_SYMMETRIC_DEPTH,
+    lower::too_deep,
     raw::{
         RawCalcer, RawCtr, RawEmbedding, RawEstimated, RawFeature, RawFloat, RawModel, RawNode,
         RawObliviousTree, RawOneHot, RawTrees,
@@ -265,9 +266,8 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
     };
     let read = |range: std::ops::Range<usize>| {
         let mut left = range.len() * 2;
-        nodes
-            .read(range.start, &range, MAX_NON_SYMMETRIC_DEPTH, &mut left)
-            .map_err(wrong)
+        let read = nodes.read(range.start, &range, MAX_NON_SYMMETRIC_DEPTH, &mut left);
+        read.map_err(|what| what.map_or_else(too_deep, wrong))
     };
     Ok(RawTrees::NonSymmetric(
         ranges.into_iter().map(read).collect::<Result<_, _>>()?,
@@ -286,31 +286,34 @@ struct Nodes<'a> {
 }
 
 impl Nodes<'_> {
-    /// The tree below `node`. `left` is how many more nodes and leaves a tree of its size can have.
+    /// The tree below `node`. `left` is how many more nodes and leaves a tree of its size can have. The error is what does not
+    /// add up, or `None` if the tree is too deep.
     fn read(
         &self,
         node: usize,
         tree: &std::ops::Range<usize>,
         depth: usize,
         left: &mut usize,
-    ) -> Result<RawNode, &'static str> {
-        *left = left.checked_sub(1).ok_or("a node is reached in two ways")?;
+    ) -> Result<RawNode, Option<&'static str>> {
+        *left = left
+            .checked_sub(1)
+            .ok_or(Some("a node is reached in two ways"))?;
         let step = self
             .steps
             .get(node * 4..node * 4 + 4)
             .filter(|_| tree.contains(&node));
-        let step = step.ok_or("a node leads out of its tree")?;
+        let step = step.ok_or(Some("a node leads out of its tree"))?;
         let (no, yes) = (
             usize::from(u16::read(&step[..2])),
             usize::from(u16::read(&step[2..])),
         );
         if no == 0 && yes == 0 {
-            return self.leaf(node);
+            return self.leaf(node).map_err(Some);
         }
-        let below = depth.checked_sub(1).ok_or("a tree is too deep")?;
+        let below = depth.checked_sub(1).ok_or(None)?;
         let mut child = |step: usize| {
             let child = if step == 0 {
-                self.leaf(node)
+                self.leaf(node).map_err(Some)
             } else {
                 self.read(node + step, tree, below, left)
             };

@@ -18,10 +18,16 @@ pub(super) fn lower(
     let lower = |(index, raw): (usize, RawEmbeddingCalcer)| {
         let wrong = |what| Error::model(format!("embedding calcer {index} {what}"));
         let embedding = features.embedding(raw.embedding)?;
+        if raw.dimension > MAX_EMBEDDING as i64 {
+            return Err(Error::unsupported(format!(
+                "embeddings of {} numbers; at most {MAX_EMBEDDING} are",
+                raw.dimension
+            )));
+        }
         let dimension = &mut features.embeddings[embedding.at()].dimension;
         let taken = usize::try_from(raw.dimension)
             .ok()
-            .filter(|&taken| (1..=MAX_EMBEDDING).contains(&taken))
+            .filter(|&taken| taken > 0)
             .filter(|&taken| *dimension == 0 || *dimension == taken);
         *dimension = taken.ok_or_else(|| {
             wrong(format!(
@@ -29,6 +35,14 @@ pub(super) fn lower(
                 raw.dimension
             ))
         })?;
+        if let EmbeddingCalcerKind::Knn(knn) = &raw.kind
+            && knn.neighbors > MAX_KNN_NEIGHBORS
+        {
+            return Err(Error::unsupported(format!(
+                "{} neighbors (embedding calcer {index}); at most {MAX_KNN_NEIGHBORS} are, as in CatBoost",
+                knn.neighbors
+            )));
+        }
         check(&raw, *dimension).map_err(wrong)?;
         Ok(EmbeddingCalcer {
             embedding,
@@ -88,12 +102,6 @@ fn check_targets(knn: &Knn, dimension: usize, last_active: Option<u32>) -> Resul
     if first_level as usize != targets {
         return Err(format!(
             "has {targets} points, but {first_level} in its graph"
-        ));
-    }
-    if knn.neighbors > MAX_KNN_NEIGHBORS {
-        return Err(format!(
-            "looks for {} neighbors: at most {MAX_KNN_NEIGHBORS} are supported",
-            knn.neighbors
         ));
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::{
     ir::{
         CatIdx, EmbeddingFeature, EmbeddingIdx, Feature, FloatFeature, FloatIdx, OneHot, TextIdx,
     },
-    limits::MAX_EMBEDDING,
+    limits::{MAX_EMBEDDING, MAX_ONE_HOT_VALUES},
     raw::{RawEmbedding, RawFeature, RawFloat, RawOneHot},
 };
 
@@ -54,15 +54,17 @@ impl Features {
             .map(|text| lower_feature(text, false, &mut flat))
             .collect::<Result<_, _>>()?;
         let embeddings = embeddings.into_iter().map(|embedding| {
-            let dimension = usize::try_from(embedding.dimension)
-                .ok()
-                .filter(|&dimension| dimension <= MAX_EMBEDDING);
-            let dimension = dimension.ok_or_else(|| {
+            let dimension = usize::try_from(embedding.dimension).map_err(|_| {
                 Error::model(format!(
-                    "an embedding feature has {} numbers; at most {MAX_EMBEDDING} are supported",
+                    "an embedding feature has {} numbers",
                     embedding.dimension
                 ))
             })?;
+            if dimension > MAX_EMBEDDING {
+                return Err(Error::unsupported(format!(
+                    "embeddings of {dimension} numbers; at most {MAX_EMBEDDING} are"
+                )));
+            }
             Ok(EmbeddingFeature {
                 feature: lower_feature(embedding.feature, false, &mut flat)?,
                 dimension,
@@ -141,6 +143,13 @@ impl Features {
                 return Err(Error::unsupported(
                     "one-hot values that are not in the order of the categorical features",
                 ));
+            }
+            if raw.values.len() > MAX_ONE_HOT_VALUES {
+                return Err(Error::unsupported(format!(
+                    "{} one-hot values of {}; at most {MAX_ONE_HOT_VALUES} are",
+                    raw.values.len(),
+                    name(self)
+                )));
             }
             let mut values = HashSet::new();
             if !raw.values.iter().all(|value| values.insert(value)) {

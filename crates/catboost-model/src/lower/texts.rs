@@ -7,7 +7,7 @@ use crate::{
         Dictionary, DictionaryIdx, Gram, Text, TextCalcer, TextCalcerKind, TokenTable, Tokenized,
         TokenizedIdx, TokenizerIdx,
     },
-    limits::{MAX_GRAM_ORDER, MAX_LETTERS, MAX_SKIP_STEP},
+    limits::{MAX_CLASS_TOKENS, MAX_GRAM_ORDER},
     raw::RawText,
 };
 
@@ -19,10 +19,7 @@ pub(super) fn lower(
     raw.dictionaries
         .iter()
         .enumerate()
-        .try_for_each(|(index, dictionary)| {
-            check_dictionary(dictionary)
-                .map_err(|what| Error::model(format!("dictionary {index} {what}")))
-        })?;
+        .try_for_each(|(index, dictionary)| check_dictionary(index, dictionary))?;
     raw.calcers
         .iter()
         .enumerate()
@@ -56,6 +53,12 @@ pub(super) fn lower(
             dictionary: DictionaryIdx(source.dictionary as u32),
         });
     }
+    for (index, (calcer, source)) in raw.calcers.iter().zip(&source_of_calcer).enumerate() {
+        if let Some(source) = source {
+            let dictionary = &raw.dictionaries[tokenized[source.at()].dictionary.at()];
+            check_tokens(index, calcer, dictionary)?;
+        }
+    }
     let text = Text {
         tokenizers: raw.tokenizers,
         dictionaries: raw.dictionaries,
@@ -65,26 +68,26 @@ pub(super) fn lower(
     Ok((text, source_of_calcer))
 }
 
-fn check_dictionary(dictionary: &Dictionary) -> Result<(), String> {
+fn check_dictionary(index: usize, dictionary: &Dictionary) -> Result<(), Error> {
+    let wrong = |what: &str| Error::model(format!("dictionary {index} {what}"));
+    let (Gram::Words { order, .. } | Gram::Letters { order, .. }) = dictionary.gram;
+    if order == 0 {
+        return Err(wrong("is of n-grams of nothing"));
+    }
     match dictionary.gram {
-        Gram::Words { order, skip_step } => {
-            if !(1..=MAX_GRAM_ORDER).contains(&order) || skip_step > MAX_SKIP_STEP {
-                return Err(format!(
-                    "is of {order}-grams with steps of {skip_step}: at most {MAX_GRAM_ORDER} and {MAX_SKIP_STEP} are supported"
-                ));
+        Gram::Words { order, .. } => {
+            if order > MAX_GRAM_ORDER {
+                return Err(Error::unsupported(format!(
+                    "n-grams of {order} words, in dictionary {index}; at most {MAX_GRAM_ORDER} are, as in CatBoost"
+                )));
             }
             if (order > 1) != dictionary.grams.is_some() {
-                return Err("does not have the tables that its n-grams need".to_owned());
+                return Err(wrong("does not have the tables that its n-grams need"));
             }
         }
-        Gram::Letters { order, .. } => {
-            if !(1..=MAX_LETTERS).contains(&order) {
-                return Err(format!(
-                    "is of {order} letters: at most {MAX_LETTERS} are supported"
-                ));
-            }
+        Gram::Letters { .. } => {
             if dictionary.grams.is_some() {
-                return Err("has a table of word n-grams, but is one of letters".to_owned());
+                return Err(wrong("has a table of word n-grams, but is one of letters"));
             }
         }
     }
@@ -93,7 +96,61 @@ fn check_dictionary(dictionary: &Dictionary) -> Result<(), String> {
         .into_iter()
         .any(|TokenTable { entries, .. }| !entries.is_sorted_by(|one, next| one.0 < next.0))
     {
-        return Err("has the same hash twice".to_owned());
+        return Err(wrong("has the same hash twice"));
+    }
+    let entries = &dictionary
+        .grams
+        .as_ref()
+        .unwrap_or(&dictionary.tokens)
+        .entries;
+    if dictionary.size as usize != entries.len() {
+        return Err(wrong(&format!(
+            "says that it has {} entries, but has {}",
+            dictionary.size,
+            entries.len()
+        )));
+    }
+    if entries.iter().any(|&(_, id)| id >= dictionary.size) {
+        return Err(wrong("has an id beyond its entries"));
+    }
+    Ok(())
+}
+
+/// What a calcer says of tokens, its dictionary can give it: tables are laid out from the least token id to the greatest.
+fn check_tokens(index: usize, calcer: &TextCalcer, dictionary: &Dictionary) -> Result<(), Error> {
+    let wrong = || {
+        Error::model(format!(
+            "text calcer {index} speaks of tokens that its dictionary does not have"
+        ))
+    };
+    let counts: Vec<&Vec<(u32, u32)>> = match &calcer.kind {
+        TextCalcerKind::BagOfWords { tokens } => {
+            let last = calcer.active.last();
+            let known = *tokens == dictionary.size && last.is_none_or(|last| last < tokens);
+            return known.then_some(()).ok_or_else(wrong);
+        }
+        TextCalcerKind::NaiveBayes { classes, .. } => {
+            classes.iter().map(|class| &class.counts).collect()
+        }
+        TextCalcerKind::Bm25 { classes, .. } => classes.iter().map(|class| &class.counts).collect(),
+    };
+    // The end of a text and what is unknown have ids behind those of the entries.
+    let tokens = u64::from(dictionary.size) + 2;
+    let first = u64::from(dictionary.start_token_id);
+    let known = first..first + tokens;
+    let ids = counts.iter().flat_map(|counts| counts.iter());
+    if !ids
+        .map(|&(id, _)| id.into())
+        .all(|id: u64| known.contains(&id))
+    {
+        return Err(wrong());
+    }
+    if counts.len().saturating_mul(tokens as usize) > MAX_CLASS_TOKENS {
+        return Err(Error::unsupported(format!(
+            "{} classes with a dictionary of {} tokens (text calcer {index}); at most {MAX_CLASS_TOKENS} pairs are",
+            counts.len(),
+            dictionary.size
+        )));
     }
     Ok(())
 }
@@ -104,10 +161,32 @@ fn check_calcer(calcer: &TextCalcer) -> Result<(), String> {
     }
     let counts: Vec<&Vec<(u32, u32)>> = match &calcer.kind {
         TextCalcerKind::BagOfWords { .. } => return Ok(()),
-        TextCalcerKind::NaiveBayes { classes, .. } => {
+        TextCalcerKind::NaiveBayes {
+            class_prior,
+            token_prior,
+            classes,
+            ..
+        } => {
+            if !class_prior.is_finite() || !token_prior.is_finite() {
+                return Err("has a prior that is not finite".to_owned());
+            }
             classes.iter().map(|class| &class.counts).collect()
         }
-        TextCalcerKind::Bm25 { classes, .. } => classes.iter().map(|class| &class.counts).collect(),
+        TextCalcerKind::Bm25 {
+            k,
+            b,
+            truncate_border,
+            classes,
+            ..
+        } => {
+            if ![k, b, truncate_border]
+                .iter()
+                .all(|number| number.is_finite())
+            {
+                return Err("has a constant that is not finite".to_owned());
+            }
+            classes.iter().map(|class| &class.counts).collect()
+        }
     };
     if calcer
         .active

@@ -28,6 +28,13 @@ pub(super) fn lower(raw: RawTrees, dimension: usize, splits: usize) -> Result<Tr
     }
 }
 
+/// A non-symmetric tree is read, and written as JSON, by going down into it.
+pub(crate) fn too_deep() -> Error {
+    Error::unsupported(format!(
+        "non-symmetric trees of a depth above {MAX_NON_SYMMETRIC_DEPTH}"
+    ))
+}
+
 struct Context {
     dimension: usize,
     splits: usize,
@@ -37,8 +44,8 @@ impl Context {
     fn oblivious(&self, index: usize, raw: RawObliviousTree) -> Result<ObliviousTree, Error> {
         let wrong = |what: String| Error::model(format!("tree {index} {what}"));
         if raw.splits.len() > MAX_DEPTH {
-            return Err(wrong(format!(
-                "has depth {}; at most {MAX_DEPTH} is supported",
+            return Err(Error::unsupported(format!(
+                "trees of depth {}; at most {MAX_DEPTH} is, as in CatBoost",
                 raw.splits.len()
             )));
         }
@@ -71,8 +78,9 @@ impl Context {
             weights: Vec::new(),
         };
         let mut leaves = 0;
+        let wrong = |what| Error::model(format!("tree {index} {what}"));
         let added = self.add(raw, &mut tree, &mut leaves, MAX_NON_SYMMETRIC_DEPTH);
-        added.map_err(|what| Error::model(format!("tree {index} {what}")))?;
+        added.map_err(|what| what.map_or_else(too_deep, wrong))?;
         if !(tree.weights.is_empty() || tree.weights.len() == leaves as usize) {
             return Err(Error::model(format!(
                 "tree {index} has weights for some of its leaves only"
@@ -81,33 +89,37 @@ impl Context {
         Ok(tree)
     }
 
-    /// Adds a part of a tree, numbering as it goes down left first.
+    /// Adds a part of a tree, numbering as it goes down left first. The error is what is wrong with the tree, or `None` if it
+    /// is too deep.
     fn add(
         &self,
         raw: RawNode,
         tree: &mut NonSymmetricTree,
         leaves: &mut u32,
         depth: usize,
-    ) -> Result<Child, String> {
+    ) -> Result<Child, Option<String>> {
         match raw {
             RawNode::Leaf { values, weight } => {
                 if values.len() != self.dimension {
-                    return Err(format!(
+                    return Err(Some(format!(
                         "has a leaf of {} values for {} dimensions",
                         values.len(),
                         self.dimension
-                    ));
+                    )));
                 }
-                self.check_values(&values)?;
+                self.check_values(&values)
+                    .map_err(|what| Some(what.to_owned()))?;
                 tree.values.extend(values);
                 tree.weights.extend(weight);
                 *leaves += 1;
                 Ok(Child::Leaf(*leaves - 1))
             }
             RawNode::Split { split, no, yes } => {
-                let below = depth.checked_sub(1).ok_or("is too deep")?;
+                let below = depth.checked_sub(1).ok_or(None)?;
                 let place = tree.nodes.len();
-                let split = self.split(split).ok_or_else(|| self.no_split(split))?;
+                let split = self
+                    .split(split)
+                    .ok_or_else(|| Some(self.no_split(split)))?;
                 tree.nodes.push(Node {
                     split,
                     no: Child::Leaf(0),

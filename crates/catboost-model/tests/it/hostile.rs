@@ -74,14 +74,14 @@ fn an_error_says_where_and_what() {
             "CTR 0 has no table of counts",
         ),
         (
-            "\"target_border_idx\": 0",
-            "\"target_border_idx\": 1",
-            "CTR 0 asks for target border 1, which its table does not have",
-        ),
-        (
             "\"hash_stride\": 3",
             "\"hash_stride\": 0",
             "\"type\":\"Borders\"}: `hash_stride` is 0 at line 44 column 3",
+        ),
+        (
+            "\"hash_stride\": 3",
+            "\"hash_stride\": -9223372036854775808",
+            "\"type\":\"Borders\"}: `hash_stride` is -9223372036854775808 at line 44 column 3",
         ),
         (
             "\"hash_stride\": 3",
@@ -112,6 +112,31 @@ fn an_error_says_where_and_what() {
             "\"skip_empty\": true",
             "\"skip_emtpy\": true",
             "text_processing.tokenizers[0].skip_emtpy: unknown field `skip_emtpy`, expected one of",
+        ),
+        (
+            "\"active\": [0]",
+            "\"active\": [4294967295]",
+            "text calcer 0 speaks of tokens that its dictionary does not have",
+        ),
+        (
+            "{\"tokens\": 1}",
+            "{\"tokens\": 4294967295}",
+            "text calcer 0 speaks of tokens that its dictionary does not have",
+        ),
+        (
+            "\"size\": 1",
+            "\"size\": 4294967295",
+            "dictionary 0 says that it has 4294967295 entries, but has 1",
+        ),
+        (
+            "[\"9223372036854775807\", 0]",
+            "[\"9223372036854775807\", 1]",
+            "dictionary 0 has an id beyond its entries",
+        ),
+        (
+            "\"order\": 1",
+            "\"order\": 0",
+            "dictionary 0 is of n-grams of nothing",
         ),
         (
             "\"local\": 0",
@@ -278,13 +303,12 @@ fn trees_may_be_deep_but_not_too_deep() {
         parse(to_json(&deep).as_bytes()).expect("it reads back"),
         deep
     );
-    assert_eq!(error(&nested(101)), "tree 0 is too deep");
-    let path = "trees[0]";
-    let found = error(&nested(200));
-    assert!(
-        found.starts_with(path) && found.contains("recursion limit exceeded"),
-        "{found}"
-    );
+    for depth in [101, 200, 10_000] {
+        assert_eq!(
+            error(&nested(depth)),
+            "not supported: non-symmetric trees of a depth above 100"
+        );
+    }
     for opening in ["[", "{\"a\":"] {
         for place in ["trees", "model_info", "ctr_data", "unknown"] {
             let nested = opening.repeat(1_000_000);
@@ -292,6 +316,172 @@ fn trees_may_be_deep_but_not_too_deep() {
             assert!(!found.is_empty());
         }
     }
+}
+
+/// CatBoost's `sum_models` joins CTRs with tables that know fewer classes than those that they were trained with.
+#[test]
+fn a_target_border_means_what_it_means_to_catboost() {
+    let border = |border: i64| format!("\"target_border_idx\": {border}");
+    let two_classes = |of: i64| small_with(&border(0), &border(of));
+    let sound = parse(SMALL.as_bytes()).expect("nothing is wrong with it");
+    for of in [1, 4_294_967_295, -1] {
+        let model = parse(two_classes(of).as_bytes());
+        assert_eq!(model.expect("with two classes there is one border"), sound);
+    }
+    let three_classes = |of: i64| {
+        let counts = ("3, 1, \"4\", 5, 6]", "3, 1, 9, \"4\", 5, 6, 7]");
+        let json = two_classes(of).replace(counts.0, counts.1);
+        json.replace("\"hash_stride\": 3", "\"hash_stride\": 4")
+    };
+    for of in 0..3 {
+        parse(three_classes(of).as_bytes()).expect("what it adds up is in the table");
+    }
+    for of in [3, 4_294_967_295] {
+        assert_eq!(
+            error(&three_classes(of)),
+            format!(
+                "not supported: a CTR of target border {of} with a table of 3 classes (CTR 0), where CatBoost reads what is next in memory"
+            )
+        );
+    }
+    let buckets = two_classes(2).replace("Borders", "Buckets");
+    assert!(
+        error(&buckets).starts_with("not supported: a CTR of target border 2 with a table of 2")
+    );
+    assert_eq!(
+        error(&three_classes(-1)),
+        "CTR 0 asks for target border -1, which no table has"
+    );
+}
+
+/// [`SMALL`] with a naive Bayes in the place of its bag of words.
+fn small_with_bayes(token_prior: &str, token: u32, classes: usize) -> String {
+    let class = format!("{{\"docs\": 1, \"total_tokens\": 1, \"counts\": [[{token}, 1]]}}");
+    let classes = vec![class; classes].join(",");
+    small_with(
+        "{\"BagOfWords\": {\"tokens\": 1}}",
+        &format!(
+            "{{\"NaiveBayes\": {{\"class_prior\": 1, \"token_prior\": {token_prior}, \"seen_tokens\": 1, \"classes\": [{classes}]}}}}"
+        ),
+    )
+}
+
+/// Found by damaging a file: tables are laid out from the least token id to the greatest.
+#[test]
+fn a_calcer_counts_tokens_of_its_dictionary() {
+    for token in 0..3 {
+        parse(small_with_bayes("0.5", token, 2).as_bytes()).expect("its dictionary has these");
+    }
+    for token in [3, 2_130_706_432, u32::MAX] {
+        assert_eq!(
+            error(&small_with_bayes("0.5", token, 2)),
+            "text calcer 0 speaks of tokens that its dictionary does not have"
+        );
+    }
+    // The least id may be any.
+    let start = "\"start_token_id\": 0";
+    let shifted = |start: u32| format!("\"start_token_id\": {start}");
+    let last = small_with_bayes("0.5", u32::MAX, 2).replace(start, &shifted(u32::MAX));
+    parse(last.as_bytes()).expect("ids may begin anywhere");
+}
+
+#[test]
+fn priors_are_numbers() {
+    for prior in ["\"nan\"", "\"inf\"", "\"-inf\""] {
+        assert_eq!(
+            error(&small_with_bayes(prior, 0, 2)),
+            "text calcer 0 has a prior that is not finite"
+        );
+    }
+}
+
+#[test]
+fn what_asks_for_too_much_is_refused_by_name() {
+    let numbers = |count: i64| {
+        let numbers: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+        numbers.join(",")
+    };
+    let one_hots = |count: i64| {
+        small_with(
+            "\"values\": [-1706589142], \"string_values\": [\"a\"]",
+            &format!("\"values\": [{}]", numbers(count)),
+        )
+    };
+    parse(one_hots(65_535).as_bytes()).expect("as many as there are bins");
+    let tokens = (0..4096).map(|id| format!("\"{id}\", {id}"));
+    let tokens: Vec<String> = tokens.collect();
+    let cases = [
+        (
+            one_hots(65_536),
+            "65536 one-hot values of categorical feature 1 `city`; at most 65535 are",
+        ),
+        (
+            small_with(
+                "\"borders\": [0.5, 1.5]",
+                &format!("\"borders\": [{}]", numbers(65_536)),
+            ),
+            "65536 borders of float feature 0 `age`; at most 65535 are, as in CatBoost",
+        ),
+        (
+            small_with("\"order\": 1", "\"order\": 6"),
+            "n-grams of 6 words, in dictionary 0; at most 5 are, as in CatBoost",
+        ),
+        (
+            small_with_bayes("0.5", 0, 4096)
+                .replace("\"size\": 1", "\"size\": 4096")
+                .replace(
+                    "[\"9223372036854775807\", 0]",
+                    &format!("[{}]", tokens.join(",")),
+                ),
+            "4096 classes with a dictionary of 4096 tokens (text calcer 0); at most 16777216 pairs are",
+        ),
+    ];
+    for (json, expected) in cases {
+        assert_eq!(error(&json), format!("not supported: {expected}"));
+    }
+}
+
+/// CatBoost trains and applies such models.
+#[test]
+fn long_n_grams_of_letters_and_long_steps_are_read() {
+    let words = "{\"Words\": {\"order\": 1, \"skip_step\": 0}}";
+    for gram in [
+        "{\"Letters\": {\"order\": 4294967295, \"end_of_word\": true}}",
+        "{\"Words\": {\"order\": 1, \"skip_step\": 4294967295}}",
+    ] {
+        let model = parse(small_with(words, gram).as_bytes()).expect("it is sound");
+        assert_eq!(answers(&model).len(), 2);
+    }
+    let grams = small_with(
+        words,
+        "{\"Words\": {\"order\": 5, \"skip_step\": 4294967295}}",
+    );
+    let grams = grams.replace(
+        "\"grams\": null",
+        "\"grams\": {\"seed\": \"7\", \"entries\": [\"1\", 0]}",
+    );
+    let model = parse(grams.as_bytes()).expect("it is sound");
+    assert_eq!(answers(&model).len(), 2);
+}
+
+#[test]
+fn what_follows_a_cbm_is_not_read() {
+    let mut file = fixture("text_bow.cbm");
+    let sound = parse(&file).expect("it is of the zoo");
+    file.extend(b"more");
+    assert!(parse(&file).expect("CatBoost loads it") == sound);
+}
+
+/// CatBoost keeps names and texts as bytes.
+#[test]
+fn names_that_are_not_utf8_are_not_supported() {
+    let mut file = fixture("text_bow.cbm");
+    let name = b"model_guid";
+    let place = file.windows(name.len()).position(|bytes| bytes == name);
+    file[place.expect("it is in every file")] = 0xFF;
+    let error = parse(&file).expect_err("no text of Rust can hold it");
+    assert!(error.is_unsupported(), "{error}");
+    assert!(error.to_string().contains("not UTF-8"), "{error}");
 }
 
 #[test]
