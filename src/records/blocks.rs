@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::csv::{Header, HeaderError};
-use super::{Boundary, Fault, FaultKind, Format, Limits, Shape};
+use super::{Boundary, Fault, FaultKind, Format, Limits, Shape, Whole};
 
 /// The mark that some programs begin UTF-8 files with.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -26,6 +26,8 @@ pub struct Blocks<R> {
     line: u64,
     /// Whether the rest of a line that was too long is to be skipped.
     skipping: bool,
+    /// Bytes of `held` that belonged to a record that was given up: their lines are records by themselves.
+    torn: usize,
     ended: bool,
 }
 
@@ -45,6 +47,8 @@ pub struct Text {
     pub bytes: Vec<u8>,
     /// The line that they begin on, from 1.
     pub line: u64,
+    /// Whether each line is a record, whatever quotes it has.
+    pub by_line: bool,
 }
 
 /// Why a source cannot be read as a file of requests.
@@ -100,6 +104,7 @@ impl<R: Read> Blocks<R> {
             len: 0,
             line: 1,
             skipping: false,
+            torn: 0,
             ended: false,
         }
     }
@@ -125,8 +130,11 @@ impl<R: Read> Blocks<R> {
             Some(Format::Ndjson) => return Ok(()),
             None | Some(Format::Csv) => {}
         }
-        self.boundary = Boundary::new(Format::Csv);
+        if self.boundary.format() != Format::Csv {
+            self.boundary = Boundary::new(Format::Csv);
+        }
         self.shape = Shape::Csv(self.read_header()?);
+        self.boundary = Boundary::new(Format::Csv);
         Ok(())
     }
 
@@ -158,8 +166,8 @@ impl<R: Read> Blocks<R> {
     fn read_header(&mut self) -> Result<Header, Unreadable> {
         let line = self.line;
         let len = loop {
-            if let Some(len) = csv_record_len(&self.held[..self.len]) {
-                break len;
+            if let Some(whole) = self.boundary.scan_first(&self.held[..self.len]) {
+                break whole.len;
             }
             if self.len > self.limits.record {
                 let error = HeaderError::too_long(line, self.limits.record);
@@ -193,12 +201,15 @@ impl<R: Read> Blocks<R> {
                 }
                 continue;
             }
+            if let Some(end) = memrchr(b'\n', &self.held[..std::mem::take(&mut self.torn)]) {
+                let lines = memchr_iter(b'\n', &self.held[..=end]).count() as u64;
+                let text = self.hand_out(end + 1, lines, true, buffer);
+                return Ok(Some(Block::Records(text)));
+            }
             let held = &self.held[..self.len];
-            if let Some(whole) = self.boundary.scan(held) {
-                let line = self.line;
-                self.line += whole.lines;
-                let bytes = self.hand_out(whole.len, buffer);
-                return Ok(Some(Block::Records(Text { bytes, line })));
+            if let Some(Whole { len, lines }) = self.boundary.scan(held) {
+                let text = self.hand_out(len, lines, false, buffer);
+                return Ok(Some(Block::Records(text)));
             }
             if self.len > self.limits.record || (self.ended && self.boundary.is_quoted()) {
                 return Ok(Some(self.give_up()));
@@ -210,16 +221,16 @@ impl<R: Read> Blocks<R> {
                 return Ok(None);
             }
             if !self.boundary.is_quoted() {
-                let line = self.line;
                 self.boundary = Boundary::new(self.shape.format());
-                let bytes = self.hand_out(self.len, buffer);
-                return Ok(Some(Block::Records(Text { bytes, line })));
+                let text = self.hand_out(self.len, 0, false, buffer);
+                return Ok(Some(Block::Records(text)));
             }
         }
     }
 
-    /// The first `len` bytes of what is held. The rest, short as a rule, moves to `buffer`, which is held from now on.
-    fn hand_out(&mut self, len: usize, mut buffer: Vec<u8>) -> Vec<u8> {
+    /// The first `len` bytes of what is held, with `lines` line feeds. The rest, short as a rule, moves to `buffer`,
+    /// which is held from now on.
+    fn hand_out(&mut self, len: usize, lines: u64, by_line: bool, mut buffer: Vec<u8>) -> Text {
         let rest = &self.held[len..self.len];
         if buffer.len() < rest.len() {
             buffer.resize(rest.len(), 0);
@@ -228,11 +239,18 @@ impl<R: Read> Blocks<R> {
         self.len = rest.len();
         std::mem::swap(&mut self.held, &mut buffer);
         buffer.truncate(len);
-        buffer
+        let line = self.line;
+        self.line += lines;
+        Text {
+            bytes: buffer,
+            line,
+            by_line,
+        }
     }
 
-    /// Drops the first line of what is held. If quotes that were not closed made it too long, the lines after it are
-    /// records again: one bad row costs one row.
+    /// Drops the first line of what is held. If quotes made it too long, the lines after it are records again: one bad
+    /// row costs one row. Those of them that are held already are not searched for quotes again, which could go wrong
+    /// line after line, each time through all that is held.
     fn give_up(&mut self) -> Block {
         let kind = match self.boundary.is_quoted() {
             true => FaultKind::UnclosedQuote,
@@ -240,6 +258,7 @@ impl<R: Read> Blocks<R> {
         };
         let line = self.line;
         self.skipping = true;
+        self.torn = self.len;
         self.boundary = Boundary::new(self.shape.format());
         Block::Fault(Fault { line, kind })
     }
@@ -255,6 +274,7 @@ impl<R: Read> Blocks<R> {
             }
             None => {
                 self.len = 0;
+                self.torn = 0;
                 false
             }
         }
@@ -263,6 +283,7 @@ impl<R: Read> Blocks<R> {
     fn drop_first(&mut self, len: usize) {
         self.held.copy_within(len..self.len, 0);
         self.len -= len;
+        self.torn = self.torn.saturating_sub(len);
     }
 
     /// Reads once; whether there was anything.
@@ -286,17 +307,10 @@ impl<R: Read> Blocks<R> {
     }
 }
 
-/// The length of the CSV record that `bytes` begin with, if they hold all of it.
-fn csv_record_len(bytes: &[u8]) -> Option<usize> {
-    let mut boundary = Boundary::new(Format::Csv);
-    memchr_iter(b'\n', bytes)
-        .find_map(|end| boundary.scan(&bytes[..=end]))
-        .map(|whole| whole.len)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Records;
     use crate::request::Field;
 
     fn header() -> String {
@@ -415,5 +429,77 @@ mod tests {
             .collect();
         assert_eq!(rest, format!("{rows}\"z\"\n"));
         assert!(told[2].starts_with("4> "), "{}", &told[2][..10]);
+    }
+
+    const SHORT: Limits = Limits {
+        record: 4096,
+        block: 1024,
+    };
+
+    /// What [`Blocks::next`] gives within [`SHORT`] limits, each block with a new buffer.
+    fn all(text: &str) -> (Shape, Vec<Block>) {
+        let mut blocks = Blocks::new(text.as_bytes(), SHORT);
+        blocks.begin(None).unwrap();
+        let mut all = Vec::new();
+        while let Some(block) = blocks.next(Vec::new()).unwrap() {
+            all.push(block);
+        }
+        (blocks.shape().clone(), all)
+    }
+
+    /// Each block is found in one look at what is held, so their number bounds the work.
+    #[test]
+    fn quotes_that_are_not_closed_do_not_cost_a_look_a_line() {
+        for row in ["x\",\"\n", "\"\n", ",\"\n\n", "\"\",c\n", "\",\"\n"] {
+            let rows = row.repeat(3 * SHORT.record / row.len());
+            // The last ends inside quotes, or is too long outside them.
+            let long = format!("x\",{}", "y".repeat(2 * SHORT.record));
+            for (start, end) in [("", ""), ("\"", ""), ("\"", "\"x"), ("", &long)] {
+                let (_, blocks) = all(&format!("{}\n{start}{rows}{end}", header()));
+                assert!(blocks.len() < 50, "{row:?}: {} blocks", blocks.len());
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_quote_that_is_not_closed_each_line_is_a_record() {
+        let text = format!("{}\n\"a\n\"\",c\nx\",\"\n\"\",c\n\ne", header());
+        let (shape, blocks) = all(&text);
+        let faults: Vec<String> = blocks
+            .iter()
+            .flat_map(|block| match block {
+                Block::Fault(fault) => vec![fault.to_string()],
+                Block::Records(text) => Records::new(&shape, text)
+                    .map(|record| record.unwrap_err().to_string())
+                    .collect(),
+            })
+            .collect();
+        let beginnings = [
+            "line 2: a quote is opened and not closed",
+            "line 3: no value for column `recognition_accuracy`",
+            "line 4: a quote inside a value",
+            "line 5: no value for column `recognition_accuracy`",
+            "line 7: no value for column `afts_regno_ai`",
+        ];
+        assert_eq!(faults.len(), beginnings.len(), "{faults:?}");
+        for (fault, beginning) in faults.iter().zip(beginnings) {
+            assert!(fault.starts_with(beginning), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_looked_at_once_however_it_comes() {
+        let header = format!("\"{}\"\r\nx", Field::ALL.map(Field::name).join("\",\""));
+        for step in [1, 7, 1000] {
+            assert_eq!(blocks(header.as_bytes(), None, step), ["2> x"]);
+        }
+        assert_eq!(
+            blocks(header.trim_end_matches('x').as_bytes(), None, 1),
+            [""; 0]
+        );
+        assert_eq!(
+            blocks(header[..header.len() - 3].as_bytes(), None, 1),
+            [""; 0]
+        );
     }
 }

@@ -58,6 +58,19 @@ impl Boundary {
         whole
     }
 
+    /// As [`Boundary::scan`], but finds the first whole record alone, and looks at nothing after it.
+    pub fn scan_first(&mut self, bytes: &[u8]) -> Option<Whole> {
+        let seen = self.seen;
+        memchr_iter(b'\n', &bytes[seen..])
+            .find_map(|offset| self.scan(&bytes[..=seen + offset]))
+            .or_else(|| self.scan(bytes))
+    }
+
+    /// The format that records are written in.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     /// Whether what was looked at ends inside quotes.
     pub fn is_quoted(&self) -> bool {
         self.quoted

@@ -34,6 +34,8 @@ pub struct Records<'a> {
     text: Option<&'a str>,
     /// Where the last record's values are.
     places: Places,
+    /// Whether each line is a record, whatever quotes it has.
+    by_line: bool,
     /// What lines were counted in: from the end of the last record whose line was asked for.
     uncounted: &'a [u8],
     /// The line that `uncounted` begins on.
@@ -44,22 +46,23 @@ pub struct Records<'a> {
 impl<'a> Records<'a> {
     /// The records of `text`, which are written as `shape` says.
     pub fn new(shape: &'a Shape, text: &'a Text) -> Records<'a> {
-        Records::of(shape, &text.bytes, text.line, Limits::FILE.record)
+        Records::of(shape, text, Limits::FILE.record)
     }
 
-    /// The records of `bytes`, which begin on `line`; those longer than `max_record` bytes are faults.
-    pub fn of(shape: &'a Shape, bytes: &'a [u8], line: u64, max_record: usize) -> Records<'a> {
-        let text = match shape {
-            Shape::Csv(_) => simdutf8::basic::from_utf8(bytes).ok(),
-            Shape::Ndjson => None,
-        };
+    /// The records of `text`; those longer than `max_record` bytes are faults.
+    pub fn of(shape: &'a Shape, text: &'a Text, max_record: usize) -> Records<'a> {
+        let bytes = &text.bytes[..];
         Records {
             shape,
             rest: bytes,
-            text,
+            text: match shape {
+                Shape::Csv(_) => simdutf8::basic::from_utf8(bytes).ok(),
+                Shape::Ndjson => None,
+            },
             places: Places::NONE,
+            by_line: text.by_line,
             uncounted: bytes,
-            line,
+            line: text.line,
             max_record,
         }
     }
@@ -90,11 +93,16 @@ impl<'a> Records<'a> {
                     continue;
                 }
                 (Shape::Csv(header), _) => {
-                    let (text, len) = csv::read(header, at, self.text, &mut self.places);
+                    let end = match self.by_line {
+                        true => line_len(at),
+                        false => at.len(),
+                    };
+                    let known = self.text.map(|text| &text[..end]);
+                    let (text, len) = csv::read(header, &at[..end], known, &mut self.places);
                     (text.map(Record::Csv), len)
                 }
                 (Shape::Ndjson, _) => {
-                    let len = memchr(b'\n', at).map_or(at.len(), |end| end + 1);
+                    let len = line_len(at);
                     (Ok(Record::Json(&at[..len])), len)
                 }
             };
@@ -184,6 +192,11 @@ enum Record<'a> {
     Csv(&'a str),
 }
 
+/// The length of the line that `bytes` begin with, with its line feed.
+fn line_len(bytes: &[u8]) -> usize {
+    memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1)
+}
+
 /// Whether JSON can have `text` as a number: what CSV has may be a number in another way, or missing.
 fn is_json_number(text: &str) -> bool {
     let value = serde_json::from_str::<&RawValue>(text);
@@ -205,6 +218,7 @@ mod tests {
         let text = Text {
             bytes: "7,\"\"\"А\"\"\",6.40,.5,[1],\"[0.5, 1]\",1,К,2021-08-01,\n1\n".into(),
             line: 2,
+            by_line: false,
         };
         let shape = Shape::Csv(header);
         let mut records = Records::new(&shape, &text);

@@ -254,7 +254,7 @@ impl Batch {
     /// Answers up to [`STEP`] records of `text`, and keeps the rest.
     fn step(&mut self, mut text: Text) -> Result<(), Broken> {
         let shape: &Shape = self.blocks.shape();
-        let mut records = Records::of(shape, &text.bytes, text.line, self.max_record);
+        let mut records = Records::of(shape, &text, self.max_record);
         let mut rows = 0;
         for _ in 0..STEP {
             let before = records.rest();
