@@ -4,13 +4,13 @@
 //! [`read_head`] accepts, and bodies. It is a second opinion on hyper's framing, never a replacement: what it refuses is
 //! not passed on, what it passes on hyper parses again.
 
-use super::head::{BodyFraming, Head, Refusal, read_head};
+use super::head::{BodyFraming, Head, Refusal, read_head, read_header};
 
-/// Bytes of a chunk's size line with its extensions, and of all trailers. A line of trailers counts as at least
-/// [`TRAILER_LINE`]: hyper has a limit of lines as well, and closes without an answer beyond it.
-const MAX_CHUNK_LINE: u32 = 256;
-const MAX_TRAILERS: u32 = 4 * 1024;
-const TRAILER_LINE: u32 = 128;
+/// Bytes of all chunk extensions of a body, and of all its trailers. A line of trailers counts as [`TRAILER_LINE`] more
+/// than it has: hyper has a limit of lines as well. Beyond its limits hyper closes without an answer, so these are lower.
+const MAX_EXTENSIONS: u32 = 8 * 1024;
+const MAX_TRAILERS: usize = 4 * 1024;
+const TRAILER_LINE: usize = 128;
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -23,37 +23,29 @@ enum Expecting {
         size: u64,
         digits: u32,
     },
-    ChunkExtension {
-        size: u64,
-        bytes: u32,
-    },
+    ChunkExtension(u64),
     /// The LF that ends a chunk's size line.
     ChunkSizeLf(u64),
     ChunkData(u64),
     ChunkDataCr,
     ChunkDataLf,
-    /// A line of trailers; its bytes so far, and those of all.
-    Trailer {
-        line: u32,
-        all: u32,
-    },
-    TrailerLf {
-        line: u32,
-        all: u32,
-    },
+    /// A line of trailers, after so many bytes of them.
+    Trailer(usize),
 }
 
 /// The state of one connection's incoming bytes.
 #[derive(Debug)]
 pub(super) struct Framing {
     expecting: Expecting,
+    /// Bytes of the body's chunk extensions so far.
+    extensions: u32,
     max_head: usize,
 }
 
 /// What may be passed on of a run of bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Passed {
-    /// So many from the front. The rest is part of a head: keep it, and offer it again with what follows.
+    /// So many from the front. The rest is part of a head or of a trailer: keep it, and offer it again with what follows.
     pub(super) len: usize,
     /// What is wrong with the byte after them.
     pub(super) refusal: Option<Refusal>,
@@ -64,6 +56,7 @@ impl Framing {
     pub(super) fn new(max_head: usize) -> Framing {
         Framing {
             expecting: Expecting::Head,
+            extensions: 0,
             max_head,
         }
     }
@@ -105,7 +98,10 @@ impl Framing {
                     match body {
                         BodyFraming::Length(0) => Expecting::Head,
                         BodyFraming::Length(length) => Expecting::Body(length),
-                        BodyFraming::Chunked => Expecting::ChunkSize { size: 0, digits: 0 },
+                        BodyFraming::Chunked => {
+                            self.extensions = 0;
+                            Expecting::ChunkSize { size: 0, digits: 0 }
+                        }
                     },
                 ),
             },
@@ -128,19 +124,17 @@ impl Framing {
                         }
                     }
                     (b'\r', 1..) => Expecting::ChunkSizeLf(size),
-                    (b';', 1..) => Expecting::ChunkExtension { size, bytes: 0 },
+                    (b';', 1..) => Expecting::ChunkExtension(size),
                     _ => return Err(Refusal::Chunk),
                 },
             ),
-            Expecting::ChunkExtension { size, bytes } => (
+            Expecting::ChunkExtension(size) => (
                 1,
                 match byte {
                     b'\r' => Expecting::ChunkSizeLf(size),
-                    b'\t' | 0x20..=0x7e | 0x80.. if bytes < MAX_CHUNK_LINE => {
-                        Expecting::ChunkExtension {
-                            size,
-                            bytes: bytes + 1,
-                        }
+                    b'\t' | 0x20..=0x7e | 0x80.. if self.extensions < MAX_EXTENSIONS => {
+                        self.extensions += 1;
+                        Expecting::ChunkExtension(size)
                     }
                     _ => return Err(Refusal::Chunk),
                 },
@@ -148,7 +142,7 @@ impl Framing {
             Expecting::ChunkSizeLf(size) => (
                 1,
                 match (byte, size) {
-                    (b'\n', 0) => Expecting::Trailer { line: 0, all: 0 },
+                    (b'\n', 0) => Expecting::Trailer(0),
                     (b'\n', size) => Expecting::ChunkData(size),
                     _ => return Err(Refusal::Chunk),
                 },
@@ -166,29 +160,25 @@ impl Framing {
                 (1, Expecting::ChunkSize { size: 0, digits: 0 })
             }
             Expecting::ChunkDataCr | Expecting::ChunkDataLf => return Err(Refusal::Chunk),
-            Expecting::Trailer { line, all } => (
-                1,
-                match byte {
-                    b'\r' => Expecting::TrailerLf { line, all },
-                    b'\n' | 0 => return Err(Refusal::Chunk),
-                    _ if all < MAX_TRAILERS => Expecting::Trailer {
-                        line: line + 1,
-                        all: all + 1,
-                    },
-                    _ => return Err(Refusal::Chunk),
-                },
-            ),
-            Expecting::TrailerLf { line, all } => (
-                1,
-                match (byte, line) {
-                    (b'\n', 0) => Expecting::Head,
-                    (b'\n', _) => Expecting::Trailer {
-                        line: 0,
-                        all: all + TRAILER_LINE,
-                    },
-                    _ => return Err(Refusal::Chunk),
-                },
-            ),
+            Expecting::Trailer(before) => {
+                let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+                    return match before + bytes.len() <= MAX_TRAILERS {
+                        true => Ok(0),
+                        false => Err(Refusal::Chunk),
+                    };
+                };
+                let line = bytes[..end].strip_suffix(b"\r").ok_or(Refusal::Chunk)?;
+                let all = before + end + TRAILER_LINE;
+                let next = match line.is_empty() {
+                    true => Expecting::Head,
+                    false if all > MAX_TRAILERS => return Err(Refusal::Chunk),
+                    false => {
+                        read_header(line).map_err(|_| Refusal::Chunk)?;
+                        Expecting::Trailer(all)
+                    }
+                };
+                (end + 1, next)
+            }
         };
         self.expecting = next;
         Ok(taken)
@@ -238,12 +228,45 @@ mod tests {
             "1;a\nb\r\n",
             "0\r\n\n",
             "0\r\nA: b\n",
+            "0\r\nA b: c\r\n",
+            "0\r\nA\r\n",
+            "0\r\nA: b\r\n c: d\r\n",
+            "0\r\nA: \u{1}b\r\n",
         ] {
             let bytes = [CHUNKED, body.as_bytes()].concat();
             let passed = Framing::new(1024).pass(&bytes);
             assert_eq!(passed.refusal, Some(Refusal::Chunk), "{body:?}");
             assert!(passed.len >= CHUNKED.len());
         }
+    }
+
+    #[test]
+    fn what_is_passed_over_of_a_body_is_bounded() {
+        let refusal = |body: &str| {
+            let bytes = [CHUNKED, body.as_bytes()].concat();
+            Framing::new(1024).pass(&bytes).refusal
+        };
+        // However it is divided among chunks; and each body has its own.
+        let extensions =
+            |bytes: usize| format!("1;{}\r\na\r\n", "e".repeat(100)).repeat(bytes / 100);
+        let chunked = std::str::from_utf8(CHUNKED).unwrap();
+        let some = extensions(8_000);
+        assert_eq!(refusal(&format!("{some}0\r\n\r\n{chunked}{some}")), None);
+        assert_eq!(refusal(&extensions(8_300)), Some(Refusal::Chunk));
+        assert_eq!(
+            refusal(&format!("1;{}", "e".repeat(8_300))),
+            Some(Refusal::Chunk)
+        );
+        let trailers = |count| format!("0\r\n{}", "A: b\r\n".repeat(count));
+        assert_eq!(
+            refusal(&format!("{}\r\n{chunked}{}", trailers(30), trailers(30))),
+            None
+        );
+        assert_eq!(refusal(&trailers(32)), Some(Refusal::Chunk));
+        assert_eq!(
+            refusal(&format!("0\r\nA: {}", "b".repeat(5_000))),
+            Some(Refusal::Chunk)
+        );
     }
 
     #[test]

@@ -275,7 +275,7 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
 }
 
 /// Splits a header line into its name and its value, blanks around the value taken off.
-fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+pub(super) fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Refusal::FoldedHeader);
     }

@@ -1,6 +1,6 @@
 //! Requests that parsers read differently: none may get a second answer, or bring another's with it.
 
-use crate::support::{Client, KEY, serve};
+use crate::support::{Client, KEY, REQUEST, serve};
 
 /// A request that must never be answered, after whatever was refused before it.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -218,7 +218,32 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
             chunked(&format!("0\r\n{}", "a: b\r\n".repeat(3000))),
             400,
         ),
+        (
+            "extensions without end, a few to a chunk",
+            chunked(&format!("1;{}\r\n \r\n", "a".repeat(100)).repeat(300)),
+            400,
+        ),
         ("a trailer that ends in LF", chunked("0\r\na: b\n\r\n"), 400),
+        (
+            "a trailer with a blank in its name",
+            chunked("2\r\n{}\r\n0\r\na b: c\r\n\r\n"),
+            400,
+        ),
+        (
+            "a trailer without a colon",
+            chunked("2\r\n{}\r\n0\r\na\r\n\r\n"),
+            400,
+        ),
+        (
+            "a trailer that goes on, on the next line",
+            chunked("2\r\n{}\r\n0\r\na: b\r\n c: d\r\n\r\n"),
+            400,
+        ),
+        (
+            "a control character in a trailer",
+            chunked("2\r\n{}\r\n0\r\na: \u{1}c\r\n\r\n"),
+            400,
+        ),
         // Lines.
         (
             "bare LF after the request line",
@@ -359,6 +384,27 @@ fn none_is_answered_twice() {
     }
     assert_eq!(Client::connect(server.addr).get("/").status, 200);
     assert_eq!(server.metric("http_server_panics_total"), 0.0);
+}
+
+/// What RFC 9112 has a server pass over.
+#[test]
+fn extensions_and_trailers_are_passed_over() {
+    let server = serve(&[]);
+    let mut client = server.connect();
+    let chunks: String = REQUEST
+        .split_inclusive(' ')
+        .map(|piece| format!("{:x};name=\"value\"\r\n{piece}\r\n", piece.len()))
+        .collect();
+    let trailers = "a: b\r\nc:\r\n";
+    let bytes = format!(
+        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0;last\r\n{trailers}\r\n"
+    );
+    for cut in [bytes.len(), bytes.len() - 5, bytes.len() - 8] {
+        client.send(&bytes[..cut]);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        client.send(&bytes[cut..]);
+        assert_eq!(client.answer().status, 200, "cut at {cut}");
+    }
 }
 
 #[test]
