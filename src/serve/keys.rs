@@ -87,11 +87,13 @@ fn read_file(path: &Path) -> Result<Vec<Digest>, String> {
     std::fs::read_to_string(path)
         .map_err(|why| why.to_string())
         .and_then(|text| read_lines(&text))
-        .map_err(|why| format!("{}: {why}", path.display()))
+        .map_err(|why| format!("--api-keys-file {}: {why}", path.display()))
 }
 
 fn read_lines(text: &str) -> Result<Vec<Digest>, String> {
     let mut digests = Vec::new();
+    // Some editors begin UTF-8 files with a mark, which nobody sees.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (at, line) in text.lines().enumerate() {
         let key = line.trim();
         if key.is_empty() || key.starts_with('#') {
@@ -150,13 +152,17 @@ mod tests {
         assert_eq!((look(), look()), (Look::Same, Look::Reloaded));
         assert!(keys.accepts(b"newer") && keys.accepts(b"fixed") && !keys.accepts(b"old"));
 
+        std::fs::write(&file, "\u{feff}marked\n").unwrap();
+        assert_eq!((look(), look()), (Look::Same, Look::Reloaded));
+        assert!(keys.accepts(b"marked"));
+
         std::fs::write(&file, "").unwrap();
         look();
         let Look::Failed(error) = look() else {
             panic!("an empty file is no list of keys");
         };
         assert!(error.contains("no key in it"), "{error}");
-        assert!(keys.accepts(b"newer"), "the keys stay as they were");
+        assert!(keys.accepts(b"marked"), "the keys stay as they were");
         std::fs::remove_file(&file).unwrap();
     }
 

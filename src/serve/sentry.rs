@@ -71,7 +71,9 @@ impl SentryArgs {
         let (name, text) = match (from_variable, &self.sentry_dsn_file) {
             (None | Some(""), None) => return Ok(None),
             (Some(text), None) => (DSN_VARIABLE.to_owned(), text.to_owned()),
-            (None | Some(""), Some(file)) => (file.display().to_string(), read(file)?),
+            (None | Some(""), Some(file)) => {
+                (format!("--sentry-dsn-file {}", file.display()), read(file)?)
+            }
             (Some(_), Some(_)) => {
                 return Err(format!(
                     "--sentry-dsn-file: {DSN_VARIABLE} is set as well; leave one out"
@@ -88,7 +90,8 @@ impl SentryArgs {
 }
 
 fn read(file: &Path) -> Result<String, String> {
-    std::fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))
+    std::fs::read_to_string(file)
+        .map_err(|why| format!("--sentry-dsn-file {}: {why}", file.display()))
 }
 
 /// Something that should not have happened.

@@ -50,7 +50,7 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("admin", &["0.0.0.0:0", "[::]:9464"], &[
         (":9464", 64, "--admin"), ("127.0.0.1:5000", 78, "--admin 127.0.0.1:5000: must differ from --listen"),
     ]),
-    ("api-keys-file", &[], &[("/nonexistent/keys", 78, "/nonexistent/keys: No such file")]),
+    ("api-keys-file", &[], &[("/nonexistent/keys", 78, "serve: --api-keys-file /nonexistent/keys: No such file")]),
     ("tls-cert", &[], &[("/nonexistent/cert", 78, "--tls-key")]),
     ("tls-key", &[], &[("/nonexistent/key", 78, "--tls-cert")]),
     ("client-ca", &[], &[("/nonexistent/ca", 78, "--tls-cert")]),
@@ -85,7 +85,7 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("idle-timeout", &["1ms", "168h"], &[("0h", 78, "--idle-timeout: must be more than 0"), ("-1s", 64, "a duration is")]),
     ("drain-delay", &["0s", "168h"], &[("1d", 64, "a duration is")]),
     ("drain-timeout", &["0s", "168h"], &[("1 s", 64, "a duration is")]),
-    ("sentry-dsn-file", &[], &[("/nonexistent/dsn", 78, "/nonexistent/dsn: No such file")]),
+    ("sentry-dsn-file", &[], &[("/nonexistent/dsn", 78, "serve: --sentry-dsn-file /nonexistent/dsn: No such file")]),
     // Read only if there is a DSN of https.
     ("sentry-ca", &["/nonexistent/ca"], &[]),
     ("log-level", &["error", "debug"], &[("trace", 64, "possible values: error, warn, info, debug"), ("INFO", 64, "--log-level")]),

@@ -48,7 +48,7 @@ pub(in crate::serve) struct Active {
 }
 
 impl Tls {
-    /// Reads `files`; an error is a sentence that names the file.
+    /// Reads `files`; an error is a sentence that names the setting and the file.
     pub(in crate::serve) fn load(files: Files) -> Result<Tls, String> {
         let provider = provider().map_err(|why| format!("--tls-cert: {why}"))?;
         let mut paths = vec![files.cert.clone(), files.key.clone()];
@@ -94,16 +94,18 @@ pub(super) fn provider() -> Result<Arc<CryptoProvider>, String> {
 }
 
 fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> {
-    let told = |file: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", file.display());
-    let chain = read_certificates(&files.cert)?;
+    let cert_fault =
+        |why: &dyn std::fmt::Display| format!("--tls-cert {}: {why}", files.cert.display());
+    let key_fault =
+        |why: &dyn std::fmt::Display| format!("--tls-key {}: {why}", files.key.display());
+    let chain = read_certificates(&files.cert).map_err(|why| format!("--tls-cert {why}"))?;
     let not_after = certificate::not_after(&chain[0])
-        .ok_or_else(|| told(&files.cert, &"the first certificate in it is malformed"))?;
+        .ok_or_else(|| cert_fault(&"the first certificate in it is malformed"))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|why| match why {
-        pem::Error::NoItemsFound => told(
-            &files.key,
+        pem::Error::NoItemsFound => key_fault(
             &"no private key in it: PEM is expected, PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY, not encrypted",
         ),
-        why => told(&files.key, &pem_fault(&why)),
+        why => key_fault(&pem_fault(&why)),
     })?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -118,16 +120,15 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|why| match why {
-            Error::InconsistentKeys(_) => told(
-                &files.key,
-                &format_args!("is not the key of {}", files.cert.display()),
-            ),
+            Error::InconsistentKeys(_) => key_fault(&format_args!(
+                "is not the key of {}",
+                files.cert.display()
+            )),
             // The adapter says no more than this.
-            Error::General(_) => told(
-                &files.key,
+            Error::General(_) => key_fault(
                 &"not a key that can be used: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519 is expected",
             ),
-            why => told(&files.key, &why),
+            why => key_fault(&why),
         })?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     // No session is resumed: a client is checked against the CA at each of its connections.
@@ -175,19 +176,21 @@ fn verifier(
     crl: Option<&Path>,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let roots = Arc::new(read_roots(ca)?);
+    let roots = read_roots(ca).map_err(|why| format!("--client-ca {why}"))?;
+    let roots = Arc::new(roots);
     let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
     if let Some(crl) = crl {
         let lists: Vec<CertificateRevocationListDer<'_>> =
-            read_items(crl, "revocation list", "X509 CRL")?;
+            read_items(crl, "revocation list", "X509 CRL")
+                .map_err(|why| format!("--client-crl {why}"))?;
         builder = builder.with_crls(lists);
     }
     builder.build().map_err(|why| {
-        let file = match (&why, crl) {
-            (VerifierBuilderError::InvalidCrl(_), Some(crl)) => crl,
-            _ => ca,
+        let (option, file) = match (&why, crl) {
+            (VerifierBuilderError::InvalidCrl(_), Some(crl)) => ("--client-crl", crl),
+            _ => ("--client-ca", ca),
         };
-        format!("{}: {why}", file.display())
+        format!("{option} {}: {why}", file.display())
     })
 }
 
