@@ -14,6 +14,7 @@ pub mod answer;
 pub mod check;
 pub mod exit;
 pub mod features;
+mod hangup;
 pub mod healthcheck;
 pub mod load;
 pub mod model;

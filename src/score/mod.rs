@@ -36,7 +36,7 @@ const MAX_THREADS: u16 = 256;
 #[command(after_help = "\
 Output: one line of JSON a record, in order: {\"negative\":…,\"positive\":…,\"raw\":…}, or {\"error\":\"line …: …\"}.
 Exit codes: 0 if every record was answered, 1 if some were not; 64 usage, 65 not a file of requests, 66 no such input,
-73 output cannot be created, 74 reading or writing failed.")]
+73 output cannot be created, 74 reading or writing failed, also (without a message) if the reader of the answers went away.")]
 pub struct Args {
     /// File of requests; `-`, or none, is the standard input. NDJSON if it begins with `{`; else CSV, whose first line
     /// names the ten columns, in any order
@@ -62,7 +62,10 @@ pub fn run(args: Args) -> ExitCode {
         Ok(totals) if totals.faults == 0 => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("pick-regno score: {error}");
+            // Whoever read the answers has enough of them, and knows.
+            if !matches!(error, Error::ReaderGone) {
+                eprintln!("pick-regno score: {error}");
+            }
             ExitCode::from(error.exit_code())
         }
     }
@@ -75,6 +78,8 @@ enum Error {
     Create(String, io::Error),
     Input(String, Unreadable),
     Output(String, io::Error),
+    /// Nobody reads the standard output any more: what was not answered is not known to be right.
+    ReaderGone,
     Start(io::Error),
     Software,
 }
@@ -84,7 +89,7 @@ impl Error {
         match self {
             Error::Open(..) => exit::NO_INPUT,
             Error::Create(..) => exit::CANNOT_CREATE,
-            Error::Input(_, Unreadable::Io(_)) | Error::Output(..) => exit::IO,
+            Error::Input(_, Unreadable::Io(_)) | Error::Output(..) | Error::ReaderGone => exit::IO,
             Error::Input(..) => exit::DATA,
             Error::Start(_) => exit::SYSTEM,
             Error::Software => exit::SOFTWARE,
@@ -102,6 +107,7 @@ impl fmt::Display for Error {
             }
             Error::Input(name, why) => write!(formatter, "{name}: {why}"),
             Error::Output(name, why) => write!(formatter, "{name}: cannot write on: {why}"),
+            Error::ReaderGone => formatter.write_str("nobody reads the answers any more"),
             Error::Start(why) => write!(formatter, "cannot start a thread: {why}; try fewer --threads"),
             Error::Software => formatter.write_str(
                 "a thread ended early, which is a fault of this program; the message above says where",
@@ -136,9 +142,10 @@ fn score(args: &Args) -> Result<Counts, Error> {
             progress.finish(&totals);
             Ok(totals)
         }
-        // Whoever reads the answers has enough of them.
-        Err(Failure::Write(why)) if why.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Counts::default())
+        Err(Failure::Write(why))
+            if args.output.is_none() && why.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            Err(Error::ReaderGone)
         }
         Err(Failure::Write(why)) => Err(Error::Output(output_name, why)),
         Err(Failure::Read(why)) => Err(unreadable(Unreadable::Io(why))),

@@ -1,6 +1,7 @@
 //! Where answers go: the standard output, or a file that appears when it is whole.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,8 @@ use std::process;
 use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::hangup::Hangup;
 
 /// An open output.
 pub(super) struct Output {
@@ -38,7 +41,7 @@ impl Output {
     }
 
     /// A file that will be at `path` after [`Output::finish`], and not before: until then it has another name in the
-    /// same folder. SIGINT and SIGTERM remove it. What is at `path` and is no regular file (a pipe, `/dev/null`) is
+    /// same folder. SIGINT, SIGTERM and SIGHUP remove it. What is at `path` and is no regular file (a pipe, `/dev/null`) is
     /// written to as it is.
     pub(super) fn create(path: &Path) -> io::Result<Output> {
         // A link stays a link: the file that it leads to is replaced.
@@ -56,19 +59,26 @@ impl Output {
             .ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
-        hidden.push(format!(".{}.part", process::id()));
+        // Not the process' number: in a container that is always the same, and a run that was killed leaves its file.
+        let random = RandomState::new().hash_one(());
+        hidden.push(format!(".{random:016x}.part"));
         let temporary = Temporary {
             path: target.with_file_name(hidden),
             target,
         };
+        // First: a signal may come as soon as the file is there.
+        remove_on_signals(temporary.path.clone())?;
         let file = File::options()
             .write(true)
             .create_new(true)
-            .open(&temporary.path)?;
+            .open(&temporary.path)
+            .map_err(|why| {
+                let path = temporary.path.display();
+                io::Error::new(why.kind(), format!("{path}: {why}"))
+            })?;
         if let Some(before) = before {
             file.set_permissions(before.permissions())?;
         }
-        remove_on_signals(temporary.path.clone())?;
         Ok(Output {
             file,
             temporary: Some(temporary),
@@ -101,6 +111,7 @@ fn remove_on_signals(path: PathBuf) -> io::Result<()> {
         (
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
+            Hangup::listen()?,
         )
     };
     thread::Builder::new()
@@ -110,6 +121,7 @@ fn remove_on_signals(path: PathBuf) -> io::Result<()> {
                 tokio::select! {
                     _ = signals.0.recv() => SignalKind::interrupt(),
                     _ = signals.1.recv() => SignalKind::terminate(),
+                    () = signals.2.recv() => SignalKind::hangup(),
                 }
             });
             let _ = fs::remove_file(path);

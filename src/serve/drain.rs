@@ -4,6 +4,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::hangup::Hangup;
+
 /// How far the server has come towards its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
@@ -44,14 +46,16 @@ impl Stopper {
             .await;
     }
 
-    /// Calls [`Stopper::stop`] for each SIGTERM and SIGINT, for ever.
+    /// Calls [`Stopper::stop`] for each SIGTERM, SIGINT and SIGHUP (the terminal is closed), for ever.
     pub(super) async fn stop_on_signals(self) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = Hangup::listen()?;
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                () = hangup.recv() => {}
             }
             self.stop();
         }

@@ -23,12 +23,14 @@ impl Program {
 
     /// Starts it with so many file descriptors.
     pub fn start_with_descriptors(descriptors: usize, flags: &[&str]) -> Program {
+        Program::start_after(&format!("ulimit -n {descriptors}"), flags)
+    }
+
+    /// Starts it in a shell that has done this before.
+    pub fn start_after(command: &str, flags: &[&str]) -> Program {
         let mut shell = Command::new("sh");
         shell
-            .args([
-                "-c",
-                &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""),
-            ])
+            .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
             .arg(env!("CARGO_BIN_EXE_pick-regno"));
         Program::run(shell, flags)
     }
@@ -56,8 +58,18 @@ impl Program {
     }
 
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end; whether it was a good one.
+    pub fn ended_well(mut self) -> bool {
+        self.child.wait().unwrap().success()
     }
 
     /// Whether it has not ended.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::program::Program;
 use crate::support::{Client, KEY, REQUEST, serve};
 
 #[test]
@@ -93,4 +94,26 @@ fn whoever_has_just_connected_is_answered() {
         (200, "close")
     );
     server.join().unwrap();
+}
+
+#[test]
+fn each_signal_that_asks_for_an_end_drains() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let program = Program::start(&[]);
+        program.signal(signal);
+        assert!(program.ended_well(), "{signal}");
+    }
+}
+
+#[test]
+fn under_nohup_the_end_of_a_terminal_is_not_the_services() {
+    let program = Program::start_after("trap '' HUP", &[]);
+    program.signal("HUP");
+    // What a signal does it does at once, and a stop has a second's wait for connections in it.
+    for _ in 0..20 {
+        assert_eq!(Client::connect(program.addr).get("/").status, 200);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    program.signal("TERM");
+    assert!(program.ended_well());
 }

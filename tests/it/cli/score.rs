@@ -268,15 +268,14 @@ fn a_file_of_answers_appears_whole() {
     assert_eq!(ran.code, 0);
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
 
-    for bad in ["/nonexistent/answers", "/tmp/.."] {
+    for (bad, why) in [
+        ("/nonexistent/answers", "/nonexistent/.answers."),
+        ("/tmp/..", ""),
+    ] {
         let ran = run(&["score", &fixture("test_data.csv"), "--output", bad]);
         assert_eq!(ran.code, 73);
-        assert!(
-            ran.err
-                .starts_with(&format!("pick-regno score: {bad}: cannot create: ")),
-            "{}",
-            ran.err
-        );
+        let start = format!("pick-regno score: {bad}: cannot create: {why}");
+        assert!(ran.err.starts_with(&start), "{}", ran.err);
     }
 }
 
@@ -302,6 +301,12 @@ fn what_fails_half_way_leaves_nothing_behind() {
 
 #[test]
 fn what_is_stopped_leaves_nothing_behind() {
+    for (signal, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
+        stopped_by(signal, number);
+    }
+}
+
+fn stopped_by(signal: &str, number: i32) {
     let folder = Folder::new("stopped");
     let out = folder.file("answers.ndjson", "older");
     let mut child = program()
@@ -317,10 +322,10 @@ fn what_is_stopped_leaves_nothing_behind() {
     }
     assert_eq!(fs::read_to_string(&out).unwrap(), "older");
     std::process::Command::new("sh")
-        .args(["-c", &format!("kill {}", child.id())])
+        .args(["-c", &format!("kill -s {signal} {}", child.id())])
         .status()
         .unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    assert_eq!(child.wait().unwrap().code(), Some(128 + number));
     assert_eq!(folder.names(), ["answers.ndjson"]);
     assert_eq!(fs::read_to_string(&out).unwrap(), "older");
 }
@@ -355,5 +360,42 @@ fn a_pipe_is_answered_as_it_flows_and_may_be_closed() {
         .unwrap()
         .read_to_string(&mut err)
         .unwrap();
-    assert_eq!((status.code(), err.as_str()), (Some(0), ""));
+    assert_eq!((status.code(), err.as_str()), (Some(74), ""));
+}
+
+#[test]
+fn a_file_of_answers_that_cannot_be_written_on_is_told_also_if_it_is_a_pipe() {
+    let folder = Folder::new("pipe");
+    let pipe = folder.path("pipe");
+    // The first byte is read, and then nothing.
+    let shell =
+        "mkfifo \"$2\"; head -c 1 \"$2\" > /dev/null & exec \"$0\" score \"$1\" --output \"$2\"";
+    let input = folder.file("many.ndjson", requests().repeat(20));
+    let ran = std::process::Command::new("sh")
+        .args(["-c", shell, env!("CARGO_BIN_EXE_pick-regno")])
+        .args([&input, &pipe])
+        .output()
+        .unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(74), "{err}");
+    assert!(
+        err.starts_with(&format!("pick-regno score: {pipe}: cannot write on: ")),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_run_that_was_killed_is_in_no_other_runs_way() {
+    let folder = Folder::new("killed");
+    let out = folder.path("answers.ndjson");
+    // As in a container, where every run has the number of the one before: the shell's, which it keeps.
+    let shell = ": > \"$2/.answers.ndjson.$$.part\"; exec \"$0\" score \"$1\" --output \"$2/answers.ndjson\"";
+    let ran = std::process::Command::new("sh")
+        .args(["-c", shell, env!("CARGO_BIN_EXE_pick-regno")])
+        .args([&fixture("test_data.csv"), &folder.path("")])
+        .output()
+        .unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{err}");
+    assert_eq!(fs::read_to_string(&out).unwrap(), expected());
 }
