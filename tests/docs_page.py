@@ -3,12 +3,13 @@
     tests/python.sh docs_page.py [--shots FOLDER]
 
 Fails if the page asks for anything from elsewhere, breaks its own content-security-policy, or is too wide for a phone.
-Needs Debian's chromium and chromium-driver; selenium comes from PyPI.
+Needs Debian's chromium and chromium-driver, or CHROMIUM and CHROMEDRIVER, paths to others; selenium comes from PyPI.
 """
 
 import argparse
 import base64
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -26,7 +27,7 @@ from service import BODY, KEY, Service, check  # noqa: E402
 
 def chromium(profile):
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     for flag in (
         "headless",
         "no-sandbox",
@@ -41,7 +42,8 @@ def chromium(profile):
     ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver = os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")
+    return webdriver.Chrome(options, webdriver.ChromeService(driver))
 
 
 def ask(service):
