@@ -77,6 +77,11 @@ def fit_faults(documents, variables):
     used += [port["port"] for rule in of_kind["NetworkPolicy"]["spec"]["ingress"] for port in rule["ports"]]
     for name in set(used) - ports.keys():
         yield f"no port is named {name}"
+    ingress = of_kind["NetworkPolicy"]["spec"]["ingress"]
+    clients = [peer for rule in ingress if {"port": "http"} in rule["ports"] for peer in rule["from"]]
+    # A podSelector alone means the policy's own namespace, where the overlay has the service alone.
+    if not any("namespaceSelector" in peer for peer in clients):
+        yield "NetworkPolicy: lets in no client from another namespace"
     if of_kind["ServiceMonitor"]["spec"]["endpoints"][0]["port"] not in {p["name"] for p in of_kind["Service"]["spec"]["ports"]}:
         yield "ServiceMonitor: scrapes a port that the Service has not"
     labels = of_kind["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
@@ -138,6 +143,7 @@ BROKEN = [
     (change("Deployment.spec.selector", None), "selector"),
     (change("HorizontalPodAutoscaler.spec.maxReplicas", None), "maxReplicas"),
     (change("NetworkPolicy.spec.policyTypes", "Ingress"), "policyTypes"),
+    (change("NetworkPolicy.spec.ingress.0.from.1", None), "no client from another namespace"),
     (change("PodDisruptionBudget.apiVersion", "policy/v1beta1"), "policy/v1beta1"),
     (change("ServiceMonitor.spec.endpoints.0.port", 9464), "endpoints/0/port"),
     (change("PrometheusRule.spec.groups.0.rules.0.expr", []), "expr"),
