@@ -19,6 +19,7 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use hyper::header::CONTENT_TYPE;
 
 use super::answers::Answers;
+use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
 use super::media::Form;
 use super::phase::Phase;
@@ -53,8 +54,52 @@ enum Stage {
     Ended,
 }
 
-/// Why a batch ends before it is answered: the last line of the answer, which repeats nothing of the body.
-struct Broken(&'static str);
+/// Why a batch ends before it is answered.
+#[derive(Clone, Copy)]
+pub(super) enum Broken {
+    /// The next piece of the body did not come in time.
+    TooLate,
+    /// The body's framing is malformed.
+    Framing(Refusal),
+    /// The client ended the body before its end.
+    Incomplete,
+    /// A panic left nothing that could be gone on with.
+    OurFault,
+}
+
+impl Broken {
+    /// The values of the `reason` label, in the order of [`Broken::index`].
+    pub(super) const REASONS: [&str; 4] = ["timeout", "framing", "incomplete", "fault"];
+
+    pub(super) fn index(self) -> usize {
+        match self {
+            Broken::TooLate => 0,
+            Broken::Framing(_) => 1,
+            Broken::Incomplete => 2,
+            Broken::OurFault => 3,
+        }
+    }
+
+    /// The last line of the answer, which repeats nothing of the body.
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Broken::TooLate => "Request timeout: the body did not arrive in time",
+            Broken::Framing(refusal) => refusal.message(),
+            Broken::Incomplete => "Bad request: the body ended before its length",
+            Broken::OurFault => OUR_FAULT,
+        }
+    }
+
+    /// What answers it when nothing has been answered yet.
+    fn reply(self) -> Reply {
+        let status = match self {
+            Broken::TooLate => StatusCode::REQUEST_TIMEOUT,
+            Broken::Framing(_) | Broken::Incomplete => StatusCode::BAD_REQUEST,
+            Broken::OurFault => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        reply::fail(status, self.message())
+    }
+}
 
 /// The batch was cut short; hyper closes the connection without the answer's proper end.
 #[derive(Debug)]
@@ -122,13 +167,7 @@ impl Batch {
                 Ok(()) => Ok(()),
                 Err(Unreadable::Io(_)) => match ready!(self.poll_piece(cx)) {
                     Ok(()) => continue,
-                    Err(Broken(why)) => {
-                        let status = match why {
-                            TOO_LATE => StatusCode::REQUEST_TIMEOUT,
-                            _ => StatusCode::BAD_REQUEST,
-                        };
-                        return Poll::Ready(Err(reply::fail(status, why)));
-                    }
+                    Err(broken) => return Poll::Ready(Err(broken.reply())),
                 },
                 Err(unreadable) => Err(unreadable.to_string()),
             };
@@ -192,9 +231,9 @@ impl Batch {
                     },
                 },
             };
-            if let Err(Broken(why)) = step {
-                self.answers.error(&why);
-                self.end(Some(why));
+            if let Err(broken) = step {
+                self.answers.error(&broken.message());
+                self.end(Some(broken));
                 self.stage = Stage::Cutting;
             }
             // The end of a batch needs no pause; what is said before a cut needs one, to be on its way.
@@ -218,7 +257,7 @@ impl Batch {
                 if state.overdue() == Some(Phase::Body) {
                     shard.timed_out(Phase::Body);
                     state.unread_body.store(true, Relaxed);
-                    return Poll::Ready(Err(Broken(TOO_LATE)));
+                    return Poll::Ready(Err(Broken::TooLate));
                 }
                 if state.phase() != Phase::Body {
                     state.enter(Phase::Body, Instant::now());
@@ -238,14 +277,14 @@ impl Batch {
             }
             Some(Err(_)) => {
                 state.unread_body.store(true, Relaxed);
-                let why = match state.refusal() {
+                let broken = match state.refusal() {
                     Some(refusal) => {
                         shard.refused(refusal);
-                        refusal.message()
+                        Broken::Framing(refusal)
                     }
-                    None => "Bad request: the body ended before its length",
+                    None => Broken::Incomplete,
                 };
-                return Poll::Ready(Err(Broken(why)));
+                return Poll::Ready(Err(broken));
             }
         }
         Poll::Ready(Ok(()))
@@ -278,7 +317,7 @@ impl Batch {
                     // `panics` has told it.
                     shard.panics.inc();
                     if records.rest().len() == before.len() {
-                        return Err(Broken(OUR_FAULT));
+                        return Err(Broken::OurFault);
                     }
                     self.answers.error(&OUR_FAULT);
                 }
@@ -297,12 +336,14 @@ impl Batch {
     }
 
     /// All that will be said has been said.
-    fn end(&mut self, why: Option<&str>) {
+    fn end(&mut self, broken: Option<Broken>) {
         self.ledger.desk.state.streaming.store(false, Relaxed);
-        self.ledger.close(StatusCode::OK.as_u16(), why);
+        match broken {
+            None => self.ledger.close(StatusCode::OK.as_u16(), None),
+            Some(broken) => self.ledger.cut(broken),
+        }
         self.stage = Stage::Ended;
     }
 }
 
-const TOO_LATE: &str = "Request timeout: the body did not arrive in time";
 const OUR_FAULT: &str = "Internal server error: the fault is the service's, and has been noted";

@@ -10,6 +10,8 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{HeaderMap, Method};
 
 use super::App;
+use super::batch::Broken;
+use super::log::Level;
 use super::metrics::{Shard, Shed};
 use super::phase::{ConnectionState, Phase};
 use super::reply::{Reason, Reply};
@@ -135,15 +137,36 @@ impl Ledger {
 
     /// The answer is ready, or all that there will be of it has been sent; `reason` says why it is not what was asked for.
     pub(super) fn close(&mut self, status: u16, reason: Option<&str>) {
+        let level = match status {
+            500 => Level::Error,
+            400.. => Level::Warn,
+            _ => Level::Info,
+        };
+        self.count(status);
+        self.end(level, Some(status), Instant::now(), reason);
+    }
+
+    /// The answer ends before its end; its status, 200, which was sent long before, does not say so. A fault of the
+    /// service's own is counted as 500 all the same, so that what watches for faults sees it.
+    pub(super) fn cut(&mut self, broken: Broken) {
+        self.desk.shard.cut(broken);
+        let (counted, level) = match broken {
+            Broken::OurFault => (500, Level::Error),
+            Broken::TooLate | Broken::Framing(_) | Broken::Incomplete => (200, Level::Warn),
+        };
+        self.count(counted);
+        self.end(level, Some(200), Instant::now(), Some(broken.message()));
+    }
+
+    fn count(&self, status: u16) {
         let now = Instant::now();
         let Desk { shard, state, .. } = &*self.desk;
         shard.answered(self.route, &self.method, status, now - self.started);
         state.answered.fetch_add(1, Relaxed);
         state.enter(Phase::Idle, now);
-        self.end(Some(status), now, reason);
     }
 
-    fn end(&mut self, status: Option<u16>, now: Instant, reason: Option<&str>) {
+    fn end(&mut self, level: Level, status: Option<u16>, now: Instant, reason: Option<&str>) {
         self.closed = true;
         let app = &self.desk.app;
         // A 500 comes of a panic, which is reported by itself.
@@ -153,6 +176,8 @@ impl Ledger {
         }
         self.desk.requests.ended(
             &app.log,
+            &self.desk.shard,
+            level,
             &Ended {
                 ids: &self.ids,
                 route: self.route,
@@ -179,7 +204,7 @@ impl Drop for Ledger {
         }
         if !self.closed {
             self.desk.shard.abandoned.inc();
-            self.end(None, Instant::now(), None);
+            self.end(Level::Warn, None, Instant::now(), None);
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::batch::Broken;
 use super::head::Refusal;
 use super::keys::Keys;
 use super::observe::Observations;
@@ -123,6 +124,9 @@ pub(super) struct Shard {
     pub(super) rows: Counter,
     tls_failures: [Counter; tls::Failure::ALL.len()],
     shed: [Counter; Shed::ALL.len()],
+    cut: [Counter; Broken::REASONS.len()],
+    /// Lines about refusals that were left out because there were too many.
+    pub(super) refusals_unlogged: Counter,
     refused: [Counter; 16],
     timeouts: [Counter; 6],
     /// What the data scientist looks at.
@@ -145,6 +149,8 @@ impl Default for Shard {
             rows: Counter::default(),
             tls_failures: Default::default(),
             shed: Default::default(),
+            cut: Default::default(),
+            refusals_unlogged: Counter::default(),
             refused: Default::default(),
             timeouts: Default::default(),
             observations: Observations::default(),
@@ -174,6 +180,10 @@ impl Shard {
 
     pub(super) fn shed(&self, why: Shed) {
         self.shed[why as usize].inc();
+    }
+
+    pub(super) fn cut(&self, broken: Broken) {
+        self.cut[broken.index()].inc();
     }
 
     pub(super) fn refused(&self, refusal: Refusal) {
@@ -264,6 +274,11 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> Str
             sum(|shard| shard.rows.value()),
         ),
         (
+            "pick_regno_log_refusals_left_out_total",
+            "Refusals without a log line, because there were too many in one second.",
+            sum(|shard| shard.refusals_unlogged.value()),
+        ),
+        (
             "pick_regno_log_lines_lost_total",
             "Log lines dropped because their reader was too slow.",
             process.log_lines_lost,
@@ -284,6 +299,22 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> Str
         page.sample(
             "http_server_shed_requests_total",
             &format!("reason=\"{}\"", why.label()),
+            total,
+        );
+    }
+    page.family(
+        "http_server_cut_batches_total",
+        "counter",
+        "Batches that ended before all of their records were answered, after a status of 200, by reason.",
+    );
+    for (at, reason) in Broken::REASONS.iter().enumerate() {
+        let total: u64 = shards
+            .iter()
+            .map(|shard| shard.as_ref().cut[at].value())
+            .sum();
+        page.sample(
+            "http_server_cut_batches_total",
+            &format!("reason=\"{reason}\""),
             total,
         );
     }

@@ -35,6 +35,15 @@ fn each_request_is_a_line_that_gives_nothing_away() {
     assert_eq!(client.answer().status, 401);
     client.send("GET /\u{1} HTTP/1.1\r\n\r\n");
     assert_eq!(client.answer().status, 400);
+    for line in [
+        "POST /\u{1} HTTP/1.1",
+        "CONNECT a:80 HTTP/1.1",
+        "PRI * HTTP/2.0",
+    ] {
+        let mut client = Client::connect(program.addr);
+        client.send(format!("{line}\r\n\r\n"));
+        assert_eq!(client.answer().status, 400);
+    }
 
     let log = program.stop();
     for secret in ["secret-", KEY, "А939НО", "Астра"] {
@@ -55,6 +64,9 @@ fn each_request_is_a_line_that_gives_nothing_away() {
         ("warn", "unknown", "GET", 404),
         ("warn", "/", "GET", 401),
         ("warn", "unknown", "GET", 400),
+        ("warn", "unknown", "POST", 400),
+        ("warn", "unknown", "OTHER", 400),
+        ("warn", "unknown", "OTHER", 400),
     ];
     let expected = expected
         .map(|(level, route, method, status)| (level.into(), route.into(), method.into(), status));
@@ -87,6 +99,66 @@ fn without_the_flag_what_goes_well_is_mostly_not_logged() {
     // One in a hundred is the default; a hundred requests with 30 lines would be a miracle.
     assert!(lines.len() < 30, "{} lines", lines.len());
     assert_eq!(lines.last().unwrap()["status"], 404);
+}
+
+#[test]
+fn a_batch_that_is_cut_is_logged_although_its_status_was_good() {
+    let program = Program::start(&["--log-sample", "0"]);
+    let mut client = Client::connect(program.addr);
+    client.send(format!(
+        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n3\r\n{{}}\n\r\n"
+    ));
+    assert_eq!(client.head().status, 200);
+    client.chunk();
+    client.send("no size\r\n");
+    client.rest();
+    assert_eq!(Client::connect(program.addr).get("/").status, 200);
+    let lines = requests(&program.stop());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = &lines[0];
+    assert_eq!(
+        (&line["level"], &line["status"]),
+        (&"warn".into(), &200.into())
+    );
+    assert_eq!(line["reason"], "Bad request: the chunked body is malformed");
+}
+
+#[test]
+fn a_flood_of_refusals_does_not_flood_the_log() {
+    const MANY: usize = 3_000;
+    let program = Program::start(&[]);
+    let started = std::time::Instant::now();
+    let mut client = Client::connect(program.addr);
+    let burst = "GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(500);
+    for _ in 0..MANY / 500 {
+        client.send(&burst);
+        for _ in 0..500 {
+            assert_eq!(client.answer().status, 401);
+        }
+    }
+    // As many seconds as were begun.
+    let seconds = started.elapsed().as_secs() + 2;
+    let page = Client::connect(program.admin).get("/metrics").text();
+    let counted = page
+        .lines()
+        .find_map(|line| line.strip_prefix("pick_regno_log_refusals_left_out_total "))
+        .unwrap()
+        .parse::<u64>()
+        .unwrap();
+    let log = program.stop();
+    let logged = requests(&log).len() as u64;
+    let told: u64 = log
+        .lines()
+        .filter(|line| line.contains("\"refusals not logged: "))
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["requests"]
+                .as_u64()
+                .unwrap()
+        })
+        .sum();
+    assert!(logged <= 100 * seconds, "{logged} lines in {seconds} s");
+    assert!(logged >= 100, "{logged} lines");
+    assert_eq!((logged + told, told), (MANY as u64, counted));
 }
 
 #[test]

@@ -317,6 +317,49 @@ fn a_broken_body_breaks_the_answer() {
         b"{\"error\":\"Bad request: the chunked body is malformed\"}\n"
     );
     assert_eq!(client.rest(), b"", "and no proper end");
+    let cut = |reason| {
+        server.metric(&format!(
+            "http_server_cut_batches_total{{reason=\"{reason}\"}}"
+        ))
+    };
+    assert_eq!((cut("framing"), cut("incomplete")), (1.0, 0.0));
+
+    let mut gone = server.connect();
+    gone.send(head(NDJSON, ""));
+    gone.send(chunk(format!("{REQUEST}\n")));
+    gone.head();
+    gone.chunk();
+    gone.finish();
+    assert_eq!(
+        gone.chunk(),
+        b"{\"error\":\"Bad request: the body ended before its length\"}\n"
+    );
+    gone.rest();
+    assert_eq!((cut("framing"), cut("incomplete")), (1.0, 1.0));
+}
+
+/// More than hyper passes over, of which it says nothing to anybody.
+#[test]
+fn endless_extensions_break_the_answer() {
+    let server = serve(&[]);
+    let good = format!("{}\n", answered(&server));
+    let mut client = server.connect();
+    client.send(head(NDJSON, ""));
+    let line = format!("{REQUEST}\n");
+    let extended = format!("{:x};{}\r\n{line}\r\n", line.len(), "e".repeat(1000));
+    client.send(&extended);
+    client.head();
+    assert_eq!(client.chunk(), good.as_bytes());
+    for _ in 0..7 {
+        client.send(&extended);
+        assert_eq!(client.chunk(), good.as_bytes());
+    }
+    client.send(&extended);
+    assert_eq!(
+        client.chunk(),
+        b"{\"error\":\"Bad request: the chunked body is malformed\"}\n"
+    );
+    client.rest();
 }
 
 #[test]
