@@ -7,8 +7,8 @@
 
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
-    ALLOW, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    TRANSFER_ENCODING, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue,
+    LOCATION, RETRY_AFTER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
@@ -125,6 +125,17 @@ impl<'a> Admission<'a> {
     /// What the body is, and how its answer is written.
     fn admit_type(&self) -> Result<Admitted, Reply> {
         let headers = &self.head.headers;
+        let coding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+        if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            let mut refused = reply::fail(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported media type: send the body as it is, without Content-Encoding",
+            );
+            refused
+                .headers_mut()
+                .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            return Err(refused);
+        }
         match Content::of(headers) {
             None => Err(reply::fail(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

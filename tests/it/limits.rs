@@ -105,8 +105,16 @@ fn slow_heads_and_bodies_are_answered_408_and_idle_connections_closed() {
     let mut idle = server.connect();
     assert_eq!(idle.get("/").status, 200);
 
+    // A head that began together with the request before it.
+    let mut second = server.connect();
+    second.send(format!(
+        "GET / HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\n\r\nGET / HT"
+    ));
+    assert_eq!(second.answer().status, 200);
+
     assert_eq!(head.answer().status, 408);
     assert_eq!(head.rest(), b"");
+    assert_eq!(second.answer().status, 408);
     let late = body.answer();
     assert_eq!(
         (late.status, late.headers["connection"].as_str()),
@@ -134,7 +142,41 @@ fn slow_heads_and_bodies_are_answered_408_and_idle_connections_closed() {
     );
     assert_eq!(
         server.metric("http_server_timeouts_total{phase=\"head\"}"),
-        2.0
+        3.0
+    );
+}
+
+#[test]
+fn who_goes_on_sending_after_a_refusal_is_cut_off() {
+    let server = serve(&["--workers", "1"]);
+    let mut client = server.connect();
+    client.send(post_head(1 << 30, ""));
+    assert_eq!(client.answer().status, 413);
+    // Not a byte more, but no end either.
+    client.rest();
+    within(10, || {
+        server.metric("http_server_timeouts_total{phase=\"linger\"}") == 1.0
+    });
+}
+
+#[test]
+fn a_body_that_is_packed_is_refused_by_name() {
+    let server = serve(&[]);
+    let json = ("content-type", "application/json");
+    let post = |coding| {
+        let headers = [json, ("content-encoding", coding)];
+        server.connect().request("POST", "/reg/", &headers, REQUEST)
+    };
+    assert_eq!(post("identity").status, 200);
+    let refused = post("gzip");
+    assert_eq!(
+        (refused.status, refused.headers["accept-encoding"].as_str()),
+        (415, "identity")
+    );
+    assert!(
+        refused.text().contains("Content-Encoding"),
+        "{}",
+        refused.text()
     );
 }
 
