@@ -61,7 +61,7 @@ pub(super) async fn accept(
     listener: &tokio::net::TcpListener,
     places: &Arc<Semaphore>,
     shard: &Shard,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+) -> (TcpStream, OwnedSemaphorePermit) {
     let place = match Arc::clone(places).acquire_owned().await {
         Ok(place) => place,
         // The semaphore is never closed; if it were, no connection could be accepted any more.
@@ -70,11 +70,11 @@ pub(super) async fn accept(
     let mut wait = BACK_OFF.0;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
+            Ok((stream, _)) => {
                 // Answers are written whole; waiting to join small packets would only delay them.
                 let _ = stream.set_nodelay(true);
                 shard.accepted.inc();
-                return (stream, peer, place);
+                return (stream, place);
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(_) => {

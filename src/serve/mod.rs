@@ -50,7 +50,7 @@ mod wire;
 mod worker;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,11 +75,8 @@ pub use self::sentry::SentryArgs;
 use self::sentry::{DSN_VARIABLE, Sentry};
 pub use self::tls::TlsArgs;
 use self::worker::{Role, Worker};
+use crate::exit;
 
-/// The exit code for settings that do not fit together (`EX_CONFIG`).
-const EXIT_CONFIG: u8 = 78;
-/// The exit code for what the system refused, such as a port that is taken (`EX_OSERR`).
-const EXIT_SYSTEM: u8 = 71;
 /// How often files that may be rewritten are looked at.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
@@ -91,11 +88,12 @@ pub fn run(mut args: Args) -> ExitCode {
         Ok(config) => config,
         Err(error) => {
             eprintln!("pick-regno serve: {error}");
-            return ExitCode::from(EXIT_CONFIG);
+            return ExitCode::from(exit::CONFIG);
         }
     };
     if args.check_config {
-        println!("the settings are right");
+        // The exit code says the same.
+        let _ = writeln!(io::stdout(), "the settings are right");
         return ExitCode::SUCCESS;
     }
     let served = Server::bind(config).and_then(|server| server.stop_on_signals().run());
@@ -103,7 +101,7 @@ pub fn run(mut args: Args) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pick-regno serve: {error}");
-            ExitCode::from(EXIT_SYSTEM)
+            ExitCode::from(exit::SYSTEM)
         }
     }
 }
@@ -197,7 +195,7 @@ impl Server {
         })
     }
 
-    /// Lets SIGTERM and SIGINT stop the server: the first drains it, the second ends it.
+    /// Lets SIGTERM, SIGINT and SIGHUP stop the server: the first drains it, the second ends it.
     pub fn stop_on_signals(mut self) -> Server {
         self.signals = true;
         self

@@ -98,7 +98,8 @@ impl Route {
 }
 
 /// The values of the `method` label; any other method is counted as the last.
-pub(super) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "OPTIONS", "OTHER"];
+pub(super) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "OPTIONS", OTHER_METHOD];
+pub(super) const OTHER_METHOD: &str = "OTHER";
 
 pub(super) fn method_index(method: &Method) -> usize {
     METHODS

@@ -22,6 +22,7 @@ use super::framing::{Framing, Passed};
 use super::head::Refusal;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Phase};
+use super::routes::{METHODS, OTHER_METHOD};
 
 /// Bytes read at once.
 const SCRATCH: usize = 16 * 1024;
@@ -30,10 +31,6 @@ const DISCARD: usize = 1 << 20;
 /// `recv(2)`: a TCP socket drops the bytes instead of handing them over. The number is the same on all of Linux.
 const MSG_TRUNC: c_int = 0x20;
 
-/// What hyper is shown in place of a request that was refused; the second for one that expects no body.
-const STAND_IN: &[u8] = b"GET /{refused} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
-const STAND_IN_HEAD: &[u8] =
-    b"HEAD /{refused} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 /// The stand-in's target: hyper takes braces, but no client's request with one comes through.
 const STAND_IN_TARGET: &str = "/{refused}";
 
@@ -42,6 +39,20 @@ thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
     /// Where bytes would land that are thrown away: nothing is written to it, so that it takes addresses and no memory.
     static NOWHERE: RefCell<Box<[MaybeUninit<u8>]>> = RefCell::new(Box::new_uninit_slice(DISCARD));
+}
+
+/// What hyper is shown in place of a request that was refused. Its method is the request's, so far as methods are told
+/// apart: the answer to HEAD has no body, and counts and log lines say what was asked for.
+fn stand_in(refused: &[u8]) -> String {
+    let method = refused
+        .trim_ascii_start()
+        .split(|&byte| byte == b' ')
+        .next();
+    let known = METHODS
+        .into_iter()
+        .find(|known| Some(known.as_bytes()) == method);
+    let method = known.unwrap_or(OTHER_METHOD);
+    format!("{method} {STAND_IN_TARGET} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n")
 }
 
 /// Whether a request is the stand-in for one that was refused, and `state` says why.
@@ -146,14 +157,9 @@ impl<T: Transport> Wire<T> {
 
     /// Puts the stand-in where the refused request began.
     fn refuse(&mut self, refusal: Refusal) {
-        let rest = &self.held[self.ready..];
-        let stand_in = if rest.trim_ascii_start().starts_with(b"HEAD ") {
-            STAND_IN_HEAD
-        } else {
-            STAND_IN
-        };
+        let stand_in = stand_in(&self.held[self.ready..]);
         self.held.truncate(self.ready);
-        self.held.extend_from_slice(stand_in);
+        self.held.extend_from_slice(stand_in.as_bytes());
         self.ready = self.held.len();
         self.refused = true;
         self.state.refuse(refusal);
@@ -247,6 +253,10 @@ impl<T: Transport> hyper::rt::Read for Wire<T> {
             wire.read_waits = true;
             return Poll::Pending;
         }
+        if !wire.held.is_empty() && wire.state.phase() == Phase::Idle {
+            // It began to arrive together with the request that has just been answered.
+            wire.state.enter(Phase::Head, Instant::now());
+        }
         match wire.state.overdue() {
             Some(Phase::Head) if !wire.held.is_empty() => {
                 wire.refuse(Refusal::HeadTimeout);
@@ -337,6 +347,9 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
                 Ok(0) | Err(_) => break,
                 Ok(len) => self.shard.bytes_in.add(len as u64),
             }
+        }
+        if self.state.overdue() == Some(Phase::Linger) {
+            self.shard.timed_out(Phase::Linger);
         }
         Poll::Ready(Ok(()))
     }

@@ -1,6 +1,5 @@
 //! A worker: one thread, one runtime, one listening socket, and the connections that the kernel gives it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -65,8 +64,8 @@ impl Worker {
                         break;
                     }
                 }
-                (stream, peer, place) = accept(&listener, &self.places, &self.shard) => {
-                    self.start(stream, peer, place, &connections);
+                (stream, place) = accept(&listener, &self.places, &self.shard) => {
+                    self.start(stream, place, &connections);
                 }
             }
         }
@@ -105,8 +104,8 @@ impl Worker {
         while *self.stage.borrow() < Stage::Aborting {
             tokio::select! {
                 biased;
-                (stream, peer, place) = accept(listener, &self.places, &self.shard) => {
-                    self.start(stream, peer, place, connections);
+                (stream, place) = accept(listener, &self.places, &self.shard) => {
+                    self.start(stream, place, connections);
                 }
                 () = &mut end => break,
             }
@@ -116,7 +115,6 @@ impl Worker {
     fn start(
         &self,
         stream: TcpStream,
-        _peer: SocketAddr,
         place: OwnedSemaphorePermit,
         connections: &Arc<Connections>,
     ) {
