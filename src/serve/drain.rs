@@ -46,18 +46,21 @@ impl Stopper {
             .await;
     }
 
-    /// Calls [`Stopper::stop`] for each SIGTERM, SIGINT and SIGHUP (the terminal is closed), for ever.
-    pub(super) async fn stop_on_signals(self) -> std::io::Result<()> {
+    /// Calls [`Stopper::stop`] for each SIGTERM, SIGINT and SIGHUP (the terminal is closed), for ever. Signals count from
+    /// this call on, not from the future's first poll.
+    pub(super) fn stop_on_signals(self) -> std::io::Result<impl Future<Output = ()>> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = Hangup::listen()?;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                () = hangup.recv() => {}
+        Ok(async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    () = hangup.recv() => {}
+                }
+                self.stop();
             }
-            self.stop();
-        }
+        })
     }
 }

@@ -264,11 +264,17 @@ impl Server {
             stage: stages,
         };
         let control = runtime()?;
+        let signals = {
+            let _inside = control.enter();
+            let signals = self.signals.then(|| self.stopper.clone().stop_on_signals());
+            signals.transpose().map_err(|why| StartError {
+                what: "cannot listen for signals".to_owned(),
+                why,
+            })?
+        };
         let ended = control.block_on(async {
             let admin = tokio::spawn(serve(admin, self.admin));
-            let signals = self
-                .signals
-                .then(|| tokio::spawn(self.stopper.clone().stop_on_signals()));
+            let signals = signals.map(tokio::spawn);
             let files = tokio::spawn(watch_files(Arc::clone(&self.app)));
             self.app.ready.store(true, Relaxed);
             self.app.log.line(
