@@ -340,6 +340,8 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             self.state.write_done();
             if self.state.unread_body.load(Relaxed) {
                 self.state.enter(Phase::Linger, Instant::now());
+                // What is on its way comes in a few large pieces then; if this cannot be set, in many small ones.
+                let _ = SockRef::from(self.transport.socket()).set_recv_buffer_size(DISCARD);
             }
         }
         while self.state.phase() == Phase::Linger && self.state.overdue().is_none() {
