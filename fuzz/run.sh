@@ -8,7 +8,7 @@ seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
 shift
 cd "$(dirname "$0")"
 targets=("$@")
-((${#targets[@]})) || targets=(cbm json agree request)
+((${#targets[@]})) || targets=(cbm json agree generate request)
 
 # What cargo-fuzz gives to rustc, but for the sanitizers, which stable Rust does not have. With --target, build scripts
 # are spared.
@@ -25,6 +25,15 @@ for target in "${targets[@]}"; do
   cbm) find ../fixtures/models -name '*.cbm' -size -24k -exec cp {} "seeds/$target/" \; ;;
   json) find ../fixtures/models -name '*.json' -size -48k -exec cp {} "seeds/$target/" \; ;;
   agree) find ../fixtures/models \( -name '*.cbm' -o -name '*.json' \) -size -32k -exec cp {} "seeds/$target/" \; ;;
+  generate)
+    find ../fixtures/models \( -name '*.cbm' -o -name '*.json' \) -size -32k -exec cp {} seeds/generate/ \;
+    # Numbers that the generator once took for the length of a table, or overflowed.
+    small=../crates/catboost-model/tests/it/small.json
+    sed 's/"active": \[0\]/"active": [4294967295]/' $small >seeds/generate/active.json
+    sed 's/"target_border_idx": 0/"target_border_idx": 4294967295/' $small >seeds/generate/target_border.json
+    sed 's/"hash_stride": 3/"hash_stride": -9223372036854775808/' $small >seeds/generate/hash_stride.json
+    sed 's/"written_by": "hand"/"class_params": {"classes_count": 1000000000000000000}/' $small >seeds/generate/classes_count.json
+    ;;
   request) head -200 ../fixtures/cases.ndjson | sed -E 's/^\{"request": (\{.*\}), "raw": .*/\1/' |
     split --lines=1 - "seeds/$target/" ;;
   esac

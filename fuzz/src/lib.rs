@@ -10,10 +10,26 @@ use catboost_model::{
     ir::Model,
 };
 
-/// Memory that a reader may take, in bytes a byte of the file.
-const BYTES_PER_BYTE: usize = 20;
-/// Memory that it may take whatever the file's length: messages, hash tables of a few entries.
-const BYTES: usize = 64 << 10;
+/// How much memory something may take for a file.
+#[derive(Clone, Copy)]
+pub struct Bound {
+    /// Bytes a byte of the file.
+    pub per_byte: usize,
+    /// Bytes whatever the file's length.
+    pub any_file: usize,
+}
+
+/// Reading: beside what is in the file, messages and hash tables of a few entries.
+const READING: Bound = Bound {
+    per_byte: 20,
+    any_file: 64 << 10,
+};
+/// Generating code for a file of 64 KiB at most. A table of the trees' bits may have 2 MiB; one of a calcer's tokens has a
+/// number for each class, and one of a combination of categories a number for each CTR.
+pub const GENERATING: Bound = Bound {
+    per_byte: 1_000,
+    any_file: 16 << 20,
+};
 
 /// Counts what is allocated.
 struct Counting;
@@ -45,11 +61,19 @@ unsafe impl GlobalAlloc for Counting {
 /// # Panics
 /// If it takes more memory at a time than a reader may.
 pub fn bounded<T>(file: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
+    bounded_by(READING, file, read)
+}
+
+/// Runs `read` on a file.
+///
+/// # Panics
+/// If it takes more memory at a time than `bound`.
+pub fn bounded_by<T>(bound: Bound, file: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
     let before = NOW.load(Relaxed);
     PEAK.store(before, Relaxed);
     let result = read(file);
     let taken = PEAK.load(Relaxed) - before;
-    let bound = file.len() * BYTES_PER_BYTE + BYTES;
+    let bound = file.len() * bound.per_byte + bound.any_file;
     assert!(taken <= bound, "{taken} bytes for a file of {}", file.len());
     result
 }

@@ -1,0 +1,21 @@
+//! The code generator: a model of any bytes, in either format, that is accepted can be compiled, and its outputs described,
+//! without a panic and in bounded memory.
+
+#![no_main]
+
+use catboost_codegen::{Origin, generate};
+use catboost_model::output::Output;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let Ok(model) = pick_regno_fuzz::bounded(bytes, catboost_model::parse) else {
+        return;
+    };
+    pick_regno_fuzz::bounded(bytes, |_| drop(Output::of(&model)));
+    let origin = Origin {
+        name: String::new(),
+        sha256: String::new(),
+    };
+    pick_regno_fuzz::bounded_by(pick_regno_fuzz::GENERATING, bytes, |_| {
+        drop(generate(&model, &origin, "model"));
+    });
+});
