@@ -498,7 +498,7 @@ mod tests {
             [""; 0]
         );
         assert_eq!(
-            blocks(header[..header.len() - 3].as_bytes(), None, 1),
+            blocks(&header.as_bytes()[..header.len() - 3], None, 1),
             [""; 0]
         );
     }
