@@ -1,6 +1,7 @@
 //! Three that agree to the bit: CatBoost's Python package, whose answers are the fixtures, the compiled model, and the
 //! plain interpreter. And that such a comparison can fail.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -113,6 +114,50 @@ fn the_interpreter_answers_as_the_compiled_model_does() {
             );
         }
     });
+}
+
+/// The compiled model reads texts of single characters by tables of its own, and others the long way: here the
+/// characters of plates are mixed with what sends a text that way, and some texts are too long for the tables.
+#[test]
+fn texts_that_no_plate_has_come_out_as_the_interpreter_has_them() {
+    const WORDS: [&str; 20] = [
+        "А", "В", "Е", "Х", "0", "1", "2", "7", "9", "D", "x", "Ж", "\0", "\u{7ff}", "\u{800}",
+        "漢", "🚗", "АВ", "", " ",
+    ];
+    let model = our_model();
+    let text = fs::read_to_string(FIXTURES[0].0).unwrap();
+    let request = parse_object(cases(&text)[0].request.get().as_bytes()).unwrap();
+    let mut texts = Texts::default();
+    let (floats, cats, _) = features(&request, &mut texts).to_kinds();
+    let mut state = 1_u64;
+    let mut roll = |sides: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % sides
+    };
+    let mut raws = BTreeSet::new();
+    for round in 0..4000 {
+        // Half of the texts are the letters of plates alone.
+        let kinds = if roll(2) == 0 { 10 } else { WORDS.len() };
+        let most = if round % 50 == 0 { 200 } else { 12 };
+        let odd = [(); 2].map(|()| {
+            let words: Vec<&str> = (0..roll(most)).map(|_| WORDS[roll(kinds)]).collect();
+            words.join(" ")
+        });
+        let texts = [odd[0].as_str(), odd[1].as_str()];
+        let row = eval::Row {
+            floats: &floats,
+            cats: &cats,
+            texts: &texts,
+            embeddings: &[],
+        };
+        let interpreted = eval::raw(&model, &row)[0].to_bits();
+        let [raw] = model::raw(&model::Features::from_kinds(&floats, &cats, &texts));
+        assert_eq!(raw.to_bits(), interpreted, "{texts:?}");
+        raws.insert(interpreted);
+    }
+    assert!(raws.len() > 1000, "the texts make a difference");
 }
 
 /// The model that is compiled in, by the interpreter's reader.

@@ -94,7 +94,8 @@ impl Display for Calcer {
             Self::NaiveBayes {
                 first,
                 log_priors,
-                rows,
+                log_counts,
+                lacks,
                 log_totals,
                 totals,
                 token_prior,
@@ -105,7 +106,8 @@ impl Display for Calcer {
                     "compiled::Calcer::NaiveBayes(compiled::NaiveBayes {{ first: {first}, "
                 )?;
                 write!(f, "log_priors: {}, ", of("F64S", log_priors))?;
-                write!(f, "rows: {}, ", of("F64S", rows))?;
+                write!(f, "log_counts: {}, ", of("F64S", log_counts))?;
+                write!(f, "lacks: {}, ", of("U8S", lacks))?;
                 write!(f, "log_totals: {}, ", of("F64S", log_totals))?;
                 write!(f, "totals: {}, ", of("F64S", totals))?;
                 write!(f, "token_prior: {token_prior:?}_f32 as f64, ")?;

@@ -55,7 +55,9 @@ pub(crate) enum Calcer {
         /// Of `f64s`.
         log_priors: Part,
         /// Of `f64s`.
-        rows: Part,
+        log_counts: Part,
+        /// Of `u8s`.
+        lacks: Part,
         /// Of `f64s`.
         log_totals: Part,
         /// Of `f64s`.
@@ -318,11 +320,13 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                 .map(|class| class.counts.as_slice())
                 .collect();
             let (first, rows) = count_rows(&counts);
-            let rows = rows.chunks(classes.len()).flat_map(|row| {
-                let frequency = |count: &Option<u32>| prior + f64::from(count.unwrap_or(0));
-                let log_counts = row.iter().map(move |count| math::ln(frequency(count)));
-                log_counts.chain(row.iter().map(|count| f64::from(count.is_none())))
-            });
+            let by_class = || {
+                let of = |class| rows.iter().skip(class).step_by(classes.len());
+                (0..classes.len()).flat_map(of)
+            };
+            let log_count = |count: &Option<u32>| {
+                math::ln(count.map_or(prior, |count| prior + f64::from(count)))
+            };
             // One more than the tokens seen, as CatBoost counts them.
             let seen = prior * seen_tokens.wrapping_add(1) as f64;
             let totals: Vec<f64> = classes
@@ -342,7 +346,11 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                         .iter()
                         .map(|class| math::ln(f64::from(class.docs) + f64::from(*class_prior))),
                 ),
-                rows: put(&mut tables.f64s, rows),
+                log_counts: put(&mut tables.f64s, by_class().map(log_count)),
+                lacks: put(
+                    &mut tables.u8s,
+                    by_class().map(|count| u8::from(count.is_none())),
+                ),
                 log_totals: put(&mut tables.f64s, log_totals),
                 totals: put(&mut tables.f64s, totals.iter().copied()),
                 token_prior: *token_prior,

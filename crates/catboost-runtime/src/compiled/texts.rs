@@ -86,11 +86,12 @@ pub enum Calcer {
 pub struct NaiveBayes {
     /// ln(docs + class prior), one a class.
     pub log_priors: &'static [f64],
-    /// The token id of the first row of `rows`.
+    /// The token id of the first row of `log_counts`.
     pub first: u32,
-    /// A row a token id from `first` on, the last for every id that no class has: ln(token prior + count), one a class;
-    /// then 1 if the class lacks the token, or 0, one a class.
-    pub rows: &'static [f64],
+    /// ln(token prior + count): for each class a row a token id from `first` on, the last for every id that no class has.
+    pub log_counts: &'static [f64],
+    /// Whether the class lacks the token (1 or 0), in the same places.
+    pub lacks: &'static [u8],
     /// ln of the class's total if it lacks 0, 1, … of the text's tokens: a row a class.
     pub log_totals: &'static [f64],
     /// The class's total if it lacks none, from which a total beyond the rows above is computed.
@@ -127,6 +128,8 @@ pub struct Estimate {
 
 /// Token ids of a text: on the stack unless there are many.
 type Ids = SmallVec<[u32; 64]>;
+/// Different ids, ascending, and how often each occurs.
+type Counts = SmallVec<[(u32, u32); 64]>;
 /// Numbers by class: on the stack unless there are many.
 type ByClass = SmallVec<[f64; 16]>;
 
@@ -184,38 +187,45 @@ impl Tokenized {
     /// The bins of what is computed from ids.
     #[inline(always)]
     fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
+        if self.calcers.is_empty() {
+            return;
+        }
+        let mut counts = Counts::new();
+        count(ids, &mut counts);
         for calcer in self.calcers {
             match calcer {
-                Calcer::NaiveBayes(bayes) => bayes.compute(ids.clone(), bins),
-                Calcer::Bm25(bm25) => bm25.compute(ids.clone(), bins),
+                Calcer::NaiveBayes(bayes) => bayes.compute(&counts, bins),
+                Calcer::Bm25(bm25) => bm25.compute(&counts, bins),
             }
         }
     }
 }
 
-/// Calls `count` with each different id, ascending, and how often it occurs.
+/// Puts each different id, ascending, into `counts`, and how often it occurs.
 #[inline(always)]
-fn for_each_count(ids: impl Iterator<Item = u32> + Clone, mut count: impl FnMut(u32, u32)) {
+fn count(ids: impl Iterator<Item = u32> + Clone, counts: &mut Counts) {
     // Small ids are counted by bits and counters: no branch depends on which they are.
     let mut present = 0_u64;
     let mut occurs = [0; u64::BITS as usize];
     for id in ids.clone() {
         let Some(occurs) = occurs.get_mut(id as usize) else {
-            let mut ids: Ids = ids.collect();
-            ids.sort_unstable();
-            for run in ids.chunk_by(u32::eq) {
-                count(run[0], run.len() as u32);
-            }
-            return;
+            return sort_and_count(ids.collect(), counts);
         };
         *occurs += 1;
         present |= 1 << id;
     }
     while present != 0 {
         let id = present.trailing_zeros();
-        count(id, occurs[id as usize]);
+        counts.push((id, occurs[id as usize]));
         present &= present - 1;
     }
+}
+
+/// The same of any ids.
+#[inline(never)]
+fn sort_and_count(mut ids: Ids, counts: &mut Counts) {
+    ids.sort_unstable();
+    counts.extend(ids.chunk_by(u32::eq).map(|run| (run[0], run.len() as u32)));
 }
 
 /// Sets the bins of a calcer's numbers.
@@ -261,50 +271,44 @@ impl BagOfWords {
 
 impl NaiveBayes {
     #[inline(always)]
-    fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
-        if let &[first, second] = self.log_priors {
-            // By far the commonest, and faster if the compiler knows.
-            let mut scores = [first, second];
-            self.add_logarithms(ids, &mut scores, &mut [0.0; 2]);
-            set_bins(self.estimates, &softmax_of_two(scores), bins);
+    fn compute(&self, counts: &[(u32, u32)], bins: &mut [u16]) {
+        let classes = self.log_priors.len();
+        if classes == 2 {
+            // By far the commonest.
+            let logarithms = [self.logarithm(0, counts), self.logarithm(1, counts)];
+            set_bins(self.estimates, &softmax_of_two(logarithms), bins);
             return;
         }
-        let mut scores = ByClass::from_slice(self.log_priors);
-        let mut lacking = ByClass::from_elem(0.0, scores.len());
-        self.add_logarithms(ids, &mut scores, &mut lacking);
+        let mut scores: ByClass = (0..classes)
+            .map(|class| self.logarithm(class, counts))
+            .collect();
         softmax(&mut scores);
         set_bins(self.estimates, &scores, bins);
     }
 
-    /// Makes logarithms of the classes' unnormalized probabilities of their logarithms before any token is seen. `lacking`
-    /// is room to count in, zero at first.
-    #[inline(always)]
-    fn add_logarithms(
-        &self,
-        ids: impl Iterator<Item = u32> + Clone,
-        scores: &mut [f64],
-        lacking: &mut [f64],
-    ) {
-        let classes = scores.len();
-        let mut length = 0;
-        for_each_count(ids, |id, count| {
+    /// The logarithm of a class's unnormalized probability.
+    ///
+    /// Not inlined, it is faster: in the midst of a row's evaluation not all of it would stay in registers.
+    #[inline(never)]
+    fn logarithm(&self, class: usize, counts: &[(u32, u32)]) -> f64 {
+        let classes = self.log_priors.len();
+        let rows = self.log_counts.len() / classes;
+        let log_counts = &self.log_counts[class * rows..][..rows];
+        let lacks = &self.lacks[class * rows..][..rows];
+        let (mut value, mut lacking, mut length) = (self.log_priors[class], 0, 0);
+        for &(id, count) in counts {
+            let row = (id.wrapping_sub(self.first) as usize).min(rows - 1);
+            value += f64::from(count) * log_counts[row];
+            lacking += usize::from(lacks[row]);
             length += count;
-            let row = row_of(id.wrapping_sub(self.first), self.rows, 2 * classes);
-            for class in 0..classes {
-                scores[class] += f64::from(count) * row[class];
-                lacking[class] += row[classes + class];
-            }
-        });
-        let rows = self.log_totals.len() / classes;
-        for class in 0..classes {
-            let lacking = lacking[class] as usize;
-            let log_total = if lacking < rows {
-                self.log_totals[class * rows + lacking]
-            } else {
-                self.log_total(class, lacking)
-            };
-            scores[class] -= f64::from(length) * log_total;
         }
+        let totals = self.log_totals.len() / classes;
+        let log_total = if lacking < totals {
+            self.log_totals[class * totals + lacking]
+        } else {
+            self.log_total(class, lacking)
+        };
+        value - f64::from(length) * log_total
     }
 
     /// The logarithm of a class's total if it lacks more tokens than the table is for.
@@ -316,24 +320,19 @@ impl NaiveBayes {
 
 impl Bm25 {
     #[inline(always)]
-    fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
+    fn compute(&self, counts: &[(u32, u32)], bins: &mut [u16]) {
         let classes = self.classes as usize;
         let mut scores = ByClass::from_elem(0.0, classes);
-        for_each_count(ids, |id, _| {
-            let row = row_of(id.wrapping_sub(self.first), self.shares, classes);
-            for (score, share) in scores.iter_mut().zip(row) {
+        for &(id, _) in counts {
+            let row = (id.wrapping_sub(self.first) as usize)
+                .saturating_mul(classes)
+                .min(self.shares.len() - classes);
+            for (score, share) in scores.iter_mut().zip(&self.shares[row..row + classes]) {
                 *score += share;
             }
-        });
+        }
         set_bins(self.estimates, &scores, bins);
     }
-}
-
-/// A row of a table whose last row is that of every other id.
-#[inline(always)]
-fn row_of(row: u32, table: &[f64], len: usize) -> &[f64] {
-    let first = (row as usize).saturating_mul(len).min(table.len() - len);
-    &table[first..first + len]
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@ use crate::{
 };
 
 fn counts(ids: &[u32]) -> Vec<(u32, u32)> {
-    let mut counts = Vec::new();
-    for_each_count(ids.iter().copied(), |id, count| counts.push((id, count)));
-    counts
+    let mut counts = Counts::new();
+    super::count(ids.iter().copied(), &mut counts);
+    let mut sorted = Counts::new();
+    sort_and_count(ids.into(), &mut sorted);
+    assert_eq!(counts, sorted);
+    counts.to_vec()
 }
 
 #[test]
@@ -95,14 +98,12 @@ fn naive_bayes_is_that_of_the_interpreter() {
     for classes in [2, 3] {
         let log_priors = (0..classes).map(|class| math::ln(f64::from(DOCS[class]) + 0.5));
         // Tokens 2 to 5 and one that no class has.
-        let rows = (2..7).flat_map(|token| {
-            let logarithm = move |class| match count(class, token) {
-                Some(count) => math::ln(token_prior + f64::from(count)),
-                None => math::ln(token_prior),
-            };
-            let lacks = move |class| f64::from(u8::from(count(class, token).is_none()));
-            (0..classes).map(logarithm).chain((0..classes).map(lacks))
+        let rows = (0..classes).flat_map(|class| (2..7).map(move |token| count(class, token)));
+        let log_counts = rows.clone().map(|count| match count {
+            Some(count) => math::ln(token_prior + f64::from(count)),
+            None => math::ln(token_prior),
         });
+        let lacks = rows.map(|count| u8::from(count.is_none()));
         let totals = (0..classes).map(|class| total(class) as f64 + token_prior * 7.0);
         // Of texts with three tokens at most that a class lacks.
         let log_totals = totals.clone().flat_map(|total| {
@@ -124,14 +125,15 @@ fn naive_bayes_is_that_of_the_interpreter() {
             let compiled = NaiveBayes {
                 log_priors: log_priors.clone().collect::<Vec<_>>().leak(),
                 first: 2,
-                rows: rows.clone().collect::<Vec<_>>().leak(),
+                log_counts: log_counts.clone().collect::<Vec<_>>().leak(),
+                lacks: lacks.clone().collect::<Vec<_>>().leak(),
                 log_totals: log_totals.clone().collect::<Vec<_>>().leak(),
                 totals: totals.clone().collect::<Vec<_>>().leak(),
                 token_prior,
                 estimates: exactly(&expected),
             };
             let mut bins = vec![0; classes];
-            compiled.compute(text.iter().copied(), &mut bins);
+            compiled.compute(&counts(text), &mut bins);
             assert_eq!(bins, vec![1; classes], "{text:?}: {expected:?}");
         }
     }
@@ -142,7 +144,8 @@ fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
     let compiled = NaiveBayes {
         log_priors: &[0.0, 0.0],
         first: 2,
-        rows: &[0.0, 0.0, 1.0, 1.0],
+        log_counts: &[0.0, 0.0],
+        lacks: &[1, 1],
         // Not the logarithms of the totals: far from each other if no token is lacking, and otherwise the other way round.
         log_totals: &[0.0, 100.0, 100.0, 0.0],
         totals: &[1.0, 1.0],
@@ -155,7 +158,7 @@ fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
     };
     let bin = |ids: &[u32]| {
         let mut bins = [9];
-        compiled.compute(ids.iter().copied(), &mut bins);
+        compiled.compute(&counts(ids), &mut bins);
         bins[0]
     };
     assert_eq!(bin(&[]), 1, "there is no token to be lacking");
@@ -193,7 +196,7 @@ fn bm25_is_that_of_the_interpreter() {
             estimates: exactly(&expected),
         };
         let mut bins = [0; 3];
-        compiled.compute(text.iter().copied(), &mut bins);
+        compiled.compute(&counts(text), &mut bins);
         assert_eq!(bins, [1; 3], "{text:?}: {expected:?}");
     }
 }
