@@ -7,7 +7,7 @@ mod score;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// What a command left.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ fn program() -> Command {
     command
 }
 
-/// Runs the program with `input` on its standard input.
-fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
+/// Starts the program, with pipes; what goes into it apart, so that it can be ended.
+fn start<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> (Child, ChildStdin) {
     let mut child = program()
         .args(args)
         .stdin(Stdio::piped())
@@ -44,7 +44,13 @@ fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let stdin = child.stdin.take().unwrap();
+    (child, stdin)
+}
+
+/// Runs the program with `input` on its standard input.
+fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
+    let (child, mut stdin) = start(args);
     let ran = std::thread::scope(|scope| {
         // It may end before it has read everything.
         scope.spawn(move || {

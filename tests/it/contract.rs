@@ -2,16 +2,14 @@
 //!
 //! The recordings are the customer's and not in this repository: `../shared/contract`, or the folder that
 //! `CONTRACT_DIR` names; without it there is nothing to replay, and the test says so. They were recorded with the
-//! customer's model. A build around that model must answer every 200 byte for byte; a build around another model must
-//! answer the same but for the two numbers. With `CONTRACT_ADDR=host:port` a running server, built around the
-//! customer's model, is asked instead of one in this process; it must accept the recorded key, `123321`.
+//! customer's model: a service built around it must answer every 200 byte for byte (`customer.rs`), the one of these tests
+//! the same but for the two numbers.
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::support::{Answer, Client, serve};
 
@@ -29,19 +27,17 @@ const ANSWERED_NOW: [&str; 3] = ["array of two", "one field more", "fields in re
 
 #[test]
 fn recorded_exchanges_are_answered_as_they_were_or_better() {
+    replay(serve(&[]).addr, false);
+}
+
+/// Sends the recordings to a service. `is_exact`: it has the model that they were recorded with.
+pub fn replay(addr: SocketAddr, is_exact: bool) {
     let folder = std::env::var_os("CONTRACT_DIR")
         .map_or_else(|| PathBuf::from("../shared/contract"), PathBuf::from);
     let Ok(text) = fs::read_to_string(folder.join("replaced_service.ndjson")) else {
         eprintln!("skipped: no recordings in {}", folder.display());
         return;
     };
-    let running = serve(&[]);
-    let elsewhere = std::env::var("CONTRACT_ADDR").ok();
-    let addr: SocketAddr = elsewhere
-        .as_ref()
-        .map_or(running.addr, |addr| addr.parse().unwrap());
-    let is_exact = elsewhere.is_some() || is_customers_model();
-
     let (mut exchanges, mut answered) = (0, 0);
     for line in text.lines() {
         let exchange: Value = serde_json::from_str(line).unwrap();
@@ -78,21 +74,6 @@ fn recorded_exchanges_are_answered_as_they_were_or_better() {
             "but for the numbers: another model is built in"
         }
     );
-}
-
-/// Whether this build's model is the customer's file.
-fn is_customers_model() -> bool {
-    let folder = std::env::var_os("CUSTOMER_DIR")
-        .map_or_else(|| PathBuf::from("../shared/customer"), PathBuf::from);
-    let Ok(bytes) = fs::read(Path::new(&folder).join("micromodel.cbm")) else {
-        return false;
-    };
-    let hexadecimal: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let card: Value = serde_json::from_str(pick_regno::model::CARD).unwrap();
-    card["sha256"] == hexadecimal
 }
 
 /// Sends what was recorded: method, path, headers and body, and nothing more than HTTP needs.

@@ -35,7 +35,8 @@ impl Program {
         Program::run(shell, flags)
     }
 
-    fn run(mut command: Command, flags: &[&str]) -> Program {
+    /// Starts it with a command that has no arguments yet.
+    pub fn run(mut command: Command, flags: &[&str]) -> Program {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .args(["--workers", "1"])

@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::process::Command;
 
-use super::{Folder, fixture, program, run, run_with};
+use super::{Folder, fixture, run, run_with, start};
 
 /// What `score` is to write for `fixtures/test_data.csv`: the answers that Python gave.
 fn expected() -> String {
@@ -285,7 +285,7 @@ fn what_fails_half_way_leaves_nothing_behind() {
     let out = folder.path("answers.ndjson");
     // As on a full disk: files may have 4 KiB, and a write beyond is an error.
     let shell = "trap '' XFSZ; ulimit -f 8; exec \"$0\" score \"$1\" --output \"$2\"";
-    let ran = std::process::Command::new("sh")
+    let ran = Command::new("sh")
         .args(["-c", shell, env!("CARGO_BIN_EXE_pick-regno")])
         .args([&fixture("test_data.csv"), &out])
         .output()
@@ -309,19 +309,13 @@ fn what_is_stopped_leaves_nothing_behind() {
 fn stopped_by(signal: &str, number: i32) {
     let folder = Folder::new("stopped");
     let out = folder.file("answers.ndjson", "older");
-    let mut child = program()
-        .args(["score", "-o", &out])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let (mut child, mut stdin) = start(&["score", "-o", &out]);
     stdin.write_all(requests().as_bytes()).unwrap();
     while folder.names().len() < 2 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     assert_eq!(fs::read_to_string(&out).unwrap(), "older");
-    std::process::Command::new("sh")
+    Command::new("sh")
         .args(["-c", &format!("kill -s {signal} {}", child.id())])
         .status()
         .unwrap();
@@ -332,14 +326,7 @@ fn stopped_by(signal: &str, number: i32) {
 
 #[test]
 fn a_pipe_is_answered_as_it_flows_and_may_be_closed() {
-    let mut child = program()
-        .arg("score")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let (mut child, mut stdin) = start(&["score"]);
     let requests = requests();
     let first = requests.split_inclusive('\n').next().unwrap();
     stdin.write_all(first.as_bytes()).unwrap();
@@ -371,7 +358,7 @@ fn a_file_of_answers_that_cannot_be_written_on_is_told_also_if_it_is_a_pipe() {
     let shell =
         "mkfifo \"$2\"; head -c 1 \"$2\" > /dev/null & exec \"$0\" score \"$1\" --output \"$2\"";
     let input = folder.file("many.ndjson", requests().repeat(20));
-    let ran = std::process::Command::new("sh")
+    let ran = Command::new("sh")
         .args(["-c", shell, env!("CARGO_BIN_EXE_pick-regno")])
         .args([&input, &pipe])
         .output()
@@ -390,7 +377,7 @@ fn a_run_that_was_killed_is_in_no_other_runs_way() {
     let out = folder.path("answers.ndjson");
     // As in a container, where every run has the number of the one before: the shell's, which it keeps.
     let shell = ": > \"$2/.answers.ndjson.$$.part\"; exec \"$0\" score \"$1\" --output \"$2/answers.ndjson\"";
-    let ran = std::process::Command::new("sh")
+    let ran = Command::new("sh")
         .args(["-c", shell, env!("CARGO_BIN_EXE_pick-regno")])
         .args([&fixture("test_data.csv"), &folder.path("")])
         .output()
