@@ -12,6 +12,7 @@ mod cli_serve;
 mod contract;
 mod customer;
 mod descriptors;
+mod documents;
 mod hostile;
 mod http;
 mod keys;
