@@ -1,4 +1,5 @@
-//! Any model, compiled: `MODEL` names it when this is built, `ROWS` a file of rows when it is run.
+//! Any models, compiled: `MODELS` names them when this is built, `ROWS` a folder with a file of rows for each when it is run:
+//! `NAME.ndjson` for a model file `NAME.cbm`.
 //!
 //! A row is a line of JSON: the features of each kind in the model's order, and what CatBoost answers,
 //! `{"floats":[1.5,null],"cats":["a"],"texts":[],"raw":[0.25]}`; null is NaN. Each row must be answered with CatBoost's bits
@@ -9,25 +10,59 @@
 #![allow(
     confusable_idents,
     mixed_script_confusables,
+    uncommon_codepoints,
     reason = "models have features of any name"
 )]
 
-use std::env;
 use std::hint::black_box;
 use std::io::BufRead as _;
+use std::path::Path;
+use std::{env, fs};
 
 use criterion::{Criterion, Throughput};
 use serde::Deserialize;
 
-mod model {
-    #![allow(
-        missing_docs,
-        dead_code,
-        non_snake_case,
-        uncommon_codepoints,
-        reason = "generated"
-    )]
-    include!(concat!(env!("OUT_DIR"), "/model.rs"));
+fn main() {
+    let Some(folder) = env::var_os("ROWS") else {
+        println!("ROWS names no folder of rows: nothing is timed");
+        return;
+    };
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let task = match &arguments[..] {
+        [flag, rounds, ..] if flag == "--rounds" => Task::Run(rounds.parse().expect("a number")),
+        _ => Task::Time(
+            Criterion::default().configure_from_args(),
+            env::var("BLOCKS").expect("BLOCKS is set"),
+        ),
+    };
+    run(task, folder.as_ref());
+}
+
+enum Task {
+    /// All rows, so many times.
+    Run(usize),
+    /// Blocks of rows, of these sizes.
+    Time(Criterion, String),
+}
+
+impl Task {
+    /// Does it with a model's rows; `evaluate` evaluates some.
+    fn perform<Row: Copy>(&mut self, model: &str, rows: &[Row], evaluate: impl Fn(&[Row])) {
+        match self {
+            Task::Run(rounds) => (0..*rounds).for_each(|_| evaluate(rows)),
+            Task::Time(criterion, blocks) => {
+                let mut group = criterion.benchmark_group(model);
+                for block in blocks.split(',') {
+                    let size: usize = block.parse().expect("a number of rows");
+                    let rows: Vec<Row> = rows.iter().copied().cycle().take(size).collect();
+                    group.throughput(Throughput::Elements(size as u64));
+                    group.bench_function(format!("{model}, {block}"), |bencher| {
+                        bencher.iter(|| evaluate(&rows));
+                    });
+                }
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -38,63 +73,55 @@ struct Row {
     raw: Vec<f64>,
 }
 
-fn main() {
-    let Ok(path) = env::var("ROWS") else {
-        println!("ROWS names no file of rows: nothing is timed");
-        return;
-    };
-    let file = std::fs::File::open(&path).unwrap_or_else(|why| panic!("{path}: {why}"));
-    let lines = std::io::BufReader::new(file).lines();
-    let rows: Vec<Row> = lines
-        .map(|line| serde_json::from_str(&line.expect("text")).expect("a row"))
-        .collect();
-    let features: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let floats: Vec<f32> = row.floats.iter().map(|it| it.unwrap_or(f32::NAN)).collect();
-            let cats: Vec<&str> = row.cats.iter().map(String::as_str).collect();
-            let texts: Vec<&str> = row.texts.iter().map(String::as_str).collect();
-            model::Features::from_kinds(kind(&floats), kind(&cats), kind(&texts))
-        })
-        .collect();
-    for (row, features) in rows.iter().zip(&features) {
-        let bits = |raw: &[f64]| raw.iter().map(|raw| raw.to_bits()).collect::<Vec<_>>();
-        assert_eq!(
-            bits(&model::raw(features)),
-            bits(&row.raw),
-            "not CatBoost's answer"
-        );
+impl Row {
+    fn read(folder: &Path, model: &str) -> Vec<Row> {
+        let path = folder.join(format!("{model}.ndjson"));
+        let file = fs::File::open(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        std::io::BufReader::new(file)
+            .lines()
+            .map(|line| serde_json::from_str(&line.expect("text")).expect("a row"))
+            .collect()
     }
-
-    // A closure, as not every model's features borrow.
-    let evaluate = |rows: &[_]| {
-        for row in rows {
-            black_box(model::raw(black_box(row)));
-        }
-    };
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [flag, rounds, ..] = &arguments[..]
-        && flag == "--rounds"
-    {
-        for _ in 0..rounds.parse().expect("a number of rounds") {
-            evaluate(&features);
-        }
-        return;
-    }
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut group = criterion.benchmark_group("rows");
-    let blocks = env::var("BLOCKS").expect("BLOCKS is set");
-    for block in blocks.split(',') {
-        let size = block.parse().expect("a number of rows");
-        let rows: Vec<_> = features.iter().copied().cycle().take(size).collect();
-        group.throughput(Throughput::Elements(size as u64));
-        group.bench_function(block, |bencher| bencher.iter(|| evaluate(&rows)));
-    }
-    group.finish();
-    criterion.final_summary();
 }
 
 /// The features of a kind, as many as the model has.
 fn kind<T, const LEN: usize>(features: &[T]) -> &[T; LEN] {
     features.try_into().expect("as many as the model has")
 }
+
+fn bits(raw: &[f64]) -> Vec<u64> {
+    raw.iter().map(|raw| raw.to_bits()).collect()
+}
+
+macro_rules! models {
+    ($($module:ident: $name:literal,)*) => {
+        $(mod $module {
+            #![allow(missing_docs, dead_code, non_snake_case, reason = "generated")]
+            include!(concat!(env!("OUT_DIR"), "/", stringify!($module), ".rs"));
+        })*
+
+        fn run(mut task: Task, folder: &Path) {
+            $({
+                let rows = Row::read(folder, $name);
+                let features = rows.iter().map(|row| {
+                    let floats: Vec<f32> = row.floats.iter().map(|it| it.unwrap_or(f32::NAN)).collect();
+                    let cats: Vec<&str> = row.cats.iter().map(String::as_str).collect();
+                    let texts: Vec<&str> = row.texts.iter().map(String::as_str).collect();
+                    $module::Features::from_kinds(kind(&floats), kind(&cats), kind(&texts))
+                });
+                let features: Vec<_> = features.collect();
+                for (row, features) in rows.iter().zip(&features) {
+                    let raw = $module::raw(features);
+                    assert_eq!(bits(&raw), bits(&row.raw), "{}: not CatBoost's answer", $name);
+                }
+                task.perform($name, &features, |rows| {
+                    for row in rows {
+                        black_box($module::raw(black_box(row)));
+                    }
+                });
+            })*
+        }
+    };
+}
+
+include!(concat!(env!("OUT_DIR"), "/models.rs"));
