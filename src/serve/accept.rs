@@ -3,24 +3,43 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::log::{Level, Log, Value};
 use super::metrics::Shard;
+use super::phase::{self, Connections, SWEEP_EVERY};
 
 /// Connections that wait in the kernel to be accepted; the kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 /// Bytes that the kernel may hold for a client that does not read; left alone it takes up to 4 MiB each.
 const SEND_BUFFER: usize = 64 * 1024;
+/// Time between two log lines about failures of accept.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 /// The wait after a failure of accept that is not the connection's own, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
 /// Binds and listens. With `shared`, several sockets of this process can listen on the same port, and the kernel
 /// spreads connections among them.
 pub(super) fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = bind(addr, shared)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The address, with a port in place of 0, if no one listens there: a port that is shared among workers would be shared
+/// with another process that shares its own, and each would get some of the other's requests.
+pub(super) fn unused(addr: SocketAddr) -> io::Result<SocketAddr> {
+    let addr = bind(addr, false)?.local_addr()?;
+    Ok(addr.as_socket().expect("it was bound to one"))
+}
+
+fn bind(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(addr),
         Type::STREAM.nonblocking().cloexec(),
@@ -31,58 +50,104 @@ pub(super) fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> 
     if shared {
         socket.set_reuse_port(true)?;
     }
-    // Connections inherit it.
-    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-/// Makes the kernel pass over whoever begins to connect from now on; connections that it has completed, or is about to,
-/// can still be accepted. Closing the listener would reset these, and their clients, who may have sent a request already,
-/// could not know whether it was worked on. Whoever is passed over tries again after a second and is then refused.
-pub(super) fn close_to_newcomers(listener: &tokio::net::TcpListener) -> io::Result<()> {
-    // Classic BPF over the segment: its byte 13 holds the flags, of which 2 is SYN. 0 drops it, all ones keep all of it.
-    const DROP_SYN: [SockFilter; 4] = [
-        SockFilter::new(0x30, 0, 0, 13),       // load the byte
-        SockFilter::new(0x45, 0, 1, 2),        // skip the next line unless SYN is set
-        SockFilter::new(0x06, 0, 0, 0),        // return 0
-        SockFilter::new(0x06, 0, 0, u32::MAX), // return all ones
-    ];
-    SockRef::from(listener).attach_filter(&DROP_SYN)
+/// A listener, and the places that its connections take.
+pub(super) struct Acceptor {
+    listener: tokio::net::TcpListener,
+    places: Arc<Semaphore>,
+    /// The connections that have these places, this listener's and others'.
+    tables: Arc<[Arc<Connections>]>,
+    shard: Arc<Shard>,
+    /// A connection without a place.
+    waiting: Option<TcpStream>,
+    /// When a failure was last told.
+    told: Option<Instant>,
 }
 
-/// The next connection, with its place among those that may be open.
-///
-/// The place is taken before `accept` is called, so that more clients than there are places wait in the kernel's queue
-/// and cost nothing here. Never fails: an error of one connection is passed over, and any other, such as no file
-/// descriptor being left, is counted and waited out.
-pub(super) async fn accept(
-    listener: &tokio::net::TcpListener,
-    places: &Arc<Semaphore>,
-    shard: &Shard,
-) -> (TcpStream, OwnedSemaphorePermit) {
-    let place = match Arc::clone(places).acquire_owned().await {
-        Ok(place) => place,
-        // The semaphore is never closed; if it were, no connection could be accepted any more.
-        Err(_) => std::future::pending().await,
-    };
-    let mut wait = BACK_OFF.0;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // Answers are written whole; waiting to join small packets would only delay them.
-                let _ = stream.set_nodelay(true);
-                shard.accepted.inc();
-                return (stream, place);
+impl Acceptor {
+    pub(super) fn new(
+        listener: tokio::net::TcpListener,
+        places: Arc<Semaphore>,
+        tables: Arc<[Arc<Connections>]>,
+        shard: Arc<Shard>,
+    ) -> Acceptor {
+        Acceptor {
+            listener,
+            places,
+            tables,
+            shard,
+            waiting: None,
+            told: None,
+        }
+    }
+
+    /// The next connection, with its place among those that may be open. Nothing is lost if the future is dropped.
+    ///
+    /// If there is no place, the connection that has waited for its client the longest makes room; clients beyond the
+    /// one that waits here wait in the kernel's queue, and cost nothing. Never fails: an error of one connection is
+    /// passed over, and any other, such as no file descriptor being left, is counted, told and waited out.
+    pub(super) async fn next(&mut self, log: &Log) -> (TcpStream, OwnedSemaphorePermit) {
+        if self.waiting.is_none() {
+            self.waiting = Some(self.accept(log).await);
+        }
+        let place = loop {
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                break place;
             }
-            Err(error) if is_of_the_connection(&error) => {}
-            Err(_) => {
-                shard.accept_errors.inc();
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(BACK_OFF.1);
+            if phase::make_room(&self.tables) {
+                self.shard.evicted.inc();
+            }
+            // Whoever is busy now may be idle soon.
+            let freed = Arc::clone(&self.places).acquire_owned();
+            if let Ok(Ok(place)) = tokio::time::timeout(SWEEP_EVERY, freed).await {
+                break place;
+            }
+        };
+        let stream = self.waiting.take().expect("put there above");
+        self.shard.accepted.inc();
+        (stream, place)
+    }
+
+    async fn accept(&mut self, log: &Log) -> TcpStream {
+        let mut wait = BACK_OFF.0;
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    // Answers are written whole; waiting to join small packets would only delay them.
+                    let _ = stream.set_nodelay(true);
+                    return stream;
+                }
+                Err(error) if is_of_the_connection(&error) => {}
+                Err(error) => {
+                    self.shard.accept_errors.inc();
+                    if self.told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
+                        self.told = Some(Instant::now());
+                        let why = Value::Text(&error.to_string());
+                        log.line(Level::Error, "cannot accept connections", &[("why", why)]);
+                    }
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(BACK_OFF.1);
+                }
             }
         }
+    }
+
+    /// Makes the kernel pass over whoever begins to connect from now on; connections that it has completed, or is about
+    /// to, can still be accepted. Closing the listener would reset these, and their clients, who may have sent a request
+    /// already, could not know whether it was worked on. Whoever is passed over tries again after a second and is then
+    /// refused.
+    pub(super) fn close_to_newcomers(&self) -> io::Result<()> {
+        // Classic BPF over the segment: its byte 13 holds the flags, of which 2 is SYN. 0 drops it, all ones keep all of it.
+        const DROP_SYN: [SockFilter; 4] = [
+            SockFilter::new(0x30, 0, 0, 13),       // load the byte
+            SockFilter::new(0x45, 0, 1, 2),        // skip the next line unless SYN is set
+            SockFilter::new(0x06, 0, 0, 0),        // return 0
+            SockFilter::new(0x06, 0, 0, u32::MAX), // return all ones
+        ];
+        SockRef::from(&self.listener).attach_filter(&DROP_SYN)
     }
 }
 

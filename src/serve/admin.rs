@@ -69,6 +69,7 @@ impl Admin {
         match path {
             "/metrics" => {
                 let process = Process {
+                    max_connections: self.app.config.max_connections,
                     keys: &self.app.config.keys,
                     tls: self.app.config.tls.as_ref(),
                     sentry: self.app.sentry.as_ref(),

@@ -78,7 +78,8 @@ pub struct Args {
         help_heading = "Limits"
     )]
     pub workers: Option<usize>,
-    /// Connections open at once; more wait in the kernel's queue
+    /// Connections open at once, as far as the limit of open files has room for them; for one more, the one that has waited
+    /// for a request the longest makes room, and beyond that they wait in the kernel's queue
     #[arg(
         long,
         env = "PICK_REGNO_MAX_CONNECTIONS",

@@ -114,6 +114,7 @@ pub(super) struct Shard {
     pub(super) bytes_out: Counter,
     pub(super) accepted: Counter,
     pub(super) accept_errors: Counter,
+    pub(super) evicted: Counter,
     pub(super) connections: Gauge,
     pub(super) in_flight: Gauge,
     /// Bytes of long bodies, and of answers that wait for their client.
@@ -141,6 +142,7 @@ impl Default for Shard {
             bytes_out: Counter::default(),
             accepted: Counter::default(),
             accept_errors: Counter::default(),
+            evicted: Counter::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
             held_bytes: Gauge::default(),
@@ -201,6 +203,7 @@ impl Shard {
 
 /// Facts that do not change while the process runs, and counts that belong to no worker.
 pub(super) struct Process<'a> {
+    pub(super) max_connections: usize,
     pub(super) keys: &'a Keys,
     pub(super) tls: Option<&'a Tls>,
     pub(super) sentry: Option<&'a Sentry>,
@@ -237,6 +240,11 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> Str
         "Open connections of the service's listener.",
         level(|shard| shard.connections.value()),
     );
+    page.gauge(
+        "http_server_connections_limit",
+        "As many connections may be open at once.",
+        process.max_connections as u64,
+    );
     for (name, help, value) in [
         (
             "http_server_connections_accepted_total",
@@ -247,6 +255,11 @@ pub(super) fn render(shards: &[impl AsRef<Shard>], process: &Process<'_>) -> Str
             "http_server_accept_errors_total",
             "Failures of accept, such as no file descriptor being left.",
             sum(|shard| shard.accept_errors.value()),
+        ),
+        (
+            "http_server_evicted_connections_total",
+            "Connections without a request that were closed early, to make room for others.",
+            sum(|shard| shard.evicted.value()),
         ),
         (
             "http_server_received_bytes_total",
@@ -524,6 +537,7 @@ mod tests {
         let text = render(
             &shards,
             &Process {
+                max_connections: 10_000,
                 keys: &Keys::load(None, None).unwrap(),
                 tls: None,
                 sentry: None,

@@ -24,6 +24,7 @@ mod answers;
 mod batch;
 mod config;
 mod connection;
+mod descriptors;
 mod discard;
 mod docs;
 mod drain;
@@ -53,8 +54,8 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -69,6 +70,7 @@ pub use self::keys::{Keys, KeysError};
 pub use self::log::Level;
 use self::log::{Log, Value};
 use self::metrics::Shard;
+use self::phase::Connections;
 use self::reload::Look;
 use self::request_log::RequestLog;
 pub use self::sentry::SentryArgs;
@@ -164,14 +166,17 @@ impl Server {
             })
         };
         let shared = config.workers > 1;
-        let first = bind("--listen", config.listen, shared)?;
-        let addr = local_addr(&first);
-        let mut listeners = vec![first];
-        for _ in 1..config.workers {
+        let addr = accept::unused(config.listen).map_err(|why| StartError {
+            what: format!("--listen {}: cannot listen", config.listen),
+            why,
+        })?;
+        let mut listeners = Vec::new();
+        for _ in 0..config.workers {
             listeners.push(bind("--listen", addr, shared)?);
         }
         let admin = bind("--admin", config.admin, false)?;
         let log = Log::to_stderr(config.log_level);
+        descriptors::suffice_for(&mut config, &log)?;
         let sentry = config.sentry.take().map(Sentry::start);
         let sentry = sentry.transpose().map_err(|why| StartError {
             what: "cannot start a thread".to_owned(),
@@ -233,14 +238,24 @@ impl Server {
         let (addr, admin_addr) = (self.addr(), self.admin_addr());
         let (stage, stages) = watch::channel(Stage::Serving);
         let places = Arc::new(Semaphore::new(self.app.config.max_connections));
+        let tables: Arc<[Arc<Connections>]> =
+            self.listeners.iter().map(|_| Arc::default()).collect();
         let mut threads = Vec::new();
-        for (shard, listener) in self.app.shards.iter().zip(self.listeners) {
+        for ((shard, listener), connections) in self
+            .app
+            .shards
+            .iter()
+            .zip(self.listeners)
+            .zip(tables.iter())
+        {
             let worker = Worker {
                 app: Arc::clone(&self.app),
                 shard: Arc::clone(shard),
                 requests: Arc::new(RequestLog::new(self.app.config.log_sample)),
                 role: Role::Service,
                 places: Arc::clone(&places),
+                connections: Arc::clone(connections),
+                tables: Arc::clone(&tables),
                 stage: stages.clone(),
             };
             let runtime = runtime()?;
@@ -255,15 +270,22 @@ impl Server {
                 why,
             })?);
         }
+        let connections = Arc::<Connections>::default();
         let admin = Worker {
             app: Arc::clone(&self.app),
             shard: Arc::default(),
             requests: Arc::new(RequestLog::new(0.0)),
             role: Role::Admin,
             places: Arc::new(Semaphore::new(admin::MAX_CONNECTIONS)),
+            tables: Arc::new([Arc::clone(&connections)]),
+            connections,
             stage: stages,
         };
         let control = runtime()?;
+        watch_files(Arc::downgrade(&self.app)).map_err(|why| StartError {
+            what: "cannot start a thread".to_owned(),
+            why,
+        })?;
         let signals = {
             let _inside = control.enter();
             let signals = self.signals.then(|| self.stopper.clone().stop_on_signals());
@@ -275,7 +297,6 @@ impl Server {
         let ended = control.block_on(async {
             let admin = tokio::spawn(serve(admin, self.admin));
             let signals = signals.map(tokio::spawn);
-            let files = tokio::spawn(watch_files(Arc::clone(&self.app)));
             self.app.ready.store(true, Relaxed);
             self.app.log.line(
                 Level::Info,
@@ -289,7 +310,6 @@ impl Server {
             );
             stop_in_stages(&self.app, &self.stopper, &stage, &threads).await;
             let _ = stage.send(Stage::Aborting);
-            files.abort();
             if let Some(signals) = signals {
                 signals.abort();
             }
@@ -362,30 +382,40 @@ async fn stop_in_stages(
     }
 }
 
-/// Reads files that may be rewritten, when they are.
-async fn watch_files(app: Arc<App>) {
-    let log = |what: &str, look: Look| match look {
-        Look::Same => {}
-        Look::Reloaded => app.log.line(
-            Level::Info,
-            "files were read again",
-            &[("files", Value::Text(what))],
-        ),
-        Look::Failed(why) => app.log.line(
-            Level::Error,
-            "files were rewritten and cannot be used; what was read before stays in use",
-            &[("files", Value::Text(what)), ("why", Value::Text(&why))],
-        ),
-    };
-    loop {
-        tokio::time::sleep(RELOAD_EVERY).await;
-        if let Some(file) = app.config.keys.file() {
-            log("keys", file.look());
-        }
-        if let Some(tls) = &app.config.tls {
-            log("tls", tls.files().look());
+/// Reads files that may be rewritten, when they are, for as long as `app` is in use. In a thread of its own: a file on a
+/// disk that does not answer holds up nothing else.
+fn watch_files(app: Weak<App>) -> io::Result<()> {
+    fn log(app: &App, what: &str, look: Look) {
+        match look {
+            Look::Same => {}
+            Look::Reloaded => app.log.line(
+                Level::Info,
+                "files were read again",
+                &[("files", Value::Text(what))],
+            ),
+            Look::Failed(why) => app.log.line(
+                Level::Error,
+                "files were rewritten and cannot be used; what was read before stays in use",
+                &[("files", Value::Text(what)), ("why", Value::Text(&why))],
+            ),
         }
     }
+    let watch = move || {
+        loop {
+            std::thread::sleep(RELOAD_EVERY);
+            let Some(app) = app.upgrade() else { return };
+            if let Some(file) = app.config.keys.file() {
+                log(&app, "keys", file.look());
+            }
+            if let Some(tls) = &app.config.tls {
+                log(&app, "tls", tls.files().look());
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("files".to_owned())
+        .spawn(watch)
+        .map(drop)
 }
 
 async fn serve(worker: Worker, listener: TcpListener) -> io::Result<()> {

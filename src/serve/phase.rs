@@ -17,6 +17,10 @@ use super::head::Refusal;
 /// Time between two sweeps.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
+/// How long a connection must have waited for a request to be closed for another's sake: one that is in use seldom waits
+/// so long, and its client may be sending already.
+const SILENT_AT_LEAST: Duration = Duration::from_secs(1);
+
 /// How long a connection may stay in each phase.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
@@ -169,6 +173,24 @@ impl ConnectionState {
         Refusal::from_code(self.refusal.load(Relaxed))
     }
 
+    /// How long the connection has waited for its client to send a request.
+    fn silent(&self, now: Instant) -> Option<Duration> {
+        let phase = self.phase();
+        let waits =
+            matches!(phase, Phase::Idle | Phase::Head) && self.write_since.load(Relaxed) == 0;
+        let since = Duration::from_millis(self.phase_since.load(Relaxed));
+        let silent = now
+            .saturating_duration_since(self.started)
+            .saturating_sub(since);
+        (waits && self.overdue().is_none()).then_some(silent)
+    }
+
+    /// Ends its wait for a request before the deadline.
+    fn hurry(&self) {
+        self.overdue.store(self.phase() as u8 + 1, Relaxed);
+        self.wake();
+    }
+
     /// Lets [`ConnectionState::wake`] wake the task that `context` belongs to.
     pub(super) fn register(&self, context: &Context<'_>) {
         self.waker.register(context.waker());
@@ -269,6 +291,27 @@ impl Connections {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Closes the connection of all `tables` that has waited for a request the longest, if there is one that has for
+/// [`SILENT_AT_LEAST`].
+pub(super) fn make_room(tables: &[Arc<Connections>]) -> bool {
+    let now = Instant::now();
+    let mut longest: Option<(Duration, Arc<ConnectionState>)> = None;
+    for table in tables {
+        for state in table.lock().states.iter().flatten() {
+            if let Some(silent) = state.silent(now)
+                && silent >= SILENT_AT_LEAST
+                && longest.as_ref().is_none_or(|&(found, _)| found < silent)
+            {
+                longest = Some((silent, Arc::clone(state)));
+            }
+        }
+    }
+    if let Some((_, state)) = &longest {
+        state.hurry();
+    }
+    longest.is_some()
 }
 
 /// A connection's place among [`Connections`].

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::App;
-use super::accept::{accept, close_to_newcomers};
+use super::accept::Acceptor;
 use super::admin::Admin;
 use super::connection;
 use super::drain::Stage;
@@ -39,13 +39,28 @@ pub(super) struct Worker {
     pub(super) requests: Arc<RequestLog>,
     pub(super) role: Role,
     pub(super) places: Arc<Semaphore>,
+    /// The connections of this listener.
+    pub(super) connections: Arc<Connections>,
+    /// Those of all listeners that share the places.
+    pub(super) tables: Arc<[Arc<Connections>]>,
     pub(super) stage: watch::Receiver<Stage>,
 }
 
 impl Worker {
     /// Accepts and answers until the server is told to stop, then until the last connection has ended.
     pub(super) async fn run(mut self, listener: TcpListener) {
-        let connections = Arc::new(Connections::default());
+        let connections = Arc::clone(&self.connections);
+        let mut acceptor = Acceptor::new(
+            listener,
+            Arc::clone(&self.places),
+            Arc::clone(&self.tables),
+            Arc::clone(&self.shard),
+        );
+        // Operators want to see how a drain goes.
+        let last_stage = match self.role {
+            Role::Service => Stage::Closing,
+            Role::Admin => Stage::Aborting,
+        };
         let sweep = tokio::spawn(sweep(
             Arc::clone(&connections),
             Arc::clone(&self.app),
@@ -60,17 +75,15 @@ impl Worker {
                         state.draining.store(true, Relaxed);
                         false
                     });
-                    if changed.is_err() || stage >= Stage::Closing {
+                    if changed.is_err() || stage >= last_stage {
                         break;
                     }
                 }
-                (stream, place) = accept(&listener, &self.places, &self.shard) => {
-                    self.start(stream, place, &connections);
-                }
+                (stream, place) = acceptor.next(&self.app.log) => self.start(stream, place),
             }
         }
-        self.accept_backlog(&listener, &connections).await;
-        drop(listener);
+        self.accept_backlog(&mut acceptor).await;
+        drop(acceptor);
         // Whoever has connected and not sent anything is about to: that request was accepted too.
         connections.wake_where(|state| {
             state
@@ -96,28 +109,21 @@ impl Worker {
     }
 
     /// Takes the connections that the kernel has completed already, or completes within [`LAST_HANDSHAKES`].
-    async fn accept_backlog(&self, listener: &TcpListener, connections: &Arc<Connections>) {
+    async fn accept_backlog(&self, acceptor: &mut Acceptor) {
         // Without the filter, whoever connects at the very end is reset: that is no reason to stop otherwise.
-        let _ = close_to_newcomers(listener);
+        let _ = acceptor.close_to_newcomers();
         let end = tokio::time::sleep(LAST_HANDSHAKES);
         let mut end = std::pin::pin!(end);
         while *self.stage.borrow() < Stage::Aborting {
             tokio::select! {
                 biased;
-                (stream, place) = accept(listener, &self.places, &self.shard) => {
-                    self.start(stream, place, connections);
-                }
+                (stream, place) = acceptor.next(&self.app.log) => self.start(stream, place),
                 () = &mut end => break,
             }
         }
     }
 
-    fn start(
-        &self,
-        stream: TcpStream,
-        place: OwnedSemaphorePermit,
-        connections: &Arc<Connections>,
-    ) {
+    fn start(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
         let begins_with = match (self.role, &self.app.config.tls) {
             (Role::Service, Some(_)) => Phase::Handshake,
             _ => Phase::Head,
@@ -125,7 +131,7 @@ impl Worker {
         let state = Arc::new(ConnectionState::new(begins_with));
         let stage = *self.stage.borrow();
         state.draining.store(stage >= Stage::Draining, Relaxed);
-        let registered = connections.add(Arc::clone(&state));
+        let registered = self.connections.add(Arc::clone(&state));
         let app = Arc::clone(&self.app);
         let shard = Arc::clone(&self.shard);
         let requests = Arc::clone(&self.requests);

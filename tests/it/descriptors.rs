@@ -14,9 +14,41 @@ fn accept_errors(admin: &mut Client) -> f64 {
 }
 
 #[test]
+fn connections_leave_descriptors_for_the_rest() {
+    let mut program = Program::start_with_descriptors(200, &[]);
+    let silent: Vec<_> = (0..250).map(|_| Client::connect(program.addr)).collect();
+    // Operators are answered, and so is whoever sends a request: the silent make room.
+    assert_eq!(Client::connect(program.admin).get("/healthz").status, 200);
+    assert_eq!(Client::connect(program.addr).get("/").status, 200);
+    let page = Client::connect(program.admin).get("/metrics").text();
+    assert!(page.contains("\nhttp_server_connections_limit 96\n"));
+    assert!(page.contains("\nhttp_server_accept_errors_total 0\n"));
+    drop(silent);
+    assert!(program.lives());
+}
+
+#[test]
+fn too_few_descriptors_are_told_before_a_connection_is_lost() {
+    let started = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 64; exec \"$0\" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --workers 1",
+        ])
+        .arg(env!("CARGO_BIN_EXE_pick-regno"))
+        .output()
+        .unwrap();
+    assert_eq!(started.status.code(), Some(71));
+    assert_eq!(
+        String::from_utf8(started.stderr).unwrap(),
+        "pick-regno serve: the limit of open files is 64: at least 120 are needed; raise it (ulimit -n)\n"
+    );
+}
+
+#[test]
 fn exhausted_file_descriptors_are_waited_out() {
     const LIMIT: usize = 64;
-    let mut program = Program::start_with_descriptors(LIMIT, &[]);
+    let mut program = Program::start(&[]);
+    program.limit_descriptors(LIMIT as u64);
     let addr = program.addr;
 
     // These two have theirs before there are none left.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{KEY, REQUEST, serve, within};
+use crate::support::{Client, KEY, REQUEST, config, serve, within};
 
 fn post_head(length: usize, more: &str) -> String {
     format!(
@@ -382,4 +382,50 @@ fn connections_beyond_the_cap_wait() {
     assert_eq!(server.metric("http_server_active_connections"), 2.0);
     drop(first);
     assert_eq!(third.answer().status, 200, "as soon as there is a place");
+}
+
+#[test]
+fn the_connection_that_is_silent_the_longest_makes_room() {
+    let server = serve(&["--max-connections", "3", "--workers", "2"]);
+    let mut idle = server.connect();
+    assert_eq!(idle.get("/").status, 200);
+    let mut mute = server.connect();
+    let mut used = server.connect();
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    assert_eq!(used.get("/").status, 200);
+    let mut kept = Vec::new();
+    for (nth, silent) in [&mut idle, &mut mute].into_iter().enumerate() {
+        assert_eq!(server.get("/").status, 200, "room is made in a second");
+        assert_eq!(silent.rest(), b"");
+        let evicted = server.metric("http_server_evicted_connections_total");
+        assert_eq!(evicted, nth as f64 + 1.0);
+        // The one that asked is gone, and leaves its place to this.
+        let mut next = server.connect();
+        assert_eq!(next.get("/").status, 200);
+        kept.push(next);
+    }
+    assert_eq!(used.get("/").status, 200);
+}
+
+#[test]
+fn silent_operators_make_room_for_others() {
+    let server = serve(&[]);
+    let silent: Vec<_> = (0..200).map(|_| Client::connect(server.admin)).collect();
+    assert_eq!(Client::connect(server.admin).get("/readyz").status, 200);
+    drop(silent);
+}
+
+#[test]
+fn a_port_that_another_process_shares_among_its_workers_is_taken() {
+    let server = serve(&["--workers", "2"]);
+    let again = config(
+        &["--listen", &server.addr.to_string(), "--workers", "2"],
+        None,
+    );
+    let error = pick_regno::serve::Server::bind(again).err().unwrap();
+    let expected = format!(
+        "--listen {}: cannot listen: Address already in use",
+        server.addr
+    );
+    assert!(error.to_string().starts_with(&expected), "{error}");
 }

@@ -46,9 +46,14 @@ impl Program {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        log.read_line(&mut line).unwrap();
-        let serving: Value = serde_json::from_str(&line).unwrap();
+        let serving = loop {
+            let mut line = String::new();
+            log.read_line(&mut line).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == "serving" {
+                break line;
+            }
+        };
         let address = |field: &str| serving[field].as_str().unwrap().parse().unwrap();
         Program {
             addr: address("address"),
@@ -56,6 +61,13 @@ impl Program {
             child,
             log,
         }
+    }
+
+    /// Lowers the number of file descriptors that it may have.
+    pub fn limit_descriptors(&self, descriptors: u64) {
+        let pid = self.child.id().try_into().unwrap();
+        let limit = Some((descriptors, descriptors));
+        rlimit::prlimit(pid, rlimit::Resource::NOFILE, limit, None).unwrap();
     }
 
     pub fn terminate(&self) {

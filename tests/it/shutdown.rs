@@ -20,6 +20,11 @@ fn requests_on_their_way_are_answered_and_idle_connections_closed() {
     }
     server.stopper.stop();
     assert_eq!(idle.rest(), b"");
+    assert_eq!(
+        Client::connect(server.admin).get("/readyz").status,
+        503,
+        "operators see how the drain goes"
+    );
     busy.send(REQUEST);
     let answer = busy.answer();
     assert_eq!(
