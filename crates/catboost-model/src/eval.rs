@@ -3,7 +3,7 @@
 //! It is slow and obvious. Compiled models are tested against it, and it against CatBoost, to the last bit.
 
 use catboost_runtime::{
-    calcer::{Bm25, NaiveBayes, has_token, softmax},
+    calcer::{Bm25, NaiveBayes, bayes_softmax, has_token},
     ctr::CtrFormula,
     hash::{cat_hash, ctr_key_cat, ctr_key_split},
     knn::{Graph, Targets},
@@ -309,7 +309,7 @@ fn text_number(calcer: &TextCalcer, text: &[(u32, u32)], place: u32) -> f32 {
                     bayes.log_probability(text, class.docs, class.total_tokens, count)
                 })
                 .collect();
-            softmax(&mut values);
+            bayes_softmax(&mut values);
             values[place as usize] as f32
         }
         TextCalcerKind::Bm25 {

@@ -1,10 +1,11 @@
 //! From raw scores to what CatBoost's Python package predicts: probabilities, classes, exponents.
 //!
-//! Everything that decides it (the loss, the classes, the threshold) is text in [`Model::info`].
+//! Everything that decides it (the loss, the classes, the threshold) is text in [`Model::info`]; the arithmetic is
+//! [`catboost_runtime::output`]'s, for compiled models as well.
 
 use std::fmt;
 
-use catboost_runtime::math::{fast_exp, ln, sigmoid};
+use catboost_runtime::{math::ln, output};
 use serde_json::Value;
 
 use crate::{ir::Model, limits::MAX_DIMENSION};
@@ -102,10 +103,8 @@ impl Output {
     /// `RawFormulaVal`: the scores by place, minus infinity for classes that the training data lacked.
     #[must_use]
     pub fn raw(&self, raw: &[f64]) -> Vec<f64> {
-        let mut scores = vec![f64::NEG_INFINITY; self.dimension];
-        for (&place, &score) in self.places.iter().zip(raw) {
-            scores[place] = score;
-        }
+        let mut scores = vec![0.0; self.dimension];
+        output::by_class(raw, &self.places, &mut scores);
         scores
     }
 
@@ -114,74 +113,45 @@ impl Output {
     pub fn probability(&self, raw: &[f64]) -> Vec<f64> {
         let mut values = self.raw(raw);
         match self.link {
-            Link::Sigmoid => {
-                let second = sigmoid(values[0]);
-                return vec![1.0 - second, second];
-            }
-            Link::SigmoidEach => {
-                for value in &mut values {
-                    *value = sigmoid(*value);
-                }
-            }
-            Link::Softmax => softmax(&mut values),
+            Link::Sigmoid => return output::probability_of_two(values[0]).into(),
+            Link::SigmoidEach => output::probability_of_each(&mut values),
+            Link::Softmax => output::softmax(&mut values),
         }
         values
     }
 
-    /// `Class`: the places of the predicted classes in [`Output::classes`]. One, unless every label is predicted on its
-    /// own (`MultiLogloss`, `MultiCrossEntropy`), then all that are above the threshold.
+    /// Whether every label is predicted on its own, so that of one row there can be several, or none.
+    #[must_use]
+    pub fn many_labels(&self) -> bool {
+        matches!(self.loss.as_str(), "MultiLogloss" | "MultiCrossEntropy")
+    }
+
+    /// `Class`: the places of the predicted classes in [`Output::classes`]. One, unless there are
+    /// [many labels](Output::many_labels), then all that are above the threshold.
     #[must_use]
     pub fn class(&self, raw: &[f64]) -> Vec<usize> {
         let scores = self.raw(raw);
-        if matches!(self.loss.as_str(), "MultiLogloss" | "MultiCrossEntropy") {
+        if self.many_labels() {
             let above = |&place: &usize| scores[place] > self.threshold;
             return (0..scores.len()).filter(above).collect();
         }
-        if let [score] = scores[..] {
-            return vec![usize::from(score > self.threshold)];
+        match scores[..] {
+            [score] => vec![usize::from(score > self.threshold)],
+            _ => vec![output::class(&scores)],
         }
-        let greatest =
-            scores.iter().enumerate().fold(
-                0,
-                |best, (place, &score)| if score > scores[best] { place } else { best },
-            );
-        vec![greatest]
     }
 
     /// `Exponent`: e to the power of the (first) raw score, as CatBoost gives it for a single row.
     #[must_use]
     pub fn exponent(&self, raw: &[f64]) -> f64 {
-        let mut values = [self.raw(raw)[0]];
-        fast_exp(&mut values);
-        values[0]
+        output::exponent(self.raw(raw)[0])
     }
 
     /// `RMSEWithUncertainty`: the predicted value and its variance, as CatBoost gives them for a single row; `None` if the
     /// model has not two raw scores.
     #[must_use]
     pub fn mean_and_variance(&self, raw: &[f64]) -> Option<(f64, f64)> {
-        let &[mean, log_deviation] = raw else {
-            return None;
-        };
-        let mut values = [log_deviation * 2.0];
-        fast_exp(&mut values);
-        Some((mean, values[0]))
-    }
-}
-
-/// Softmax as CatBoost predicts with it (with its own `exp`, unlike the softmax of naive Bayes).
-fn softmax(values: &mut [f64]) {
-    let greatest = values.iter().fold(
-        values[0],
-        |max, &value| if max < value { value } else { max },
-    );
-    for value in values.iter_mut() {
-        *value -= greatest;
-    }
-    fast_exp(values);
-    let total: f64 = values.iter().fold(0.0, |total, value| total + value);
-    for value in values {
-        *value /= total;
+        raw.try_into().ok().map(output::mean_and_variance)
     }
 }
 

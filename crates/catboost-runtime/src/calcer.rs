@@ -55,9 +55,10 @@ impl NaiveBayes {
     }
 }
 
-/// Turns logarithms of unnormalized probabilities into probabilities, in place; nothing happens to an empty slice.
+/// Turns naive Bayes's logarithms of unnormalized probabilities into probabilities, in place; nothing happens to an empty
+/// slice. Predictions are made with another `exp`: [`crate::output::softmax`].
 #[inline]
-pub fn softmax(values: &mut [f64]) {
+pub fn bayes_softmax(values: &mut [f64]) {
     let Some(&first) = values.first() else { return };
     let greatest = values
         .iter()
@@ -72,11 +73,11 @@ pub fn softmax(values: &mut [f64]) {
     }
 }
 
-/// [`softmax`] of two values, with the same bits, and one `exp` instead of two: the greater's difference from itself is 0
-/// (or NaN), and `exp` makes 1 (or NaN) of it.
+/// [`bayes_softmax`] of two values, with the same bits, and one `exp` instead of two: the greater's difference from itself
+/// is 0 (or NaN), and `exp` makes 1 (or NaN) of it.
 #[inline(always)]
 #[must_use]
-pub fn softmax_of_two([a, b]: [f64; 2]) -> [f64; 2] {
+pub fn bayes_softmax_of_two([a, b]: [f64; 2]) -> [f64; 2] {
     let (greater, lesser) = if a < b { (b, a) } else { (a, b) };
     #[expect(
         clippy::eq_op,
@@ -197,7 +198,7 @@ mod tests {
                 0xc021_83cb_760d_3622
             ]
         );
-        softmax(&mut values);
+        bayes_softmax(&mut values);
         assert_eq!(
             values.map(f64::to_bits),
             [
@@ -216,13 +217,13 @@ mod tests {
             ([-2000.0, -2000.0], [0.5, 0.5]),
         ] {
             let mut found = values;
-            softmax(&mut found);
+            bayes_softmax(&mut found);
             assert_eq!(found, expected, "{values:?}");
         }
     }
 
     #[test]
-    fn softmax_of_two_has_the_bits_of_softmax() {
+    fn bayes_softmax_of_two_has_the_bits_of_softmax() {
         let values = [
             0.0,
             -0.0,
@@ -242,11 +243,11 @@ mod tests {
         let steps = steps.flat_map(|step| [[step, -3.21], [-20.0, step]]);
         for pair in pairs.chain(steps) {
             let mut expected = pair;
-            softmax(&mut expected);
+            bayes_softmax(&mut expected);
             // One NaN is as good as another.
             let bits = |p: f64| (!p.is_nan()).then_some(p.to_bits());
             assert_eq!(
-                softmax_of_two(pair).map(bits),
+                bayes_softmax_of_two(pair).map(bits),
                 expected.map(bits),
                 "{pair:?}"
             );

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 //! # Where things are
 //!
-//! [`compiled`] is what generated code calls; the other modules are what the interpreter calls too, so that the two cannot
-//! drift.
+//! [`compiled`] is what generated code calls to get raw values, [`output`] what it calls to make predictions of them; the
+//! other modules are what the interpreter calls too, so that the two cannot drift.
 
 #![no_std]
 
@@ -13,6 +13,10 @@ extern crate std;
 #[cfg(not(any(feature = "std", feature = "libm")))]
 compile_error!("without the feature `std`, catboost-runtime needs the feature `libm`");
 
+/// Goes up with every change that takes code that was generated before out of step: of what [`compiled`]'s types hold, of what
+/// their numbers mean, of [`output`]'s functions. Generated code does not compile with another.
+pub const LAYOUT: u32 = 1;
+
 pub mod calcer;
 pub mod compiled;
 pub mod ctr;
@@ -21,5 +25,6 @@ pub mod knn;
 pub mod lda;
 mod lowercase;
 pub mod math;
+pub mod output;
 pub mod tables;
 pub mod text;

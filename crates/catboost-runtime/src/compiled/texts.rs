@@ -6,7 +6,7 @@ use super::{
     Keys, Letters, Observer, Steps, bins::count_above, letters::Codes, tokens, trees::Indices,
 };
 use crate::{
-    calcer::{softmax, softmax_of_two},
+    calcer::{bayes_softmax, bayes_softmax_of_two},
     math, text,
 };
 
@@ -276,13 +276,13 @@ impl NaiveBayes {
         if classes == 2 {
             // By far the commonest.
             let logarithms = [self.logarithm(0, counts), self.logarithm(1, counts)];
-            set_bins(self.estimates, &softmax_of_two(logarithms), bins);
+            set_bins(self.estimates, &bayes_softmax_of_two(logarithms), bins);
             return;
         }
         let mut scores: ByClass = (0..classes)
             .map(|class| self.logarithm(class, counts))
             .collect();
-        softmax(&mut scores);
+        bayes_softmax(&mut scores);
         set_bins(self.estimates, &scores, bins);
     }
 

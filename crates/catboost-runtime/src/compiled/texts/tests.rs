@@ -121,7 +121,7 @@ fn naive_bayes_is_that_of_the_interpreter() {
                     bayes.log_probability(&counts(text), DOCS[class], total(class), count)
                 })
                 .collect();
-            calcer::softmax(&mut expected);
+            calcer::bayes_softmax(&mut expected);
             let compiled = NaiveBayes {
                 log_priors: log_priors.clone().collect::<Vec<_>>().leak(),
                 first: 2,
