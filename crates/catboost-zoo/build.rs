@@ -21,6 +21,7 @@ fn main() {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "cbm"));
     files.sort();
 
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let mut modules = String::new();
     let mut list = String::new();
     for path in files {
@@ -51,9 +52,10 @@ fn main() {
         }
         writeln!(
             modules,
-            "mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
+            "mod {module} {{ #![deny(warnings, clippy::pedantic)] include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
         )
         .expect("text");
+        let source = fs::read_to_string(out.join(format!("{module}.rs"))).expect("just written");
         let embeddings = embeddings(model.embedding_features.len());
         writeln!(list, "    Compiled {{ name: {name:?},").expect("text");
         for (field, answer) in [
@@ -84,18 +86,37 @@ fn main() {
             .expect("text");
             writeln!(list, "            {answer}\n        }},").expect("text");
         }
+        for (field, answer) in OUTPUTS {
+            let function = format!("pub fn {field}(raw: &[f64;");
+            let of_raw = match source.contains(&function) {
+                true => format!("Some(|raw| {module}::{answer})"),
+                false => "None".to_owned(),
+            };
+            writeln!(list, "        {field}: {of_raw},").expect("text");
+        }
+        let classes = match source.contains("pub const CLASSES:") {
+            true => format!("|| {module}::CLASSES.map(Label::from).to_vec()"),
+            false => "Vec::new".to_owned(),
+        };
         writeln!(
             list,
-            "        light_leaves: {module}::LIGHT_LEAVES, self_check: {module}::self_check }},"
+            "        classes: {classes}, light_leaves: {module}::LIGHT_LEAVES, self_check: {module}::self_check }},"
         )
         .expect("text");
     }
     let zoo = format!(
         "{modules}\n/// Every model of the folder.\npub static ZOO: &[Compiled] = &[\n{list}];\n/// The folder.\npub const FOLDER: &str = {folder:?};\n"
     );
-    let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("zoo.rs");
-    fs::write(out, zoo).expect("OUT_DIR can be written");
+    fs::write(out.join("zoo.rs"), zoo).expect("OUT_DIR can be written");
 }
+
+/// Generated functions that a model may have, and how they are called.
+const OUTPUTS: [(&str, &str); 4] = [
+    ("probability", "probability(of(raw)).to_vec()"),
+    ("class", "class(of(raw)).labels()"),
+    ("exponent", "exponent(of(raw))"),
+    ("mean_and_variance", "mean_and_variance(of(raw))"),
+];
 
 /// The argument for the embeddings: a tuple, as they may differ in length; none if the model has none.
 fn embeddings(count: usize) -> String {

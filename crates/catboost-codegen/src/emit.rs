@@ -2,12 +2,14 @@
 
 mod kinds;
 mod observed;
+mod outputs;
 mod parts;
 mod self_check;
 
 use std::fmt::{self, Display, Formatter};
 
 use catboost_model::ir::{Dictionary, Gram, Model, NumberPolicy};
+pub(crate) use outputs::Outputs;
 use parts::{of, steps};
 
 use crate::{
@@ -16,12 +18,21 @@ use crate::{
     names::{Field, Kind},
 };
 
+/// Generated code answers to no lints: not the compiler's, not Clippy's.
+const ALLOW: &str = r#"#[allow(
+    missing_docs, nonstandard_style, unused, unreachable_pub,
+    clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
+    reason = "generated"
+)]"#;
+
 /// The generated module.
 pub(crate) struct Module<'a> {
     pub(crate) model: &'a Model,
     pub(crate) origin: &'a Origin,
     pub(crate) layout: &'a Layout,
     pub(crate) fields: &'a [Field],
+    /// Or why there are none.
+    pub(crate) outputs: Result<&'a Outputs, &'a str>,
     pub(crate) module: &'a str,
 }
 
@@ -30,9 +41,12 @@ impl Display for Module<'_> {
         self.header(f)?;
         self.features(f)?;
         self.functions(f)?;
+        self.outputs(f)?;
         self.self_check(f)?;
         self.tables(f)?;
-        self.model(f)
+        self.model(f)?;
+        // End of the module that the header begins.
+        writeln!(f, "}}")
     }
 }
 
@@ -48,6 +62,21 @@ impl Module<'_> {
             "// from {}, SHA-256 {}\n",
             self.origin.name.escape_default(),
             self.origin.sha256
+        )?;
+        // An included file cannot have attributes of its own as a whole.
+        writeln!(
+            f,
+            "{ALLOW}\npub use generated::*;\n\n{ALLOW}\nmod generated {{"
+        )?;
+        writeln!(
+            f,
+            "#[allow(unused_imports)]\nuse ::catboost_runtime::{{compiled, output, tables::{{rows, slice}}, text}};\n"
+        )?;
+        writeln!(
+            f,
+            "const _: () = assert!(\n    ::catboost_runtime::LAYOUT == {},\n    \"catboost-codegen {} wrote this for another catboost-runtime: give both the same version in Cargo.toml\"\n);\n",
+            catboost_runtime::LAYOUT,
+            env!("CARGO_PKG_VERSION")
         )
     }
 
@@ -114,7 +143,7 @@ impl Module<'_> {
         self.observed(f)?;
         writeln!(
             f,
-            "/// The model's raw values: the sums over its trees, scaled.\n#[must_use]"
+            "/// The model's raw values: the sums over its trees, scaled. CatBoost's `RawFormulaVal`.\n#[must_use]"
         )?;
         writeln!(
             f,
@@ -175,10 +204,10 @@ impl Module<'_> {
     fn tables(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for file in self.layout.tables.files() {
             let (name, element, len) = (file.name, file.element, file.len);
-            let path = crate::table_path(self.module, name);
+            let path = format!("/{}", crate::table_path(self.module, name));
             writeln!(
                 f,
-                "::catboost_runtime::table!({name}: [{element}; {len}] = concat!(env!(\"OUT_DIR\"), \"/{path}\"));"
+                "::catboost_runtime::table!({name}: [{element}; {len}] = concat!(env!(\"OUT_DIR\"), {path:?}));"
             )?;
         }
         writeln!(f)
@@ -196,10 +225,6 @@ impl Module<'_> {
         } = self.layout;
         let (dimension, groups) = (self.model.dimension, initial.len());
         let (lines, bits) = (trees.lines(), trees.bits());
-        writeln!(
-            f,
-            "#[allow(unused_imports)]\nuse ::catboost_runtime::{{compiled, tables::{{rows, slice}}, text}};\n"
-        )?;
         writeln!(
             f,
             "static MODEL: compiled::Model<{dimension}, {groups}, {lines}, {bits}> = compiled::Model {{"

@@ -25,6 +25,7 @@ use std::{
 };
 
 use catboost_model::ir::Model;
+use emit::Outputs;
 use sha2::{Digest, Sha256};
 
 /// Where a model comes from.
@@ -45,6 +46,7 @@ pub struct Generated {
 
 /// Why a build script could not compile a model.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The model file could not be read, or its tables not written.
     Io(PathBuf, io::Error),
@@ -52,25 +54,36 @@ pub enum Error {
     Model(PathBuf, catboost_model::Error),
     /// Cargo did not say where to write.
     NoOutDir,
+    /// The module has a name that is none.
+    Module(String),
 }
 
 /// Compiles the model file at `path` into `$OUT_DIR/model.rs`, for a build script: tells Cargo to run again when the
 /// file changes, and ends the build with a sentence if it cannot be done.
 pub fn build(path: impl AsRef<Path>) {
-    let path = path.as_ref();
-    println!("cargo::rerun-if-changed={}", path.display());
-    if let Err(error) = compile(path, "model") {
+    build_as(path, "model");
+}
+
+/// [`build`] into `$OUT_DIR/<module>.rs`, for a build script that has several models.
+pub fn build_as(path: impl AsRef<Path>, module: &str) {
+    if let Err(error) = compile(path.as_ref(), module) {
         println!("cargo::error={error}");
         process::exit(1);
     }
 }
 
-/// Compiles the model file at `path` into `$OUT_DIR/<module>.rs` and tables in `$OUT_DIR/<module>/`, for a build script
-/// that has several models.
+/// Compiles the model file at `path` into `$OUT_DIR/<module>.rs` and tables in `$OUT_DIR/<module>/`, and tells Cargo to run
+/// the build script again when the file changes: [`build_as`] for a build script that goes on after an error.
 ///
 /// # Errors
-/// If the file cannot be read, is not a model or is one that is not supported, or nothing can be written.
+/// If the file cannot be read, is not a model or is one that is not supported, nothing can be written, or `module` is not
+/// made of ASCII letters, digits and `_`.
 pub fn compile(path: &Path, module: &str) -> Result<(), Error> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_';
+    if module.is_empty() || !module.bytes().all(is_plain) {
+        return Err(Error::Module(module.to_owned()));
+    }
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?);
     let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
     let model =
@@ -84,6 +97,12 @@ pub fn compile(path: &Path, module: &str) -> Result<(), Error> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    if let Err(why) = Outputs::of(&model) {
+        println!(
+            "cargo::warning={}: compiled for raw values alone: {why}",
+            path.display()
+        );
+    }
     generate(&model, &Origin { name, sha256 }, module).write(&out_dir)
 }
 
@@ -92,11 +111,13 @@ pub fn compile(path: &Path, module: &str) -> Result<(), Error> {
 pub fn generate(model: &Model, origin: &Origin, module: &str) -> Generated {
     let layout = layout::lay_out(model);
     let fields = names::fields(model);
+    let outputs = Outputs::of(model);
     let source = emit::Module {
         model,
         origin,
         layout: &layout,
         fields: &fields,
+        outputs: outputs.as_ref().map_err(String::as_str),
         module,
     }
     .to_string();
@@ -148,8 +169,20 @@ impl Display for Error {
             Self::NoOutDir => {
                 f.write_str("OUT_DIR is not set: this is to be called from a build script")
             }
+            Self::Module(name) => write!(
+                f,
+                "{name:?} cannot be a module's name: expected ASCII letters, digits and `_`"
+            ),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(_, error) => Some(error),
+            Self::Model(_, error) => Some(error),
+            Self::NoOutDir | Self::Module(_) => None,
+        }
+    }
+}

@@ -36,7 +36,7 @@ pub(crate) struct File {
 }
 
 impl Tables {
-    /// The tables that are not empty.
+    /// All tables, empty ones too.
     pub(crate) fn files(&self) -> Vec<File> {
         macro_rules! file {
             ($name:literal, $element:literal, $table:expr) => {

@@ -90,6 +90,100 @@ fn a_file_that_has_the_right_contents_is_left_alone() {
     fs::remove_dir_all(folder).expect("it is there");
 }
 
+/// The source of a model, by its file's name, and by what CatBoost keeps of its making.
+fn source_with(name: &str, info: &[(&str, &str)]) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    let mut model = catboost_model::load(&folder.join(name)).expect("a model");
+    for (key, text) in info {
+        model.info.insert((*key).to_owned(), (*text).to_owned());
+    }
+    let origin = Origin {
+        name: name.to_owned(),
+        sha256: String::new(),
+    };
+    let files = generate(&model, &origin, "module").files;
+    let (_, source) = files.into_iter().last().expect("the source comes last");
+    String::from_utf8(source).expect("Rust is UTF-8")
+}
+
+#[test]
+fn a_model_has_the_outputs_that_its_loss_has() {
+    for (name, has) in [
+        ("loss_focal.cbm", &["probability", "class"][..]),
+        ("loss_multiclass.cbm", &["probability", "class"]),
+        ("classes_missing.cbm", &["by_class", "probability", "class"]),
+        ("loss_poisson.cbm", &["exponent"]),
+        ("loss_rmse_uncertainty.cbm", &["mean_and_variance"]),
+        ("loss_multirmse.cbm", &[]),
+    ] {
+        let source = source_with(name, &[]);
+        let functions = [
+            "by_class",
+            "probability",
+            "class",
+            "exponent",
+            "mean_and_variance",
+        ];
+        let found: Vec<_> = functions
+            .into_iter()
+            .filter(|function| source.contains(&format!("pub fn {function}(")))
+            .collect();
+        assert_eq!(found, has, "{name}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_classes_is_said_in_the_source() {
+    let many = r#"{"class_names":["a","b","c"],"class_to_label":[0,1]}"#;
+    for (info, expected) in [
+        (
+            ("class_params", many),
+            "the model names 3 classes, expected 2",
+        ),
+        (
+            ("params", "{"),
+            "model info, `params`: expected JSON: EOF while parsing an object at line 1 column 1",
+        ),
+    ] {
+        let source = source_with("loss_focal.cbm", &[info]);
+        let comment = format!("// No `probability`, `class` or `exponent`: {expected}.\n");
+        assert!(source.contains(&comment), "{source}");
+        assert!(!source.contains("CLASSES"));
+    }
+}
+
+#[test]
+fn the_threshold_has_all_its_bits() {
+    for (threshold, expected) in [("0.3", "0xbfeb1d10670aae9a"), ("1", "0x7ff0000000000000")] {
+        let source = source_with(
+            "loss_focal.cbm",
+            &[("binclass_probability_threshold", threshold)],
+        );
+        let constant = format!("pub const THRESHOLD: f64 = f64::from_bits({expected}); //");
+        assert!(source.contains(&constant), "{source}");
+    }
+}
+
+#[test]
+fn a_module_is_named_as_rust_and_files_take_it() {
+    for name in ["", "a/b", "..", "a\"b", "ж", "a b"] {
+        let error = compile(Path::new("none.cbm"), name).expect_err(name);
+        let expected =
+            format!("{name:?} cannot be a module's name: expected ASCII letters, digits and `_`");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn the_runtime_has_to_be_of_the_same_layout() {
+    let source = source_with("loss_focal.cbm", &[]);
+    let layout = format!(
+        "::catboost_runtime::LAYOUT == {},",
+        catboost_runtime::LAYOUT
+    );
+    assert!(source.contains(&layout), "{source}");
+}
+
 #[test]
 fn errors_say_which_file() {
     // Cargo sets OUT_DIR for tests of packages with a build script only.
@@ -108,4 +202,6 @@ fn errors_say_which_file() {
         .expect_err("a file is no folder")
         .to_string();
     assert!(error.contains("Cargo.toml/module.rs: "), "{error}");
+    let cause = Error::Io(PathBuf::new(), std::io::ErrorKind::NotFound.into());
+    assert!(std::error::Error::source(&cause).is_some());
 }

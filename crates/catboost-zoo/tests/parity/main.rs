@@ -180,6 +180,8 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
         }
         let differs = outputs::differs(&output, &interpreted, &case);
         differences.extend(differs.map(|what| format!("{name}, line {line}: {what}")));
+        let differs = outputs::compiled_differs(compiled, &output, &raw, &case);
+        differences.extend(differs.map(|what| format!("{name}, line {line}, compiled: {what}")));
     }
     (count, differences)
 }

@@ -1,6 +1,7 @@
 //! What is made of raw scores: probabilities, classes, exponents.
 
-use catboost_model::output::{Label, Output};
+use catboost_model::output::{self, Output};
+use catboost_zoo::{Compiled, Label};
 use serde_json::Value;
 
 use crate::inputs::numbers;
@@ -16,51 +17,116 @@ pub(crate) fn same(found: &[f64], expected: &[f64]) -> bool {
     bits(found) == bits(expected)
 }
 
-/// The first of CatBoost's answers in a case that another is given to, if any.
+/// The first of CatBoost's answers in a case that the interpreter gives otherwise, if any.
 pub(crate) fn differs(output: &Output, raw: &[f64], case: &Value) -> Option<String> {
-    let number_answers = [
-        ("probability", output.probability(raw)),
-        ("exponent", vec![output.exponent(raw)]),
-        (
-            "rmsewithuncertainty",
-            output
-                .mean_and_variance(raw)
-                .map_or(Vec::new(), |(mean, variance)| vec![mean, variance]),
-        ),
-    ];
-    for (name, found) in number_answers {
-        let Some(expected) = case.get(name).map(numbers) else {
-            continue;
-        };
-        // CatBoost's vector exp does not compute both of a pair of rows as it computes one.
-        if !same(&found, &expected) {
-            return Some(format!("{name} {found:?}, CatBoost {expected:?}"));
-        }
-    }
-    let expected = case.get("class")?.as_array()?;
-    let found = output.class(raw);
-    let right = if matches!(output.loss.as_str(), "MultiLogloss" | "MultiCrossEntropy") {
-        let of_place = |(place, value): (usize, &Value)| {
-            value.as_f64() == Some(f64::from(found.contains(&place)))
-        };
-        expected.iter().enumerate().all(of_place)
-    } else {
-        let labels = found.iter().map(|&place| &output.classes[place]);
-        labels.len() == expected.len() && labels.zip(expected).all(is_label)
+    let answers = Answers {
+        probability: Some(output.probability(raw)),
+        class: (!output.classes.is_empty()).then(|| labels(output, &output.class(raw))),
+        exponent: Some(output.exponent(raw)),
+        mean_and_variance: output.mean_and_variance(raw),
     };
-    (!right).then(|| {
-        format!(
-            "class {found:?} of {:?}, CatBoost {expected:?}",
-            output.classes
-        )
-    })
+    answers.differ(output, case)
 }
 
-fn is_label((label, value): (&Label, &Value)) -> bool {
+/// The first answer of CatBoost's in a case that a compiled model gives otherwise, or has not; if there is none, the first
+/// that it gives otherwise than the interpreter.
+pub(crate) fn compiled_differs(
+    compiled: &Compiled,
+    output: &Output,
+    raw: &[f64],
+    case: &Value,
+) -> Option<String> {
+    let answers = Answers {
+        probability: compiled.probability.map(|of| of(raw)),
+        class: compiled.class.map(|of| of(raw)),
+        exponent: compiled.exponent.map(|of| of(raw)),
+        mean_and_variance: compiled.mean_and_variance.map(|of| of(raw)),
+    };
+    if let Some(what) = answers.differ(output, case) {
+        return Some(what);
+    }
+    let classes: Vec<Label> = output.classes.iter().map(label).collect();
+    let classifies = !classes.is_empty();
+    let regression = !classifies && raw.len() == 1;
+    let uncertain = output.loss == "RMSEWithUncertainty";
+    let expected = Answers {
+        probability: classifies.then(|| output.probability(raw)),
+        class: classifies.then(|| labels(output, &output.class(raw))),
+        exponent: regression.then(|| output.exponent(raw)),
+        mean_and_variance: output.mean_and_variance(raw).filter(|_| uncertain),
+    };
+    if (compiled.classes)() != classes {
+        return Some(format!("CLASSES, interpreter {classes:?}"));
+    }
+    (answers != expected).then(|| format!("{answers:?}, interpreter {expected:?}"))
+}
+
+/// What is made of the raw values of a row. (None of them is NaN: then nothing would be equal to itself.)
+#[derive(Debug, PartialEq)]
+struct Answers {
+    probability: Option<Vec<f64>>,
+    /// One label, or whether each of many is predicted.
+    class: Option<Vec<Label>>,
+    exponent: Option<f64>,
+    mean_and_variance: Option<(f64, f64)>,
+}
+
+impl Answers {
+    fn differ(&self, output: &Output, case: &Value) -> Option<String> {
+        let uncertainty = self
+            .mean_and_variance
+            .map(|(mean, variance)| vec![mean, variance]);
+        for (name, found) in [
+            ("probability", &self.probability),
+            ("exponent", &self.exponent.map(|exponent| vec![exponent])),
+            ("rmsewithuncertainty", &uncertainty),
+        ] {
+            let Some(expected) = case.get(name).map(numbers) else {
+                continue;
+            };
+            // CatBoost's vector exp does not compute both of a pair of rows as it computes one.
+            if !found.as_ref().is_some_and(|found| same(found, &expected)) {
+                return Some(format!("{name} {found:?}, CatBoost {expected:?}"));
+            }
+        }
+        let expected = case.get("class")?.as_array()?;
+        let found = self.class.as_deref().unwrap_or_default();
+        let right = found.len() == expected.len()
+            && found
+                .iter()
+                .zip(expected)
+                .all(|(found, value)| match *found {
+                    Label::Bool(label) if output.many_labels() => {
+                        value.as_f64() == Some(f64::from(label))
+                    }
+                    Label::Bool(label) => value == label,
+                    Label::Int(whole) => value.as_f64() == Some(whole as f64),
+                    Label::Float(number) => value.as_f64() == Some(number),
+                    Label::Text(text) => value == text,
+                });
+        (!right).then(|| format!("class {found:?}, CatBoost {expected:?}"))
+    }
+}
+
+/// Predicted classes as a compiled model gives them.
+fn labels(output: &Output, places: &[usize]) -> Vec<Label> {
+    if output.many_labels() {
+        let all = 0..output.dimension;
+        return all
+            .map(|place| Label::Bool(places.contains(&place)))
+            .collect();
+    }
+    places
+        .iter()
+        .map(|&place| label(&output.classes[place]))
+        .collect()
+}
+
+fn label(label: &output::Label) -> Label {
     match label {
-        Label::Bool(label) => value == label,
-        Label::Int(whole) => value.as_f64() == Some(*whole as f64),
-        Label::Float(number) => value.as_f64() == Some(*number),
-        Label::Text(text) => value == text,
+        output::Label::Bool(label) => Label::Bool(*label),
+        output::Label::Int(label) => Label::Int(*label),
+        output::Label::Float(label) => Label::Float(*label),
+        output::Label::Text(label) => Label::Text(label.clone().leak()),
     }
 }

@@ -1,0 +1,250 @@
+//! What is made of raw values: probabilities, classes, exponents. Each model has what its loss has.
+
+use std::fmt::{self, Formatter};
+
+use catboost_model::{
+    ir::Model,
+    output::{Label, Link, Output},
+};
+
+use super::Module;
+
+/// What a model predicts beside raw values, with its classes' type and values as Rust writes them.
+pub(crate) struct Outputs {
+    output: Output,
+    /// `None` if the model does not classify.
+    classes: Option<(&'static str, Vec<String>)>,
+}
+
+impl Outputs {
+    /// Reads what the model says of itself.
+    ///
+    /// # Errors
+    /// Why nothing but raw values can be had of it.
+    pub(crate) fn of(model: &Model) -> Result<Self, String> {
+        let output = Output::of(model).map_err(|error| error.to_string())?;
+        let named = output.classes.len();
+        let expected = if output.dimension == 1 {
+            2
+        } else {
+            output.dimension
+        };
+        if named != 0 && named != expected {
+            return Err(format!(
+                "the model names {named} classes, expected {expected}"
+            ));
+        }
+        let classes = match named {
+            0 => None,
+            _ => Some(labels(&output.classes)?),
+        };
+        Ok(Self { output, classes })
+    }
+}
+
+/// The type of the classes' names, and the names, as Rust writes them.
+fn labels(classes: &[Label]) -> Result<(&'static str, Vec<String>), String> {
+    let of_type = |name, write: fn(&Label) -> Option<String>| {
+        let labels = classes.iter().map(write).collect::<Option<_>>();
+        labels.map(|labels| (name, labels))
+    };
+    let bools = of_type("bool", |label| match label {
+        Label::Bool(label) => Some(label.to_string()),
+        _ => None,
+    });
+    let ints = of_type("i64", |label| match label {
+        Label::Int(label) => Some(label.to_string()),
+        _ => None,
+    });
+    let floats = of_type("f64", |label| match label {
+        Label::Int(label) => Some(format!("{label}_f64")),
+        Label::Float(label) => Some(format!("{label:?}")),
+        _ => None,
+    });
+    let texts = of_type("&str", |label| match label {
+        Label::Text(label) => Some(format!("{label:?}")),
+        _ => None,
+    });
+    bools
+        .or(ints)
+        .or(floats)
+        .or(texts)
+        .ok_or_else(|| "the names of the model's classes are of several types".to_owned())
+}
+
+impl Module<'_> {
+    pub(super) fn outputs(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let outputs = match self.outputs {
+            Ok(outputs) => outputs,
+            Err(why) => {
+                return writeln!(
+                    f,
+                    "// No `probability`, `class` or `exponent`: {}.\n",
+                    why.escape_default()
+                );
+            }
+        };
+        let dimension = self.model.dimension;
+        if let Some((label, names)) = &outputs.classes {
+            return outputs.classifier(f, dimension, label, names);
+        }
+        match (outputs.output.loss.as_str(), dimension) {
+            ("RMSEWithUncertainty", 2) => writeln!(
+                f,
+                "/// The predicted value and its variance, of a row's [`raw`] values: CatBoost's `RMSEWithUncertainty`.
+#[must_use]
+pub fn mean_and_variance(raw: &[f64; 2]) -> (f64, f64) {{
+    output::mean_and_variance(*raw)
+}}
+"
+            ),
+            (_, 1) => writeln!(
+                f,
+                "/// e to the power of a row's [`raw`] value: CatBoost's `Exponent`, what losses like Poisson and Tweedie predict.
+#[must_use]
+pub fn exponent(raw: &[f64; 1]) -> f64 {{
+    output::exponent(raw[0])
+}}
+"
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Outputs {
+    fn classifier(
+        &self,
+        f: &mut Formatter<'_>,
+        dimension: usize,
+        label: &str,
+        names: &[String],
+    ) -> fmt::Result {
+        let output = &self.output;
+        let classes = names.len();
+        writeln!(
+            f,
+            "/// The model's classes.\npub const CLASSES: [{label}; {classes}] = [{}];\n",
+            names.join(", ")
+        )?;
+        let (values, array, slice) = if self.by_class(f, dimension)? {
+            ("by_class(raw)", "by_class(raw)", "&by_class(raw)")
+        } else {
+            ("*raw", "raw", "raw")
+        };
+        writeln!(
+            f,
+            "/// The probabilities of [`CLASSES`], of a row's [`raw`] values: CatBoost's `Probability`.
+#[must_use]
+pub fn probability(raw: &[f64; {dimension}]) -> [f64; {classes}] {{"
+        )?;
+        let in_place = match output.link {
+            Link::Sigmoid => "",
+            Link::SigmoidEach => "probability_of_each",
+            Link::Softmax => "softmax",
+        };
+        match in_place {
+            "" => writeln!(f, "    output::probability_of_two(raw[0])\n}}\n")?,
+            name => writeln!(
+                f,
+                "    let mut values = {values};\n    output::{name}(&mut values);\n    values\n}}\n"
+            )?,
+        }
+
+        let one_value = output.link == Link::Sigmoid;
+        if one_value || output.many_labels() {
+            writeln!(
+                f,
+                "/// The raw value of the probability above which a class is predicted.\npub const THRESHOLD: f64 = f64::from_bits({:#018x}); // {:?}\n",
+                output.threshold.to_bits(),
+                output.threshold
+            )?;
+        }
+        let label = label.replace('&', "&'static ");
+        let (which, label, class) = if one_value {
+            let class = "CLASSES[usize::from(raw[0] > THRESHOLD)]".to_owned();
+            ("The predicted class", label, class)
+        } else if output.many_labels() {
+            let class = format!("{array}.map(|value| value > THRESHOLD)");
+            (
+                "Which of [`CLASSES`] are predicted",
+                format!("[bool; {classes}]"),
+                class,
+            )
+        } else {
+            let class = format!("CLASSES[output::class({slice})]");
+            ("The predicted class", label, class)
+        };
+        writeln!(
+            f,
+            "/// {which}, of a row's [`raw`] values: CatBoost's `Class`.
+#[must_use]
+pub fn class(raw: &[f64; {dimension}]) -> {label} {{
+    {class}
+}}
+"
+        )
+    }
+
+    /// The function that puts raw values to their classes, if the training data lacked some of them; whether it did.
+    fn by_class(&self, f: &mut Formatter<'_>, dimension: usize) -> Result<bool, fmt::Error> {
+        let Output {
+            places,
+            dimension: classes,
+            ..
+        } = &self.output;
+        if places.iter().copied().eq(0..*classes) {
+            return Ok(false);
+        }
+        writeln!(
+            f,
+            "/// A row's [`raw`] values in the order of [`CLASSES`], minus infinity for those that the training data lacked:
+/// CatBoost's `RawFormulaVal`.
+#[must_use]
+pub fn by_class(raw: &[f64; {dimension}]) -> [f64; {classes}] {{
+    let mut values = [0.0; {classes}];
+    output::by_class(raw, &{places:?}, &mut values);
+    values
+}}
+"
+        )?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_have_one_type() {
+        let written =
+            |classes: &[Label]| labels(classes).map(|(name, labels)| (name, labels.join(" ")));
+        let text = |text: &str| Label::Text(text.to_owned());
+        for (classes, name, expected) in [
+            (
+                vec![Label::Bool(false), Label::Bool(true)],
+                "bool",
+                "false true",
+            ),
+            (
+                vec![Label::Int(i64::MIN), Label::Int(3)],
+                "i64",
+                "-9223372036854775808 3",
+            ),
+            (vec![Label::Int(0), Label::Float(1.5)], "f64", "0_f64 1.5"),
+            (
+                vec![Label::Float(0.0), Label::Float(1e300)],
+                "f64",
+                "0.0 1e300",
+            ),
+            (vec![text("a\"\n"), text("ж")], "&str", r#""a\"\n" "ж""#),
+        ] {
+            assert_eq!(written(&classes), Ok((name, expected.to_owned())));
+        }
+        assert_eq!(
+            written(&[text("1"), Label::Int(1)]),
+            Err("the names of the model's classes are of several types".to_owned())
+        );
+    }
+}
