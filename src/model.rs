@@ -3,10 +3,4 @@
 //! `build.rs` writes it from the model file. A model with other features than [`crate::features`] gives does not
 //! compile: the compiler names the field of [`Features`] that is missing or too much.
 
-#![allow(
-    missing_docs,
-    non_snake_case,
-    reason = "fields have the model's own feature names: licence plates' Cyrillic letters among them"
-)]
-
 include!(concat!(env!("OUT_DIR"), "/model.rs"));

@@ -31,4 +31,6 @@ model.fit(rows, [tea(rng, *row) for row in rows], cat_features=[2, 3])
 model.set_feature_names(["hour", "temperature", "weekday", "weather"])
 model.save_model(str(Path(__file__).with_name("tea.cbm")))
 for row in [[8, 3.5, "Tuesday", "rain"], [16, 21.0, "Tuesday", "rain"], [16, 21.0, "Monday", "sun"]]:
-    print(row, model.predict([row])[0][0], model.predict([row], prediction_type="RawFormulaVal")[0].tolist())
+    print(row, model.predict([row])[0][0])
+    for kind in ["RawFormulaVal", "Probability"]:
+        print("   ", model.predict([row], prediction_type=kind)[0].tolist())
