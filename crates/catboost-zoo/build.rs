@@ -22,6 +22,10 @@ fn main() {
     files.sort();
 
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    // What the examples in the READMEs include.
+    let tea = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tea/tea.cbm");
+    catboost_codegen::build(tea);
+
     let mut modules = String::new();
     let mut list = String::new();
     for path in files {

@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+// Its examples are tested by `catboost-zoo`, which has what their build scripts would make.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 //! # How it works
 //!
 //! Beside `raw` the module has `raw_observed`, which tells an observer what a row meets on its way (values and words that

@@ -2,7 +2,7 @@
 //!
 //! Whoever holds a [`Model`] may index with what it holds: every index points into its table, every table has the
 //! length that its owner implies, borders ascend, oblivious trees have a depth of at most
-//! [`MAX_DEPTH`]. `lower` alone makes one.
+//! [`MAX_DEPTH`]. [`crate::parse`] gives only such; who changes one, or puts one together, answers for it.
 
 mod embeddings;
 mod texts;

@@ -95,3 +95,10 @@ impl catboost_runtime::compiled::Observer for Leaves {
 }
 
 include!(concat!(env!("OUT_DIR"), "/zoo.rs"));
+
+/// The examples in the crates' READMEs.
+#[cfg(doctest)]
+#[doc = include_str!("../../catboost-codegen/README.md")]
+#[doc = include_str!("../../catboost-runtime/README.md")]
+#[doc = include_str!("../../catboost-model/README.md")]
+pub struct Readmes;

@@ -13,6 +13,8 @@
 //! What can be computed from the model alone is in the tables: the value of a CTR for every key of the training data,
 //! as a bin; the logarithms of naive Bayes; the bits that a token sets.
 //!
+//! `catboost-codegen` writes these types' values down: a change of what they hold or mean raises [`crate::LAYOUT`].
+//!
 //! Leaf values are added up in the order of the trees, in f64, from 0, as CatBoost does: floating-point addition is
 //! not associative.
 
