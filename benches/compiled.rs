@@ -31,7 +31,7 @@ fn main() {
     let task = match &arguments[..] {
         [flag, rounds, ..] if flag == "--rounds" => Task::Run(rounds.parse().expect("a number")),
         _ => Task::Time(
-            Criterion::default().configure_from_args(),
+            Box::new(Criterion::default().configure_from_args()),
             env::var("BLOCKS").expect("BLOCKS is set"),
         ),
     };
@@ -42,7 +42,7 @@ enum Task {
     /// All rows, so many times.
     Run(usize),
     /// Blocks of rows, of these sizes.
-    Time(Criterion, String),
+    Time(Box<Criterion>, String),
 }
 
 impl Task {

@@ -104,6 +104,9 @@ impl Rows {
     }
 }
 
+/// Works on all rows.
+type Stage<'a> = Box<dyn Fn() + 'a>;
+
 /// Rows, as far as each stage needs them.
 struct Prepared<'a> {
     texts: &'a [String],
@@ -135,7 +138,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Each stage, over all rows.
-    fn stages(&self) -> Vec<(&'static str, Box<dyn Fn() + '_>)> {
+    fn stages(&self) -> Vec<(&'static str, Stage<'_>)> {
         vec![
             (
                 "request JSON to request",

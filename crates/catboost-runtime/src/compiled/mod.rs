@@ -92,7 +92,7 @@ pub trait Observer {
     /// CTR counts by on their own.
     #[inline(always)]
     fn unseen(&mut self, _cat: usize) {}
-    /// A word of a text (index into [`Row::texts`]) that the dictionary with [`Text::tells_unknown`] does not have.
+    /// A word of a text (index into [`Row::texts`]) that the dictionary with [`Tokenized::tells_unknown`] does not have.
     #[inline(always)]
     fn unknown_token(&mut self, _text: usize) {}
     /// A tree's leaf, counted over all the trees.
