@@ -26,7 +26,7 @@ impl Ran {
 
 /// The program, as yet without arguments, free of the settings of whoever runs the tests.
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pick-regno"));
+    let mut command = crate::program::command();
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PICK_REGNO_") {
             command.env_remove(name);

@@ -16,9 +16,16 @@ pub struct Program {
     log: BufReader<ChildStderr>,
 }
 
+/// The program, not to be told that SIGHUP is ignored where the tests were: under `nohup`.
+pub fn command() -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_pick-regno")]);
+    command
+}
+
 impl Program {
     pub fn start(flags: &[&str]) -> Program {
-        Program::run(Command::new(env!("CARGO_BIN_EXE_pick-regno")), flags)
+        Program::run(command(), flags)
     }
 
     /// Starts it with so many file descriptors.
