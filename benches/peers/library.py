@@ -7,17 +7,17 @@ class Library:
     """A model, loaded by the library."""
 
     def __init__(self, library, model):
-        self.library = ctypes.CDLL(library)
-        self.library.ModelCalcerCreate.restype = ctypes.c_void_p
-        self.library.GetErrorString.restype = ctypes.c_char_p
-        self.library.LoadFullModelFromFile.restype = ctypes.c_bool
-        self.library.CalcModelPredictionText.restype = ctypes.c_bool
-        self.handle = ctypes.c_void_p(self.library.ModelCalcerCreate())
-        self.check(self.library.LoadFullModelFromFile(self.handle, model.encode()))
+        self.api = ctypes.CDLL(library)
+        self.api.ModelCalcerCreate.restype = ctypes.c_void_p
+        self.api.GetErrorString.restype = ctypes.c_char_p
+        self.api.LoadFullModelFromFile.restype = ctypes.c_bool
+        self.api.CalcModelPredictionText.restype = ctypes.c_bool
+        self.handle = ctypes.c_void_p(self.api.ModelCalcerCreate())
+        self.check(self.api.LoadFullModelFromFile(self.handle, model.encode()))
 
     def check(self, succeeded):
         if not succeeded:
-            raise SystemExit(f"CATBOOST_LIB: {self.library.GetErrorString().decode()}")
+            raise SystemExit(f"CATBOOST_LIB: {self.api.GetErrorString().decode()}")
 
     def predict(self, rows, cats, texts):
         """A call that computes the raw values of rows, given as flat lists with `cats` and `texts` the indices of those
@@ -33,7 +33,7 @@ class Library:
             matrices += [pointers, ctypes.c_size_t(len(indices))]
         result = (ctypes.c_double * len(rows))()
         count = ctypes.c_size_t(len(rows))
-        function, handle = self.library.CalcModelPredictionText, self.handle
+        function, handle = self.api.CalcModelPredictionText, self.handle
 
         def call():
             self.check(function(handle, count, *matrices, result, count))
