@@ -63,10 +63,18 @@ fn the_zoo_has_what_is_hard_to_come_by() {
                 "combinations of: 3 categories at most, borders, one-hot values",
             ],
         ),
+        ("ctr_four", &["combinations of: 4 categories at most"]),
     ] {
         let covers = table::covers(&load(name));
         for part in parts {
             assert!(covers.contains(part), "{name}: {covers}");
+        }
+    }
+    // Without an answer of CatBoost's, nothing would be compared.
+    for name in ["crossentropy", "multilogloss", "multicrossentropy"] {
+        let name = format!("loss_{name}");
+        for case in cases(&name) {
+            assert!(case["class"].is_array(), "{name}: {case}");
         }
     }
 }
