@@ -15,6 +15,9 @@ pub(crate) const MAX_DIMENSION: i64 = 65_536;
 pub(crate) const MAX_GRAM_ORDER: u32 = 5;
 /// Classes of a text calcer times the tokens that a dictionary gives it: a compiled model has a table of them.
 pub(crate) const MAX_CLASS_TOKENS: usize = 1 << 24;
+/// Keys of the tables that a combination's CTRs look up, times those CTRs, over all combinations: a compiled model has a
+/// table of them.
+pub(crate) const MAX_CTR_KEYS: usize = 1 << 26;
 /// How many bytes may be made of a byte of a `.cbm` file, before its features are checked: its parts may overlap.
 pub(crate) const BYTES_READ_PER_BYTE: usize = 4;
 /// Neighbors that a KNN calcer counts: CatBoost looks at 300 points at most.

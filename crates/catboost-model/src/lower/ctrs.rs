@@ -1,9 +1,12 @@
 //! CTRs and the tables that they look up.
 
+use std::collections::HashMap;
+
 use super::{check_borders, features::Features};
 use crate::{
     Error,
     ir::{Ctr, CtrTable, CtrType, CtrValues, OneHot, OneHotIdx, Projection, TableIdx},
+    limits::MAX_CTR_KEYS,
     raw::{RawCtr, RawCtrBase, RawCtrTable, RawCtrValues},
 };
 
@@ -41,7 +44,30 @@ pub(super) fn lower(
         };
         lowered.push(lower_ctr(ctr, place, &used[place.at()], index)?);
     }
+    check_size(&lowered, &used)?;
     Ok((lowered, used))
+}
+
+/// Few bytes of a file can name many CTRs, and each of them has a number for each key.
+fn check_size(ctrs: &[Ctr], tables: &[CtrTable]) -> Result<(), Error> {
+    let mut sizes: HashMap<&Projection, (usize, usize)> = HashMap::new();
+    for table in tables {
+        sizes.entry(&table.projection).or_default().0 += table.keys.len();
+    }
+    for ctr in ctrs {
+        let projection = &tables[ctr.table.at()].projection;
+        sizes.entry(projection).or_default().1 += 1;
+    }
+    let pairs = sizes
+        .values()
+        .map(|&(keys, ctrs)| keys.saturating_mul(ctrs))
+        .fold(0, usize::saturating_add);
+    match pairs <= MAX_CTR_KEYS {
+        true => Ok(()),
+        false => Err(Error::unsupported(format!(
+            "{pairs} pairs of a CTR and a key that it looks up; at most {MAX_CTR_KEYS} are"
+        ))),
+    }
 }
 
 fn lower_ctr(raw: RawCtr, table: TableIdx, counts: &CtrTable, index: usize) -> Result<Ctr, Error> {

@@ -395,6 +395,19 @@ fn priors_are_numbers() {
     }
 }
 
+/// Its table of counts has 8,192 keys.
+fn small_with_ctrs(count: usize) -> String {
+    let keys: Vec<String> = (0..8192).map(|key| format!("\"{key}\", 5, 6")).collect();
+    let json = small_with(
+        "\"18446744073709551615\", 3, 1, \"4\", 5, 6",
+        &keys.join(","),
+    );
+    let (before, rest) = json.split_once("\"ctrs\": [").expect("it has CTRs");
+    let (ctr, after) = rest.split_once("\n    ]").expect("the list ends");
+    let ctrs = vec![ctr; count].join(",");
+    format!("{before}\"ctrs\": [{ctrs}]{after}")
+}
+
 #[test]
 fn what_asks_for_too_much_is_refused_by_name() {
     let numbers = |count: i64| {
@@ -435,7 +448,12 @@ fn what_asks_for_too_much_is_refused_by_name() {
                 ),
             "4096 classes with a dictionary of 4096 tokens (text calcer 0); at most 16777216 pairs are",
         ),
+        (
+            small_with_ctrs(8193),
+            "67117056 pairs of a CTR and a key that it looks up; at most 67108864 are",
+        ),
     ];
+    parse(small_with_ctrs(8192).as_bytes()).expect("as many as may be");
     for (json, expected) in cases {
         assert_eq!(error(&json), format!("not supported: {expected}"));
     }
