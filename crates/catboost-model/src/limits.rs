@@ -13,8 +13,11 @@ pub(crate) const MAX_ONE_HOT_VALUES: usize = 65_535;
 pub(crate) const MAX_DIMENSION: i64 = 65_536;
 /// Words of an n-gram: CatBoost's own limit.
 pub(crate) const MAX_GRAM_ORDER: u32 = 5;
-/// Classes of a text calcer times the tokens that a dictionary gives it: a compiled model has a table of them.
+/// Classes of a text calcer times the tokens that a dictionary gives it, over all calcers: a compiled model has a table of
+/// them.
 pub(crate) const MAX_CLASS_TOKENS: usize = 1 << 24;
+/// Entries of dictionaries, each time that a text is looked up in them: a compiled model has a table for each time.
+pub(crate) const MAX_DICTIONARY_ENTRIES: usize = 1 << 24;
 /// Keys of the tables that a combination's CTRs look up, times those CTRs, over all combinations: a compiled model has a
 /// table of them.
 pub(crate) const MAX_CTR_KEYS: usize = 1 << 26;

@@ -7,7 +7,7 @@ use crate::{
         Dictionary, DictionaryIdx, Gram, Text, TextCalcer, TextCalcerKind, TokenTable, Tokenized,
         TokenizedIdx, TokenizerIdx,
     },
-    limits::{MAX_CLASS_TOKENS, MAX_GRAM_ORDER},
+    limits::{MAX_CLASS_TOKENS, MAX_DICTIONARY_ENTRIES, MAX_GRAM_ORDER},
     raw::RawText,
 };
 
@@ -53,11 +53,25 @@ pub(super) fn lower(
             dictionary: DictionaryIdx(source.dictionary as u32),
         });
     }
+    let dictionary_of = |source: &Tokenized| &raw.dictionaries[source.dictionary.at()];
+    // Few bytes of a file can name a large dictionary, or classes that have none of its tokens.
+    let entries: usize = tokenized.iter().map(dictionary_of).map(entries_of).sum();
+    if entries > MAX_DICTIONARY_ENTRIES {
+        return Err(Error::unsupported(format!(
+            "{entries} entries of dictionaries, each time that a text is looked up in them; at most {MAX_DICTIONARY_ENTRIES} are"
+        )));
+    }
+    let mut pairs = 0_usize;
     for (index, (calcer, source)) in raw.calcers.iter().zip(&source_of_calcer).enumerate() {
         if let Some(source) = source {
-            let dictionary = &raw.dictionaries[tokenized[source.at()].dictionary.at()];
-            check_tokens(index, calcer, dictionary)?;
+            let dictionary = dictionary_of(&tokenized[source.at()]);
+            pairs = pairs.saturating_add(check_tokens(index, calcer, dictionary)?);
         }
+    }
+    if pairs > MAX_CLASS_TOKENS {
+        return Err(Error::unsupported(format!(
+            "{pairs} pairs of a text calcer's class and a token of its dictionary; at most {MAX_CLASS_TOKENS} are"
+        )));
     }
     let text = Text {
         tokenizers: raw.tokenizers,
@@ -116,8 +130,18 @@ fn check_dictionary(index: usize, dictionary: &Dictionary) -> Result<(), Error> 
     Ok(())
 }
 
+fn entries_of(dictionary: &Dictionary) -> usize {
+    let tables = std::iter::once(&dictionary.tokens).chain(&dictionary.grams);
+    tables.map(|table| table.entries.len()).sum()
+}
+
 /// What a calcer says of tokens, its dictionary can give it: tables are laid out from the least token id to the greatest.
-fn check_tokens(index: usize, calcer: &TextCalcer, dictionary: &Dictionary) -> Result<(), Error> {
+/// How many pairs of a class and a token there are.
+fn check_tokens(
+    index: usize,
+    calcer: &TextCalcer,
+    dictionary: &Dictionary,
+) -> Result<usize, Error> {
     let wrong = || {
         Error::model(format!(
             "text calcer {index} speaks of tokens that its dictionary does not have"
@@ -127,7 +151,7 @@ fn check_tokens(index: usize, calcer: &TextCalcer, dictionary: &Dictionary) -> R
         TextCalcerKind::BagOfWords { tokens } => {
             let last = calcer.active.last();
             let known = *tokens == dictionary.size && last.is_none_or(|last| last < tokens);
-            return known.then_some(()).ok_or_else(wrong);
+            return known.then_some(0).ok_or_else(wrong);
         }
         TextCalcerKind::NaiveBayes { classes, .. } => {
             classes.iter().map(|class| &class.counts).collect()
@@ -145,14 +169,7 @@ fn check_tokens(index: usize, calcer: &TextCalcer, dictionary: &Dictionary) -> R
     {
         return Err(wrong());
     }
-    if counts.len().saturating_mul(tokens as usize) > MAX_CLASS_TOKENS {
-        return Err(Error::unsupported(format!(
-            "{} classes with a dictionary of {} tokens (text calcer {index}); at most {MAX_CLASS_TOKENS} pairs are",
-            counts.len(),
-            dictionary.size
-        )));
-    }
-    Ok(())
+    Ok(counts.len().saturating_mul(tokens as usize))
 }
 
 fn check_calcer(calcer: &TextCalcer) -> Result<(), String> {
