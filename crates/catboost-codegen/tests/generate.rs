@@ -7,6 +7,8 @@ use std::{
 };
 
 use catboost_codegen::{Error, Generated, Origin, compile, generate};
+use catboost_model::ir::Model;
+use catboost_runtime::hash;
 
 fn models() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
@@ -65,6 +67,84 @@ fn the_models_need_every_way_of_walking_trees() {
         missing.retain(|way| !source.contains(way));
     }
     assert!(missing.is_empty(), "no model needs {missing:?}");
+}
+
+/// A model of one text, whose pairs of 73 letters are looked up, and of trees that ask 64 of these pairs.
+fn model_of_letters(trees: usize) -> Model {
+    let letters = (0..73_u8).map(|nth| [b'0' + nth]);
+    let mut tokens: Vec<(u64, usize)> = letters
+        .map(|letter| hash::murmur2_64a(&letter, 0))
+        .zip(0..)
+        .collect();
+    tokens.sort_unstable();
+    let tokens: Vec<String> = tokens
+        .iter()
+        .map(|(hash, id)| format!("\"{hash}\",{id}"))
+        .collect();
+    let mut pairs: Vec<(u64, u32)> = (0..64)
+        .map(|id| (hash::murmur2_64a_ids(&[id, id], 0), id))
+        .collect();
+    pairs.sort_unstable();
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(hash, id)| format!("\"{hash}\",{id}"))
+        .collect();
+    let numbers = (0..64)
+        .map(|local| format!("{{\"calcer\":{{\"Text\":0}},\"local\":{local},\"borders\":[0.5]}}"));
+    let active: Vec<String> = (0..64).map(|token| token.to_string()).collect();
+    // Their indices take 8 bits each: 64 trees are a line.
+    let deep = format!(
+        "{{\"leaf_values\":[{}],\"splits\":[{}]}}",
+        vec!["1"; 256].join(","),
+        (0..8)
+            .map(|split| format!("{{\"split_index\":{split}}}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    let shallow = (1..trees).map(|tree| {
+        format!(
+            "{{\"leaf_values\":[0,1],\"splits\":[{{\"split_index\":{}}}]}}",
+            tree % 64
+        )
+    });
+    let json = format!(
+        r#"{{"scale_and_bias":[1,[0]],
+"features_info":{{"text_features":[{{"feature_index":0,"flat_feature_index":0,"feature_id":"text"}}],"estimated_features":[{numbers}]}},
+"text_processing":{{
+"tokenizers":[{{"lowercasing":false,"numbers":"LeaveAsIs","delimiter":" ","split_by_set":false,"skip_empty":true}}],
+"dictionaries":[{{"gram":{{"Words":{{"order":2,"skip_step":0}}}},"size":64,"start_token_id":0,"unknown_token_id":64,"end_of_sentence_token_id":65,
+"end_of_sentence":false,"tokens":{{"seed":"0","entries":[{tokens}]}},"grams":{{"seed":"0","entries":[{pairs}]}}}}],
+"calcers":[{{"active":[{active}],"kind":{{"BagOfWords":{{"tokens":64}}}}}}],
+"tokenized":[{{"text":0,"tokenizer":0,"dictionary":0,"calcers":[0]}}]}},
+"oblivious_trees":[{deep},{shallow}]}}"#,
+        numbers = numbers.collect::<Vec<_>>().join(","),
+        tokens = tokens.join(","),
+        pairs = pairs.join(","),
+        active = active.join(","),
+        shallow = shallow.collect::<Vec<_>>().join(","),
+    );
+    catboost_model::parse(json.as_bytes()).expect("a model")
+}
+
+/// Each line has a row for each of 74² steps, of 64 bytes: with 191 lines they are 64 MiB.
+#[test]
+fn tables_of_letters_are_bounded() {
+    for (lines, has_letters) in [(4, true), (191, true), (192, false)] {
+        let model = model_of_letters(64 * lines);
+        let origin = Origin {
+            name: String::new(),
+            sha256: String::new(),
+        };
+        let files = generate(&model, &origin, "module").files;
+        let (_, source) = files.into_iter().last().expect("the source comes last");
+        let source = String::from_utf8(source).expect("Rust is UTF-8");
+        assert!(source.contains("Trees::Rows"));
+        assert_eq!(
+            source.contains("compiled::Letters {"),
+            has_letters,
+            "{lines} lines"
+        );
+    }
 }
 
 #[test]

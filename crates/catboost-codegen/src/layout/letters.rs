@@ -13,6 +13,11 @@ use crate::tables::{Tables, put};
 
 /// Characters of one or two bytes are below this.
 const LETTERS: u32 = 0x800;
+/// What the tables of all texts' letters may take together, in bytes: they grow with the square of the letters, and a file
+/// needs few bytes to name another text or dictionary.
+pub(super) const ROOM: usize = 64 << 20;
+/// Texts are looked up in few dictionaries.
+const MOST_SOURCES: usize = 64;
 const NO_TOKEN: u8 = compiled::Letters::<0>::NO_TOKEN;
 const NO_ID: u32 = compiled::Steps::NO_ID;
 
@@ -64,19 +69,21 @@ impl<'a> Source<'a> {
 }
 
 impl Letters {
-    /// The letters, and of each dictionary its ids by letters (of `u32s`); `None` if nothing is known of letters.
+    /// The letters, and of each dictionary its ids by letters (of `u32s`); `None` if nothing is known of letters, or their
+    /// tables would take more than `room`, of which else their size is taken.
     ///
     /// `lines` is how many lines the leaf indices take. If that is 0, the trees are walked, and bags set nothing here.
     pub(super) fn lay_out(
         tokenizer: &Tokenizer,
         sources: &[Source],
         lines: usize,
+        room: &mut usize,
         tables: &mut Tables,
     ) -> Option<(Self, Vec<Option<Steps>>)> {
         let &[delimiter] = tokenizer.delimiter.as_bytes() else {
             return None;
         };
-        if tokenizer.split_by_set {
+        if tokenizer.split_by_set || sources.len() > MOST_SOURCES {
             return None;
         }
         let letters: Vec<Option<Word>> = (0..LETTERS)
@@ -91,6 +98,14 @@ impl Letters {
         if words.len() < 2 || words.len() > usize::from(NO_TOKEN) {
             return None;
         }
+        let by_pair = |source: &Source| source.is_by_letter && source.dictionary.grams.is_some();
+        let steps = match sources.iter().any(by_pair) {
+            true => words.len() * words.len(),
+            false => words.len(),
+        };
+        let size = LETTERS as usize
+            + steps * (size_of::<[u64; 8]>() * lines + size_of::<u32>() * sources.len());
+        *room = room.checked_sub(size)?;
 
         let codes = letters.iter().map(|word| match word {
             Some(word) => words.partition_point(|&other| other < word) as u8,

@@ -8,7 +8,11 @@ use catboost_model::ir::{
 };
 use catboost_runtime::{calcer, math};
 
-use super::{Groups, Keys, Letters, Part, Steps, Trees, groups::presence, letters::Source};
+use super::{
+    Groups, Keys, Letters, Part, Steps, Trees,
+    groups::presence,
+    letters::{ROOM, Source},
+};
 use crate::tables::{Tables, put};
 
 /// A text may lack this many of a class's tokens before a logarithm is taken at run time.
@@ -120,6 +124,7 @@ pub(super) fn lay_out(
             .or_default()
             .push(tokenized);
     }
+    let mut room = ROOM;
     let texts = by_tokenizer
         .into_iter()
         .map(|((text, tokenizer), members)| {
@@ -142,7 +147,8 @@ pub(super) fn lay_out(
             });
             let sources: Vec<Source> = sources.collect();
             let tokenizer_of = &model.text.tokenizers[tokenizer.at()];
-            let letters = Letters::lay_out(tokenizer_of, &sources, trees.lines(), tables);
+            let letters =
+                Letters::lay_out(tokenizer_of, &sources, trees.lines(), &mut room, tables);
             let letters = letters.map(|(letters, by_letter)| {
                 for (tokenized, by_letter) in tokenized.iter_mut().zip(by_letter) {
                     tokenized.by_letter = by_letter;
