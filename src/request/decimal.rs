@@ -5,117 +5,154 @@
 //! digits, at exponents beyond [`LEAST_POWER`]. Digits become an integer w and a power of ten q; where w·10^q is not exact
 //! in f64 right away, 128 bits of 10^q decide how it is rounded (Lemire, Number Parsing at a Gigabyte per Second, 2021).
 
+mod sixteen;
+
+use crate::scan::marks;
+
 /// The least power of ten whose reciprocal has a 128-bit table entry.
 const LEAST_POWER: i32 = -54;
 
 /// Bytes that a score may have, and more.
-const WINDOW: usize = 32;
+pub(super) const WINDOW: usize = 32;
 
 /// Reads the number that `text` begins with: its value and its length. `None` if there is none, or it is not a usual one.
-#[inline(always)]
+#[inline]
 pub(super) fn read(text: &[u8]) -> Option<(f64, usize)> {
-    match text.first_chunk().and_then(read_score) {
-        None => read_other(text),
-        score => score,
+    if let [digit @ b'0'..=b'9'] = text {
+        return Some((f64::from(digit - b'0'), 1));
     }
+    let score = match text.first_chunk() {
+        Some(window) => read_score(window),
+        None => read_score(&padded(text)),
+    };
+    score.or_else(|| read_other(text))
 }
 
-/// Reads what nearly all scores are: a digit, a point, up to 18 digits, perhaps an exponent. How many digits there are
-/// differs from score to score, so no branch depends on it: the processor would guess wrong half of the time.
+/// Less than a window of text, and zeros after it.
+#[inline(always)]
+fn padded(text: &[u8]) -> [u8; WINDOW] {
+    let mut window = [0; _];
+    // Two pieces that overlap, instead of a call that finds out how many bytes there are.
+    if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+        window[..16].copy_from_slice(first);
+        window[text.len() - 16..][..16].copy_from_slice(last);
+    } else {
+        for (held, &byte) in window[..16].iter_mut().zip(text) {
+            *held = byte;
+        }
+    }
+    window
+}
+
+/// Reads the score that `text` begins with.
 #[inline(always)]
 fn read_score(text: &[u8; WINDOW]) -> Option<(f64, usize)> {
-    let [first @ b'0'..=b'9', b'.', b'0'..=b'9', ..] = *text else {
-        return None;
-    };
-    let sixteen = Sixteen::new(text[2..].first_chunk()?);
-    let mut places = sixteen.digits();
-    let mut value = u64::from(first - b'0') * TENS[places] + sixteen.number(places);
-    for at in [18, 19] {
-        let digit = text[at].wrapping_sub(b'0');
-        let goes_on = (places + 2 == at) & (digit < 10);
-        let next = value * 10 + u64::from(digit);
-        value = std::hint::select_unpredictable(goes_on, next, value);
-        places += usize::from(goes_on);
-    }
-    if places == 18 && text[20].is_ascii_digit() {
-        return None;
-    }
-    let mut at = 2 + places;
-    let mut power = -(places as i32);
-    if let b'e' | b'E' = text[at] {
-        // Python writes two digits, unless there are three.
-        let [b'-', tens @ b'0'..=b'9', ones @ b'0'..=b'9', after, ..] = text[at + 1..] else {
+    let score = Score::find(text)?;
+    Some((score.value()?, score.len))
+}
+
+/// What nearly all scores are: a digit, a point, up to 20 digits, perhaps an exponent of two digits below 0.
+///
+/// How many digits there are differs from score to score, so no branch depends on it as long as they are 16 at most: the
+/// processor would guess wrong half of the time.
+#[derive(Clone, Copy)]
+pub(super) struct Score<'a> {
+    text: &'a [u8; WINDOW],
+    /// Digits after the point.
+    places: usize,
+    /// Without its sign.
+    exponent: u8,
+    /// Bytes of all of it.
+    pub len: usize,
+    /// The byte that follows.
+    pub next: u8,
+}
+
+impl<'a> Score<'a> {
+    /// The score that `text` begins with.
+    #[inline(always)]
+    pub fn find(text: &'a [u8; WINDOW]) -> Option<Score<'a>> {
+        let [b'0'..=b'9', b'.', ..] = *text else {
             return None;
         };
-        if after.is_ascii_digit() {
+        let others = marks(text[2..].first_chunk()?, |byte| byte.wrapping_sub(b'0') > 9);
+        let mut places = (others | 1 << 16).trailing_zeros() as usize;
+        if places == 0 {
             return None;
         }
-        power -= i32::from(tens - b'0') * 10 + i32::from(ones - b'0');
-        at += 4;
+        if places == 16 && text[18].is_ascii_digit() {
+            places = many_places(text)?;
+        }
+        let after: &[u8; 5] = text[2 + places..].first_chunk()?;
+        let mut score = Score {
+            text,
+            places,
+            exponent: 0,
+            len: 2 + places,
+            next: after[0],
+        };
+        if let b'e' | b'E' = score.next {
+            // Python writes two digits, unless there are three.
+            let [_, b'-', tens @ b'0'..=b'9', ones @ b'0'..=b'9', next] = *after else {
+                return None;
+            };
+            if next.is_ascii_digit() {
+                return None;
+            }
+            score.exponent = (tens - b'0') * 10 + (ones - b'0');
+            score.len += 4;
+            score.next = next;
+        }
+        Some(score)
     }
-    Some((scale(value, power)?, at))
+
+    /// The number that it is.
+    #[inline(always)]
+    pub fn value(&self) -> Option<f64> {
+        let sixteen = self.text[2..].first_chunk()?;
+        let mut value = u64::from(self.text[0] - b'0') * 10_000_000_000_000_000;
+        value += sixteen::number(sixteen, self.places);
+        let mut power = -16 - i32::from(self.exponent);
+        if self.places > 16 {
+            for digit in &self.text[18..2 + self.places] {
+                value = value * 10 + u64::from(digit - b'0');
+                power -= 1;
+            }
+        }
+        scale(value, power)
+    }
+
+    /// A number by which to find the greatest score without knowing their values: whichever of two has a greater rank is
+    /// the greater or as great. It is the exponent, and six digits, as they are written. `None` where that does not tell:
+    /// below 0.0001 Python writes an exponent, and above it does not.
+    #[inline(always)]
+    pub fn rank(&self) -> Option<u64> {
+        let head = u64::from_be_bytes(*self.text.first_chunk()?);
+        let beyond = 8 * 6usize.saturating_sub(self.places);
+        let head = head >> beyond << beyond;
+        let is_told = match self.exponent {
+            0 => head >= u64::from_be_bytes(*b"0.0001\0\0"),
+            exponent => exponent >= 5 && self.text[0] != b'0',
+        };
+        // One byte for the exponent, for which the last digit makes room.
+        is_told.then_some(head >> 8 | u64::from(u8::MAX - self.exponent) << 56)
+    }
 }
 
-/// Powers of ten.
-const TENS: [u64; 17] = {
-    let mut powers = [1; _];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
-
-/// Sixteen bytes, the first the lowest: digits are 0 to 9, `:` to `?` 10 to 15, others have a bit in the upper half.
-#[derive(Clone, Copy)]
-struct Sixteen(u128);
-
-impl Sixteen {
-    const EACH: u128 = u128::from_le_bytes([1; 16]);
-
-    #[inline(always)]
-    fn new(text: &[u8; 16]) -> Sixteen {
-        Sixteen(u128::from_le_bytes(*text) ^ (0x30 * Sixteen::EACH))
-    }
-
-    /// How many digits it begins with.
-    #[inline(always)]
-    fn digits(self) -> usize {
-        // Adding 6 takes 10 to 15 to the upper half as well. What it carries goes to bytes that come later.
-        let others = self.0 | self.0.wrapping_add(6 * Sixteen::EACH);
-        (others & (0xf0 * Sixteen::EACH)).trailing_zeros() as usize / 8
-    }
-
-    /// The number that the first `count` are, which are digits, and one at least.
-    #[inline(always)]
-    fn number(self, count: usize) -> u64 {
-        // Zeros before the digits, and nothing of what follows them.
-        let digits = self.0 << (128 - 8 * count);
-        eight(digits as u64) * 100_000_000 + eight((digits >> 64) as u64)
-    }
+/// How many places the score has that `text` begins with, if it has more than sixteen and its digits fit in a u64.
+#[cold]
+#[inline(never)]
+fn many_places(text: &[u8; WINDOW]) -> Option<usize> {
+    let digits = text[2..].iter().take_while(|byte| byte.is_ascii_digit());
+    let places = digits.count();
+    let all = text[..2 + places].iter().filter(|&&byte| byte != b'.');
+    let zeros = all.take_while(|&&byte| byte == b'0').count();
+    (places <= 20 && 1 + places - zeros <= 19).then_some(places)
 }
 
-/// The number that eight digits are: pairs, then fours, then all are put together in one register.
-#[inline(always)]
-fn eight(digits: u64) -> u64 {
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let first = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
-    let second = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
-    first.wrapping_add(second) >> 32
-}
-
-/// Reads a number that is written in another way, or has a sign, or more digits, or is the last in its text.
+/// Reads a number that is written in another way than scores are, or has a sign, or more digits.
 #[inline(never)]
 fn read_other(text: &[u8]) -> Option<(f64, usize)> {
-    if text.len() < WINDOW {
-        let mut window = [0; WINDOW];
-        window[..text.len()].copy_from_slice(text);
-        let score = read_score(&window);
-        if score.is_some() {
-            return score;
-        }
-    }
     let is_negative = text.first() == Some(&b'-');
     let start = usize::from(is_negative);
     let mut digits = Digits {
@@ -227,17 +264,15 @@ fn round(w: u64, q: i32) -> Option<f64> {
     // 53 bits, and one more to round by.
     let mut mantissa = high >> shift;
     // floor(log2(10^q)), by a fraction that is right for every q here.
-    let mut exponent = ((217_706 * q) >> 16) + 63 + upper - zeros as i32 + 1023;
-    if low <= 1 && q >= -4 && mantissa & 3 == 1 && mantissa << shift == high {
+    let exponent = ((217_706 * q) >> 16) + 63 + upper - zeros as i32 + 1023;
+    if q >= -4 && low <= 1 && mantissa & 3 == 1 && mantissa << shift == high {
         mantissa &= !1; // Exactly between two: to the even one.
     }
     mantissa = (mantissa + (mantissa & 1)) >> 1;
-    if mantissa == 1 << 53 {
-        mantissa = 1 << 52;
-        exponent += 1;
-    }
-    let fraction = mantissa & ((1 << 52) - 1);
-    Some(f64::from_bits((exponent as u64) << 52 | fraction))
+    // The uppermost bit, which is not stored, counts as one more of the exponent; so does one that rounding carried to.
+    Some(f64::from_bits(
+        ((exponent - 1) as u64).wrapping_shl(52) + mantissa,
+    ))
 }
 
 /// The upper 128 bits of w times 128 bits of 5^q: the second half only if the first leaves the rounding open.
@@ -373,23 +408,6 @@ mod tests {
             let (value, found) = read(text.as_bytes()).unwrap();
             assert_eq!(found, len, "{text}");
             assert_eq!(value, text[..len].parse::<f64>().unwrap());
-        }
-    }
-
-    #[test]
-    fn digits_end_where_another_byte_is() {
-        for byte in 0..=255u8 {
-            for at in 0..16 {
-                let mut text = *b"9876543210123456";
-                text[at] = byte;
-                let expected = text.iter().take_while(|byte| byte.is_ascii_digit());
-                let expected: String = expected.map(|&byte| char::from(byte)).collect();
-                let sixteen = Sixteen::new(&text);
-                assert_eq!(sixteen.digits(), expected.len(), "{byte} at {at}");
-                if let Ok(number) = expected.parse::<u64>() {
-                    assert_eq!(sixteen.number(expected.len()), number, "{byte} at {at}");
-                }
-            }
         }
     }
 
