@@ -1,8 +1,9 @@
 //! Where records end.
 
-use memchr::{memchr_iter, memchr2_iter, memrchr};
+use memchr::{memchr_iter, memrchr};
 
 use super::Format;
+use crate::scan::marks_of_64;
 
 /// Finds the end of the last whole record in bytes that arrive piece by piece. It does no I/O and keeps no bytes.
 ///
@@ -84,13 +85,36 @@ impl Boundary {
     }
 
     fn scan_quotes(&mut self, bytes: &[u8]) -> Option<Whole> {
+        let is_special = |byte| (byte == b'"') | (byte == b'\n');
         let mut whole = None;
-        for offset in memchr2_iter(b'"', b'\n', &bytes[self.seen..]) {
-            let at = self.seen + offset;
+        let (blocks, rest) = bytes[self.seen..].as_chunks();
+        let mut begin = self.seen;
+        for block in blocks {
+            self.scan_marks(bytes, begin, marks_of_64(block, is_special), &mut whole);
+            begin += block.len();
+        }
+        let mut last = [0; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        self.scan_marks(bytes, begin, marks_of_64(&last, is_special), &mut whole);
+        whole
+    }
+
+    /// Looks at quotes and line feeds: `marks` has a bit for each, the lowest for what may be at `begin`.
+    #[inline(always)]
+    fn scan_marks(
+        &mut self,
+        bytes: &[u8],
+        begin: usize,
+        mut marks: u64,
+        whole: &mut Option<Whole>,
+    ) {
+        while marks != 0 {
+            let at = begin + marks.trailing_zeros() as usize;
+            marks &= marks - 1;
             if bytes[at] == b'\n' {
                 self.lines += 1;
                 if !self.quoted {
-                    whole = Some(Whole {
+                    *whole = Some(Whole {
                         len: at + 1,
                         lines: self.lines,
                     });
@@ -105,7 +129,6 @@ impl Boundary {
                 });
             }
         }
-        whole
     }
 }
 

@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr;
-
 use super::fault::FaultKind;
+use super::marked::Marked;
 use crate::request::Field;
-use crate::scan::position;
 
 /// Columns of a file.
 const COLUMNS: usize = Field::ALL.len();
@@ -103,9 +101,10 @@ fn list(fields: impl IntoIterator<Item = Field>) -> String {
 
 fn read_names(record: &[u8]) -> Result<Vec<String>, FaultKind> {
     let mut names = Vec::new();
+    let mut marked = Marked::new(record);
     let mut at = 0;
     loop {
-        let (value, next) = Value::read(record, at);
+        let (value, next) = Value::read(&mut marked, at, record.len());
         if let Some(fault) = value.fault {
             return Err(fault.kind());
         }
@@ -119,36 +118,51 @@ fn read_names(record: &[u8]) -> Result<Vec<String>, FaultKind> {
     }
 }
 
-/// Where a record's values are in its text, in the order of [`Field::ALL`].
-pub(super) struct Places([Value; COLUMNS]);
+/// Where a record's values are, in the order of [`Field::ALL`].
+pub(super) struct Places {
+    values: [Value; COLUMNS],
+    /// Where the text begins that they are cut from.
+    begin: usize,
+}
 
 impl Places {
     /// Of no record.
-    pub(super) const NONE: Places = Places([Value::EMPTY; COLUMNS]);
+    pub(super) const NONE: Places = Places {
+        values: [Value::EMPTY; COLUMNS],
+        begin: 0,
+    };
 
-    /// The value of a field.
+    /// The value of a field, in the text that [`read`] gave.
     #[inline]
     pub(super) fn value<'a>(&self, text: &'a str, field: Field) -> Cow<'a, str> {
-        let value = self.0[field as usize];
-        value.unescape(&text[value.start..value.end])
+        let value = self.values[field as usize];
+        value.unescape(&text[value.start - self.begin..value.end - self.begin])
     }
 }
 
-/// Reads the record that `bytes` begin with: its text, which `places` then are about, and its length with the line feed.
-/// `text` is the same as `bytes`, if all of it is known to be UTF-8.
+/// Reads the record at `start`, which ends before `end`: a text that holds its values, whose `places` are set, and the
+/// place after the record and its line feed. If all of the bytes are known to be UTF-8, they are that text.
 #[inline]
 pub(super) fn read<'a>(
     header: &Header,
-    bytes: &'a [u8],
-    text: Option<&'a str>,
+    marked: &mut Marked<'a>,
+    (start, end): (usize, usize),
+    known: Option<&'a str>,
     places: &mut Places,
 ) -> (Result<&'a str, FaultKind>, usize) {
-    let (mut count, mut at, mut fault) = (0, 0, None);
-    let len = loop {
-        let (value, next) = Value::read(bytes, at);
+    places.begin = if known.is_some() { 0 } else { start };
+    if let Some(text) = known
+        && let Some(after) = read_usual(header, marked, start, places)
+        && after <= end
+    {
+        return (Ok(text), after);
+    }
+    let (mut count, mut at, mut fault) = (0, start, None);
+    let after = loop {
+        let (value, next) = Value::read(marked, at, end);
         fault = fault.or(value.fault);
         if let Some(&field) = header.columns.get(count) {
-            places.0[field as usize] = value;
+            places.values[field as usize] = value;
         }
         count += 1;
         match next {
@@ -165,12 +179,52 @@ pub(super) fn read<'a>(
             values: count,
             columns: header.columns.len(),
         }
-    } else if let Some(text) = text.or_else(|| std::str::from_utf8(&bytes[..len]).ok()) {
-        return (Ok(text), len);
+    } else if let Some(text) =
+        known.or_else(|| std::str::from_utf8(&marked.bytes()[start..after]).ok())
+    {
+        return (Ok(text), after);
     } else {
         FaultKind::NotUtf8
     };
-    (Err(fault), len)
+    (Err(fault), after)
+}
+
+/// Reads the record at `start` if it has as many values as there are columns, no quote within quotes, a line feed at its
+/// end, and nothing wrong with it, as nearly always; the place after it.
+#[inline(always)]
+fn read_usual(
+    header: &Header,
+    marked: &mut Marked<'_>,
+    start: usize,
+    places: &mut Places,
+) -> Option<usize> {
+    let bytes = marked.bytes();
+    let mut at = start;
+    for (nth, &field) in header.columns.iter().enumerate() {
+        let is_quoted = bytes.get(at) == Some(&b'"');
+        let (start, end, after) = if is_quoted {
+            let end = marked.quote(at + 1);
+            (at + 1, end, end + 1)
+        } else {
+            let end = marked.special(at);
+            (at, end, end)
+        };
+        let is_last = nth + 1 == COLUMNS;
+        if *bytes.get(after)? != if is_last { b'\n' } else { b',' } {
+            return None;
+        }
+        let value = Value {
+            start,
+            end,
+            ..Value::EMPTY
+        };
+        places.values[field as usize] = match is_last && !is_quoted {
+            true => value.without_cr(bytes),
+            false => value,
+        };
+        at = after + 1;
+    }
+    Some(at)
 }
 
 /// Where a value is: without the quotes around it.
@@ -214,53 +268,53 @@ impl Value {
         fault: None,
     };
 
-    /// Reads the value at `start`.
-    fn read(text: &[u8], start: usize) -> (Value, Next) {
-        if text.get(start) == Some(&b'"') {
-            Value::read_quoted(text, start + 1)
+    /// Reads the value at `start` of a record that ends before `end`.
+    #[inline(always)]
+    fn read(marked: &mut Marked<'_>, start: usize, end: usize) -> (Value, Next) {
+        if marked.bytes()[..end].get(start) == Some(&b'"') {
+            Value::read_quoted(marked, start + 1, end)
         } else {
-            Value::read_plain(text, start)
+            Value::read_plain(marked, start, end)
         }
     }
 
-    fn read_plain(text: &[u8], start: usize) -> (Value, Next) {
+    #[inline(always)]
+    fn read_plain(marked: &mut Marked<'_>, start: usize, end: usize) -> (Value, Next) {
+        let text = &marked.bytes()[..end];
         let mut value = Value {
             start,
             ..Value::EMPTY
         };
         let mut at = start;
         loop {
-            let is_special = |byte| (byte == b',') | (byte == b'\n') | (byte == b'"');
-            let Some(offset) = position(&text[at..], is_special) else {
-                value.end = text.len();
-                return (value.without_cr(text), Next::Record(text.len()));
-            };
-            at += offset;
+            at = marked.special(at).min(end);
             value.end = at;
-            match text[at] {
-                b',' => return (value, Next::Value(at + 1)),
-                b'\n' => return (value.without_cr(text), Next::Record(at + 1)),
-                _ => value.fault = Some(QuoteFault::Stray),
+            match text.get(at) {
+                Some(b',') => return (value, Next::Value(at + 1)),
+                Some(b'\n') => return (value.without_cr(text), Next::Record(at + 1)),
+                Some(_) => value.fault = Some(QuoteFault::Stray),
+                None => return (value.without_cr(text), Next::Record(end)),
             }
             at += 1;
         }
     }
 
     /// Reads on after the quote that opens a value.
-    fn read_quoted(text: &[u8], start: usize) -> (Value, Next) {
+    #[inline(always)]
+    fn read_quoted(marked: &mut Marked<'_>, start: usize, end: usize) -> (Value, Next) {
+        let text = &marked.bytes()[..end];
         let mut value = Value {
             start,
             ..Value::EMPTY
         };
         let mut at = start;
         loop {
-            let Some(offset) = memchr(b'"', &text[at..]) else {
-                value.end = text.len();
-                value.fault = Some(QuoteFault::Unclosed);
-                return (value, Next::Record(text.len()));
-            };
-            value.end = at + offset;
+            value.end = marked.quote(at).min(end);
             at = value.end + 1;
+            if at > end {
+                value.fault = Some(QuoteFault::Unclosed);
+                return (value, Next::Record(end));
+            }
             if text.get(at) != Some(&b'"') {
                 break;
             }
@@ -271,14 +325,16 @@ impl Value {
             [b',', ..] => (value, Next::Value(at + 1)),
             [b'\n', ..] => (value, Next::Record(at + 1)),
             [b'\r', b'\n', ..] => (value, Next::Record(at + 2)),
-            [] | [b'\r'] => (value, Next::Record(text.len())),
+            [] | [b'\r'] => (value, Next::Record(end)),
             _ => {
                 value.fault = Some(QuoteFault::After);
-                (value, Value::read_plain(text, at).1)
+                (value, Value::read_plain(marked, at, end).1)
             }
         }
     }
 
+    /// Without the carriage return that ends a line with the line feed after it.
+    #[inline]
     fn without_cr(mut self, text: &[u8]) -> Value {
         if self.end > self.start && text[self.end - 1] == b'\r' {
             self.end -= 1;
@@ -295,148 +351,4 @@ impl Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names() -> [&'static str; COLUMNS] {
-        Field::ALL.map(Field::name)
-    }
-
-    /// A header in the fields' own order.
-    fn header() -> Header {
-        Header::parse(names().join(",").as_bytes(), 1).unwrap()
-    }
-
-    /// The values of the record that `bytes` begin with, or what is wrong with it, and its length.
-    fn values_of(
-        header: &Header,
-        bytes: &[u8],
-        text: Option<&str>,
-    ) -> (Result<[String; COLUMNS], String>, usize) {
-        let mut places = Places::NONE;
-        let (text, len) = read(header, bytes, text, &mut places);
-        let values = |text| Field::ALL.map(|field| places.value(text, field).into_owned());
-        (text.map(values).map_err(|fault| fault.to_string()), len)
-    }
-
-    /// The records of `text`, each as its values between bars, or what is wrong with it.
-    fn records(text: &str) -> Vec<String> {
-        let mut rest = text.as_bytes();
-        let mut records = Vec::new();
-        while !rest.is_empty() {
-            // Known to be UTF-8 or not: it makes no difference.
-            let (row, len) = values_of(&header(), rest, None);
-            let (again, _) = values_of(&header(), rest, std::str::from_utf8(rest).ok());
-            assert_eq!(row, again);
-            records.push(match row {
-                Ok(values) => values.join("|"),
-                Err(fault) => fault,
-            });
-            rest = &rest[len..];
-        }
-        records
-    }
-
-    #[test]
-    fn values_are_read_as_the_rfc_has_them() {
-        for (text, expected) in [
-            ("0,1,2,3,4,5,6,7,8,9\n", "0|1|2|3|4|5|6|7|8|9"),
-            ("0,1,2,3,4,5,6,7,8,9\r\n", "0|1|2|3|4|5|6|7|8|9"),
-            ("0,1,2,3,4,5,6,7,8,9", "0|1|2|3|4|5|6|7|8|9"),
-            (",,,,,,,,,", "|||||||||"),
-            (",,,,,,,,,\r\n", "|||||||||"),
-            (
-                "\"0\",\"1,\",\"2\n\",\"3\r\n\",\"\"\"4\"\"\",\"\",\"\"\"\",7,8,\"9\"\r\n",
-                "0|1,|2\n|3\r\n|\"4\"||\"|7|8|9",
-            ),
-            ("А, b ,\t,3\r,4,5,6,7,8,\"9\"", "А| b |\t|3\r|4|5|6|7|8|9"),
-        ] {
-            assert_eq!(records(text), [expected], "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_and_the_next_record_is_read() {
-        let good = "0,1,2,3,4,5,6,7,8,9\n";
-        let told = |fault: FaultKind| fault.to_string();
-        let many = |values| {
-            told(FaultKind::TooMany {
-                values,
-                columns: 10,
-            })
-        };
-        for (text, expected) in [
-            ("0\n", told(FaultKind::TooFew(Field::AftsRegnoAi))),
-            (
-                "0,1,2,3,4,5,6,7,8\n",
-                told(FaultKind::TooFew(Field::Direction)),
-            ),
-            ("0,1,2,3,4,5,6,7,8,9,\n", many(11)),
-            ("0,1,2,3,4,5,6,7,8,9,10,11\n", many(12)),
-            ("0,1\"1,2,3,4,5,6,7,8,9\n", told(FaultKind::StrayQuote)),
-            ("0,\"1\"1,2,3,4,5,6,7,8,9\n", told(FaultKind::AfterQuote)),
-            ("0,\"1\" ,2,3,4,5,6,7,8,9\n", told(FaultKind::AfterQuote)),
-            ("0,\"1\"\r,2,3,4,5,6,7,8,9\n", told(FaultKind::AfterQuote)),
-        ] {
-            let read = records(&format!("{text}{good}"));
-            assert_eq!(read, [expected.as_str(), "0|1|2|3|4|5|6|7|8|9"], "{text:?}");
-        }
-        assert_eq!(
-            records("0,\"1\n0,1"),
-            ["a quote is opened and not closed"],
-            "there is no next record"
-        );
-        let (row, len) = values_of(&header(), b"\xff,1,2,3,4,5,6,7,8,9\n", None);
-        assert_eq!(len, 20);
-        assert_eq!(row.unwrap_err(), "not UTF-8: save the file as UTF-8");
-    }
-
-    #[test]
-    fn columns_may_come_in_any_order() {
-        let mut names = names();
-        names.reverse();
-        let header =
-            Header::parse(format!("\"{}\"\r\n", names.join("\",\"")).as_bytes(), 1).unwrap();
-        let (row, _) = values_of(&header, b"9,8,7,6,5,4,3,2,1,0", None);
-        assert_eq!(
-            row.unwrap(),
-            ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
-        );
-    }
-
-    #[test]
-    fn a_header_must_name_each_column_once() {
-        let all = names().join(",");
-        for (header, expected) in [
-            (
-                all.replace(",direction", ""),
-                "line 3: the header lacks `direction`",
-            ),
-            (
-                all.replace("camera_type,", "").replace(",direction", ""),
-                "line 3: the header lacks `camera_type`, `direction`",
-            ),
-            (
-                format!("{all},direction"),
-                "line 3: the header has `direction` twice",
-            ),
-            (
-                format!("{all},А123ВС77"),
-                "line 3: column 11 of the header is none of `regno_recognize`",
-            ),
-            (
-                "А123ВС77,1".to_owned(),
-                "line 3: the first line names none of the columns `regno_recognize`",
-            ),
-            (
-                all.replace(',', ";"),
-                "`direction`; values are to be separated by commas",
-            ),
-            (format!("{all}\""), "line 3: a quote inside a value"),
-        ] {
-            let error = Header::parse(header.as_bytes(), 3).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-            assert!(!error.contains("А123"), "{error}");
-        }
-    }
-}
+mod tests;

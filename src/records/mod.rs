@@ -9,6 +9,7 @@ mod blocks;
 mod boundary;
 mod csv;
 mod fault;
+mod marked;
 mod reading;
 mod source;
 

@@ -4,6 +4,7 @@ use memchr::{memchr, memchr_iter};
 use serde_json::value::RawValue;
 
 use super::csv::{self, Header, Places};
+use super::marked::Marked;
 use super::{Fault, FaultKind, Format, Limits, Text};
 use crate::request::{Field, Invalid, Request, parse_object};
 
@@ -29,16 +30,18 @@ impl Shape {
 /// The requests of whole records. Blank lines are none, and skipped.
 pub struct Records<'a> {
     shape: &'a Shape,
-    rest: &'a [u8],
-    /// The same as `rest`, if it is CSV and all of it UTF-8: checked once, not value by value.
+    marked: Marked<'a>,
+    /// The same bytes, if they are CSV and all of them UTF-8: checked once, not value by value.
     text: Option<&'a str>,
+    /// Where the next record begins.
+    at: usize,
     /// Where the last record's values are.
     places: Places,
     /// Whether each line is a record, whatever quotes it has.
     by_line: bool,
-    /// What lines were counted in: from the end of the last record whose line was asked for.
-    uncounted: &'a [u8],
-    /// The line that `uncounted` begins on.
+    /// Up to where lines were counted: the record whose line was asked for last.
+    counted: usize,
+    /// The line that begins there.
     line: u64,
     max_record: usize,
 }
@@ -54,14 +57,15 @@ impl<'a> Records<'a> {
         let bytes = &text.bytes[..];
         Records {
             shape,
-            rest: bytes,
+            marked: Marked::new(bytes),
             text: match shape {
                 Shape::Csv(_) => simdutf8::basic::from_utf8(bytes).ok(),
                 Shape::Ndjson => None,
             },
+            at: 0,
             places: Places::NONE,
             by_line: text.by_line,
-            uncounted: bytes,
+            counted: 0,
             line: text.line,
             max_record,
         }
@@ -79,37 +83,42 @@ impl<'a> Records<'a> {
 
     /// What follows the records that were given.
     pub fn rest(&self) -> &'a [u8] {
-        self.rest
+        &self.marked.bytes()[self.at..]
     }
 
     /// The next record, its request unread, and where it begins.
-    fn next_record(&mut self) -> Option<(&'a [u8], Result<Record<'a>, FaultKind>)> {
+    fn next_record(&mut self) -> Option<(usize, Result<Record<'a>, FaultKind>)> {
         loop {
-            let at = self.rest;
-            let (record, len) = match (self.shape, at) {
+            let (bytes, at) = (self.marked.bytes(), self.at);
+            let record = match (self.shape, &bytes[at..]) {
                 (_, []) => return None,
-                (Shape::Csv(_), [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..]) => {
-                    self.skip(at.len() - rest.len());
+                (Shape::Csv(_), [b'\n', ..]) => {
+                    self.at += 1;
                     continue;
                 }
-                (Shape::Csv(header), _) => {
-                    let end = match self.by_line {
-                        true => line_len(at),
-                        false => at.len(),
-                    };
-                    let known = self.text.map(|text| &text[..end]);
-                    let (text, len) = csv::read(header, &at[..end], known, &mut self.places);
-                    (text.map(Record::Csv), len)
+                (Shape::Csv(_), [b'\r', b'\n', ..]) => {
+                    self.at += 2;
+                    continue;
                 }
-                (Shape::Ndjson, _) => {
-                    let len = line_len(at);
-                    (Ok(Record::Json(&at[..len])), len)
+                (Shape::Csv(header), rest) => {
+                    let end = match self.by_line {
+                        true => at + line_len(rest),
+                        false => bytes.len(),
+                    };
+                    let (marked, places) = (&mut self.marked, &mut self.places);
+                    let (text, after) = csv::read(header, marked, (at, end), self.text, places);
+                    self.at = after;
+                    text.map(Record::Csv)
+                }
+                (Shape::Ndjson, rest) => {
+                    let line = &rest[..line_len(rest)];
+                    self.at += line.len();
+                    Ok(Record::Json(line))
                 }
             };
-            self.skip(len);
             match record {
                 Ok(Record::Json(line)) if line.trim_ascii().is_empty() => {}
-                _ if len > self.max_record => {
+                _ if self.at - at > self.max_record => {
                     return Some((at, Err(FaultKind::TooLong(self.max_record))));
                 }
                 record => return Some((at, record)),
@@ -151,16 +160,11 @@ impl<'a> Records<'a> {
         json
     }
 
-    fn skip(&mut self, len: usize) {
-        self.rest = &self.rest[len..];
-        self.text = self.text.map(|text| &text[len..]);
-    }
-
-    /// Where `at` is, with what is wrong there.
-    fn fault(&mut self, at: &'a [u8], kind: FaultKind) -> Fault {
-        let passed = self.uncounted.len() - at.len();
-        self.line += memchr_iter(b'\n', &self.uncounted[..passed]).count() as u64;
-        self.uncounted = at;
+    /// What is wrong with the record at `at`.
+    fn fault(&mut self, at: usize, kind: FaultKind) -> Fault {
+        let passed = &self.marked.bytes()[self.counted..at];
+        self.line += memchr_iter(b'\n', passed).count() as u64;
+        self.counted = at;
         Fault {
             line: self.line,
             kind,
@@ -188,7 +192,7 @@ impl<'a> Iterator for Records<'a> {
 enum Record<'a> {
     /// A line.
     Json(&'a [u8]),
-    /// A record's text; where its values are is kept beside it.
+    /// A text that holds its values; where they are is kept beside it.
     Csv(&'a str),
 }
 
