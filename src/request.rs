@@ -108,11 +108,17 @@ impl Field {
     /// The field of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Field> {
-        let field = (*Field::BY_LENGTH.get(name.len())?)?;
+        let field = Field::of_length(name.len())?;
         (field.name() == name).then_some(field)
     }
 
-    /// The field whose name has so many bytes: no two names are as long.
+    /// The field whose name has so many bytes.
+    #[inline]
+    fn of_length(len: usize) -> Option<Field> {
+        *Field::BY_LENGTH.get(len)?
+    }
+
+    /// By their names' lengths: no two names are as long.
     const BY_LENGTH: [Option<Field>; 28] = {
         let mut fields = [None; _];
         let mut at = 0;
@@ -243,12 +249,12 @@ fn read_request<'a>(
     let mut values = [const { None }; 10];
     let mut problems = Vec::new();
     let mut object = reader.enter();
-    while let Some(key) = reader.key(&mut object)? {
+    while let Some(field) = reader.key(&mut object)? {
         let value = reader.value()?;
         if let Value::Array | Value::Object = value {
             reader.skip(depth + 1)?;
         }
-        if let Some(field) = Field::named(&key) {
+        if let Some(field) = field {
             let before = values[field as usize].replace(value);
             let problem = Problem::Field(field, Fault::Twice);
             if before.is_some() && !problems.contains(&problem) {
@@ -333,7 +339,7 @@ struct Fields<F> {
 
 impl<'a, F: FnMut(Field) -> Option<Value<'a>>> Fields<F> {
     /// What `read` makes of a field, or anything if it is at fault, which is noted.
-    #[inline]
+    #[inline(always)]
     fn take<T: Default>(
         &mut self,
         field: Field,

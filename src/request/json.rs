@@ -4,7 +4,9 @@
 
 use std::borrow::Cow;
 
-use crate::scan::position;
+use super::Field;
+use super::decimal::{Score, WINDOW};
+use crate::scan::{marks, position};
 
 /// How deep arrays and objects may be nested.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -44,6 +46,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a scalar whole, or stops before the `[` or `{` that begins here.
+    #[inline(always)]
     pub fn value(&mut self) -> Result<Value<'a>, Syntax> {
         match self.peek() {
             Some(b'"') => self.text().map(Value::Text),
@@ -64,20 +67,49 @@ impl<'a> Reader<'a> {
         Entered { is_first: true }
     }
 
-    /// The next key of an object, with the reader before its value; `None` once the object has ended.
-    pub fn key(&mut self, object: &mut Entered) -> Result<Option<Cow<'a, str>>, Syntax> {
+    /// Reads the next key of an object, up to its value: the field that it names, or `None` if it names none. `None` if
+    /// the object has ended.
+    #[inline(always)]
+    pub fn key(&mut self, object: &mut Entered) -> Result<Option<Option<Field>>, Syntax> {
         if !self.goes_on(object, b'}', "expected `,` or `}`")? {
             return Ok(None);
         }
         if self.peek() != Some(b'"') {
             return Err(self.fault("expected a key in double quotes"));
         }
-        let key = self.text()?;
+        let field = match self.name() {
+            None => self.other_name()?,
+            field => field,
+        };
         if self.peek() != Some(b':') {
             return Err(self.fault("expected `:`"));
         }
         self.at += 1;
-        Ok(Some(key))
+        Ok(Some(field))
+    }
+
+    /// Reads the string that begins here if it is a field's name without escapes, as nearly always.
+    #[inline(always)]
+    fn name(&mut self) -> Option<Field> {
+        let window: &[u8; WINDOW] = self.text.as_bytes()[self.at + 1..].first_chunk()?;
+        let quotes = marks_of_window(window, |byte| byte == b'"');
+        let len = quotes.trailing_zeros() as usize;
+        let field = Field::of_length(len)?;
+        let mut differing = *window;
+        for (byte, name) in differing.iter_mut().zip(&NAMES[field as usize]) {
+            *byte ^= name;
+        }
+        if marks_of_window(&differing, |byte| byte != 0) << (WINDOW - len) != 0 {
+            return None;
+        }
+        self.at += len + 2;
+        Some(field)
+    }
+
+    /// Reads the string that begins here: the field that it names, if it names one.
+    #[inline(never)]
+    fn other_name(&mut self) -> Result<Option<Field>, Syntax> {
+        Ok(Field::named(&self.text()?))
     }
 
     /// Whether an array has another element, with the reader before it.
@@ -114,6 +146,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn goes_on(
         &mut self,
         entered: &mut Entered,
@@ -138,6 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte that is no blank, if there is one.
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
@@ -162,6 +196,12 @@ impl<'a> Reader<'a> {
     fn number(&mut self) -> Result<&'a str, Syntax> {
         let begin = self.at;
         let bytes = self.text.as_bytes();
+        if let Some(score) = bytes[begin..].first_chunk().and_then(Score::find)
+            && !matches!(score.next, b'e' | b'E')
+        {
+            self.at += score.len;
+            return Ok(&self.text[begin..self.at]);
+        }
         if bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
         }
@@ -199,6 +239,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The string that begins here.
+    #[inline(always)]
     fn text(&mut self) -> Result<Cow<'a, str>, Syntax> {
         self.at += 1;
         let begin = self.at;
@@ -207,13 +248,19 @@ impl<'a> Reader<'a> {
             self.at += 1;
             return Ok(Cow::Borrowed(&self.text[begin..self.at - 1]));
         }
+        self.escaped(begin).map(Cow::Owned)
+    }
+
+    /// The string that began at `begin`, from here on, where something stands that does not stand for itself.
+    #[inline(never)]
+    fn escaped(&mut self, begin: usize) -> Result<String, Syntax> {
         let mut text = String::with_capacity(2 * (self.at - begin) + 64);
         text.push_str(&self.text[begin..self.at]);
         loop {
             match self.text.as_bytes().get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Cow::Owned(text));
+                    return Ok(text);
                 }
                 Some(b'\\') => text.push(self.escape()?),
                 Some(_) => return Err(self.fault("control characters must be escaped in strings")),
@@ -226,6 +273,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads over what stands for itself in a string.
+    #[inline(always)]
     fn plain(&mut self) {
         let rest = &self.text.as_bytes()[self.at..];
         let is_special = |byte| (byte == b'"') | (byte == b'\\') | (byte < b' ');
@@ -292,4 +340,27 @@ impl<'a> Reader<'a> {
 #[derive(Debug)]
 pub(super) struct Entered {
     is_first: bool,
+}
+
+/// The names of the fields, and zeros after them.
+static NAMES: [[u8; WINDOW]; Field::ALL.len()] = {
+    let mut names = [[0; _]; _];
+    let mut field = 0;
+    while field < names.len() {
+        let name = Field::ALL[field].name().as_bytes();
+        let mut at = 0;
+        while at < name.len() {
+            names[field][at] = name[at];
+            at += 1;
+        }
+        field += 1;
+    }
+    names
+};
+
+/// [`marks`] of a window.
+#[inline(always)]
+fn marks_of_window(window: &[u8; WINDOW], is_wanted: impl Fn(u8) -> bool) -> u32 {
+    let (halves, _) = window.as_chunks();
+    marks(&halves[0], &is_wanted) | marks(&halves[1], &is_wanted) << 16
 }

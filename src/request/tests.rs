@@ -419,6 +419,32 @@ fn fields_are_found_by_their_names() {
     }
 }
 
+#[test]
+fn keys_that_are_nearly_a_name_are_none() {
+    for field in Field::ALL {
+        let name = field.name();
+        for at in 0..name.len() {
+            let (before, after) = (&name[..at], &name[at + 1..]);
+            for key in [
+                format!("{before}#{after}"),
+                format!("{before}{after}"),
+                format!("{before}\\u{:04x}{after}", name.as_bytes()[at]),
+            ] {
+                let text = REQUEST.replace(&format!("\"{name}\""), &format!("\"{key}\""));
+                let request = parse_object(text.as_bytes());
+                match key.contains('\\') {
+                    true => assert_eq!(request, Ok(read(REQUEST)), "{key}"),
+                    false => assert_eq!(
+                        request.unwrap_err().to_string(),
+                        format!("{name} is missing"),
+                        "{key}"
+                    ),
+                }
+            }
+        }
+    }
+}
+
 /// A reader of its own is only worth having if it accepts what others accept: every text that comes of changing,
 /// adding or dropping a byte of a body, or of cutting it short, is JSON to this one just if it is to `serde_json`.
 #[test]
