@@ -15,6 +15,38 @@ pub struct Time {
 /// `09:02:59` (or without the colons), with a fraction of the seconds after `.` or `,`; then `Z` or an offset `+03`,
 /// `+03:00` or `+0300`, which changes nothing. Blanks around it are allowed.
 pub(super) fn from_iso(text: &str) -> Option<Time> {
+    text.as_bytes()
+        .try_into()
+        .ok()
+        .and_then(from_usual)
+        .or_else(|| from_other(text))
+}
+
+/// `2021-08-01 09:02:59`, as nearly always. `None` if it is another time, or none.
+fn from_usual(text: &[u8; 19]) -> Option<Time> {
+    const FORM: [u8; 19] = *b"0000-00-00 00:00:00";
+    // What is left of a digit is its value, and of what is as the form has it nothing.
+    let mut digits = *text;
+    let mut beyond = 0;
+    for (digit, form) in digits.iter_mut().zip(FORM) {
+        *digit ^= form;
+        beyond |= digit.saturating_sub(if form == b'0' { 9 } else { 0 });
+    }
+    if beyond != 0 {
+        return None;
+    }
+    let two = |at: usize| digits[at] * 10 + digits[at + 1];
+    let year = u16::from(two(0)) * 100 + u16::from(two(2));
+    let (month, day, hour) = (two(5), two(8), two(11));
+    let is_time = hour <= 23 && two(14) <= 59 && two(17) <= 59;
+    (is_time && is_date(year, month, day)).then(|| Time {
+        hour,
+        weekday: weekday(year, month, day),
+        month: month - 1,
+    })
+}
+
+fn from_other(text: &str) -> Option<Time> {
     let mut rest = Rest(text.trim_ascii().as_bytes());
     let year = u16::from(rest.two_digits(99)?) * 100 + u16::from(rest.two_digits(99)?);
     let is_dashed = rest.eat(b"-");
@@ -23,7 +55,7 @@ pub(super) fn from_iso(text: &str) -> Option<Time> {
         return None;
     }
     let day = rest.two_digits(31)?;
-    if year == 0 || month == 0 || day == 0 || day > days_of(year, month) {
+    if !is_date(year, month, day) {
         return None;
     }
     let hour = match rest.eat(b"Tt ") {
@@ -112,6 +144,10 @@ impl Rest<'_> {
     }
 }
 
+fn is_date(year: u16, month: u8, day: u8) -> bool {
+    year > 0 && (1..=12).contains(&month) && day > 0 && day <= days_of(year, month)
+}
+
 fn days_of(year: u16, month: u8) -> u8 {
     let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     match month {
@@ -132,7 +168,7 @@ fn weekday(year: u16, month: u8, day: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Time, from_iso};
+    use super::{Time, from_iso, from_other, from_usual};
 
     #[test]
     fn all_notations_give_the_same_time() {
@@ -167,6 +203,38 @@ mod tests {
         for text in ["2021-08-01", "20210801", " 2021-08-01 "] {
             assert_eq!(from_iso(text), Some(Time { hour: 0, ..time }), "{text}");
         }
+    }
+
+    /// Each byte of times that are and of ones that are not, changed to every other.
+    #[test]
+    fn the_usual_notation_is_read_as_all_are() {
+        let mut read = 0;
+        for text in [
+            *b"2021-08-01 09:02:59",
+            *b"2000-02-29 23:59:00",
+            *b"1999-12-31 19:00:08",
+        ] {
+            for at in 0..text.len() {
+                for byte in 0..128 {
+                    let mut changed = text;
+                    changed[at] = byte;
+                    let other = from_other(str::from_utf8(&changed).unwrap());
+                    match from_usual(&changed) {
+                        None => {
+                            // What only the other reads is in another notation.
+                            let are_digits = byte.is_ascii_digit() && text[at].is_ascii_digit();
+                            let is_usual = are_digits || byte == text[at];
+                            assert!(other.is_none() || !is_usual, "{changed:?}");
+                        }
+                        usual => {
+                            assert_eq!(usual, other, "{changed:?}");
+                            read += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(read > 200, "{read}");
     }
 
     /// What Python's `datetime` says.
