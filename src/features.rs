@@ -46,9 +46,9 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
     let network = &*request.afts_regno_ai;
     let time = request.time;
     let scores = &request.char_scores;
-    let letters = Letters::new(network, scores);
-    let letter = |letter: char| letters.score(letter) as f32;
     let (least, greatest) = extremes(scores);
+    let letters = Letters::new(network, scores, least.is_nan());
+    let letter = |letter: char| letters.score(letter) as f32;
     let (network_text, network_len) = texts.afts_regno_ai.put(network);
     let (camera_text, camera_len) = texts.regno_recognize.put(camera);
     Features {
@@ -100,14 +100,16 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
 /// The least and the greatest score, NaN if one is.
 fn extremes(scores: &[f64]) -> (f64, f64) {
     let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut has_nan = false;
     for &score in scores {
-        if score.is_nan() {
-            return (score, score);
-        }
-        least = least.min(score);
-        greatest = greatest.max(score);
+        least = if score < least { score } else { least };
+        greatest = if score > greatest { score } else { greatest };
+        has_nan |= score.is_nan();
     }
-    (least, greatest)
+    match has_nan {
+        true => (f64::NAN, f64::NAN),
+        false => (least, greatest),
+    }
 }
 
 /// The network's score of every character that the model asks for: the least where it occurs more than once, 1 where
@@ -134,9 +136,9 @@ impl Letters {
     };
 
     /// Pairs the characters of a plate with scores, to the shorter of the two.
-    fn new(plate: &str, scores: &Scores) -> Letters {
+    fn new(plate: &str, scores: &Scores, has_nan: bool) -> Letters {
         let pairs = plate.chars().zip(scores.iter().copied());
-        if scores.iter().any(|score| score.is_nan()) {
+        if has_nan {
             // The pairs are sorted, greatest first, and a later one overwrites. NaN makes an order of its own.
             let mut letters = Letters([1.0; _]);
             for (c, score) in descending(pairs) {
@@ -149,10 +151,8 @@ impl Letters {
         // Without NaN the last to be written is the least, and of equals the later one; and NaN can stand for nothing.
         let mut letters = Letters([f64::NAN; _]);
         for (c, score) in pairs {
-            if let Some(held) = letters.of(c)
-                && (held.is_nan() || score <= *held)
-            {
-                *held = score;
+            if let Some(held) = letters.of(c) {
+                *held = if score > *held { *held } else { score };
             }
         }
         Letters(
@@ -203,12 +203,13 @@ impl Spaced {
     /// Replaces what is in it; the text, and how many code points it has.
     fn put(&mut self, plate: &str) -> (&str, usize) {
         let text = if 2 * plate.len() <= self.short.len() {
+            self.short = [b' '; _];
             &mut self.short[..]
         } else {
-            self.long.resize(2 * plate.len(), 0);
+            self.long.clear();
+            self.long.resize(2 * plate.len(), b' ');
             &mut self.long
         };
-        text.fill(b' ');
         // A blank is left before each code point, the first one too.
         let mut at = 0;
         for &byte in plate.as_bytes() {
@@ -219,7 +220,9 @@ impl Spaced {
         }
         let count = at - plate.len();
         let text = text.get(1..at).unwrap_or_default();
-        let text = std::str::from_utf8(text).expect("whole characters were put together");
+        debug_assert!(std::str::from_utf8(text).is_ok());
+        // SAFETY: `text` is `plate`, which is UTF-8, and nothing but a blank before each code point except the first.
+        let text = unsafe { std::str::from_utf8_unchecked(text) };
         (text, count)
     }
 }
@@ -230,7 +233,8 @@ mod tests {
     use crate::request::Scores;
 
     fn letters(plate: &str, scores: &[f64]) -> Letters {
-        Letters::new(plate, &Scores::from_slice(scores))
+        let has_nan = scores.iter().any(|score| score.is_nan());
+        Letters::new(plate, &Scores::from_slice(scores), has_nan)
     }
 
     #[test]
@@ -282,6 +286,11 @@ mod tests {
         assert_eq!(spaced.put("А9 😀"), ("А 9   😀", 4));
         assert_eq!(spaced.put(""), ("", 0));
         assert_eq!(spaced.put("А"), ("А", 1));
+        for plate in ["é", "\u{10ffff}\0ࠀ", "А939НО196"] {
+            let expected: Vec<String> = plate.chars().map(String::from).collect();
+            let expected = (&*expected.join(" "), expected.len());
+            assert_eq!(spaced.put(plate), expected);
+        }
         let long = "А".repeat(1000);
         let (text, count) = spaced.put(&long);
         assert_eq!((text.len(), count), (2999, 1000));
