@@ -142,8 +142,9 @@ impl Ledger {
             400.. => Level::Warn,
             _ => Level::Info,
         };
-        self.count(status);
-        self.end(level, Some(status), Instant::now(), reason);
+        let now = Instant::now();
+        self.count(status, now);
+        self.end(level, Some(status), now, reason);
     }
 
     /// The answer ends before its end; its status, 200, which was sent long before, does not say so. A fault of the
@@ -154,12 +155,12 @@ impl Ledger {
             Broken::OurFault => (500, Level::Error),
             Broken::TooLate | Broken::Framing(_) | Broken::Incomplete => (200, Level::Warn),
         };
-        self.count(counted);
-        self.end(level, Some(200), Instant::now(), Some(broken.message()));
+        let now = Instant::now();
+        self.count(counted, now);
+        self.end(level, Some(200), now, Some(broken.message()));
     }
 
-    fn count(&self, status: u16) {
-        let now = Instant::now();
+    fn count(&self, status: u16, now: Instant) {
         let Desk { shard, state, .. } = &*self.desk;
         shard.answered(self.route, &self.method, status, now - self.started);
         state.answered.fetch_add(1, Relaxed);

@@ -30,6 +30,9 @@ impl Content {
     /// What `Content-Type` says; `None` if it says nothing that can be read.
     pub(super) fn of(headers: &HeaderMap) -> Option<Content> {
         let value = headers.get(CONTENT_TYPE)?.as_bytes();
+        if value == b"application/json" {
+            return Some(Content::Json);
+        }
         let essence = value.split(|&byte| byte == b';').next()?.trim_ascii();
         let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
         if is("application/json") {
