@@ -1,6 +1,7 @@
-//! What the documents point at is there: files, and headings in them.
+//! What the documents point at is there: files, and headings in them. Scripts can be run.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Folders whose files documents name from the top.
@@ -46,11 +47,14 @@ fn what_documents_point_at_is_there() {
         for path in named(&text).filter(|path| *path != MADE) {
             paths += 1;
             // A crate's document names the crate's own files as well.
-            if ![top, document.parent().unwrap()]
-                .iter()
-                .any(|folder| folder.join(path).exists())
-            {
-                missing.push(format!("{name}: {path}"));
+            let folders = [top, document.parent().unwrap()];
+            let mut files = folders.iter().map(|folder| folder.join(path));
+            match files.find(|file| file.exists()) {
+                None => missing.push(format!("{name}: {path}")),
+                Some(file) if is_script(&file) && !can_be_run(&file) => {
+                    missing.push(format!("{name}: {path}, as a program"));
+                }
+                Some(_) => {}
             }
         }
     }
@@ -71,6 +75,14 @@ fn find(folder: &Path, documents: &mut Vec<PathBuf>) {
             documents.push(path);
         }
     }
+}
+
+fn is_script(path: &Path) -> bool {
+    path.is_file() && fs::read(path).unwrap().starts_with(b"#!")
+}
+
+fn can_be_run(path: &Path) -> bool {
+    fs::metadata(path).unwrap().permissions().mode() & 0o111 != 0
 }
 
 /// The targets of `[…](target)` that are not elsewhere on the web.
