@@ -1,9 +1,20 @@
 //! Compiles the model into Rust: `model/model.json`, or the file that `PICK_REGNO_MODEL` names.
 
-use std::{env, path::PathBuf};
+#[path = "build/inputs.rs"]
+mod inputs;
+
+use std::{env, fs, path::PathBuf, process};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=PICK_REGNO_MODEL");
     let model = env::var_os("PICK_REGNO_MODEL").filter(|path| !path.is_empty());
-    catboost_codegen::build(model.map_or_else(|| PathBuf::from("model/model.json"), PathBuf::from));
+    let path = model.map_or_else(|| PathBuf::from("model/model.json"), PathBuf::from);
+    // A file that is no model is told by what compiles it.
+    let read = fs::read(&path).ok();
+    let parsed = read.and_then(|bytes| catboost_model::parse(&bytes).ok());
+    if let Some(mismatch) = parsed.as_ref().and_then(inputs::mismatch) {
+        println!("cargo::error={}: {mismatch}", path.display());
+        process::exit(1);
+    }
+    catboost_codegen::build(path);
 }

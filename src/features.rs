@@ -1,7 +1,7 @@
 //! A request → the model's 41 inputs.
 //!
-//! The struct literal at the end names every input: a model that has others does not compile, and the compiler says
-//! which.
+//! The struct literal below names every input; `build/inputs.rs` has the same names, to say which a model lacks or has
+//! beside them.
 
 use crate::model::Features;
 use crate::plate::template;

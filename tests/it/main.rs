@@ -15,6 +15,7 @@ mod descriptors;
 mod documents;
 mod hostile;
 mod http;
+mod inputs;
 mod keys;
 mod limits;
 mod logs;

@@ -1,0 +1,121 @@
+//! Whether a model takes what is derived for it: said here in a sentence, for what the compiler says of missing fields and
+//! lifetimes is long.
+
+use std::fmt::Write as _;
+
+use catboost_model::ir::{Feature, Model};
+
+/// What `src/features.rs` derives, by kind. Each is a field of the struct there, so that the compiler holds the two against
+/// each other.
+const DERIVED: [(&str, &[&str]); 4] = [
+    (
+        "numeric",
+        &[
+            "afts_regno_ai_score",
+            "direction",
+            "recognition_accuracy",
+            "max_sym_score",
+            "min_sym_score",
+            "max_len_score",
+            "ai_len",
+            "cam_len",
+            "0",
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "7",
+            "8",
+            "9",
+            "D",
+            "А",
+            "В",
+            "Е",
+            "К",
+            "М",
+            "Н",
+            "О",
+            "Р",
+            "С",
+            "Т",
+            "У",
+            "Х",
+            "foreign_sym",
+            "hour",
+        ],
+    ),
+    (
+        "categorical",
+        &[
+            "camera_type",
+            "camera_class",
+            "weekday",
+            "month",
+            "regno_template",
+            "regno_template_ai",
+        ],
+    ),
+    ("text", &["afts_regno_ai_text", "regno_recognize_text"]),
+    ("embedding", &[]),
+];
+
+/// Features that a sentence names, of those that a model lacks or has too many of.
+const NAMED: usize = 10;
+
+/// What is wrong with the model's features, and what to do about it; `None` if they are those that are derived.
+pub fn mismatch(model: &Model) -> Option<String> {
+    let floats = model.float_features.iter().map(|float| &float.feature);
+    let embeddings = model.embedding_features.iter();
+    let taken: [Vec<String>; 4] = [
+        floats.map(name).collect(),
+        model.cat_features.iter().map(name).collect(),
+        model.text_features.iter().map(name).collect(),
+        embeddings
+            .map(|embedding| name(&embedding.feature))
+            .collect(),
+    ];
+    let (mut lacking, mut excess) = (Vec::new(), Vec::new());
+    for ((kind, derived), taken) in DERIVED.into_iter().zip(taken) {
+        let lacks = derived
+            .iter()
+            .filter(|name| !taken.iter().any(|taken| taken == *name));
+        lacking.extend(lacks.map(|name| format!("{kind} `{name}`")));
+        let more = taken
+            .iter()
+            .filter(|name| !derived.contains(&name.as_str()));
+        excess.extend(more.map(|name| format!("{kind} `{name}`")));
+    }
+    let mut faults = Vec::new();
+    if !lacking.is_empty() {
+        faults.push(format!("it lacks {}", list(&lacking)));
+    }
+    if !excess.is_empty() {
+        faults.push(format!("nothing derives its {}", list(&excess)));
+    }
+    (!faults.is_empty()).then(|| {
+        format!(
+            "the model's features are not those that src/features.rs derives: {}; train it with the features of \
+             model/pick_regno.py, or derive others there, in src/features.rs and in build/inputs.rs (docs/new-model.md)",
+            faults.join(", and ")
+        )
+    })
+}
+
+/// The feature's name; its column, as CatBoost counts them, if it has none.
+fn name(feature: &Feature) -> String {
+    match &*feature.name {
+        "" => format!("column {}", feature.flat_index),
+        name => name.to_owned(),
+    }
+}
+
+/// The first of `features`, and how many more there are.
+fn list(features: &[String]) -> String {
+    let mut text = features[..features.len().min(NAMED)].join(", ");
+    if let Some(more @ 1..) = features.len().checked_sub(NAMED) {
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}

@@ -1,0 +1,78 @@
+//! What the build says of a model that takes other features than those that are derived.
+
+#[path = "../../build/inputs.rs"]
+mod build;
+
+use catboost_model::ir::{Feature, Model};
+
+use self::build::mismatch;
+
+fn model() -> Model {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/model/model.json");
+    catboost_model::parse(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn feature(name: &str) -> Feature {
+    Feature {
+        flat_index: 41,
+        name: name.to_owned(),
+        used: true,
+    }
+}
+
+/// The sentence, but for what to do about it.
+fn fault(model: &Model) -> String {
+    let sentence = mismatch(model).unwrap();
+    let (fault, remedy) = sentence.split_once("; ").unwrap();
+    assert!(remedy.contains("docs/new-model.md"), "{remedy}");
+    let (_, fault) = fault.split_once(": ").unwrap();
+    fault.to_owned()
+}
+
+#[test]
+fn a_model_with_the_features_that_are_derived_fits() {
+    assert_eq!(mismatch(&model()), None);
+}
+
+#[test]
+fn features_that_a_model_lacks_are_named() {
+    let mut textless = model();
+    textless.text_features.clear();
+    assert_eq!(
+        fault(&textless),
+        "it lacks text `afts_regno_ai_text`, text `regno_recognize_text`"
+    );
+    textless.float_features.clear();
+    let all = fault(&textless);
+    assert!(
+        all.starts_with("it lacks numeric `afts_regno_ai_score`, ")
+            && all.ends_with(" and 25 more"),
+        "{all}"
+    );
+}
+
+#[test]
+fn features_that_nothing_derives_are_named() {
+    let mut more = model();
+    more.cat_features.push(feature("region"));
+    more.text_features.push(feature(""));
+    assert_eq!(
+        fault(&more),
+        "nothing derives its categorical `region`, text `column 41`"
+    );
+}
+
+#[test]
+fn a_feature_of_another_kind_is_another_feature() {
+    let mut other = model();
+    let hour = other
+        .float_features
+        .iter()
+        .position(|float| float.feature.name == "hour");
+    other.float_features.remove(hour.unwrap());
+    other.cat_features.push(feature("hour"));
+    assert_eq!(
+        fault(&other),
+        "it lacks numeric `hour`, and nothing derives its categorical `hour`"
+    );
+}
