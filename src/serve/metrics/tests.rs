@@ -1,4 +1,5 @@
 use super::*;
+use crate::serve::keys::Keys;
 use std::sync::Arc;
 
 #[test]
