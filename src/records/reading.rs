@@ -35,6 +35,8 @@ pub struct Records<'a> {
     text: Option<&'a str>,
     /// Where the next record begins.
     at: usize,
+    /// Where the last record began.
+    last: usize,
     /// Where the last record's values are.
     places: Places,
     /// Whether each line is a record, whatever quotes it has.
@@ -63,6 +65,7 @@ impl<'a> Records<'a> {
                 Shape::Ndjson => None,
             },
             at: 0,
+            last: 0,
             places: Places::NONE,
             by_line: text.by_line,
             counted: 0,
@@ -73,12 +76,12 @@ impl<'a> Records<'a> {
 
     /// The next record as the body of a `POST /reg/`, if it is a request that can be answered.
     pub fn next_body(&mut self) -> Option<Result<Vec<u8>, Fault>> {
-        let (at, record) = self.next_record()?;
+        let record = self.next_record()?;
         let body = record.and_then(|record| {
             self.request(&record).map_err(FaultKind::Request)?;
             Ok(self.json(&record))
         });
-        Some(body.map_err(|kind| self.fault(at, kind)))
+        Some(body.map_err(|kind| self.fault(kind)))
     }
 
     /// What follows the records that were given.
@@ -86,8 +89,16 @@ impl<'a> Records<'a> {
         &self.marked.bytes()[self.at..]
     }
 
-    /// The next record, its request unread, and where it begins.
-    fn next_record(&mut self) -> Option<(usize, Result<Record<'a>, FaultKind>)> {
+    /// The line on which the last record that was given begins.
+    pub fn line(&mut self) -> u64 {
+        let passed = &self.marked.bytes()[self.counted..self.last];
+        self.line += memchr_iter(b'\n', passed).count() as u64;
+        self.counted = self.last;
+        self.line
+    }
+
+    /// The next record, its request unread.
+    fn next_record(&mut self) -> Option<Result<Record<'a>, FaultKind>> {
         loop {
             let (bytes, at) = (self.marked.bytes(), self.at);
             let record = match (self.shape, &bytes[at..]) {
@@ -116,12 +127,13 @@ impl<'a> Records<'a> {
                     Ok(Record::Json(line))
                 }
             };
+            self.last = at;
             match record {
                 Ok(Record::Json(line)) if line.trim_ascii().is_empty() => {}
                 _ if self.at - at > self.max_record => {
-                    return Some((at, Err(FaultKind::TooLong(self.max_record))));
+                    return Some(Err(FaultKind::TooLong(self.max_record)));
                 }
-                record => return Some((at, record)),
+                record => return Some(record),
             }
         }
     }
@@ -160,13 +172,10 @@ impl<'a> Records<'a> {
         json
     }
 
-    /// What is wrong with the record at `at`.
-    fn fault(&mut self, at: usize, kind: FaultKind) -> Fault {
-        let passed = &self.marked.bytes()[self.counted..at];
-        self.line += memchr_iter(b'\n', passed).count() as u64;
-        self.counted = at;
+    /// What is wrong with the last record.
+    fn fault(&mut self, kind: FaultKind) -> Fault {
         Fault {
-            line: self.line,
+            line: self.line(),
             kind,
         }
     }
@@ -176,7 +185,7 @@ impl<'a> Iterator for Records<'a> {
     type Item = Result<Request<'a>, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (at, record) = self.next_record()?;
+        let record = self.next_record()?;
         let fault = match record {
             Ok(record) => match self.request(&record) {
                 Ok(request) => return Some(Ok(request)),
@@ -184,7 +193,7 @@ impl<'a> Iterator for Records<'a> {
             },
             Err(fault) => fault,
         };
-        Some(Err(self.fault(at, fault)))
+        Some(Err(self.fault(fault)))
     }
 }
 

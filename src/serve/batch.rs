@@ -38,6 +38,8 @@ pub(super) struct Batch {
     format: Format,
     blocks: Blocks<Piece>,
     max_record: usize,
+    /// Whether the service panicked over some of its records.
+    flawed: bool,
     /// What is being answered.
     text: Option<Text>,
     answers: Answers,
@@ -150,6 +152,7 @@ impl Batch {
             format,
             blocks: Blocks::new(Piece::default(), limits),
             max_record,
+            flawed: false,
             text: None,
             answers: Answers::new(form),
             stage: Stage::Flowing,
@@ -212,6 +215,7 @@ impl Batch {
                 }
                 Stage::Ended => return Poll::Ready(None),
             }
+            let mut stage = Stage::Flowing;
             let step = match self.text.take() {
                 Some(text) => self.step(text),
                 None => match self.blocks.next(Vec::new()) {
@@ -222,7 +226,7 @@ impl Batch {
                     }
                     Ok(None) => {
                         self.answers.end();
-                        self.end(None);
+                        stage = Stage::Ended;
                         Ok(())
                     }
                     Err(_) => match ready!(self.poll_piece(cx)) {
@@ -233,16 +237,19 @@ impl Batch {
             };
             if let Err(broken) = step {
                 self.answers.error(&broken.message());
-                self.end(Some(broken));
-                self.stage = Stage::Cutting;
+                stage = Stage::Cutting;
             }
             // The end of a batch needs no pause; what is said before a cut needs one, to be on its way.
-            if !matches!(self.stage, Stage::Ended) {
+            if !matches!(stage, Stage::Ended) {
                 self.pause = Some(Box::pin(tokio::task::yield_now()));
             }
             let answers = self.answers.take();
+            self.ledger.sent += answers.len() as u64;
+            if !matches!(stage, Stage::Flowing) {
+                self.end(step.err());
+                self.stage = stage;
+            }
             if !answers.is_empty() {
-                self.ledger.sent += answers.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(answers.into()))));
             }
         }
@@ -295,15 +302,16 @@ impl Batch {
         let shape: &Shape = self.blocks.shape();
         let mut records = Records::of(shape, &text, self.max_record);
         let mut rows = 0;
+        let mut broken = None;
         for _ in 0..STEP {
             let before = records.rest();
             let Desk { app, shard, .. } = &*self.ledger.desk;
             // A panic is one record's: those before and after it are answered.
             let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                app.faults.reading(before);
                 let record = records.next()?;
-                if let Some(fault) = app.fault {
-                    fault(&before[..before.len() - records.rest().len()]);
-                }
+                app.faults
+                    .answering(&before[..before.len() - records.rest().len()]);
                 Some(record.map(|request| shard.observations.pick_regno(&request)))
             }));
             match answered {
@@ -316,16 +324,23 @@ impl Batch {
                 Err(_) => {
                     // `panics` has told it.
                     shard.panics.inc();
+                    self.flawed = true;
                     if records.rest().len() == before.len() {
-                        return Err(Broken::OurFault);
+                        broken = Some(Broken::OurFault);
+                        break;
                     }
-                    self.answers.error(&OUR_FAULT);
+                    let line = records.line();
+                    self.answers
+                        .error(&format_args!("line {line}: {OUR_FAULT}"));
                 }
             }
         }
         let rest = records.rest().len();
         self.ledger.rows += rows;
         self.ledger.desk.shard.rows.add(rows);
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
         if rest > 0 {
             let done = text.bytes.len() - rest;
             text.line += memchr::memchr_iter(b'\n', &text.bytes[..done]).count() as u64;
@@ -339,10 +354,10 @@ impl Batch {
     fn end(&mut self, broken: Option<Broken>) {
         self.ledger.desk.state.streaming.store(false, Relaxed);
         match broken {
+            None if self.flawed => self.ledger.close_flawed(OUR_FAULT),
             None => self.ledger.close(StatusCode::OK.as_u16(), None),
             Some(broken) => self.ledger.cut(broken),
         }
-        self.stage = Stage::Ended;
     }
 }
 

@@ -147,17 +147,25 @@ impl Ledger {
         self.end(level, Some(status), now, reason);
     }
 
-    /// The answer ends before its end; its status, 200, which was sent long before, does not say so. A fault of the
-    /// service's own is counted as 500 all the same, so that what watches for faults sees it.
+    /// The answer ends before its end; its status, 200, which was sent long before, does not say so.
     pub(super) fn cut(&mut self, broken: Broken) {
         self.desk.shard.cut(broken);
-        let (counted, level) = match broken {
-            Broken::OurFault => (500, Level::Error),
-            Broken::TooLate | Broken::Framing(_) | Broken::Incomplete => (200, Level::Warn),
-        };
+        match broken {
+            Broken::OurFault => self.close_flawed(broken.message()),
+            Broken::TooLate | Broken::Framing(_) | Broken::Incomplete => {
+                let now = Instant::now();
+                self.count(200, now);
+                self.end(Level::Warn, Some(200), now, Some(broken.message()));
+            }
+        }
+    }
+
+    /// All that there will be of the answer has been sent, with a status of 200, and then the service failed at part of
+    /// it. That is counted as 500 all the same, so that what watches for faults sees it.
+    pub(super) fn close_flawed(&mut self, reason: &str) {
         let now = Instant::now();
-        self.count(counted, now);
-        self.end(level, Some(200), now, Some(broken.message()));
+        self.count(500, now);
+        self.end(Level::Error, Some(200), now, Some(reason));
     }
 
     fn count(&self, status: u16, now: Instant) {

@@ -70,6 +70,7 @@ pub use self::keys::{Keys, KeysError};
 pub use self::log::Level;
 use self::log::{Log, Value};
 use self::metrics::Shard;
+pub use self::panics::Faults;
 use self::phase::Connections;
 use self::reload::Look;
 use self::request_log::RequestLog;
@@ -133,8 +134,8 @@ struct App {
     docs: Docs,
     log: Log,
     sentry: Option<Sentry>,
-    /// What tests have each body go through before it is answered.
-    fault: Option<fn(&[u8])>,
+    /// Where tests make it panic.
+    faults: Faults,
     shards: Vec<Arc<Shard>>,
     in_flight: AtomicUsize,
     ready: AtomicBool,
@@ -189,7 +190,7 @@ impl Server {
                 config,
                 log,
                 sentry,
-                fault: None,
+                faults: Faults::default(),
                 in_flight: AtomicUsize::new(0),
                 ready: AtomicBool::new(false),
             }),
@@ -206,12 +207,11 @@ impl Server {
         self
     }
 
-    /// Calls `fault` with each body before it is answered: for tests of what becomes of a request that makes the
-    /// service panic. No setting leads here.
+    /// Lets the service fail where `faults` says. No setting leads here.
     #[doc(hidden)]
-    pub fn with_fault(mut self, fault: fn(&[u8])) -> Server {
+    pub fn with_faults(mut self, faults: Faults) -> Server {
         if let Some(app) = Arc::get_mut(&mut self.app) {
-            app.fault = Some(fault);
+            app.faults = faults;
         }
         self
     }

@@ -325,9 +325,7 @@ impl Reading {
     fn answer(&mut self, body: &[u8]) -> Reply {
         let Desk { app, shard, .. } = &*self.ledger.desk;
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            if let Some(fault) = app.fault {
-                fault(body);
-            }
+            app.faults.answering(body);
             answer(body, shard)
         }));
         match answered {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{KEY, REQUEST, Running, config, serve, start_with, within};
+use crate::support::{KEY, REQUEST, Running, config, faults, serve, start_with, within};
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -97,7 +97,7 @@ fn faulty(dsn: &str, flags: &[&str]) -> Running {
     let flags = [&["--sentry-dsn-file", file.to_str().unwrap()], flags].concat();
     let config = config(&flags, Some(KEY));
     std::fs::remove_file(&file).unwrap();
-    start_with(config, |server| server.with_fault(fault))
+    start_with(config, |server| server.with_faults(faults(fault)))
 }
 
 fn reports(server: &Running, result: &str) -> f64 {
@@ -108,7 +108,9 @@ fn reports(server: &Running, result: &str) -> f64 {
 
 #[test]
 fn one_request_in_a_hundred_that_panics_is_500_and_no_other_is() {
-    let server = start_with(config(&[], Some(KEY)), |server| server.with_fault(fault));
+    let server = start_with(config(&[], Some(KEY)), |server| {
+        server.with_faults(faults(fault))
+    });
     let right = serve(&[]).post(REQUEST).text();
     let bad = bad_request();
     std::thread::scope(|scope| {

@@ -4,9 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use pick_regno::serve::Faults;
 use serde_json::Value;
 
-use crate::support::{Client, KEY, REQUEST, Running, config, serve, start_with};
+use crate::support::{Client, KEY, REQUEST, Running, config, faults, serve, start_with, within};
 
 const NDJSON: &str = "application/x-ndjson";
 const COLUMNS: &str = "regno_recognize,afts_regno_ai,recognition_accuracy,afts_regno_ai_score,\
@@ -35,6 +36,15 @@ fn answered(server: &Running) -> String {
         .strip_suffix(",\"status\":\"ok\"}\n")
         .unwrap()
         .to_owned()
+}
+
+const OUR_FAULT: &str = "Internal server error: the fault is the service's, and has been noted";
+
+/// How many batches were counted as answered with `status`.
+fn answered_with(server: &Running, status: u16) -> f64 {
+    server.metric(&format!(
+        "http_server_request_duration_seconds_count{{route=\"/reg/ batch\",method=\"POST\",status=\"{status}\"}}"
+    ))
 }
 
 /// [`REQUEST`] as a record of CSV, every value in quotes.
@@ -285,22 +295,60 @@ fn a_panic_costs_one_record() {
         assert!(record.ends_with(b"\n"), "a whole record");
         assert!(!record.starts_with(b" "), "made to panic");
     }
-    let server = start_with(config(&[], Some(KEY)), |server| server.with_fault(fault));
+    let server = start_with(config(&[], Some(KEY)), |server| {
+        server.with_faults(faults(fault))
+    });
     let body = format!("{REQUEST}\n {REQUEST}\n{REQUEST}\n").repeat(20);
     let answer = server
         .connect()
         .request("POST", "/reg/", &[("content-type", NDJSON)], &body);
     assert_eq!(answer.status, 200);
-    let error =
-        "{\"error\":\"Internal server error: the fault is the service's, and has been noted\"}";
     let lines = lines(&answer.body);
     assert_eq!(lines.len(), 60);
-    for three in lines.chunks(3) {
+    for (nth, three) in lines.chunks(3).enumerate() {
         assert!(three[0].starts_with("{\"negative\":"), "{}", three[0]);
-        assert_eq!((&*three[1], &three[2]), (error, &three[0]));
+        let error = format!("{{\"error\":\"line {}: {OUR_FAULT}\"}}", 3 * nth + 2);
+        assert_eq!((&three[1], &three[2]), (&error, &three[0]));
     }
+    assert_eq!(answered_with(&server, 500), 1.0);
     assert_eq!(server.metric("http_server_panics_total"), 20.0);
     assert_eq!(server.metric("pick_regno_rows_total"), 40.0);
+}
+
+/// A panic over what says where the next record begins: nothing after it can be found.
+#[test]
+fn a_panic_between_records_cuts_the_batch() {
+    fn fault(records: &[u8]) {
+        assert!(!records.starts_with(b" "), "made to panic");
+    }
+    let server = start_with(config(&[], Some(KEY)), |server| {
+        server.with_faults(Faults {
+            reading: Some(fault),
+            ..Faults::default()
+        })
+    });
+    let good = answered(&server);
+    let mut client = server.connect();
+    client.send(head(NDJSON, ""));
+    client.send(chunk(format!("{REQUEST}\n {REQUEST}\n{REQUEST}\n")));
+    assert_eq!(client.head().status, 200);
+    assert_eq!(
+        client.chunk(),
+        format!("{good}\n{{\"error\":\"{OUR_FAULT}\"}}\n").as_bytes()
+    );
+    assert_eq!(client.rest(), b"", "and no proper end");
+    assert_eq!(
+        server.metric("http_server_cut_batches_total{reason=\"fault\"}"),
+        1.0
+    );
+    assert_eq!(server.metric("http_server_panics_total"), 1.0);
+    // The single request, and the record before the panic.
+    assert_eq!(server.metric("pick_regno_rows_total"), 2.0);
+    assert_eq!(answered_with(&server, 500), 1.0);
+    for gauge in ["http_server_active_requests", "http_server_held_body_bytes"] {
+        within(20, || server.metric(gauge) == 0.0);
+    }
+    assert_eq!(server.post(REQUEST).status, 200, "the worker goes on");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use pick_regno::serve::{Args, Config, Server, StartError, Stopper};
+use pick_regno::serve::{Args, Config, Faults, Server, StartError, Stopper};
 
 /// The key that [`serve`] configures.
 pub const KEY: &str = "123321";
@@ -52,6 +52,14 @@ pub fn serve(flags: &[&str]) -> Running {
 
 pub fn start(config: Config) -> Running {
     start_with(config, |server| server)
+}
+
+/// Has the service call `answering` with each body, and each record of a batch, before it is answered.
+pub fn faults(answering: fn(&[u8])) -> Faults {
+    Faults {
+        answering: Some(answering),
+        ..Faults::default()
+    }
 }
 
 /// Starts a server that `change` was made to.
