@@ -149,7 +149,11 @@ impl<T: Transport> Wire<T> {
                 });
                 match dropped {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    dropped => return Poll::Ready(dropped),
+                    Ok(len) => {
+                        self.shard.bytes_in.add(len as u64);
+                        return Poll::Ready(Ok(len));
+                    }
+                    failed => return Poll::Ready(failed),
                 }
             }
         })
@@ -324,8 +328,9 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
         }
     }
 
-    /// Closes the write side. If the peer may still be sending, what it sends is read and thrown away for a while:
-    /// a socket that is closed with bytes unread resets the connection, and the peer may lose the answer to that.
+    /// Closes the write side. If the peer may still be sending, a body or requests after the last that is answered, what it
+    /// sends is read and thrown away for a while: a socket that is closed with bytes unread resets the connection, and the
+    /// peer may lose the answer to that.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut_down {
             // TLS has a last word to write, which a peer that reads nothing can hold up.
@@ -338,16 +343,16 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             }
             self.shut_down = true;
             self.state.write_done();
-            if self.state.unread_body.load(Relaxed) {
+            let is_in_a_request = self.state.unread_body.load(Relaxed) || !self.held.is_empty();
+            if is_in_a_request || matches!(self.poll_discard(cx), Poll::Ready(Ok(1..))) {
                 self.state.enter(Phase::Linger, Instant::now());
                 // What is on its way comes in a few large pieces then; if this cannot be set, in many small ones.
                 let _ = SockRef::from(self.transport.socket()).set_recv_buffer_size(DISCARD);
             }
         }
         while self.state.phase() == Phase::Linger && self.state.overdue().is_none() {
-            match ready!(self.poll_discard(cx)) {
-                Ok(0) | Err(_) => break,
-                Ok(len) => self.shard.bytes_in.add(len as u64),
+            if let Ok(0) | Err(_) = ready!(self.poll_discard(cx)) {
+                break;
             }
         }
         if self.state.overdue() == Some(Phase::Linger) {

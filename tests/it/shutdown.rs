@@ -35,6 +35,38 @@ fn requests_on_their_way_are_answered_and_idle_connections_closed() {
     server.join().unwrap();
 }
 
+/// A socket that is closed with bytes unread resets the connection: who goes on sending cannot, and the answer on its way can
+/// be lost.
+#[test]
+fn requests_sent_after_the_last_that_is_answered_do_not_reset_it() {
+    let server = serve(&["--workers", "1"]);
+    let head = format!(
+        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        REQUEST.len()
+    );
+    let mut client = server.connect();
+    client.send(&head);
+    while server.metric("http_server_active_requests") < 1.0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    server.stopper.stop();
+    while Client::connect(server.admin).get("/readyz").status == 200 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    client.send(format!(
+        "{REQUEST}{}",
+        format!("{head}{REQUEST}").repeat(9000)
+    ));
+    let answer = client.answer();
+    assert_eq!(
+        (answer.status, answer.headers["connection"].as_str()),
+        (200, "close")
+    );
+    assert!(client.is_ended(), "and no reset");
+    drop(client);
+    server.join().unwrap();
+}
+
 #[test]
 fn readiness_goes_before_the_listener_does() {
     let server = serve(&["--drain-delay", "1s"]);

@@ -329,6 +329,11 @@ impl<S: Read + Write> Client<S> {
         len
     }
 
+    /// Whether nothing comes any more, and the connection ends as it should.
+    pub fn is_ended(&mut self) -> bool {
+        self.ahead.is_empty() && matches!(self.stream.read(&mut [0]), Ok(0))
+    }
+
     /// All that comes until the connection ends, in whichever way.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut part = [0; 16 * 1024];
