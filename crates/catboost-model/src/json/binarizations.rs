@@ -3,7 +3,10 @@
 //! With a loss of several targets, or several binarizations of one, there are several tables of counts for one
 //! combination of features. CatBoost names them as if there were one, and of several with one name it writes the last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use serde::Deserialize;
 
@@ -64,8 +67,11 @@ fn trainings(info: &BTreeMap<String, String>) -> Result<Vec<&str>, Error> {
         .keys()
         .filter_map(|name| name.strip_suffix("model_guid"));
     let lacks_params = |part: &str| {
-        let mut of_part = info.keys().filter(|name| name.starts_with(part));
-        !of_part.any(|name| is_params(name))
+        let from = (Bound::Included(part), Bound::Unbounded);
+        let names = info.range::<str, _>(from).map(|(name, _)| name);
+        !names
+            .take_while(|name| name.starts_with(part))
+            .any(|name| is_params(name))
     };
     if parts.filter(|part| part.ends_with(':')).any(lacks_params) {
         return Err(unknown());
