@@ -4,6 +4,7 @@
 mod cli;
 mod formats;
 mod hostile;
+mod limits;
 
 use std::{
     env, fs,
