@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 
 use catboost_model::ir::{Dictionary, Gram, Model, NumberPolicy};
 pub(crate) use outputs::Outputs;
-use parts::{of, steps};
+use parts::{of, pairs, steps};
 
 use crate::{
     Origin, card,
@@ -217,6 +217,7 @@ impl Module<'_> {
         let Layout {
             numbers,
             categories,
+            answers,
             texts,
             embeddings,
             initial,
@@ -243,6 +244,7 @@ impl Module<'_> {
                 one_hot.cat, one_hot.group
             )
         })?;
+        self.digits(f)?;
         list(
             f,
             "projections",
@@ -256,11 +258,17 @@ impl Module<'_> {
                     of("U64S", &projection.conditions)
                 )?;
                 writeln!(f, "            keys: {},", projection.keys)?;
+                writeln!(
+                    f,
+                    "            digits: {}, cells: {},",
+                    pairs("U32S", &projection.digits),
+                    of("U16S", &projection.cells)
+                )?;
                 writeln!(f, "            bins: {},", of("U16S", &projection.bins))?;
                 write!(
                     f,
-                    "            ctrs: {}, group: {},\n        }}",
-                    projection.ctrs, projection.group
+                    "            len: {}, group: {},\n        }}",
+                    projection.len, projection.group
                 )
             },
         )?;
@@ -268,8 +276,27 @@ impl Module<'_> {
         list(f, "embeddings", &embeddings.calcers, |f, calcer| {
             write!(f, "{calcer}")
         })?;
+        list(f, "answers", answers, |f, answers| write!(f, "{answers}"))?;
         writeln!(f, "    initial: {initial:?},")?;
         writeln!(f, "    trees: {trees},\n}};")
+    }
+
+    fn digits(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let digits = &self.layout.categories.digits;
+        writeln!(f, "    digits: compiled::Digits {{")?;
+        list(f, "cats", &digits.cats, |f, numbered| {
+            write!(
+                f,
+                "compiled::Numbered {{ cat: {}, group: {}, numbers: {} }}",
+                numbered.cat, numbered.group, numbered.numbers
+            )
+        })?;
+        writeln!(
+            f,
+            "    conditions: {}, group: {},\n    }},",
+            of("U64S", &digits.conditions),
+            digits.group
+        )
     }
 
     fn text(&self, f: &mut Formatter<'_>, text: &Text) -> fmt::Result {

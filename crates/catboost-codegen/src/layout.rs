@@ -3,6 +3,7 @@
 //! `catboost_runtime::compiled` says what the tables mean.
 
 mod categories;
+mod digits;
 mod embeddings;
 mod groups;
 mod letters;
@@ -15,8 +16,9 @@ use std::ops::Range;
 use catboost_model::ir::Model;
 
 pub(crate) use categories::{Categories, Keys};
+pub(crate) use digits::Digits;
 pub(crate) use embeddings::{EmbeddingCalcer, EmbeddingKind, Embeddings, Targets};
-pub(crate) use groups::{Block, Groups, Numbers, Wide};
+pub(crate) use groups::{Answers, Block, Groups, Numbers, Wide};
 pub(crate) use letters::{Letters, Steps};
 pub(crate) use light::{LIGHT, Light};
 pub(crate) use texts::{Calcer, Estimate, Text, Tokenized};
@@ -32,6 +34,7 @@ pub(crate) struct Layout {
     pub(crate) tables: Tables,
     pub(crate) numbers: Numbers,
     pub(crate) categories: Categories,
+    pub(crate) answers: Vec<Answers>,
     /// The text features that the model uses.
     pub(crate) used_texts: Vec<usize>,
     pub(crate) texts: Vec<Text>,
@@ -46,11 +49,13 @@ pub(crate) struct Layout {
 /// Lays a model out.
 pub(crate) fn lay_out(model: &Model) -> Layout {
     let mut tables = Tables::default();
-    let mut groups = Groups::new(model);
+    let rows = trees::Rows::plan(model);
+    let mut groups = Groups::new(model, rows.is_none());
     let numbers = Numbers::lay_out(model, &mut groups, &mut tables);
+    groups.add_estimates(model);
     let categories = Categories::lay_out(model, &mut groups, &mut tables);
-    groups.number_estimates(model);
-    let trees = Trees::lay_out(model, &mut groups, &mut tables);
+    let answers = groups.add_answers(model);
+    let trees = Trees::lay_out(rows, model, &mut groups, &mut tables);
     let (used_texts, texts) = texts::lay_out(model, &groups, &trees, &mut tables);
     let embeddings = Embeddings::lay_out(model, &groups, &mut tables);
     let light = Light::lay_out(model, &mut tables);
@@ -59,6 +64,7 @@ pub(crate) fn lay_out(model: &Model) -> Layout {
         tables,
         numbers,
         categories,
+        answers,
         used_texts,
         texts,
         embeddings,

@@ -58,8 +58,15 @@ fn the_source_includes_every_table_and_no_other() {
 
 /// `catboost-zoo` has to run each of them.
 #[test]
-fn the_models_need_every_way_of_walking_trees() {
-    let mut missing = BTreeSet::from(["Trees::Rows", "Trees::Levels", "Trees::Nodes"]);
+fn the_models_need_every_way_of_walking_trees_and_of_finding_combinations() {
+    let mut missing = BTreeSet::from([
+        "Trees::Rows",
+        "Trees::Levels",
+        "Trees::Nodes",
+        "Asked::Above",
+        "Asked::Equal",
+        "compiled::Numbered",
+    ]);
     for path in models() {
         let mut files = generated(&path).files;
         let (_, source) = files.pop().expect("the source comes last");
@@ -67,6 +74,10 @@ fn the_models_need_every_way_of_walking_trees() {
         missing.retain(|way| !source.contains(way));
     }
     assert!(missing.is_empty(), "no model needs {missing:?}");
+    let walked = source_with("walked_combinations.cbm", &[]);
+    for way in ["Trees::Levels", "Asked::Equal", "compiled::Numbered"] {
+        assert!(walked.contains(way), "walked_combinations: no {way}");
+    }
 }
 
 /// A model of one text, whose pairs of 73 letters are looked up, and of trees that ask 64 of these pairs.

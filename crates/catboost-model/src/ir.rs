@@ -239,6 +239,23 @@ pub struct Projection {
     pub one_hots: Vec<(OneHotIdx, u32)>,
 }
 
+impl Projection {
+    /// The feature, if values of one are all that is counted by.
+    #[must_use]
+    pub fn only_cat(&self) -> Option<CatIdx> {
+        match self.cats[..] {
+            [cat] if self.floats.is_empty() && self.one_hots.is_empty() => Some(cat),
+            _ => None,
+        }
+    }
+
+    /// How many splits it has.
+    #[must_use]
+    pub fn splits(&self) -> usize {
+        self.floats.len() + self.one_hots.len()
+    }
+}
+
 /// A number computed from a text or an embedding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimated {

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::layout::{
-    Block, Calcer, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Letters, Part, Steps, Targets,
-    Trees, Wide,
+    Answers, Block, Calcer, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Letters, Part, Steps,
+    Targets, Trees, Wide,
 };
 
 /// A part of a table, as an expression.
@@ -19,6 +19,11 @@ pub(super) fn steps(table: &str, steps: &Steps) -> String {
         "compiled::Steps {{ stride: {}, table: {part} }}",
         steps.stride
     )
+}
+
+/// A part of a table as pairs, as an expression.
+pub(super) fn pairs(table: &str, part: &Part) -> String {
+    format!("rows(&{table}, {}, {})", part.start, part.len() / 2)
 }
 
 /// A part of `lines` as rows of `len`, as an expression.
@@ -73,6 +78,20 @@ impl Display for Wide {
             f,
             "compiled::Wide {{ borders: {borders}, nan: F32S[{}], group: {} }}",
             self.nan.start, self.group
+        )
+    }
+}
+
+impl Display for Answers {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let asked = match self.above {
+            Some(times) => format!("Above({times})"),
+            None => "Equal".to_owned(),
+        };
+        write!(
+            f,
+            "compiled::Answers {{ group: {}, first: {}, asked: compiled::Asked::{asked} }}",
+            self.group, self.first
         )
     }
 }
@@ -227,15 +246,17 @@ impl Display for Trees {
             }
             Self::Levels {
                 splits,
-                depths,
+                bits,
+                offsets,
                 values,
             } => {
                 writeln!(
                     f,
-                    "compiled::Trees::Levels {{\n        splits: {},",
-                    of("U64S", splits)
+                    "compiled::Trees::Levels {{\n        splits: rows(&U32S, {}, {}),",
+                    splits.start,
+                    splits.len() / bits
                 )?;
-                writeln!(f, "        depths: {},", of("U8S", depths))?;
+                writeln!(f, "        offsets: {},", of("U32S", offsets))?;
                 writeln!(f, "        values: {},", of("F64S", values))?;
             }
             Self::Nodes {
@@ -250,13 +271,8 @@ impl Display for Trees {
                     "compiled::Trees::Nodes {{\n        roots: {},",
                     of("I32S", roots)
                 )?;
-                writeln!(f, "        splits: {},", of("U64S", splits))?;
-                writeln!(
-                    f,
-                    "        children: rows(&I32S, {}, {}),",
-                    children.start,
-                    children.len() / 2
-                )?;
+                writeln!(f, "        splits: {},", of("U32S", splits))?;
+                writeln!(f, "        children: {},", pairs("I32S", children))?;
                 writeln!(f, "        offsets: {},", of("U32S", offsets))?;
                 writeln!(f, "        values: {},", of("F64S", values))?;
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use catboost_model::ir::{self, Model, Split};
 use catboost_runtime::compiled;
 
-use super::{Groups, Part};
+use super::{Digits, Groups, Part};
 use crate::tables::{Tables, put};
 
 /// The categorical features of a model, laid out.
@@ -15,6 +15,7 @@ pub(crate) struct Categories {
     /// Whether all values that the training data had are known: a CTR counts by the feature alone.
     pub(crate) counted: Vec<bool>,
     pub(crate) one_hots: Vec<OneHot>,
+    pub(crate) digits: Digits,
     pub(crate) projections: Vec<Projection>,
 }
 
@@ -33,9 +34,13 @@ pub(crate) struct Projection {
     /// Of `u64s`.
     pub(crate) conditions: Part,
     pub(crate) keys: Keys,
-    /// Of `u16s`: rows of `ctrs` bins.
+    /// Of `u32s`: pairs.
+    pub(crate) digits: Part,
+    /// Of `u16s`.
+    pub(crate) cells: Part,
+    /// Of `u16s`: rows of `len` bins.
     pub(crate) bins: Part,
-    pub(crate) ctrs: usize,
+    pub(crate) len: usize,
     pub(crate) group: u32,
 }
 
@@ -88,37 +93,30 @@ impl Categories {
                 None => by_projection.push((projection, vec![index])),
             }
         }
-        let projections = by_projection.iter().map(|(projection, ctrs)| {
-            let first = groups.bins().len() as u32;
-            for &ctr in ctrs {
-                groups.ctrs[ctr] = groups.add(model.ctrs[ctr].borders.len() + 1);
-            }
-            let (keys, bins) = ctr_bins(model, ctrs);
-            Projection {
-                cats: put(
-                    &mut tables.u32s,
-                    projection.cats.iter().map(|&cat| place(cat)),
-                ),
-                conditions: put(&mut tables.u64s, conditions(projection, groups)),
-                keys: Keys::lay_out(keys, tables),
-                bins: put(&mut tables.u16s, bins),
-                ctrs: ctrs.len(),
-                group: first,
-            }
-        });
-        let projections = projections.collect();
+        // Those alike follow each other: so the processor knows how many times a loop goes round.
+        by_projection.sort_by_key(|(projection, _)| (projection.cats.len(), projection.splits()));
         let counted = |&index: &usize| {
-            by_projection.iter().any(|(of, _)| {
-                matches!(of.cats[..], [cat] if cat.at() == index)
-                    && of.floats.is_empty()
-                    && of.one_hots.is_empty()
-            })
+            by_projection
+                .iter()
+                .any(|(of, _)| of.only_cat().is_some_and(|cat| cat.at() == index))
         };
+        let counted = used.iter().map(counted).collect();
+        let mut all: Vec<Combination> = by_projection
+            .into_iter()
+            .map(|(projection, ctrs)| Combination::new(model, projection, &ctrs, groups))
+            .collect();
+        // More than the bins of the last may be overwritten.
+        groups.add_places(compiled::Projection::AT_ONCE - 1);
+        let digits = Digits::lay_out(model, &mut all, place, groups, tables);
         Self {
-            counted: used.iter().map(counted).collect(),
-            used,
+            counted,
             one_hots,
-            projections,
+            digits,
+            projections: all
+                .into_iter()
+                .map(|combination| combination.lay_out(place, tables))
+                .collect(),
+            used,
         }
     }
 }
@@ -144,8 +142,70 @@ fn conditions(projection: &ir::Projection, groups: &Groups) -> Vec<u64> {
         .collect()
 }
 
+/// A combination, before it is laid out.
+pub(super) struct Combination<'a> {
+    pub(super) projection: &'a ir::Projection,
+    pub(super) conditions: Vec<u64>,
+    /// Ascending, with their rows.
+    pub(super) keys: Vec<(u64, u32)>,
+    pub(super) bins: Vec<u16>,
+    pub(super) len: usize,
+    pub(super) group: u32,
+    pub(super) digits: Vec<[u32; 2]>,
+    pub(super) cells: Vec<u16>,
+}
+
+impl<'a> Combination<'a> {
+    /// Without digits.
+    fn new(
+        model: &Model,
+        projection: &'a ir::Projection,
+        ctrs: &[usize],
+        groups: &mut Groups,
+    ) -> Self {
+        let group = groups.next();
+        for &ctr in ctrs {
+            groups.add_ctr(ctr, model.ctrs[ctr].borders.len());
+        }
+        let (keys, rows) = ctr_bins(model, ctrs);
+        let bins = rows.iter().flat_map(|row| {
+            let bins = row.iter().zip(ctrs);
+            bins.flat_map(|(&bin, &ctr)| groups.of_ctr(bin, model.ctrs[ctr].borders.len()))
+        });
+        let mut bins: Vec<u16> = bins.collect();
+        let len = bins.len() / rows.len();
+        bins.extend([0; compiled::Projection::AT_ONCE - 1]);
+        Self {
+            projection,
+            conditions: conditions(projection, groups),
+            keys,
+            bins,
+            len,
+            group,
+            digits: Vec::new(),
+            cells: Vec::new(),
+        }
+    }
+
+    fn lay_out(self, place: impl Fn(ir::CatIdx) -> u32, tables: &mut Tables) -> Projection {
+        Projection {
+            cats: put(
+                &mut tables.u32s,
+                self.projection.cats.iter().map(|&cat| place(cat)),
+            ),
+            conditions: put(&mut tables.u64s, self.conditions),
+            keys: Keys::lay_out(self.keys, tables),
+            digits: put(&mut tables.u32s, self.digits.into_iter().flatten()),
+            cells: put(&mut tables.u16s, self.cells),
+            bins: put(&mut tables.u16s, self.bins),
+            len: self.len,
+            group: self.group,
+        }
+    }
+}
+
 /// Each key of the CTRs' tables with its row, and the rows: the bin of each of `ctrs`. Row 0 is that of an unknown key.
-fn ctr_bins(model: &Model, ctrs: &[usize]) -> (Vec<(u64, u32)>, Vec<u16>) {
+fn ctr_bins(model: &Model, ctrs: &[usize]) -> (Vec<(u64, u32)>, Vec<Vec<u16>>) {
     let bin = |ctr: usize, entry: Option<usize>| {
         let ctr = &model.ctrs[ctr];
         let value = ctr.value(&model.ctr_tables[ctr.table.at()], entry);
@@ -162,18 +222,18 @@ fn ctr_bins(model: &Model, ctrs: &[usize]) -> (Vec<(u64, u32)>, Vec<u16>) {
             by_key.entry(key).or_insert_with(|| unknown.clone())[place] = bin(ctr, Some(entry));
         }
     }
-    let mut bins = unknown;
-    let mut rows: HashMap<Vec<u16>, u32> = HashMap::new();
+    let mut rows = vec![unknown];
+    let mut numbers: HashMap<Vec<u16>, u32> = HashMap::new();
     let keys = by_key.into_iter().map(|(key, row)| {
-        let next = (bins.len() / ctrs.len()) as u32;
-        let number = *rows.entry(row).or_insert_with_key(|row| {
-            bins.extend(row);
+        let next = rows.len() as u32;
+        let number = *numbers.entry(row).or_insert_with_key(|row| {
+            rows.push(row.clone());
             next
         });
         (key, number)
     });
     let keys = keys.collect();
-    (keys, bins)
+    (keys, rows)
 }
 
 impl Keys {

@@ -1,7 +1,9 @@
 //! Numbers the groups, and says what a split asks of them.
 
+use std::collections::HashMap;
+
 use catboost_model::ir::{EstimatedSource, Model, NanTreatment, Split, TextCalcerKind};
-use catboost_runtime::compiled::{Condition, LANES, count_above};
+use catboost_runtime::compiled::{self, Condition, LANES, count_above};
 
 use super::Part;
 use crate::tables::{Tables, put};
@@ -11,16 +13,28 @@ const WIDE: usize = 128;
 
 /// The groups of a model, as they are numbered.
 pub(crate) struct Groups {
-    /// How many bins each group has.
+    /// How many bins each group has, if the trees are not walked.
     bins: Vec<usize>,
-    /// Each group's bin in a row in which no token occurs.
+    /// Each group's bin in a row in which no token occurs. What is computed on the way has its place after the groups.
     initial: Vec<u16>,
+    /// Whether the trees are walked: then there are bins that are answers to their questions, 0 or 1.
+    are_walked: bool,
     floats: Vec<Option<u32>>,
     one_hots: Vec<u32>,
     /// For each one-hot feature: the bin of each value, in the model's order.
     one_hot_bins: Vec<Vec<u16>>,
-    pub(super) ctrs: Vec<u32>,
+    ctrs: Vec<u32>,
     estimated: Vec<Option<u32>>,
+    /// The first answer to what is asked of each group that is not itself the first of its answers.
+    answers: HashMap<u32, u32>,
+}
+
+/// See [`compiled::Answers`].
+pub(crate) struct Answers {
+    pub(crate) group: u32,
+    pub(crate) first: u32,
+    /// `None` if what is asked is whether bins are equal.
+    pub(crate) above: Option<usize>,
 }
 
 /// What a number of a model's bag of words can be: it is 0 or 1, and this is the bin of each.
@@ -31,27 +45,61 @@ pub(crate) struct Presence {
 }
 
 impl Groups {
-    pub(super) fn new(model: &Model) -> Self {
+    pub(super) fn new(model: &Model, are_walked: bool) -> Self {
         Self {
             bins: Vec::new(),
             initial: Vec::new(),
+            are_walked,
             floats: vec![None; model.float_features.len()],
             one_hots: Vec::new(),
             one_hot_bins: Vec::new(),
             ctrs: vec![0; model.ctrs.len()],
             estimated: vec![None; model.estimated.len()],
+            answers: HashMap::new(),
         }
+    }
+
+    /// How many bins each group would have that is computed, if the trees were not walked.
+    pub(super) fn count_bins(model: &Model) -> Vec<usize> {
+        let floats = model
+            .float_features
+            .iter()
+            .map(|feature| feature.borders.len());
+        let one_hots = model.one_hots.iter().map(|one_hot| one_hot.values.len());
+        let ctrs = model.ctrs.iter().map(|ctr| ctr.borders.len());
+        let estimated = model.estimated.iter().enumerate();
+        let estimated = estimated.filter(|&(index, _)| presence(model, index).is_none());
+        let estimated = estimated.map(|(_, number)| number.borders.len());
+        let borders = floats.chain(one_hots).chain(ctrs).chain(estimated);
+        borders
+            .filter(|&count| count > 0)
+            .map(|count| count + 1)
+            .collect()
     }
 
     /// A new group.
     pub(super) fn add(&mut self, bins: usize) -> u32 {
-        self.add_at(bins, 0)
+        if !self.are_walked {
+            assert_eq!(
+                self.bins.len(),
+                self.initial.len(),
+                "places come after groups"
+            );
+            self.bins.push(bins);
+        }
+        self.add_places(1)
     }
 
-    fn add_at(&mut self, bins: usize, initial: u16) -> u32 {
-        self.bins.push(bins);
-        self.initial.push(initial);
-        self.bins.len() as u32 - 1
+    /// The next group.
+    pub(super) fn next(&self) -> u32 {
+        self.initial.len() as u32
+    }
+
+    /// So many places. Returns the first.
+    pub(super) fn add_places(&mut self, count: usize) -> u32 {
+        let first = self.initial.len();
+        self.initial.resize(first + count, 0);
+        first as u32
     }
 
     pub(super) fn add_one_hot(&mut self, bins: Vec<u16>) -> u32 {
@@ -61,26 +109,85 @@ impl Groups {
         group
     }
 
-    /// Gives a group to each number that is computed from a text, but for those of bags of words.
-    pub(super) fn number_estimates(&mut self, model: &Model) {
+    /// Gives a group to each number that is computed from a text or an embedding. Those of bags of words have none but for
+    /// their answers, which trees that are walked need.
+    pub(super) fn add_estimates(&mut self, model: &Model) {
         for (index, estimated) in model.estimated.iter().enumerate() {
-            if presence(model, index).is_none() {
-                self.estimated[index] = Some(self.add(estimated.borders.len() + 1));
-            }
+            let borders = estimated.borders.len();
+            self.estimated[index] = match presence(model, index) {
+                None => Some(self.add(borders + 1)),
+                Some(presence) if self.are_walked => {
+                    let first = self.add_places(borders);
+                    let yes = first as usize..first as usize + usize::from(presence.absent);
+                    self.initial[yes].fill(1);
+                    Some(first)
+                }
+                Some(_) => None,
+            };
         }
     }
 
-    /// Gives a group to each number of a bag of words: trees that are walked need one.
-    pub(super) fn number_presences(&mut self, model: &Model) {
-        for (index, estimated) in model.estimated.iter().enumerate() {
-            if let Some(presence) = presence(model, index) {
-                self.estimated[index] =
-                    Some(self.add_at(estimated.borders.len() + 1, presence.absent));
-            }
+    /// Gives a group to a CTR, or one to each of its answers. A row of a table of CTRs has what [`Groups::of_ctr`] says.
+    pub(super) fn add_ctr(&mut self, ctr: usize, borders: usize) {
+        self.ctrs[ctr] = if self.are_walked {
+            self.add_places(borders)
+        } else {
+            self.add(borders + 1)
+        };
+    }
+
+    /// What the groups of a CTR with so many borders are in, if its value is above `bin` of them.
+    pub(super) fn of_ctr(&self, bin: u16, borders: usize) -> Vec<u16> {
+        if self.are_walked {
+            (0..borders as u16)
+                .map(|border| u16::from(bin > border))
+                .collect()
+        } else {
+            vec![bin]
         }
     }
 
-    /// How many bins each group has.
+    /// Makes room for the answers to all that trees ask which are walked.
+    pub(super) fn add_answers(&mut self, model: &Model) -> Vec<Answers> {
+        if !self.are_walked {
+            return Vec::new();
+        }
+        const AT_ONCE: usize = compiled::Answers::AT_ONCE;
+        let floats = model.float_features.iter().map(|feature| &feature.borders);
+        let floats = self.floats.iter().zip(floats);
+        let estimated = model.estimated.iter().enumerate();
+        let estimated = estimated.filter(|&(index, _)| presence(model, index).is_none());
+        let estimated = estimated.map(|(index, number)| (&self.estimated[index], &number.borders));
+        let above = floats.chain(estimated).filter_map(|(group, borders)| {
+            let times = borders.len().div_ceil(AT_ONCE);
+            Some(((*group)?, Some(times), borders.len()))
+        });
+        let equal = self.one_hots.iter().zip(&self.one_hot_bins);
+        let equal = equal.map(|(&group, bins)| (group, None, bins.len()));
+        let asked: Vec<_> = above.chain(equal).collect();
+        let answers = asked.into_iter().map(|(group, above, count)| {
+            let room = above.map_or(count, |times| times * AT_ONCE);
+            let first = self.add_places(room);
+            self.answers.insert(group, first);
+            Answers {
+                group,
+                first,
+                above,
+            }
+        });
+        answers.collect()
+    }
+
+    /// Where the answer to a split is among the bins, if the trees are walked.
+    pub(super) fn answer(&self, split: Split) -> u32 {
+        let condition = self
+            .condition(split)
+            .expect("when trees are walked, every split has a group");
+        let group = condition.group;
+        self.answers.get(&group).unwrap_or(&group) + u32::from(condition.from) - 1
+    }
+
+    /// How many bins each group has, if the trees are not walked.
     pub(super) fn bins(&self) -> &[usize] {
         &self.bins
     }
@@ -89,7 +196,7 @@ impl Groups {
         self.initial
     }
 
-    /// The group of a number that is computed from a text.
+    /// The group of a number that is computed from a text or an embedding.
     pub(super) fn of_estimated(&self, index: usize) -> Option<u32> {
         self.estimated[index]
     }
@@ -199,7 +306,7 @@ impl Numbers {
                 &mut tables.f32s,
                 (0..LANES).map(|column| lane(column).map_or(f32::NAN, nan_value)),
             );
-            let first = groups.bins.len() as u32;
+            let first = groups.initial.len() as u32;
             for place in 0..LANES {
                 let group = groups.add(lane(place).map_or(1, |feature| feature.borders.len() + 1));
                 if let Some(&index) = lanes.get(place) {

@@ -236,7 +236,7 @@ fn telling(
         .min_by_key(order)
 }
 
-/// What the occurrence of each token id sets: words and bits, or, if the trees are walked, groups and bins.
+/// What the occurrence of each token id sets: words and bits, or, if the trees are walked, answers and 1.
 pub(super) type TokenBits = BTreeMap<u32, Vec<(u32, u64)>>;
 
 /// Adds what tokens set.
@@ -260,7 +260,8 @@ fn add_to_bag(
                     .expect("when trees are walked, every number has a group");
                 let presence =
                     presence(model, number.at()).expect("a number of a bag of words is 0 or 1");
-                token.push((group, u64::from(presence.present)));
+                let yes = u32::from(presence.absent)..u32::from(presence.present);
+                token.extend(yes.map(|border| (group + border, 1)));
             }
         }
     }

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use catboost_model::ir::{self, Child, EstimatedIdx, Model, ObliviousTree, Split};
-use catboost_runtime::compiled::Condition;
+use catboost_runtime::compiled::{self, Condition};
 
 use super::{Groups, Part, groups::presence};
 use crate::tables::{Tables, put};
 
 /// Rows of bits may always take this much.
 const ROWS_BYTES: usize = 4 << 20;
+/// To OR a line of a group costs as much as this many questions of trees that are walked; more where the table is too large
+/// for the first cache.
+const QUESTIONS_PER_LINE: usize = 3;
 /// Leaf indices go on the stack: no more lines than this.
 const MOST_LINES: usize = 512;
 
@@ -32,17 +35,19 @@ pub(crate) enum Trees {
         present: HashMap<EstimatedIdx, Vec<(u32, u64)>>,
     },
     Levels {
-        /// Of `u64s`.
+        /// Of `u32s`: rows of `bits`.
         splits: Part,
-        /// Of `u8s`.
-        depths: Part,
+        /// How many bits a leaf index takes.
+        bits: usize,
+        /// Of `u32s`.
+        offsets: Part,
         /// Of `f64s`.
         values: Part,
     },
     Nodes {
         /// Of `i32s`.
         roots: Part,
-        /// Of `u64s`.
+        /// Of `u32s`.
         splits: Part,
         /// Of `i32s`: pairs.
         children: Part,
@@ -54,19 +59,17 @@ pub(crate) enum Trees {
 }
 
 impl Trees {
-    pub(super) fn lay_out(model: &Model, groups: &mut Groups, tables: &mut Tables) -> Self {
-        match &model.trees {
-            ir::Trees::Oblivious(trees) => match Rows::plan(model, trees, groups) {
-                Some(rows) => rows.lay_out(model, trees, groups, tables),
-                None => {
-                    groups.number_presences(model);
-                    levels(model, trees, groups, tables)
-                }
-            },
-            ir::Trees::NonSymmetric(trees) => {
-                groups.number_presences(model);
-                nodes(model, trees, groups, tables)
-            }
+    /// `rows` is what [`Rows::plan`] says.
+    pub(super) fn lay_out(
+        rows: Option<Rows>,
+        model: &Model,
+        groups: &mut Groups,
+        tables: &mut Tables,
+    ) -> Self {
+        match (&model.trees, rows) {
+            (ir::Trees::Oblivious(trees), Some(rows)) => rows.lay_out(model, trees, groups, tables),
+            (ir::Trees::Oblivious(trees), None) => levels(model, trees, groups, tables),
+            (ir::Trees::NonSymmetric(trees), _) => nodes(model, trees, groups, tables),
         }
     }
 
@@ -81,23 +84,30 @@ impl Trees {
     /// How many bits of the lines a leaf index takes.
     pub(crate) fn bits(&self) -> usize {
         match self {
-            Self::Rows { bits, .. } => *bits,
-            Self::Levels { .. } | Self::Nodes { .. } => 1,
+            Self::Rows { bits, .. } | Self::Levels { bits, .. } => *bits,
+            Self::Nodes { .. } => 1,
         }
     }
 }
 
-fn levels(model: &Model, trees: &[ObliviousTree], groups: &Groups, tables: &mut Tables) -> Trees {
-    let splits = trees
-        .iter()
-        .flat_map(|tree| &tree.splits)
-        .map(|&split| word(groups, model.splits[split.at()]));
+fn levels(
+    model: &Model,
+    trees: &[ObliviousTree],
+    groups: &mut Groups,
+    tables: &mut Tables,
+) -> Trees {
+    let bits = bits(trees);
+    // It is always 0.
+    let no = groups.add_places(1);
+    let splits = trees.iter().flat_map(|tree| {
+        let answers = tree.splits.iter();
+        let answers = answers.map(|split| groups.answer(model.splits[split.at()]));
+        answers.chain(std::iter::repeat(no)).take(bits)
+    });
     Trees::Levels {
-        splits: put(&mut tables.u64s, splits),
-        depths: put(
-            &mut tables.u8s,
-            trees.iter().map(|tree| tree.splits.len() as u8),
-        ),
+        splits: put(&mut tables.u32s, splits),
+        bits,
+        offsets: put(&mut tables.u32s, offsets(trees)),
         values: put(
             &mut tables.f64s,
             trees.iter().flat_map(|tree| tree.values.iter().copied()),
@@ -126,7 +136,7 @@ fn nodes(
         }));
         offsets.push(leaf_count as u32);
         for node in &tree.nodes {
-            splits.push(word(groups, model.splits[node.split.at()]));
+            splits.push(groups.answer(model.splits[node.split.at()]));
             children.extend([place(node.no), place(node.yes)]);
         }
         node_count += tree.nodes.len() as i32;
@@ -134,7 +144,7 @@ fn nodes(
     }
     Trees::Nodes {
         roots: put(&mut tables.i32s, roots),
-        splits: put(&mut tables.u64s, splits),
+        splits: put(&mut tables.u32s, splits),
         children: put(&mut tables.i32s, children),
         offsets: put(&mut tables.u32s, offsets),
         values: put(
@@ -144,30 +154,44 @@ fn nodes(
     }
 }
 
-fn word(groups: &Groups, split: Split) -> u64 {
-    groups
-        .condition(split)
-        .expect("when trees are walked, every split has a group")
-        .to_word()
+/// How many bits a leaf index takes.
+fn bits(trees: &[ObliviousTree]) -> usize {
+    let depths = trees.iter().map(|tree| tree.splits.len());
+    depths.max().unwrap_or(0).max(1)
+}
+
+/// The first leaf of each tree.
+fn offsets(trees: &[ObliviousTree]) -> impl Iterator<Item = u32> {
+    trees.iter().scan(0, |leaves, tree| {
+        let offset = *leaves;
+        *leaves += 1_u32 << tree.splits.len();
+        Some(offset)
+    })
 }
 
 /// How the rows of bits of oblivious trees are laid out.
-struct Rows {
+pub(super) struct Rows {
     bits: usize,
     lines: usize,
 }
 
 impl Rows {
-    /// `None` if they would take too much: more than the leaf values twice over.
-    fn plan(model: &Model, trees: &[ObliviousTree], groups: &Groups) -> Option<Self> {
-        let deepest = trees.iter().map(|tree| tree.splits.len()).max()?;
-        let bits = deepest.max(1);
+    /// `None` if they would take too much room, more than the leaf values twice over, or too much time: a row of each group is
+    /// OR-ed, however few trees ask for it. But where there are bags of words, a row for each letter saves more.
+    pub(super) fn plan(model: &Model) -> Option<Self> {
+        let ir::Trees::Oblivious(trees) = &model.trees else {
+            return None;
+        };
+        let bits = bits(trees);
         let lines = trees.len().div_ceil(64 / bits).div_ceil(8);
-        let bytes = groups.bins().iter().sum::<usize>() * lines * 64;
+        let groups = Groups::count_bins(model);
+        let bytes = groups.iter().sum::<usize>() * lines * size_of::<compiled::Line>();
         let values: usize = trees.iter().map(|tree| tree.values.len()).sum();
         let fits = bytes <= ROWS_BYTES.max(2 * values * size_of::<f64>())
             && (1..=MOST_LINES).contains(&lines);
-        (fits && model.dimension > 0).then_some(Self { bits, lines })
+        let is_worth_it = groups.len() * lines * QUESTIONS_PER_LINE <= trees.len() * bits
+            || (0..model.estimated.len()).any(|index| presence(model, index).is_some());
+        (fits && is_worth_it && model.dimension > 0).then_some(Self { bits, lines })
     }
 
     fn lay_out(
@@ -214,18 +238,12 @@ impl Rows {
                 }
             }
         }
-        let mut leaves = 0;
-        let offsets = trees.iter().map(|tree| {
-            let offset = leaves;
-            leaves += 1_u32 << tree.splits.len();
-            offset
-        });
         Trees::Rows {
             initial,
             rows: put(&mut tables.lines, rows),
             starts: put(&mut tables.u32s, starts),
             bits: self.bits,
-            offsets: put(&mut tables.u32s, offsets),
+            offsets: put(&mut tables.u32s, offsets(trees)),
             values: put(
                 &mut tables.f64s,
                 trees.iter().flat_map(|tree| tree.values.iter().copied()),

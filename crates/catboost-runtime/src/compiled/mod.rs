@@ -7,8 +7,15 @@
 //!    asks only which bins a group is in, so nothing else of the row is needed any more.
 //! 2. **Leaves.** For oblivious trees a table has, for every bin of every group, which bits of all the trees' leaf
 //!    indices it sets. OR-ing one row a group gives all the indices at once: the cost is a vector OR a group, not a load
-//!    and a comparison a split. Where such a table would be too large, and for non-symmetric trees, the trees are walked
-//!    ([`Trees`]).
+//!    and a comparison a split. Where such a table would be too large, or would be mostly zeros since there are many groups
+//!    of which a tree asks few, and for non-symmetric trees, the trees are walked ([`Trees`]). What splits ask is answered
+//!    once each before ([`Answers`]), so that a walk only looks answers up. The table of a CTR has answers in place of bins
+//!    then.
+//!
+//! A combination of categories that CTRs count by is found by *digits* ([`Digits`]): each feature's value is a number,
+//! 0 if it is unknown, each split's answer 0 or 1, and together they are the index of a cell which says what the
+//! combination's hash would find. That was looked up for all known values when the model was compiled. Where a value is
+//! unknown, the hash itself is looked up, as it is where there would be too many cells: so the answer is the hash's always.
 //!
 //! What can be computed from the model alone is in the tables: the value of a CTR for every key of the training data,
 //! as a bin; the logarithms of naive Bayes; the bits that a token sets.
@@ -18,6 +25,7 @@
 //! Leaf values are added up in the order of the trees, in f64, from 0, as CatBoost does: floating-point addition is
 //! not associative.
 
+mod answers;
 mod bins;
 mod categories;
 mod embeddings;
@@ -27,8 +35,9 @@ mod texts;
 mod tokens;
 mod trees;
 
+pub use answers::{Answers, Asked};
 pub use bins::{Block, Condition, LANES, Wide, count_above};
-pub use categories::{OneHot, Projection};
+pub use categories::{Digits, Numbered, OneHot, Projection};
 pub use embeddings::{Embedding, EmbeddingCalcer};
 pub use keys::Keys;
 pub use letters::{Letters, Steps};
@@ -42,9 +51,9 @@ pub struct Line(pub [u64; 8]);
 
 /// A compiled model. `catboost-codegen` writes one as a `static`; every index in it was checked when it was written.
 ///
-/// `DIMENSION` is the number of raw values a row, `GROUPS` the number of groups (with room for a whole [`Block`] at
-/// the end), `LINES` the number of [`Line`]s that the leaf indices take (0 if the trees are walked), `BITS` how many bits of
-/// them each takes.
+/// `DIMENSION` is the number of raw values a row, `GROUPS` the number of bins: one a group, with room for a whole [`Block`],
+/// and what else has its place among them. `LINES` is the number of [`Line`]s that the leaf indices take (0 if the trees are
+/// walked), `BITS` how many bits of them each takes.
 #[derive(Debug)]
 pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS: usize>
 {
@@ -58,13 +67,18 @@ pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize
     pub wides: &'static [Wide],
     /// Categorical features that are compared with single values.
     pub one_hots: &'static [OneHot],
+    /// What combinations are found by.
+    pub digits: Digits,
     /// Combinations of categorical features that CTRs count by.
     pub projections: &'static [Projection],
     /// Text features.
     pub texts: &'static [Text<LINES>],
     /// What is computed from embeddings.
     pub embeddings: &'static [Embedding],
-    /// The bins of a row in which no token occurs; 0 for every group that is always computed.
+    /// What the splits on each group ask; nothing unless the trees are walked.
+    pub answers: &'static [Answers],
+    /// The bins of a row in which no token occurs; 0 for every group that is always computed. Digits and answers have their
+    /// places among them, too.
     pub initial: [u16; GROUPS],
     /// The trees.
     pub trees: Trees<LINES, BITS>,
@@ -145,8 +159,12 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
         for embedding in self.embeddings {
             embedding.quantize(row.embeddings, &mut bins);
         }
+        self.digits.find(row.cats, &mut bins);
         for projection in self.projections {
             projection.quantize(row.cats, &mut bins, observer);
+        }
+        for answers in self.answers {
+            answers.give(&mut bins);
         }
         let mut raw: [f64; DIMENSION] = self.trees.sum(&bins, present, observer);
         for (raw, bias) in raw.iter_mut().zip(self.bias) {

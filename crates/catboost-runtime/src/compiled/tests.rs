@@ -11,14 +11,20 @@ use crate::{
 /// The groups of a block are the first eight.
 const WIDE: u32 = 8;
 const ONE_HOT: u32 = 9;
-const CTR: u32 = 10;
-const LDA: u32 = 11;
-const WORD: u32 = 12;
+const LDA: u32 = 10;
+const WORD: u32 = 11;
+/// More bins after it are overwritten.
+const CTR: u32 = 12;
+/// The answers to what is asked of the groups.
+const ANSWERS: u32 = 16;
+const ROOM: u32 = Answers::AT_ONCE as u32;
+const EQUAL: u32 = ANSWERS + 4 * ROOM;
+const DIGITS: u32 = EQUAL + 2;
+const GROUPS: usize = DIGITS as usize + 3;
 
 /// Each tree asks one thing, and is worth a power of two, or three times that as the second raw value, where the answer is
 /// yes: the sums say what was answered.
-fn model() -> Model<2, 13, 0, 1> {
-    let ctr_of_both = combine(combine(combine(0, 5), 6), 1);
+fn model() -> Model<2, GROUPS, 0, 1> {
     let values =
         (0..7).flat_map(|tree| [0.0, 0.0, f64::from(1 << tree), 3.0 * f64::from(1 << tree)]);
     Model {
@@ -42,22 +48,49 @@ fn model() -> Model<2, 13, 0, 1> {
             values: &[4, 5],
         }]
         .leak(),
+        digits: Digits {
+            cats: vec![
+                Numbered {
+                    cat: 0,
+                    group: DIGITS + 1,
+                    numbers: Keys::of(&[(5, 1)]),
+                },
+                Numbered {
+                    cat: 1,
+                    group: DIGITS + 2,
+                    numbers: Keys::of(&[(6, 1)]),
+                },
+            ]
+            .leak(),
+            // A CTR may count by numbers and one-hot values: their bins are there already.
+            conditions: vec![Condition::at_least(ONE_HOT, 2)].leak(),
+            group: DIGITS,
+        },
         projections: vec![
             Projection {
                 cats: &[0, 1],
-                // A CTR may count by numbers and one-hot values: their bins are there already.
                 conditions: vec![Condition::at_least(ONE_HOT, 2)].leak(),
-                keys: Keys::of(&[(ctr_of_both, 1)]),
-                bins: &[0, 3],
-                ctrs: 1,
+                keys: Keys::of(&[]),
+                digits: &[[DIGITS, 1], [DIGITS + 1, 2], [DIGITS + 2, 4]],
+                cells: const {
+                    &{
+                        let mut cells = [Projection::BY_HASH; 8];
+                        cells[7] = 1;
+                        cells
+                    }
+                },
+                bins: &[0, 1, 0, 0, 0],
+                len: 1,
                 group: CTR,
             },
             Projection {
                 cats: &[1],
                 conditions: &[],
                 keys: Keys::of(&[(combine(0, 6), 0)]),
+                digits: &[],
+                cells: &[],
                 bins: &[],
-                ctrs: 0,
+                len: 0,
                 group: CTR,
             },
         ]
@@ -104,22 +137,41 @@ fn model() -> Model<2, 13, 0, 1> {
             .leak(),
         }]
         .leak(),
-        initial: [0; 13],
+        answers: vec![
+            above(0, ANSWERS),
+            above(7, ANSWERS + ROOM),
+            above(WIDE, ANSWERS + 2 * ROOM),
+            above(LDA, ANSWERS + 3 * ROOM),
+            Answers {
+                group: ONE_HOT,
+                first: EQUAL,
+                asked: Asked::Equal,
+            },
+        ]
+        .leak(),
+        initial: [0; GROUPS],
         trees: Trees::Levels {
-            splits: [
-                Condition::at_least(0, 1),
-                Condition::at_least(7, 1),
-                Condition::at_least(WIDE, 2),
-                Condition::at_least(ONE_HOT, 1),
-                Condition::at_least(CTR, 3),
-                Condition::at_least(LDA, 1),
-                Condition::at_least(WORD, 1),
-            ]
-            .to_vec()
-            .leak(),
-            depths: &[1; 7],
+            splits: &[
+                [ANSWERS],
+                [ANSWERS + ROOM],
+                [ANSWERS + 2 * ROOM + 1],
+                [EQUAL],
+                [CTR],
+                [ANSWERS + 3 * ROOM],
+                [WORD],
+            ],
+            offsets: &[0, 2, 4, 6, 8, 10, 12],
             values: values.collect::<Vec<_>>().leak(),
         },
+    }
+}
+
+fn above(group: u32, first: u32) -> Answers {
+    let asked = Asked::Above(1);
+    Answers {
+        group,
+        first,
+        asked,
     }
 }
 
@@ -160,10 +212,10 @@ fn every_feature_has_its_say() {
         (([0.0, 7.5, 1.5], [9, 9], "other", [1.0, 1.0]), 0b000_0010),
         (([0.0, 7.0, 2.5], [9, 9], "other", [1.0, 1.0]), 0b000_0100),
         (([0.0, 7.0, 1.5], [4, 6], "other", [1.0, 1.0]), 0b000_1000),
-        (([0.0, 7.0, 1.5], [5, 6], "other", [1.0, 1.0]), 0b001_1000),
+        (([0.0, 7.0, 1.5], [5, 6], "other", [1.0, 1.0]), 0b001_0000),
         (([0.0, 7.0, 1.5], [9, 9], "other", [1.5, 1.0]), 0b010_0000),
         (([0.0, 7.0, 1.5], [9, 9], "a word", [1.0, 1.0]), 0b100_0000),
-        (([9.0, 9.0, 9.0], [5, 6], "word", [9.0, 1.0]), 0b111_1111),
+        (([9.0, 9.0, 9.0], [5, 6], "word", [9.0, 1.0]), 0b111_0111),
         (([f32::NAN; 3], [9, 9], "", [1.0, 1.0]), 0b000_0011),
     ];
     let model = model();

@@ -66,9 +66,9 @@ pub struct BagOfWords {
     pub first: u32,
     /// Token `first + i` sets `starts[i]..starts[i + 1]` of what follows; other ids set nothing.
     pub starts: &'static [u32],
-    /// What is set: a word of the trees' leaf indices, or a group if the trees are walked.
+    /// What is set: a word of the trees' leaf indices, or an answer if the trees are walked.
     pub at: &'static [u32],
-    /// To what: the word's bits, or the group's bin.
+    /// To what: the word's bits, or 1.
     pub to: &'static [u64],
 }
 

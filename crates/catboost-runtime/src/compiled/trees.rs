@@ -1,6 +1,6 @@
 //! Bins → leaves → sums.
 
-use super::{Condition, Line, Observer};
+use super::{Line, Observer};
 
 /// The trees of a compiled model.
 ///
@@ -23,10 +23,11 @@ pub enum Trees<const LINES: usize, const BITS: usize> {
     },
     /// Oblivious trees, level by level.
     Levels {
-        /// The splits of all trees, as words: bit `k` of a tree's leaf index is its split `k`.
-        splits: &'static [u64],
-        /// How many splits each tree has.
-        depths: &'static [u8],
+        /// Where each tree's answers are among the bins: bit `k` of its leaf index is answer `k`. A tree that asks less than
+        /// others has answers that are always 0.
+        splits: &'static [[u32; BITS]],
+        /// The first leaf of each tree.
+        offsets: &'static [u32],
         /// `DIMENSION` values a leaf.
         values: &'static [f64],
     },
@@ -34,8 +35,8 @@ pub enum Trees<const LINES: usize, const BITS: usize> {
     Nodes {
         /// Where each tree begins: the index of a node, or, if negative, `!leaf`, counted over all trees.
         roots: &'static [i32],
-        /// The splits of the inner nodes of all trees, as words.
-        splits: &'static [u64],
+        /// Where the answer to each inner node of all trees is among the bins.
+        splits: &'static [u32],
         /// Where a node leads to, in the same way, if the answer is no, and if it is yes.
         children: &'static [[i32; 2]],
         /// The first leaf of each tree.
@@ -50,6 +51,8 @@ pub(super) struct Indices<const LINES: usize>(pub(super) [Line; LINES]);
 
 /// How many lines are OR-ed at once, to stay in vector registers.
 const LINES_AT_ONCE: usize = 4;
+/// How many trees ahead of the sum their leaves are fetched. By then they have come from a cache that all cores share.
+const AHEAD: usize = 32;
 
 impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
     /// The leaf indices that data without tokens starts from.
@@ -90,20 +93,17 @@ impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
             }
             Self::Levels {
                 splits,
-                depths,
+                offsets,
                 values,
             } => {
-                let (mut splits, mut offset) = (splits, 0);
-                for &depth in depths {
-                    let (tree, rest) = splits.split_at(depth as usize);
-                    splits = rest;
-                    let bit = |level: usize| {
-                        usize::from(Condition::from_word(tree[level]).holds(bins)) << level
-                    };
-                    let leaf = (0..tree.len()).map(bit).sum();
-                    sums.add(values, offset, leaf);
-                    offset += 1 << depth;
-                }
+                let leaves = splits.iter().zip(offsets).map(|(splits, &offset)| {
+                    let levels = splits.iter().rev();
+                    let leaf = levels.fold(0, |leaf, &split| {
+                        2 * leaf + usize::from(bins[split as usize])
+                    });
+                    offset as usize + leaf
+                });
+                sums.add_fetched(values, leaves);
             }
             Self::Nodes {
                 roots,
@@ -115,7 +115,7 @@ impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
                 for (&root, &offset) in roots.iter().zip(offsets) {
                     let mut at = root;
                     while at >= 0 {
-                        let yes = Condition::from_word(splits[at as usize]).holds(bins);
+                        let yes = bins[splits[at as usize] as usize] == 1;
                         at = children[at as usize][usize::from(yes)];
                     }
                     sums.add(values, offset as usize, !at as usize - offset as usize);
@@ -211,6 +211,28 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
         }
     }
 
+    /// Adds leaves, which are fetched a while before.
+    #[inline(always)]
+    fn add_fetched(&mut self, values: &[f64], mut leaves: impl Iterator<Item = usize>) {
+        let mut waiting = [0; AHEAD];
+        let mut first = 0;
+        for (place, leaf) in waiting.iter_mut().zip(&mut leaves) {
+            fetch(values, leaf * DIMENSION);
+            *place = leaf;
+            first += 1;
+        }
+        let mut added = 0;
+        for leaf in leaves {
+            fetch(values, leaf * DIMENSION);
+            let place = &mut waiting[added % AHEAD];
+            self.add(values, core::mem::replace(place, leaf), 0);
+            added += 1;
+        }
+        for place in added..added + first {
+            self.add(values, waiting[place % AHEAD], 0);
+        }
+    }
+
     #[inline(always)]
     fn add(&mut self, values: &[f64], offset: usize, leaf: usize) {
         let first = (offset + leaf) * DIMENSION;
@@ -221,11 +243,24 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
     }
 }
 
+/// Asks the processor for what will be read.
+#[inline(always)]
+fn fetch(values: &[f64], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: it is a hint. It reads nothing, and no address is wrong.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().wrapping_add(at).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at);
+}
+
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;
 
-    use super::{Condition, Indices, Line, Observer, Trees};
+    use super::{AHEAD, Indices, Line, Observer, Trees};
 
     /// Notes leaves.
     #[derive(Default)]
@@ -237,29 +272,52 @@ mod tests {
         }
     }
 
-    /// Such trees are only compiled where a table of leaf-index bits would be too large.
     #[test]
-    fn levels_are_bits_of_the_leaf_index() {
-        static SPLITS: [u64; 3] = [
-            Condition::at_least(0, 1),
-            Condition::at_least(1, 2),
-            Condition::at_least(1, 1),
-        ];
-        // Of depth 2, of depth 0, of depth 1.
+    fn answers_are_bits_of_the_leaf_index() {
+        // Of depth 2, of depth 0, of depth 1; the first answer is always 0.
         let trees: Trees<0, 2> = Trees::Levels {
-            splits: &SPLITS,
-            depths: &[2, 0, 1],
+            splits: &[[1, 3], [0, 0], [2, 0]],
+            offsets: &[0, 4, 5],
             values: &[1.0, 2.0, 4.0, 8.0, 100.0, 0.0, 1000.0],
         };
-        for (bins, expected) in [
-            ([0, 0], 101.0),
-            ([1, 0], 102.0),
-            ([0, 1], 1101.0),
-            ([0, 2], 1104.0),
-            ([3, 2], 1108.0),
+        for (answers, expected) in [
+            ([0, 0, 0, 0], 101.0),
+            ([0, 1, 0, 0], 102.0),
+            ([0, 0, 1, 0], 1101.0),
+            ([0, 0, 0, 1], 104.0),
+            ([0, 1, 1, 1], 1108.0),
         ] {
-            let sum: [f64; 1] = trees.sum(&bins, trees.initial(), &mut ());
-            assert_eq!(sum, [expected], "{bins:?}");
+            let sum: [f64; 1] = trees.sum(&answers, trees.initial(), &mut ());
+            assert_eq!(sum, [expected], "{answers:?}");
+        }
+    }
+
+    /// Fewer trees than leaves are fetched ahead, as many, and more.
+    #[test]
+    fn walked_trees_are_added_up_in_order() {
+        const MOST: usize = 3 * AHEAD + 1;
+        let splits: [[u32; 1]; MOST] = core::array::from_fn(|tree| [tree as u32 % 3]);
+        let offsets: [u32; MOST] = core::array::from_fn(|tree| 2 * tree as u32);
+        let values: [f64; 4 * MOST] = core::array::from_fn(|at| f64::from(at as u32).sqrt());
+        let (splits, offsets) = (Vec::leak(splits.to_vec()), Vec::leak(offsets.to_vec()));
+        let values: &[f64] = Vec::leak(values.to_vec());
+        let answers = [0, 1, 0];
+        for count in [0, 1, AHEAD - 1, AHEAD, AHEAD + 1, 2 * AHEAD, MOST] {
+            let trees: Trees<0, 1> = Trees::Levels {
+                splits: &splits[..count],
+                offsets: &offsets[..count],
+                values,
+            };
+            let mut told = Leaves::default();
+            let sums: [f64; 2] = trees.sum(&answers, trees.initial(), &mut told);
+            let leaves: Vec<usize> = (0..count)
+                .map(|tree| 2 * tree + usize::from(tree % 3 == 1))
+                .collect();
+            assert_eq!(told.0, leaves, "{count} trees");
+            let expected = leaves.iter().fold([0.0; 2], |[first, second], leaf| {
+                [first + values[2 * leaf], second + values[2 * leaf + 1]]
+            });
+            assert_eq!(sums, expected, "{count} trees");
         }
     }
 
@@ -385,28 +443,22 @@ mod tests {
         // The second tree is one leaf.
         let trees: Trees<0, 1> = Trees::Nodes {
             roots: &[0, !3, 2],
-            splits: &const {
-                [
-                    Condition::at_least(0, 1),
-                    Condition::at_least(1, 1),
-                    Condition::at_least(1, 2),
-                ]
-            },
+            splits: &[0, 1, 2],
             children: &[[!0, 1], [!1, !2], [!5, !4]],
             offsets: &[0, 3, 4],
             // Two values a leaf.
             values: &[1.0, 0.0, 2.0, 0.0, 4.0, 0.0, 0.0, 7.0, 0.0, 10.0, 0.0, 20.0],
         };
-        for (bins, expected, leaves) in [
-            ([0, 0], [1.0, 27.0], [0, 3, 5]),
-            ([1, 0], [2.0, 27.0], [1, 3, 5]),
-            ([1, 1], [4.0, 27.0], [2, 3, 5]),
-            ([1, 2], [4.0, 17.0], [2, 3, 4]),
+        for (answers, expected, leaves) in [
+            ([0, 0, 0], [1.0, 27.0], [0, 3, 5]),
+            ([1, 0, 0], [2.0, 27.0], [1, 3, 5]),
+            ([1, 1, 0], [4.0, 27.0], [2, 3, 5]),
+            ([1, 1, 1], [4.0, 17.0], [2, 3, 4]),
         ] {
             let mut told = Leaves::default();
-            let sums: [f64; 2] = trees.sum(&bins, trees.initial(), &mut told);
-            assert_eq!(sums, expected, "{bins:?}");
-            assert_eq!(told.0, leaves, "{bins:?}");
+            let sums: [f64; 2] = trees.sum(&answers, trees.initial(), &mut told);
+            assert_eq!(sums, expected, "{answers:?}");
+            assert_eq!(told.0, leaves, "{answers:?}");
         }
     }
 }

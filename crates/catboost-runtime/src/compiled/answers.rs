@@ -1,0 +1,84 @@
+//! Bins → answers, for trees that are walked.
+
+/// What all the splits on a group ask. The answers, 0 or 1, stand among the bins, where a walk finds them by number.
+///
+/// A CTR or an occurrence of a token has no such list: its answers are what is looked up.
+#[derive(Debug)]
+pub struct Answers {
+    /// The group.
+    pub group: u32,
+    /// Where the first answer is.
+    pub first: u32,
+    /// What is asked.
+    pub asked: Asked,
+}
+
+/// A list of questions.
+#[derive(Debug)]
+pub enum Asked {
+    /// Is the bin above 0? Above 1? … There is room for so many times [`Answers::AT_ONCE`] answers.
+    Above(u32),
+    /// Is the bin 1? Is it 2? …
+    Equal,
+}
+
+impl Answers {
+    /// So many answers are given at once.
+    pub const AT_ONCE: usize = 16;
+
+    #[inline(always)]
+    pub(super) fn give(&self, bins: &mut [u16]) {
+        let (first, bin) = (self.first as usize, bins[self.group as usize]);
+        match self.asked {
+            Asked::Above(times) => {
+                let answers = &mut bins[first..first + times as usize * Self::AT_ONCE];
+                let (answers, _) = answers.as_chunks_mut::<{ Self::AT_ONCE }>();
+                for (least, answers) in (0..).step_by(Self::AT_ONCE).zip(answers) {
+                    for (answer, border) in answers.iter_mut().zip(least..) {
+                        *answer = u16::from(bin > border);
+                    }
+                }
+            }
+            Asked::Equal if bin > 0 => bins[first + usize::from(bin) - 1] = 1,
+            Asked::Equal => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn a_bin_is_above_those_below_it() {
+        let answers = Answers {
+            group: 1,
+            first: 2,
+            asked: Asked::Above(2),
+        };
+        for bin in [0, 1, 15, 16, 17, 31, 32, u16::MAX] {
+            let mut bins = [7; 35];
+            bins[1] = bin;
+            answers.give(&mut bins);
+            let above = (0..32).map(|border| u16::from(bin > border));
+            let expected: Vec<u16> = [7, bin].into_iter().chain(above).chain([7]).collect();
+            assert_eq!(bins.as_slice(), expected, "{bin}");
+        }
+    }
+
+    #[test]
+    fn a_bin_equals_one() {
+        let answers = Answers {
+            group: 0,
+            first: 2,
+            asked: Asked::Equal,
+        };
+        for (bin, expected) in [(0, [0, 0]), (1, [1, 0]), (2, [0, 1])] {
+            let mut bins = [bin, 7, 0, 0, 7];
+            answers.give(&mut bins);
+            assert_eq!(bins, [bin, 7, expected[0], expected[1], 7]);
+        }
+    }
+}
