@@ -250,7 +250,8 @@ impl<T: Transport> hyper::rt::Read for Wire<T> {
                 Refusal::Chunk.message(),
             )));
         }
-        if wire.refused {
+        if wire.refused || wire.state.unread_body.load(Relaxed) {
+            // The connection ends with the answer that is on its way: what still comes is dropped after it.
             return Poll::Pending;
         }
         if wire.waiting > 0 {
