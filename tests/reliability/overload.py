@@ -5,7 +5,7 @@
 
 First arrays of 1,000 requests, which cost the service milliseconds and the client little, at a rate that does not wait
 for answers: what there is no memory for must be refused. Once with clients that stop sending when they are refused, as RFC 9112
-asks (section 9.5), and once with clients that send half a megabyte to the end all the same, which must be taken off the
+asks (section 9.5), and once with clients that send three quarters of a megabyte to the end all the same, which must be taken off the
 wire. Then single requests: they are answered as soon as they are read, so that there is nothing to refuse, and must all be
 right.
 
