@@ -71,11 +71,10 @@ impl<'a> Reader<'a> {
     /// the object has ended.
     #[inline(always)]
     pub fn key(&mut self, object: &mut Entered) -> Result<Option<Option<Field>>, Syntax> {
-        if !self.goes_on(object, b'}', "expected `,` or `}`")? {
-            return Ok(None);
-        }
-        if self.peek() != Some(b'"') {
-            return Err(self.fault("expected a key in double quotes"));
+        match self.goes_on(object, b'}', "expected `,` or `}`")? {
+            None => return Ok(None),
+            Some(Some(b'"')) => {}
+            Some(_) => return Err(self.fault("expected a key in double quotes")),
         }
         let field = match self.name() {
             None => self.other_name()?,
@@ -114,7 +113,8 @@ impl<'a> Reader<'a> {
 
     /// Whether an array has another element, with the reader before it.
     pub fn element(&mut self, array: &mut Entered) -> Result<bool, Syntax> {
-        self.goes_on(array, b']', "expected `,` or `]`")
+        let next = self.goes_on(array, b']', "expected `,` or `]`")?;
+        Ok(next.is_some())
     }
 
     /// Checks that nothing follows.
@@ -146,33 +146,52 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What an array or object that is not closed here goes on with: the first byte of its next key or element.
     #[inline(always)]
     fn goes_on(
         &mut self,
         entered: &mut Entered,
         close: u8,
         fault: &'static str,
-    ) -> Result<bool, Syntax> {
-        let next = self.peek();
+    ) -> Result<Option<Option<u8>>, Syntax> {
+        let mut next = self.peek();
         if next == Some(close) {
             self.at += 1;
-            return Ok(false);
+            return Ok(None);
         }
         if !std::mem::take(&mut entered.is_first) {
             if next != Some(b',') {
                 return Err(self.fault(fault));
             }
             self.at += 1;
-            if self.peek() == Some(close) {
+            next = self.peek();
+            if next == Some(close) {
                 return Err(self.fault("expected a value after the comma"));
             }
         }
-        Ok(true)
+        Ok(Some(next))
     }
 
     /// The next byte that is no blank, if there is one.
     #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
+        // Nearly always there is no blank, or one.
+        let bytes = self.text.as_bytes();
+        match *bytes.get(self.at)? {
+            b' ' => {
+                self.at += 1;
+                match bytes.get(self.at) {
+                    Some(&next) if next > b' ' => Some(next),
+                    _ => self.peek_after_blanks(),
+                }
+            }
+            next if next > b' ' => Some(next),
+            _ => self.peek_after_blanks(),
+        }
+    }
+
+    #[inline(never)]
+    fn peek_after_blanks(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
