@@ -139,15 +139,21 @@ impl<'a> Score<'a> {
     }
 }
 
-/// How many places the score has that `text` begins with, if it has more than sixteen and its digits fit in a u64.
+/// How many places the score has that `text` begins with, if it has more than sixteen and its digits fit in a u64: there
+/// are 19 at most, and zeros before them.
 #[cold]
 #[inline(never)]
 fn many_places(text: &[u8; WINDOW]) -> Option<usize> {
-    let digits = text[2..].iter().take_while(|byte| byte.is_ascii_digit());
-    let places = digits.count();
-    let all = text[..2 + places].iter().filter(|&&byte| byte != b'.');
-    let zeros = all.take_while(|&&byte| byte == b'0').count();
-    (places <= 20 && 1 + places - zeros <= 19).then_some(places)
+    let others = marks(text[16..].first_chunk()?, |byte| {
+        byte.wrapping_sub(b'0') > 9
+    });
+    let places = 14 + (others | 1 << 16).trailing_zeros() as usize;
+    let most = match (text[0], text[2]) {
+        (b'0', b'0') => 20,
+        (b'0', _) => 19,
+        _ => 18,
+    };
+    (places <= most).then_some(places)
 }
 
 /// Reads a number that is written in another way than scores are, or has a sign, or more digits.
