@@ -2,8 +2,9 @@
 //! `NAME.ndjson` for a model file `NAME.cbm`.
 //!
 //! A row is a line of JSON: the features of each kind in the model's order, and what CatBoost answers,
-//! `{"floats":[1.5,null],"cats":["a"],"texts":[],"raw":[0.25]}`; null is NaN. Each row must be answered with CatBoost's bits
-//! before anything is timed. Then the first rows, `BLOCKS` says how many (`1,1000`), are evaluated over and over.
+//! `{"floats":[1.5,null],"cats":["a"],"texts":[],"raw":[0.25]}`; null is NaN, and what is beyond f32 is infinite. Each row
+//! must be answered with CatBoost's bits before anything is timed. Then the first rows, `BLOCKS` says how many (`1,1000`),
+//! are evaluated over and over.
 //!
 //! `… --rounds N` evaluates all rows so many times and times nothing, for callgrind and perf.
 
@@ -67,7 +68,7 @@ impl Task {
 
 #[derive(Deserialize)]
 struct Row {
-    floats: Vec<Option<f32>>,
+    floats: Vec<Option<f64>>,
     cats: Vec<String>,
     texts: Vec<String>,
     raw: Vec<f64>,
@@ -104,7 +105,7 @@ macro_rules! models {
             $({
                 let rows = Row::read(folder, $name);
                 let features = rows.iter().map(|row| {
-                    let floats: Vec<f32> = row.floats.iter().map(|it| it.unwrap_or(f32::NAN)).collect();
+                    let floats: Vec<f32> = row.floats.iter().map(|it| it.map_or(f32::NAN, |it| it as f32)).collect();
                     let cats: Vec<&str> = row.cats.iter().map(String::as_str).collect();
                     let texts: Vec<&str> = row.texts.iter().map(String::as_str).collect();
                     $module::Features::from_kinds(kind(&floats), kind(&cats), kind(&texts))

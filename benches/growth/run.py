@@ -69,7 +69,8 @@ def write_rows(name, model, rows):
                 if index in cats or index in texts:
                     kinds["cats" if index in cats else "texts"].append(value)
                 else:
-                    kinds["floats"].append(None if np.isnan(value) else float(value))
+                    # JSON has no infinite numbers; 1e39 is one of f32.
+                    kinds["floats"].append(None if np.isnan(value) else float(np.clip(value, -1e39, 1e39)))
             file.write(json.dumps(kinds, ensure_ascii=False) + "\n")
 
 
