@@ -10,7 +10,7 @@ tools=$(deploy/tools.sh)
 echo "== Dockerfile"
 "$tools/bin/hadolint" Dockerfile
 echo "== scripts"
-shellcheck deploy/*.sh
+git ls-files -z .ci/run "*.sh" | xargs -0 shellcheck
 echo "== compose"
 "$tools/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yml
 echo "== workflows"

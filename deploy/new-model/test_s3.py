@@ -51,11 +51,16 @@ def main():
         assert fetch(endpoint, file, access, secret[::-1]) == 22, "a wrong secret is refused"
         assert fetch(endpoint, file, access, secret, "pick-regno/none") == 22, "a missing model is an error"
         assert file.read_bytes() == MODEL.read_bytes(), "what is there stays after an error"
+        assert sorted(path.name for path in Path(folder).iterdir()) == [file.name, f"{file.name}.etag"], "nothing else does"
+        file.unlink()
+        assert fetch(endpoint, file, access, secret) == 0, "a model that is no longer there is fetched again"
+        assert fetch(endpoint, Path(folder) / "none" / "model.json", access, secret) == 73, "a missing folder is named"
+        assert fetch(endpoint, file, access, "") == 1, "without a secret nothing is asked"
         bucket.put_object(Bucket="models", Key="pick-regno/model.json", Body=b"another")
         assert fetch(endpoint, file, access, secret) == 0
         assert file.read_bytes() == b"another", "a new model is fetched"
     server.stop()
-    print("fetch.sh: a model from S3, an unchanged one, a wrong secret, a missing one, a new one: as they should be")
+    print("fetch.sh: a model from S3, an unchanged one, a wrong secret, missing ones, a new one: as they should be")
 
 
 if __name__ == "__main__":
