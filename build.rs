@@ -2,6 +2,8 @@
 
 #[path = "build/inputs.rs"]
 mod inputs;
+#[path = "build/output.rs"]
+mod output;
 
 use std::{env, fs, path::PathBuf, process};
 
@@ -12,8 +14,9 @@ fn main() {
     // A file that is no model is told by what compiles it.
     let read = fs::read(&path).ok();
     let parsed = read.and_then(|bytes| catboost_model::parse(&bytes).ok());
-    if let Some(mismatch) = parsed.as_ref().and_then(inputs::mismatch) {
-        println!("cargo::error={}: {mismatch}", path.display());
+    let fault = |model| inputs::mismatch(model).or_else(|| output::unfit(model));
+    if let Some(fault) = parsed.as_ref().and_then(fault) {
+        println!("cargo::error={}: {fault}", path.display());
         process::exit(1);
     }
     catboost_codegen::build(path);

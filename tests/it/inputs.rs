@@ -1,11 +1,14 @@
-//! What the build says of a model that takes other features than those that are derived.
+//! What the build says of a model that takes other features than those that are derived, or gives something else than the
+//! probabilities of two classes.
 
 #[path = "../../build/inputs.rs"]
 mod build;
+#[path = "../../build/output.rs"]
+mod output;
 
 use catboost_model::ir::{Feature, Model};
 
-use self::build::mismatch;
+use self::{build::mismatch, output::unfit};
 
 fn model() -> Model {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/model/model.json");
@@ -74,5 +77,48 @@ fn a_feature_of_another_kind_is_another_feature() {
     assert_eq!(
         fault(&other),
         "it lacks numeric `hour`, and nothing derives its categorical `hour`"
+    );
+}
+
+/// The repository's model, with another loss, no classes of its own, and `dimension` raw values a row.
+fn of_loss(loss: &str, dimension: usize) -> Model {
+    let mut model = model();
+    for key in ["params", "class_params"] {
+        model.info.remove(key);
+    }
+    model.info.insert("loss_function".to_owned(), loss.into());
+    model.dimension = dimension;
+    model
+}
+
+#[test]
+fn a_model_of_two_classes_fits() {
+    assert_eq!(unfit(&model()), None);
+    assert_eq!(unfit(&of_loss(r#"{"type": "CrossEntropy"}"#, 1)), None);
+}
+
+#[test]
+fn a_model_without_two_classes_is_told_what_it_gives() {
+    let fault = |loss, dimension| {
+        let sentence = unfit(&of_loss(loss, dimension)).unwrap();
+        let (fault, remedy) = sentence.split_once("; ").unwrap();
+        assert!(remedy.contains("CatBoostClassifier"), "{remedy}");
+        fault.split_once(": ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        fault(r#"{"type": "RMSE"}"#, 1),
+        "it has 1 raw value(s) a row and 0 class(es) of the loss RMSE"
+    );
+    assert_eq!(
+        fault(r#"{"type": "MultiClass"}"#, 3),
+        "it has 3 raw value(s) a row and 3 class(es) of the loss MultiClass"
+    );
+}
+
+#[test]
+fn a_model_whose_description_cannot_be_read_is_told_so() {
+    assert_eq!(
+        unfit(&of_loss("RMSE", 1)).unwrap(),
+        "model info, `loss_function`: expected JSON: expected value at line 1 column 1"
     );
 }
