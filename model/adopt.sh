@@ -24,12 +24,32 @@ if [[ $# -ne 2 ]]; then
 fi
 model=$(realpath -e "$1")
 [[ ! -e $2 ]] || { echo "$2 exists; the output is to be a new folder" >&2; exit 73; }
-mkdir -p "$2"
-output=$(realpath "$2")
 before=$(realpath -e "${BEFORE:-$here/model/model.json}")
 requests=$(realpath -e "${REQUESTS:-$here/fixtures/test_data.csv}")
 python=${PYTHON:-python3}
+# Not through links: a virtual environment's Python is one.
+[[ $python != */* ]] || python=$(realpath -se "$python")
+[[ ${MUSL_CARGO:-} != */* ]] || MUSL_CARGO=$(realpath -e "$MUSL_CARGO")
+"$python" -c 'import catboost, matplotlib' || {
+  echo "$python has not what model/requirements.txt names; install it, or name another in PYTHON (docs/new-model.md)" >&2
+  exit 69
+}
+mkdir -p "$2"
+output=$(realpath "$2")
 cd "$here"
+
+scratch=$(mktemp -d)
+finish() {
+  local code=$?
+  rm -rf "$scratch"
+  ((code != 0)) || return 0
+  if [[ -e $output/pick-regno ]]; then
+    echo "stopped; $output is not complete: look at it, and remove it before the next try" >&2
+  else
+    rm -rf "$output"
+  fi
+}
+trap finish EXIT
 
 # build MODEL BINARY: the service around a model.
 build() {
@@ -37,11 +57,11 @@ build() {
   target="$(uname -m)-unknown-linux-musl"
   case ${MUSL_CARGO:-} in
   none)
-    PICK_REGNO_MODEL=$1 cargo build --quiet --locked --package pick-regno
+    PICK_REGNO_MODEL=$1 CARGO_TARGET_DIR=target cargo build --quiet --locked --package pick-regno
     cp target/debug/pick-regno "$2"
     ;;
   '')
-    PICK_REGNO_MODEL=$1 cargo build --quiet --release --locked --package pick-regno --target "$target"
+    PICK_REGNO_MODEL=$1 CARGO_TARGET_DIR=target cargo build --quiet --release --locked --package pick-regno --target "$target"
     cp "target/$target/release/pick-regno" "$2"
     ;;
   *)
@@ -56,10 +76,8 @@ mkdir "$output/fixtures"
 "$python" fixtures/make.py "$model" "$output/fixtures"
 
 echo '== The service around the model'
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-build "$before" "$scratch/before"
 build "$model" "$output/pick-regno"
+build "$before" "$scratch/before"
 stat -c '%s bytes' "$output/pick-regno"
 
 echo '== Parity'

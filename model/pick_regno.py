@@ -61,6 +61,12 @@ def template(plate):
 
 def features(request, names):
     """The model's inputs, in the order of `names`."""
+    values = derived(request)
+    return [values[name] for name in names]
+
+
+def derived(request):
+    """All inputs that there are, by name."""
     nn, camera = request["afts_regno_ai"], request["regno_recognize"]
     char_scores = scores(request["afts_regno_ai_char_scores"])
     length_scores = scores(request["afts_regno_ai_length_scores"])
@@ -89,4 +95,4 @@ def features(request, names):
     for letter, score in sorted(zip(nn, char_scores), key=lambda pair: pair[1], reverse=True):
         if letter in LETTERS:
             values[letter] = score
-    return [values[name] for name in names]
+    return values
