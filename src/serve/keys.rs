@@ -21,7 +21,8 @@ pub struct Keys {
     file: Option<FromFiles<Vec<Digest>>>,
 }
 
-type Digest = [u8; 32];
+/// In words: each is compared at once, which eight bytes would not be.
+type Digest = [u64; 4];
 
 /// Why keys could not be read. Says where, never what.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Keys {
 
     /// Whether `key` is one of the active ones. Takes the same time whichever key it resembles.
     pub fn accepts(&self, key: &[u8]) -> bool {
-        let digest: Digest = Sha256::digest(key).into();
+        let digest = sha256(key);
         let from_file = self.file.as_ref().map(FromFiles::value);
         let from_file = from_file.iter().flat_map(|digests| digests.iter());
         let mut found = subtle::Choice::from(0);
@@ -118,7 +119,13 @@ fn digest_of(key: &str) -> Result<Digest, &'static str> {
     if !key.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
         return Err("a key is printable ASCII without blanks");
     }
-    Ok(Sha256::digest(key).into())
+    Ok(sha256(key.as_bytes()))
+}
+
+fn sha256(key: &[u8]) -> Digest {
+    let bytes: [u8; 32] = Sha256::digest(key).into();
+    let (words, _) = bytes.as_chunks();
+    std::array::from_fn(|at| u64::from_ne_bytes(words[at]))
 }
 
 #[cfg(test)]
