@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONNECTION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
@@ -70,6 +70,7 @@ impl Admin {
             "/metrics" => {
                 let process = Process {
                     max_connections: self.app.config.max_connections,
+                    in_flight: self.app.in_flight.load(Relaxed),
                     keys: &self.app.config.keys,
                     tls: self.app.config.tls.as_ref(),
                     sentry: self.app.sentry.as_ref(),
@@ -79,12 +80,10 @@ impl Admin {
                 let text = metrics::render(&self.app.shards, &process);
                 reply::with_type(StatusCode::OK, METRICS, text)
             }
-            "/readyz" if !self.app.is_ready() => reply::with_type(
-                StatusCode::SERVICE_UNAVAILABLE,
-                TEXT,
-                Bytes::from_static(b"not ready\n"),
-            ),
-            _ => reply::with_type(StatusCode::OK, TEXT, Bytes::from_static(b"ok\n")),
+            "/readyz" if !self.app.is_ready() => {
+                reply::with_type(StatusCode::SERVICE_UNAVAILABLE, TEXT, b"not ready\n")
+            }
+            _ => reply::with_type(StatusCode::OK, TEXT, b"ok\n"),
         }
     }
 }

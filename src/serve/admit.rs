@@ -5,24 +5,19 @@
     reason = "the answer is moved once, and boxing it would cost an allocation"
 )]
 
-use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{
-    ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue,
-    LOCATION, RETRY_AFTER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
-};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ACCEPT_ENCODING, ALLOW, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
 use super::App;
 use super::batch::Batch;
+use super::fields::Fields;
 use super::ledger::Ledger;
 use super::media::{Content, Form};
 use super::reply::{self, Reply};
 use super::routes::Route;
 use crate::records::Format;
-
-/// The header that carries a key.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// How a body is to be read and answered.
 pub(super) enum Admitted {
@@ -36,12 +31,24 @@ pub(super) enum Admitted {
 pub(super) struct Admission<'a> {
     ledger: &'a mut Ledger,
     head: &'a Parts,
+    fields: &'a Fields<'a>,
     body: &'a Incoming,
 }
 
 impl<'a> Admission<'a> {
-    pub(super) fn new(ledger: &'a mut Ledger, head: &'a Parts, body: &'a Incoming) -> Self {
-        Admission { ledger, head, body }
+    /// `fields` are those of `head`.
+    pub(super) fn new(
+        ledger: &'a mut Ledger,
+        head: &'a Parts,
+        fields: &'a Fields<'a>,
+        body: &'a Incoming,
+    ) -> Self {
+        Admission {
+            ledger,
+            head,
+            fields,
+            body,
+        }
     }
 
     /// Decides from the head alone: `Ok` if the body is to be read for the model, else the answer.
@@ -75,7 +82,7 @@ impl<'a> Admission<'a> {
         match route {
             Route::Root => Err(reply::json(
                 StatusCode::OK,
-                Bytes::from_static(b"{\"body\":\"ok\",\"status\":\"ok\"}\n"),
+                b"{\"body\":\"ok\",\"status\":\"ok\"}\n",
             )),
             Route::RegWithoutSlash => Err(moved(self.head.uri.query())),
             Route::OpenApi | Route::Docs => Err(self.ledger.desk.app.docs.at(self.head.uri.path())),
@@ -85,9 +92,8 @@ impl<'a> Admission<'a> {
 
     /// Decides whether the body of a request to the model is one that can be read.
     fn admit_body(&mut self) -> Result<Admitted, Reply> {
-        let headers = &self.head.headers;
         let admitted = self.admit_type()?;
-        if let Some(expect) = headers.get(EXPECT)
+        if let Some(expect) = self.fields.expect.first()
             && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
         {
             return Err(reply::fail(
@@ -95,9 +101,7 @@ impl<'a> Admission<'a> {
                 "Bad request: Expect can only be 100-continue",
             ));
         }
-        let is_framed =
-            headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-        if !is_framed && self.head.version == Version::HTTP_11 {
+        if !self.fields.is_framed && self.head.version == Version::HTTP_11 {
             return Err(reply::fail(
                 StatusCode::LENGTH_REQUIRED,
                 "Length required: send Content-Length or Transfer-Encoding: chunked",
@@ -124,8 +128,8 @@ impl<'a> Admission<'a> {
 
     /// What the body is, and how its answer is written.
     fn admit_type(&self) -> Result<Admitted, Reply> {
-        let headers = &self.head.headers;
-        let coding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+        let fields = self.fields;
+        let coding = fields.content_encoding.first().map(HeaderValue::as_bytes);
         if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             let mut refused = reply::fail(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -136,17 +140,17 @@ impl<'a> Admission<'a> {
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             return Err(refused);
         }
-        match Content::of(headers) {
+        match Content::of(fields) {
             None => Err(reply::fail(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Unsupported media type: send Content-Type: application/json, application/x-ndjson or text/csv",
             )),
-            Some(Content::Json) if Form::Json.is_accepted(headers) => Ok(Admitted::Whole),
+            Some(Content::Json) if Form::Json.is_accepted(fields) => Ok(Admitted::Whole),
             Some(Content::Json) => Err(reply::fail(
                 StatusCode::NOT_ACCEPTABLE,
                 "Not acceptable: a JSON body is answered as application/json",
             )),
-            Some(Content::Batch(format)) => match Form::chosen(headers) {
+            Some(Content::Batch(format)) => match Form::chosen(fields) {
                 Some(form) => Ok(Admitted::Batch(format, form)),
                 None => Err(reply::fail(
                     StatusCode::NOT_ACCEPTABLE,
@@ -161,11 +165,8 @@ impl<'a> Admission<'a> {
         if keys.is_empty() {
             return true;
         }
-        let mut given = self.head.headers.get_all(&API_KEY).iter();
-        match (given.next(), given.next()) {
-            (Some(key), None) => keys.accepts(key.as_bytes()),
-            _ => false,
-        }
+        let key = self.fields.api_key.only();
+        key.is_some_and(|key| keys.accepts(key.as_bytes()))
     }
 }
 

@@ -201,7 +201,7 @@ impl Batch {
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    ) -> Poll<Option<Result<Frame<reply::Piece>, Cut>>> {
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(pause.as_mut().poll(cx));
@@ -250,7 +250,7 @@ impl Batch {
                 self.stage = stage;
             }
             if !answers.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(answers.into()))));
+                return Poll::Ready(Some(Ok(Frame::data(reply::Piece::new(answers)))));
             }
         }
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{EXPECT, HeaderMap};
 
+use super::fields::{Field, Fields};
 use super::ledger::{Ledger, SHORT_BODY};
 use super::reply::Reply;
 
@@ -23,13 +23,13 @@ pub(super) struct Discarding {
 }
 
 impl Discarding {
-    pub(super) fn new(ledger: Ledger, reply: Reply, body: Incoming, headers: &HeaderMap) -> Self {
+    pub(super) fn new(ledger: Ledger, reply: Reply, body: Incoming, fields: &Fields<'_>) -> Self {
         let is_short = body
             .size_hint()
             .upper()
             .is_some_and(|most| most <= SHORT_BODY);
         // Whoever waits to be told to go on has not sent the body, and reading it would tell him to.
-        let turns = if is_short && !headers.contains_key(EXPECT) {
+        let turns = if is_short && fields.expect == Field::Absent {
             TURNS
         } else {
             0

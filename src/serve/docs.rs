@@ -7,7 +7,6 @@
 mod patterns;
 
 use hyper::StatusCode;
-use hyper::body::Bytes;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -34,7 +33,7 @@ const OPENAPI: &str = include_str!("docs/openapi.json");
 
 /// The documents, ready to be sent.
 pub(super) struct Docs {
-    openapi: Bytes,
+    openapi: String,
 }
 
 impl Docs {
@@ -74,21 +73,16 @@ impl Docs {
             (true, false) => "[]",
         };
         openapi = openapi.replace("\"{{security}}\"", needed);
-        Docs {
-            openapi: openapi.into(),
-        }
+        Docs { openapi }
     }
 
     /// The document at `path`, one of those that `routes` sends here.
     pub(super) fn at(&self, path: &str) -> Reply {
         let (content_type, body) = match path {
-            "/openapi.json" => (JSON, self.openapi.clone()),
-            "/docs/page.css" => (CSS, Bytes::from_static(include_bytes!("docs/page.css"))),
-            "/docs/page.js" => (
-                JAVASCRIPT,
-                Bytes::from_static(include_bytes!("docs/page.js")),
-            ),
-            _ => (HTML, Bytes::from_static(include_bytes!("docs/page.html"))),
+            "/openapi.json" => (JSON, &*self.openapi),
+            "/docs/page.css" => (CSS, include_str!("docs/page.css")),
+            "/docs/page.js" => (JAVASCRIPT, include_str!("docs/page.js")),
+            _ => (HTML, include_str!("docs/page.html")),
         };
         let mut reply = reply::with_type(StatusCode::OK, content_type, body);
         let headers = reply.headers_mut();

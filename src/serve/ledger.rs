@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use hyper::Method;
 use hyper::body::Body as _;
 use hyper::header::{CONNECTION, HeaderValue};
-use hyper::{HeaderMap, Method};
 
 use super::App;
 use super::batch::Broken;
+use super::fields::Fields;
 use super::log::Level;
 use super::metrics::{Shard, Shed};
 use super::phase::{ConnectionState, Phase};
@@ -57,9 +58,9 @@ impl Ledger {
         desk: Arc<Desk>,
         route: Route,
         method: Method,
-        headers: &HeaderMap,
+        fields: &Fields<'_>,
     ) -> Ledger {
-        let ids = desk.requests.ids.ids(headers);
+        let ids = desk.requests.ids.ids(fields);
         Ledger {
             desk,
             started: Instant::now(),
@@ -84,7 +85,6 @@ impl Ledger {
             return false;
         }
         self.in_flight = true;
-        self.desk.shard.in_flight.add(1);
         true
     }
 
@@ -171,7 +171,7 @@ impl Ledger {
     fn count(&self, status: u16, now: Instant) {
         let Desk { shard, state, .. } = &*self.desk;
         shard.answered(self.route, &self.method, status, now - self.started);
-        state.answered.fetch_add(1, Relaxed);
+        state.answered.store(true, Relaxed);
         state.enter(Phase::Idle, now);
     }
 
@@ -209,7 +209,6 @@ impl Drop for Ledger {
         }
         if self.in_flight {
             self.desk.app.in_flight.fetch_sub(1, Relaxed);
-            self.desk.shard.in_flight.add(-1);
         }
         if !self.closed {
             self.desk.shard.abandoned.inc();

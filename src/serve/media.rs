@@ -1,7 +1,8 @@
 //! Media types: what a body is, and what form of answer a client accepts (RFC 9110, sections 8.3 and 12.5.1).
 
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::HeaderValue;
 
+use super::fields::Fields;
 use crate::records::Format;
 
 /// What a request's body is.
@@ -28,8 +29,8 @@ const FORMS: [Form; 3] = [Form::Ndjson, Form::Csv, Form::Json];
 
 impl Content {
     /// What `Content-Type` says; `None` if it says nothing that can be read.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Content> {
-        let value = headers.get(CONTENT_TYPE)?.as_bytes();
+    pub(super) fn of(fields: &Fields<'_>) -> Option<Content> {
+        let value = fields.content_type.first()?.as_bytes();
         if value == b"application/json" {
             return Some(Content::Json);
         }
@@ -74,24 +75,24 @@ impl Form {
     }
 
     /// The form that a client likes best; `None` if it accepts none of them.
-    pub(super) fn chosen(headers: &HeaderMap) -> Option<Form> {
+    pub(super) fn chosen(fields: &Fields<'_>) -> Option<Form> {
         let best = FORMS
             .into_iter()
             .rev()
-            .max_by_key(|form| form.quality(headers))?;
-        (best.quality(headers) > 0).then_some(best)
+            .max_by_key(|form| form.quality(fields))?;
+        (best.quality(fields) > 0).then_some(best)
     }
 
     /// Whether a client accepts it at all.
-    pub(super) fn is_accepted(self, headers: &HeaderMap) -> bool {
-        self.quality(headers) > 0
+    pub(super) fn is_accepted(self, fields: &Fields<'_>) -> bool {
+        self.quality(fields) > 0
     }
 
     /// How much a client likes it, in thousandths: what the range that names it most exactly says. A client that does
     /// not say what it accepts accepts everything.
-    fn quality(self, headers: &HeaderMap) -> u16 {
+    fn quality(self, fields: &Fields<'_>) -> u16 {
         let (mut said, mut found) = (false, (0, 0));
-        for value in headers.get_all(ACCEPT) {
+        for value in fields.accept() {
             for range in value.as_bytes().split(|&byte| byte == b',') {
                 said = true;
                 if let Some((exactness, quality)) = self.matched(range)
@@ -140,9 +141,12 @@ fn thousandths(text: &[u8]) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use hyper::HeaderMap;
+    use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+
     use super::*;
 
-    fn headers(name: hyper::header::HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(&name, value.parse().unwrap());
@@ -152,7 +156,7 @@ mod tests {
 
     #[test]
     fn content_types_are_read_without_their_parameters() {
-        let of = |value: &str| Content::of(&headers(CONTENT_TYPE, &[value]));
+        let of = |value: &str| Content::of(&Fields::of(&headers(CONTENT_TYPE, &[value])));
         for json in [
             "application/json",
             "Application/JSON ; charset=utf-8",
@@ -180,13 +184,13 @@ mod tests {
         ] {
             assert_eq!(of(other), None, "{other}");
         }
-        assert_eq!(Content::of(&HeaderMap::new()), None);
+        assert_eq!(Content::of(&Fields::of(&HeaderMap::new())), None);
     }
 
     #[test]
     fn the_form_is_what_the_client_likes_best() {
-        let chosen = |values: &[&str]| Form::chosen(&headers(ACCEPT, values));
-        assert_eq!(Form::chosen(&HeaderMap::new()), Some(Form::Ndjson));
+        let chosen = |values: &[&str]| Form::chosen(&Fields::of(&headers(ACCEPT, values)));
+        assert_eq!(chosen(&[]), Some(Form::Ndjson));
         for (accept, form) in [
             ("*/*", Some(Form::Ndjson)),
             ("application/*", Some(Form::Ndjson)),
@@ -209,7 +213,8 @@ mod tests {
             assert_eq!(chosen(&[accept]), form, "{accept:?}");
         }
         assert_eq!(chosen(&["text/html", "text/csv"]), Some(Form::Csv));
-        assert!(Form::Json.is_accepted(&headers(ACCEPT, &["text/html, */*;q=0.8"])));
-        assert!(!Form::Json.is_accepted(&headers(ACCEPT, &["text/html"])));
+        let takes_json = |value| Form::Json.is_accepted(&Fields::of(&headers(ACCEPT, &[value])));
+        assert!(takes_json("text/html, */*;q=0.8"));
+        assert!(!takes_json("text/html"));
     }
 }

@@ -28,6 +28,7 @@ mod descriptors;
 mod discard;
 mod docs;
 mod drain;
+mod fields;
 mod framing;
 mod head;
 mod keys;

@@ -3,11 +3,9 @@
 //! Counts only, of a number of series that is fixed when the service is compiled; no plate and no value of a request is
 //! ever kept. `docs/metrics.md` says what each means and what to do about it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use catboost_runtime::compiled::{Observer, Row};
 
-use super::metrics::{Page, Shard};
+use super::metrics::{Counter, Page, Shard};
 use crate::model::{self, Features};
 use crate::pick_regno::{Answer, Watcher, pick_regno_watched};
 use crate::plate::UNKNOWN;
@@ -21,33 +19,42 @@ const SCORES: [f64; 12] = [
 const LIGHT: [f64; 8] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 /// Parts of the unit that sums are kept in.
 const UNIT: f64 = 1e9;
+/// Of so many rows, one has its light leaves counted. Each leaf's bit is in a cache line of its own, which costs as much
+/// as to add the leaf.
+const ROWS_A_LIGHT_COUNT: u64 = 16;
 
 /// One worker's counts.
 #[derive(Default)]
 pub(super) struct Observations {
     scores: Histogram<{ SCORES.len() }>,
     light: Histogram<{ LIGHT.len() }>,
+    rows: Counter,
     /// By place in [`model::CATEGORICAL`].
     unseen: Counts<{ model::CATEGORICAL.len() }>,
     /// By place in [`model::TEXT`].
     unknown_words: Counts<{ model::TEXT.len() }>,
     /// By place in [`model::NUMERIC`].
     missing: Counts<{ model::NUMERIC.len() }>,
-    unknown_camera_template: AtomicU64,
-    unknown_network_template: AtomicU64,
+    unknown_camera_template: Counter,
+    unknown_network_template: Counter,
 }
 
 impl Observations {
     /// Answers a request, and counts what the model met on the way.
     pub(super) fn pick_regno(&self, request: &Request<'_>) -> Answer {
+        let nth = self.rows.value();
+        self.rows.inc();
+        let counts_light =
+            nth.is_multiple_of(ROWS_A_LIGHT_COUNT) && !model::LIGHT_LEAVES.is_empty();
         let mut watch = Watch {
             observations: self,
+            counts_light,
             light_leaves: 0,
         };
         let answer = pick_regno_watched(request, &mut watch);
         let light_leaves = watch.light_leaves;
         self.scores.record(&SCORES, answer.positive);
-        if !model::LIGHT_LEAVES.is_empty() {
+        if counts_light {
             let share = f64::from(light_leaves) / model::TREES as f64;
             self.light.record(&LIGHT, share);
         }
@@ -58,6 +65,7 @@ impl Observations {
 /// Watches one request.
 struct Watch<'a> {
     observations: &'a Observations,
+    counts_light: bool,
     light_leaves: u32,
 }
 
@@ -65,10 +73,10 @@ impl Watcher for Watch<'_> {
     fn features(&mut self, features: &Features<'_>) {
         let counts = self.observations;
         if features.regno_template == UNKNOWN {
-            counts.unknown_camera_template.fetch_add(1, Relaxed);
+            counts.unknown_camera_template.inc();
         }
         if features.regno_template_ai == UNKNOWN {
-            counts.unknown_network_template.fetch_add(1, Relaxed);
+            counts.unknown_network_template.inc();
         }
     }
 }
@@ -98,8 +106,10 @@ impl Observer for Watch<'_> {
 
     #[inline(always)]
     fn leaf(&mut self, leaf: usize) {
-        let word = model::LIGHT_LEAVES.get(leaf / 64).unwrap_or(&0);
-        self.light_leaves += (word >> (leaf % 64)) as u32 & 1;
+        if self.counts_light {
+            let word = model::LIGHT_LEAVES.get(leaf / 64).unwrap_or(&0);
+            self.light_leaves += (word >> (leaf % 64)) as u32 & 1;
+        }
     }
 }
 
@@ -115,11 +125,11 @@ impl Observations {
 }
 
 /// Some counts.
-struct Counts<const N: usize>([AtomicU64; N]);
+struct Counts<const N: usize>([Counter; N]);
 
 impl<const N: usize> Default for Counts<N> {
     fn default() -> Self {
-        Counts([const { AtomicU64::new(0) }; N])
+        Counts(std::array::from_fn(|_| Counter::default()))
     }
 }
 
@@ -127,7 +137,7 @@ impl<const N: usize> Counts<N> {
     #[inline(always)]
     fn inc(&self, place: usize) {
         if let Some(count) = self.0.get(place) {
-            count.fetch_add(1, Relaxed);
+            count.inc();
         }
     }
 }
@@ -135,14 +145,14 @@ impl<const N: usize> Counts<N> {
 /// Numbers from 0 to 1 by bucket, and their sum.
 struct Histogram<const N: usize> {
     buckets: Counts<N>,
-    sum: AtomicU64,
+    sum: Counter,
 }
 
 impl<const N: usize> Default for Histogram<N> {
     fn default() -> Self {
         Histogram {
             buckets: Counts::default(),
-            sum: AtomicU64::new(0),
+            sum: Counter::default(),
         }
     }
 }
@@ -152,7 +162,7 @@ impl<const N: usize> Histogram<N> {
     fn record(&self, bounds: &[f64; N], number: f64) {
         let bucket = bounds.partition_point(|&bound| bound < number);
         self.buckets.inc(bucket.min(N - 1));
-        self.sum.fetch_add((number * UNIT) as u64, Relaxed);
+        self.sum.add((number * UNIT) as u64);
     }
 }
 
@@ -176,7 +186,7 @@ pub(super) fn render(page: &mut Page, shards: &[impl AsRef<Shard>]) {
         page.family(
             "pick_regno_light_leaves_ratio",
             "histogram",
-            "What share of its leaves, one a tree, little training data had reached, by row.",
+            "What share of its leaves, one a tree, little training data had reached, by row; one row in 16 is looked at.",
         );
         page.shares("pick_regno_light_leaves_ratio", &LIGHT, |bucket| {
             sum(&|of| of.light.at(bucket))
@@ -191,27 +201,27 @@ pub(super) fn render(page: &mut Page, shards: &[impl AsRef<Shard>]) {
         "pick_regno_unseen_values_total",
         "Categorical values that the training data did not have.",
         model::CATEGORICAL.iter().copied(),
-        |place| sum(&|of| of.unseen.0[place].load(Relaxed)),
+        |place| sum(&|of| of.unseen.0[place].value()),
     );
     page.by_feature(
         "pick_regno_unknown_characters_total",
         "Characters of plates that the model's vocabulary does not have.",
         model::TEXT.iter().map(|&name| Some(name)),
-        |place| sum(&|of| of.unknown_words.0[place].load(Relaxed)),
+        |place| sum(&|of| of.unknown_words.0[place].value()),
     );
     page.by_feature(
         "pick_regno_missing_numbers_total",
         "Numeric features without a value (NaN).",
         model::NUMERIC.iter().copied(),
-        |place| sum(&|of| of.missing.0[place].load(Relaxed)),
+        |place| sum(&|of| of.missing.0[place].value()),
     );
     page.by_feature(
         "pick_regno_unknown_templates_total",
         "Plates that fit no template: as the camera read them, and as the network did.",
         [Some("regno_template"), Some("regno_template_ai")].into_iter(),
         |place| match place {
-            0 => sum(&|of| of.unknown_camera_template.load(Relaxed)),
-            _ => sum(&|of| of.unknown_network_template.load(Relaxed)),
+            0 => sum(&|of| of.unknown_camera_template.value()),
+            _ => sum(&|of| of.unknown_network_template.value()),
         },
     );
 }
@@ -219,11 +229,7 @@ pub(super) fn render(page: &mut Page, shards: &[impl AsRef<Shard>]) {
 impl<const N: usize> Histogram<N> {
     /// The count of a bucket, or, past the last, the sum of all numbers in parts of [`UNIT`].
     fn at(&self, bucket: usize) -> u64 {
-        self.buckets
-            .0
-            .get(bucket)
-            .unwrap_or(&self.sum)
-            .load(Relaxed)
+        self.buckets.0.get(bucket).unwrap_or(&self.sum).value()
     }
 }
 
@@ -358,6 +364,15 @@ mod tests {
 
     impl Watcher for Leaves {
         fn features(&mut self, _: &Features<'_>) {}
+    }
+
+    #[test]
+    fn light_leaves_are_counted_of_some_rows() {
+        let times = 2 * ROWS_A_LIGHT_COUNT as usize + 1;
+        let samples = samples(&vec![REQUEST.to_owned(); times]);
+        assert_eq!(of(&samples, "pick_regno_light_leaves_ratio_count"), 3.0);
+        let scores = of(&samples, "pick_regno_positive_probability_count");
+        assert_eq!(scores, times as f64);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -97,8 +97,8 @@ pub(super) struct ConnectionState {
     pub(super) draining: AtomicBool,
     /// Whether the connection should end as soon as no request is on its way.
     pub(super) closing: AtomicBool,
-    /// Requests that were answered.
-    pub(super) answered: AtomicU32,
+    /// Whether a request was answered.
+    pub(super) answered: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -116,7 +116,7 @@ impl ConnectionState {
             unread_body: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            answered: AtomicU32::new(0),
+            answered: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }

@@ -1,9 +1,10 @@
 //! Answers: the envelope `{"body":…,"status":…}`, and the body type that carries it.
 
+use std::io::Cursor;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
@@ -12,25 +13,31 @@ use super::log::push_json_string;
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// Bytes of an answer's body, which hyper copies behind the head. As `Bytes` they would take one allocation more.
+pub(super) type Piece = Cursor<Vec<u8>>;
+
 /// The body of an answer.
 pub(super) enum ReplyBody {
     /// All of it, or nothing any more.
-    Whole(Bytes),
+    Whole(Vec<u8>),
     /// What a batch will give; `None` only while it is put together.
     Batch(Option<Box<Batch>>),
 }
 
 impl Body for ReplyBody {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = Cut;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    ) -> Poll<Option<Result<Frame<Self::Data>, Cut>>> {
         match self.get_mut() {
             ReplyBody::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            ReplyBody::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            ReplyBody::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready(Some(Ok(Frame::data(Piece::new(bytes)))))
+            }
             ReplyBody::Batch(Some(batch)) => batch.poll_frame(cx),
             ReplyBody::Batch(None) => Poll::Ready(None),
         }
@@ -55,7 +62,7 @@ impl Body for ReplyBody {
 pub(super) type Reply = Response<ReplyBody>;
 
 /// `status` with a JSON body.
-pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+pub(super) fn json(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
     with_type(status, JSON, body)
 }
 
@@ -63,7 +70,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
 pub(super) fn with_type(
     status: StatusCode,
     content_type: HeaderValue,
-    body: impl Into<Bytes>,
+    body: impl Into<Vec<u8>>,
 ) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(body.into()));
     *reply.status_mut() = status;
@@ -73,7 +80,7 @@ pub(super) fn with_type(
 
 /// `status` without a body.
 pub(super) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(ReplyBody::Whole(Bytes::new()));
+    let mut reply = Response::new(ReplyBody::Whole(Vec::new()));
     *reply.status_mut() = status;
     reply
 }

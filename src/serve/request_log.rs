@@ -182,13 +182,14 @@ impl Ended<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fields::Fields;
     use super::*;
     use hyper::{HeaderMap, Method};
 
     fn logged(sample: f64, log: &Log, level: Level, times: u64) -> u64 {
         let requests = RequestLog::new(sample);
         for _ in 0..times {
-            let ids = requests.ids.ids(&HeaderMap::new());
+            let ids = requests.ids.ids(&Fields::of(&HeaderMap::new()));
             requests.ended(log, &Shard::default(), level, &ended(&ids, Some(200)));
         }
         requests.lock().lines
@@ -252,7 +253,7 @@ mod tests {
     fn a_line_says_what_there_is_to_say() {
         let mut headers = HeaderMap::new();
         headers.insert("x-request-id", "a\"b".parse().unwrap());
-        let ids = IdSource::default().ids(&headers);
+        let ids = IdSource::default().ids(&Fields::of(&headers));
         let mut line = String::new();
         let now = SystemTime::now();
         ended(&ids, Some(200)).write(now, Level::Info, &mut Clock::default(), &mut line);

@@ -13,6 +13,7 @@ use hyper::{Method, Request, StatusCode};
 use super::admit::{Admission, Admitted, no_memory, too_large};
 use super::batch::Batch;
 use super::discard::Discarding;
+use super::fields::Fields;
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
 use super::metrics::Shard;
@@ -126,14 +127,15 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let refusal = self.0.state.refusal().filter(|_| is_stand_in(path));
+        let fields = Fields::of(&head.headers);
         let mut ledger = Ledger::open(
             Arc::clone(&self.0),
             Route::of(path),
             head.method.clone(),
-            &head.headers,
+            &fields,
         );
         let admitted = match refusal {
-            None => Admission::new(&mut ledger, &head, &body).decide(),
+            None => Admission::new(&mut ledger, &head, &fields, &body).decide(),
             Some(refusal) => Err(refuse(&ledger, refusal)),
         };
         match admitted {
@@ -152,12 +154,9 @@ impl hyper::service::Service<Request<Incoming>> for Routes {
                     length,
                 })
             }
-            Err(reply) => Exchange::Discarding(Box::new(Discarding::new(
-                ledger,
-                reply,
-                body,
-                &head.headers,
-            ))),
+            Err(reply) => {
+                Exchange::Discarding(Box::new(Discarding::new(ledger, reply, body, &fields)))
+            }
         }
     }
 }

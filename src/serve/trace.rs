@@ -7,10 +7,12 @@
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
+
+use super::fields::Fields;
+use super::metrics::Counter;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -22,7 +24,7 @@ const MAX_ID: usize = 128;
 pub(super) struct IdSource {
     /// Its keys are the process's own random numbers.
     keys: RandomState,
-    made: AtomicU64,
+    made: Counter,
 }
 
 /// What one request is called.
@@ -53,14 +55,17 @@ pub(super) struct Trace {
 }
 
 impl IdSource {
-    /// The ids of a request with `headers`.
-    pub(super) fn ids(&self, headers: &HeaderMap) -> Ids {
-        let nth = self.made.fetch_add(1, Relaxed);
+    /// The ids of a request.
+    pub(super) fn ids(&self, fields: &Fields<'_>) -> Ids {
+        let nth = self.made.value();
+        self.made.inc();
         let own = self.keys.hash_one(nth);
-        let trace = only(headers, &TRACEPARENT).and_then(|value| Trace::read(value, own));
-        let request_id = match only(headers, &REQUEST_ID).filter(|id| is_sane(id.as_bytes())) {
+        let trace = fields.traceparent.only();
+        let trace = trace.and_then(|value| Trace::read(value, own));
+        let given = fields.request_id.only();
+        let request_id = match given.filter(|id| is_sane(id.as_bytes())) {
             Some(id) => RequestId::Kept(id.clone()),
-            None => RequestId::made(own, self.keys.hash_one((nth, "id"))),
+            None => RequestId::made(own, self.keys.hash_one(!nth)),
         };
         let random = match &trace {
             // The last digits are the ones that must be random: the recommendation's level 2.
@@ -77,11 +82,12 @@ impl IdSource {
 
 impl RequestId {
     fn made(upper: u64, lower: u64) -> RequestId {
+        let digit = |four_bits| four_bits + if four_bits < 10 { b'0' } else { b'a' - 10 };
         let mut id = [0; 32];
-        let mut rest = u128::from(upper) << 64 | u128::from(lower);
-        for digit in id.iter_mut().rev() {
-            *digit = b"0123456789abcdef"[(rest & 0xf) as usize];
-            rest >>= 4;
+        let (pairs, _) = id.as_chunks_mut();
+        let bytes = u128::from(upper) << 64 | u128::from(lower);
+        for (pair, byte) in pairs.iter_mut().zip(bytes.to_be_bytes()) {
+            *pair = [digit(byte >> 4), digit(byte & 0xf)];
         }
         RequestId::Made(id)
     }
@@ -157,13 +163,6 @@ impl Trace {
     }
 }
 
-/// The header's value if it occurs once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next()?;
-    values.next().is_none().then_some(first)
-}
-
 fn is_sane(id: &[u8]) -> bool {
     (1..=MAX_ID).contains(&id.len()) && id.iter().all(|byte| (0x21..=0x7e).contains(byte))
 }
@@ -179,7 +178,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        IdSource::default().ids(&map)
+        IdSource::default().ids(&Fields::of(&map))
     }
 
     #[test]
@@ -202,13 +201,13 @@ mod tests {
     fn made_ids_differ() {
         let source = IdSource::default();
         let mut made: Vec<String> = (0..1000)
-            .map(|_| source.ids(&HeaderMap::new()))
+            .map(|_| source.ids(&Fields::of(&HeaderMap::new())))
             .map(|ids| ids.request_id.as_str().to_owned())
             .collect();
         made.sort();
         made.dedup();
         assert_eq!(made.len(), 1000);
-        let other = IdSource::default().ids(&HeaderMap::new());
+        let other = IdSource::default().ids(&Fields::of(&HeaderMap::new()));
         assert!(!made.contains(&other.request_id.as_str().to_owned()));
     }
 

@@ -86,9 +86,7 @@ impl Worker {
         drop(acceptor);
         // Whoever has connected and not sent anything is about to: that request was accepted too.
         connections.wake_where(|state| {
-            state
-                .closing
-                .store(state.answered.load(Relaxed) > 0, Relaxed);
+            state.closing.store(state.answered.load(Relaxed), Relaxed);
             true
         });
         let mut first_requests = std::pin::pin!(tokio::time::sleep(FIRST_REQUESTS));

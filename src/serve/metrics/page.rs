@@ -1,7 +1,6 @@
 //! The page that Prometheus reads: all families but those that other files write.
 
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ALERTED_ON, BOUNDS_MICROS, SERIES, STATUSES, Shard, Shed};
 use crate::serve::batch::Broken;
@@ -16,6 +15,7 @@ use crate::serve::{observe, process as system, reload};
 /// Facts that do not change while the process runs, and counts that belong to no worker.
 pub(in crate::serve) struct Process<'a> {
     pub(in crate::serve) max_connections: usize,
+    pub(in crate::serve) in_flight: usize,
     pub(in crate::serve) keys: &'a Keys,
     pub(in crate::serve) tls: Option<&'a Tls>,
     pub(in crate::serve) sentry: Option<&'a Sentry>,
@@ -40,7 +40,7 @@ pub(in crate::serve) fn render(shards: &[impl AsRef<Shard>], process: &Process<'
     page.gauge(
         "http_server_active_requests",
         "Requests being read or answered.",
-        level(|shard| shard.in_flight.value()),
+        process.in_flight,
     );
     page.gauge(
         "http_server_held_body_bytes",
@@ -293,9 +293,9 @@ impl Page {
             for shard in shards {
                 if let Some(histogram) = shard.as_ref().durations[series].get() {
                     for (sum, bucket) in buckets.iter_mut().zip(&histogram.buckets) {
-                        *sum += bucket.load(Relaxed);
+                        *sum += bucket.value();
                     }
-                    nanos += histogram.nanos.load(Relaxed);
+                    nanos += histogram.nanos.value();
                 }
             }
             let status = STATUSES[series % STATUSES.len()];

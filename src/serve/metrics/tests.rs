@@ -23,6 +23,7 @@ fn shards_are_added_up() {
         &shards,
         &Process {
             max_connections: 10_000,
+            in_flight: 7,
             keys: &Keys::load(None, None).unwrap(),
             tls: None,
             sentry: None,
@@ -36,6 +37,7 @@ fn shards_are_added_up() {
         format!("http_server_request_duration_seconds_bucket{{{labels},le=\"0.0001\"}} 4"),
         format!("http_server_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 4"),
         format!("http_server_request_duration_seconds_count{{{labels}}} 4"),
+        "http_server_active_requests 7".to_owned(),
         "pick_regno_log_lines_lost_total 3".to_owned(),
     ] {
         assert!(
