@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::exit;
+use crate::messages::tell;
 use crate::pick_regno::{Answer, pick_regno};
 use crate::records::{Block, Blocks, Format, Source};
 use crate::request::{Invalid, parse_object};
@@ -38,12 +39,12 @@ pub fn run(args: Args) -> ExitCode {
     let mut check = Check::default();
     for file in &args.files {
         if let Err((message, code)) = check.file(file) {
-            eprintln!("pick-regno check: {message}");
+            tell(format_args!("pick-regno check: {message}"));
             return ExitCode::from(code);
         }
     }
     if check.bad > 0 {
-        eprintln!("lines that are not cases: {}", check.bad);
+        tell(format_args!("lines that are not cases: {}", check.bad));
     }
     // Nobody reads it: then nobody misses it.
     let _ = writeln!(
@@ -94,7 +95,7 @@ impl Check {
         }
         if self.cases + self.bad == before {
             self.has_empty = true;
-            eprintln!("{name}: no case in it");
+            tell(format_args!("{name}: no case in it"));
         }
         Ok(())
     }
@@ -146,7 +147,7 @@ impl Check {
 
     fn tell_bad(&mut self, name: &str, why: &dyn fmt::Display) {
         if self.bad < TOLD {
-            eprintln!("{name}: {why}");
+            tell(format_args!("{name}: {why}"));
         }
         self.bad += 1;
     }

@@ -7,10 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::serve::parse_duration;
+use crate::arguments::{parse_address, parse_some_time};
+use crate::messages::tell;
 
 /// Bytes of an answer that are looked at: its first line is enough.
 const MAX_ANSWER: usize = 64;
+
+/// What to look at if it is not our service that answers.
+const WHERE: &str = "does the service run, and is this the address of its --admin?";
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
@@ -23,12 +27,13 @@ pub struct Args {
         long,
         env = "PICK_REGNO_ADMIN",
         default_value = "127.0.0.1:9464",
+        value_parser = parse_address,
         value_name = "ADDRESS"
     )]
     admin: SocketAddr,
 
     /// Time for the whole answer
-    #[arg(long, default_value = "2s", value_parser = parse_duration, value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_parser = parse_some_time, value_name = "TIME")]
     timeout: Duration,
 }
 
@@ -42,7 +47,7 @@ pub fn run(args: Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("pick-regno healthcheck: {address}: {why}");
+            tell(format_args!("pick-regno healthcheck: {address}: {why}"));
             ExitCode::FAILURE
         }
     }
@@ -59,9 +64,11 @@ enum NotReady {
 impl fmt::Display for NotReady {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            NotReady::Status(status) if status.starts_with("404") => {
+                write!(formatter, "no /readyz there; {WHERE}")
+            }
             NotReady::Status(status) => write!(formatter, "not ready: /readyz answers {status}"),
-            NotReady::NotHttp => formatter
-                .write_str("the answer is not HTTP: is this the address that `serve --admin` has?"),
+            NotReady::NotHttp => write!(formatter, "the answer is not HTTP; {WHERE}"),
             NotReady::Io(why)
                 if matches!(
                     why.kind(),
@@ -70,7 +77,7 @@ impl fmt::Display for NotReady {
             {
                 formatter.write_str("no answer in time")
             }
-            NotReady::Io(why) => why.fmt(formatter),
+            NotReady::Io(why) => write!(formatter, "{why}; {WHERE}"),
         }
     }
 }

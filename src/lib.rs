@@ -9,14 +9,21 @@
     mixed_script_confusables,
     reason = "the model's features have the Cyrillic letters of licence plates for names"
 )]
+#![warn(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "they panic where nobody reads, as after `2>&1 | head`"
+)]
 
 pub mod answer;
+mod arguments;
 pub mod check;
 pub mod exit;
 pub mod features;
 mod hangup;
 pub mod healthcheck;
 pub mod load;
+mod messages;
 pub mod model;
 pub mod model_card;
 pub mod pick_regno;

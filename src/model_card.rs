@@ -3,10 +3,13 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::exit;
+use crate::messages::tell;
 use crate::model::CARD;
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0; 64 usage, 74 writing failed.")]
 pub struct Args {}
 
 /// Prints the model card, one line of JSON.
@@ -14,8 +17,10 @@ pub fn run(_args: Args) -> ExitCode {
     match writeln!(std::io::stdout(), "{CARD}") {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pick-regno: the model card could not be written: {error}");
-            ExitCode::FAILURE
+            tell(format_args!(
+                "pick-regno model: standard output: cannot write: {error}"
+            ));
+            ExitCode::from(exit::IO)
         }
     }
 }

@@ -193,10 +193,19 @@ impl fmt::Display for Report {
             self.sent, self.right, self.wrong
         )?;
         for (status, count) in &self.refused {
-            writeln!(formatter, "  refused with {status}: {count}")?;
+            let hint = match status {
+                308 | 404 | 405 => "; does --url end with /reg/?",
+                401 => "; its key: --api-keys-file, or PICK_REGNO_API_KEYS",
+                _ => "",
+            };
+            writeln!(formatter, "  refused with {status}: {count}{hint}")?;
         }
         for (failure, count) in &self.failed {
-            writeln!(formatter, "  failed ({}): {count}", failure.name())?;
+            let hint = match failure {
+                Failure::Connect => "; does the service listen there?",
+                _ => "",
+            };
+            writeln!(formatter, "  failed ({}): {count}{hint}", failure.name())?;
         }
         if self.rate.is_some() {
             writeln!(

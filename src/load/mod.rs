@@ -26,8 +26,9 @@ use self::ledger::{Ledger, Outcome, Report};
 use self::replay::{Replay, ReplayError};
 use self::schedule::Schedule;
 use self::target::{Target, TargetError};
+use crate::arguments::{parse_count_to, parse_some_time};
 use crate::exit;
-use crate::serve::parse_duration;
+use crate::messages::tell;
 
 /// Connections that may be asked for: each is a thread.
 const MAX_CONNECTIONS: u16 = 10_000;
@@ -60,15 +61,15 @@ pub struct Args {
     rate: Option<f64>,
 
     /// Time for which requests are sent
-    #[arg(long, default_value = "10s", value_parser = parse_duration, value_name = "TIME")]
+    #[arg(long, default_value = "10s", value_parser = parse_some_time, value_name = "TIME")]
     duration: Duration,
 
     /// Connections, each with one request on its way at most
-    #[arg(long, default_value_t = 16, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_CONNECTIONS)))]
+    #[arg(long, default_value_t = 16, value_name = "COUNT", value_parser = parse_count_to::<MAX_CONNECTIONS>)]
     connections: u16,
 
     /// Time for an answer, and for a connection to be made
-    #[arg(long, default_value = "10s", value_parser = parse_duration, value_name = "TIME")]
+    #[arg(long, default_value = "10s", value_parser = parse_some_time, value_name = "TIME")]
     timeout: Duration,
 
     /// File with API keys, one a line: the first is sent. Without it, the first in PICK_REGNO_API_KEYS
@@ -104,7 +105,7 @@ pub fn run(args: Args) -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("pick-regno load: {error}");
+            tell(format_args!("pick-regno load: {error}"));
             ExitCode::from(match error {
                 Error::Target(_) => exit::CONFIG,
                 Error::Replay(ReplayError::Open(_)) => exit::NO_INPUT,

@@ -25,7 +25,9 @@ use self::output::Output;
 use self::pipeline::Failure;
 use self::progress::Progress;
 use self::worker::Counts;
+use crate::arguments::parse_count_to;
 use crate::exit;
+use crate::messages::tell;
 use crate::records::{Blocks, CannotOpen, Format, Source, Unreadable};
 
 /// Threads that may be asked for.
@@ -52,7 +54,7 @@ pub struct Args {
     format: Option<Format>,
 
     /// Threads that answer [default: the number of cores]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
+    #[arg(long, value_name = "COUNT", value_parser = parse_count_to::<MAX_THREADS>)]
     threads: Option<u16>,
 }
 
@@ -64,7 +66,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(error) => {
             // Whoever read the answers has enough of them, and knows.
             if !matches!(error, Error::ReaderGone) {
-                eprintln!("pick-regno score: {error}");
+                tell(format_args!("pick-regno score: {error}"));
             }
             ExitCode::from(error.exit_code())
         }
@@ -101,7 +103,10 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Open(why) => why.fmt(formatter),
-            Error::Create(name, why) => write!(formatter, "{name}: cannot create: {why}"),
+            Error::Create(name, why) => write!(
+                formatter,
+                "{name}: cannot create: {why}; name a file in a folder that can be written to"
+            ),
             Error::Input(name, why @ Unreadable::Io(_)) => {
                 write!(formatter, "{name}: cannot read on: {why}")
             }

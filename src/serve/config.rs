@@ -11,6 +11,7 @@ use super::log::Level;
 use super::phase::Deadlines;
 use super::sentry::{SentryArgs, Target};
 use super::tls::{Tls, TlsArgs};
+use crate::arguments::{parse_address, parse_count, parse_duration, parse_share, parse_size};
 
 /// Threads that one process may be asked for.
 const MAX_WORKERS: usize = 256;
@@ -43,6 +44,7 @@ pub struct Args {
         long,
         env = "PICK_REGNO_LISTEN",
         default_value = "127.0.0.1:5000",
+        value_parser = parse_address,
         value_name = "ADDRESS",
         help_heading = "Addresses"
     )]
@@ -52,6 +54,7 @@ pub struct Args {
         long,
         env = "PICK_REGNO_ADMIN",
         default_value = "127.0.0.1:9464",
+        value_parser = parse_address,
         value_name = "ADDRESS",
         help_heading = "Addresses"
     )]
@@ -74,6 +77,7 @@ pub struct Args {
     #[arg(
         long,
         env = "PICK_REGNO_WORKERS",
+        value_parser = parse_count,
         value_name = "COUNT",
         help_heading = "Limits"
     )]
@@ -84,6 +88,7 @@ pub struct Args {
         long,
         env = "PICK_REGNO_MAX_CONNECTIONS",
         default_value_t = 10_000,
+        value_parser = parse_count,
         value_name = "COUNT",
         help_heading = "Limits"
     )]
@@ -93,6 +98,7 @@ pub struct Args {
         long,
         env = "PICK_REGNO_MAX_IN_FLIGHT",
         default_value_t = 4_096,
+        value_parser = parse_count,
         value_name = "COUNT",
         help_heading = "Limits"
     )]
@@ -146,6 +152,7 @@ pub struct Args {
         long,
         env = "PICK_REGNO_LOG_SAMPLE",
         default_value_t = 0.01,
+        value_parser = parse_share,
         value_name = "SHARE",
         help_heading = "Log"
     )]
@@ -318,40 +325,6 @@ impl Config {
     }
 }
 
-/// Reads `10s`, `500ms`, `2m`, `1h`.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let millis = parse_unit(
-        text,
-        &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)],
-    )
-    .ok_or("a duration is a whole number and a unit: ms, s, m or h, such as 10s")?;
-    if millis > 7 * 24 * 3_600_000 {
-        return Err("a duration is at most a week".to_owned());
-    }
-    Ok(Duration::from_millis(millis))
-}
-
-/// Reads `4096`, `64KiB`, `2MiB`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    parse_unit(
-        text,
-        &[("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1), ("", 1)],
-    )
-    .ok_or_else(|| "a size is a whole number and a unit: B, KiB or MiB, such as 2MiB".to_owned())
-}
-
-/// A number times its unit; the first unit that `text` ends with counts.
-fn parse_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let (digits, factor) = units.iter().find_map(|(unit, factor)| {
-        let digits = text.strip_suffix(unit)?;
-        digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then_some((digits, *factor))
-    })?;
-    digits.parse::<u64>().ok()?.checked_mul(factor)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,20 +403,6 @@ mod tests {
             let joined = format!("{}={}", flags[0], flags[1]);
             let error = config(&[&joined], None).err().unwrap();
             assert!(error.contains(part), "{joined}: {error}");
-        }
-    }
-
-    #[test]
-    fn units_are_read() {
-        assert_eq!(
-            parse_duration("1500ms").unwrap(),
-            Duration::from_millis(1500)
-        );
-        assert_eq!(parse_duration("2m").unwrap(), Duration::from_secs(120));
-        assert_eq!(parse_size("3KiB").unwrap(), 3072);
-        assert_eq!(parse_size("7").unwrap(), 7);
-        for bad in ["", "s", "1.5s", "99999999999999999999s", "1 s", "1S"] {
-            assert!(parse_duration(bad).is_err(), "{bad:?}");
         }
     }
 }

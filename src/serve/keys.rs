@@ -6,7 +6,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::reload::FromFiles;
+use super::reload::{FromFiles, cannot_read};
 
 /// The environment variable that holds keys, separated by commas.
 pub(super) const KEYS_VARIABLE: &str = "PICK_REGNO_API_KEYS";
@@ -86,7 +86,7 @@ impl Keys {
 
 fn read_file(path: &Path) -> Result<Vec<Digest>, String> {
     std::fs::read_to_string(path)
-        .map_err(|why| why.to_string())
+        .map_err(|why| cannot_read(&why))
         .and_then(|text| read_lines(&text))
         .map_err(|why| format!("--api-keys-file {}: {why}", path.display()))
 }

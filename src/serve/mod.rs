@@ -61,7 +61,6 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
-pub(crate) use self::config::parse_duration;
 pub use self::config::{Args, Config, ConfigError};
 use self::docs::Docs;
 use self::drain::Stage;
@@ -80,6 +79,7 @@ use self::sentry::{DSN_VARIABLE, Sentry};
 pub use self::tls::TlsArgs;
 use self::worker::{Role, Worker};
 use crate::exit;
+use crate::messages::tell;
 
 /// How often files that may be rewritten are looked at.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
@@ -91,7 +91,7 @@ pub fn run(mut args: Args) -> ExitCode {
     let config = match Config::new(&args, api_keys.as_deref()) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("pick-regno serve: {error}");
+            tell(format_args!("pick-regno serve: {error}"));
             return ExitCode::from(exit::CONFIG);
         }
     };
@@ -104,7 +104,7 @@ pub fn run(mut args: Args) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pick-regno serve: {error}");
+            tell(format_args!("pick-regno serve: {error}"));
             ExitCode::from(exit::SYSTEM)
         }
     }
@@ -126,6 +126,22 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.why)
+    }
+}
+
+/// With the remedy, where there is one.
+fn cannot_listen(flag: &str, addr: SocketAddr, why: io::Error) -> StartError {
+    let remedy = match why.kind() {
+        io::ErrorKind::AddrInUse => "; end the program that has it, or give another port",
+        io::ErrorKind::AddrNotAvailable => {
+            "; give an address of this machine, or 0.0.0.0 for all that it has"
+        }
+        io::ErrorKind::PermissionDenied => "; give a port from 1024 on",
+        _ => "",
+    };
+    StartError {
+        what: format!("{flag} {addr}: cannot listen"),
+        why: io::Error::new(why.kind(), format!("{why}{remedy}")),
     }
 }
 
@@ -162,16 +178,11 @@ impl Server {
     pub fn bind(mut config: Config) -> Result<Server, StartError> {
         process::started();
         let bind = |flag: &str, addr, shared| {
-            accept::listen(addr, shared).map_err(|why| StartError {
-                what: format!("{flag} {addr}: cannot listen"),
-                why,
-            })
+            accept::listen(addr, shared).map_err(|why| cannot_listen(flag, addr, why))
         };
         let shared = config.workers > 1;
-        let addr = accept::unused(config.listen).map_err(|why| StartError {
-            what: format!("--listen {}: cannot listen", config.listen),
-            why,
-        })?;
+        let addr = accept::unused(config.listen)
+            .map_err(|why| cannot_listen("--listen", config.listen, why))?;
         let mut listeners = Vec::new();
         for _ in 0..config.workers {
             listeners.push(bind("--listen", addr, shared)?);

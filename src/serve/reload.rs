@@ -1,5 +1,6 @@
 //! Files that may be rewritten while the service runs: keys, certificates.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -39,6 +40,14 @@ pub(super) enum Look {
     Reloaded,
     /// Something is wrong with the files, and it was not told yet: what was read before stays in use.
     Failed(String),
+}
+
+/// Why a file could not be read, and what to do.
+pub(super) fn cannot_read(why: &io::Error) -> String {
+    match why.kind() {
+        io::ErrorKind::InvalidData => "not a text file".to_owned(),
+        _ => format!("{why}; name a file that this user can read"),
+    }
 }
 
 impl<T> FromFiles<T> {

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use self::dsn::Dsn;
 use self::sender::Sender;
 use super::metrics::{Counter, Page};
+use super::reload::cannot_read;
 use super::tls;
 
 /// The environment variable that holds a DSN.
@@ -90,8 +91,13 @@ impl SentryArgs {
 }
 
 fn read(file: &Path) -> Result<String, String> {
-    std::fs::read_to_string(file)
-        .map_err(|why| format!("--sentry-dsn-file {}: {why}", file.display()))
+    std::fs::read_to_string(file).map_err(|why| {
+        format!(
+            "--sentry-dsn-file {}: {}",
+            file.display(),
+            cannot_read(&why)
+        )
+    })
 }
 
 /// Something that should not have happened.

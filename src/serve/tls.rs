@@ -27,9 +27,9 @@ pub(super) use self::{
     client::{Client, client, connect},
     server::{Tls, TlsStream},
 };
-use super::config::parse_duration;
 use super::metrics::{Page, Shard};
 use super::phase::{ConnectionState, Phase};
+use crate::arguments::parse_duration;
 
 /// The settings of TLS.
 #[derive(Clone, Debug, clap::Args)]

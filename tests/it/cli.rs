@@ -65,6 +65,32 @@ fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
     }
 }
 
+/// As after `2>&1 | head`, which has seen enough.
+#[test]
+fn messages_that_nobody_reads_change_no_exit_code() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let folder = Folder::new("unread");
+    let no_case = folder.file("no-case", "oops\n");
+    let cases: &[(&[&str], i32)] = &[
+        (&["check", &no_case], 1),
+        (&["check", "/nonexistent/a"], 66),
+        (&["score", "/nonexistent/a"], 66),
+        (&["load", "/nonexistent/a"], 66),
+        (&["healthcheck", "--admin", "127.0.0.1:1"], 1),
+        (&["serve", "--listen", &taken, "--admin", "127.0.0.1:0"], 71),
+        (&["serve", "--workers", "0"], 78),
+        (&["model"], 74),
+        (&["--nonsense"], 64),
+    ];
+    for (args, code) in cases {
+        let unread = || std::io::pipe().unwrap().1;
+        let mut command = program();
+        let ran = command.args(*args).stdout(unread()).stderr(unread());
+        assert_eq!(ran.status().unwrap().code(), Some(*code), "{args:?}");
+    }
+}
+
 fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Ran {
     run_with(args, b"")
 }

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{Error, RootCertStore};
 
 use super::certificate;
 use super::{Failure, Files};
-use crate::serve::reload::FromFiles;
+use crate::serve::reload::{FromFiles, cannot_read};
 use crate::serve::wire::Transport;
 
 /// A connection after its handshake.
@@ -196,9 +196,9 @@ fn verifier(
 
 fn pem_fault(why: &pem::Error) -> String {
     match why {
-        pem::Error::Io(why) => why.to_string(),
+        pem::Error::Io(why) => cannot_read(why),
         // The text of the others may quote the file.
-        _ => "what is in it is not PEM".to_owned(),
+        _ => "what is in it is not PEM, or is encrypted".to_owned(),
     }
 }
 

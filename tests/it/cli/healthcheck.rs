@@ -67,7 +67,11 @@ fn whoever_does_not_answer_is_not_ready() {
     drop(listener);
     let absent = run(&["healthcheck", "--admin", &addr]);
     assert_eq!((absent.code, absent.out.as_str()), (1, ""));
-    assert!(absent.err.contains("refused"), "{}", absent.err);
+    assert!(
+        absent.err.contains("refused") && absent.err.contains("the address of its --admin?"),
+        "{}",
+        absent.err
+    );
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap().to_string();

@@ -99,6 +99,11 @@ fn a_key_comes_from_a_file_and_a_wrong_one_is_refused() {
     let ran = load_as(server.addr, "wrong", &short, &[]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.out.contains("\n  refused with 401: "), "{}", ran.out);
+    assert!(
+        ran.out.contains("; its key: --api-keys-file, or "),
+        "{}",
+        ran.out
+    );
     assert!(ran.out.contains("= right 0 + "), "{}", ran.out);
 }
 
@@ -138,6 +143,17 @@ fn what_is_not_right_is_told_apart() {
     let (code, report, _) = load(nobody, &short);
     assert_eq!(code, 1);
     assert_eq!(report["failed"]["connect"], report["sent"]);
+    let url = format!("http://{nobody}/reg/");
+    let told = run(&[
+        &["load", &fixture("test_data.csv"), "--url", &url],
+        &short[..],
+    ]
+    .concat());
+    assert!(
+        told.out.contains("; does the service listen there?\n"),
+        "{}",
+        told.out
+    );
 }
 
 #[test]
@@ -228,6 +244,16 @@ fn what_cannot_be_sent_is_said_before_anything_is() {
             vec!["load", &good, "--rate", "0"],
             64,
             "a rate is more than 0",
+        ),
+        (
+            vec!["load", &good, "--connections", "two"],
+            64,
+            "a count is a whole number from 1 to 10000",
+        ),
+        (
+            vec!["load", &good, "--timeout", "0s"],
+            64,
+            "must be more than 0",
         ),
         (vec!["load"], 64, "FILE"),
     ] {

@@ -73,7 +73,8 @@ fn main() -> ExitCode {
         Command::Diff { old, new } => (diff(&old, &new), 2),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("cbm: {error}");
+        // Not `eprintln!`, which panics where nobody reads.
+        let _ = writeln!(io::stderr(), "cbm: {error}");
         ExitCode::from(failure)
     })
 }
