@@ -38,6 +38,7 @@ PARTS = {
     "catboost-runtime/src/compiled/texts.rs": "model: texts",
     "catboost-runtime/src/compiled/tokens.rs": "model: texts",
     "catboost-runtime/src/compiled/categories.rs": "model: categories and CTRs",
+    "catboost-runtime/src/compiled/crosses.rs": "model: categories and CTRs",
     "catboost-runtime/src/hash.rs": "model: categories and CTRs",
     "catboost-runtime/src/compiled/answers.rs": "model: trees",
     "catboost-runtime/src/compiled/trees.rs": "model: trees",

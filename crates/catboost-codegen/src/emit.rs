@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 
 use catboost_model::ir::{Dictionary, Gram, Model, NumberPolicy};
 pub(crate) use outputs::Outputs;
-use parts::{of, pairs, steps};
+use parts::{of, steps};
 
 use crate::{
     Origin, card,
@@ -245,32 +245,14 @@ impl Module<'_> {
             )
         })?;
         self.digits(f)?;
+        list(f, "crosses", &categories.crosses, |f, cross| {
+            write!(f, "{cross}")
+        })?;
         list(
             f,
             "projections",
             &categories.projections,
-            |f, projection| {
-                writeln!(f, "compiled::Projection {{")?;
-                writeln!(f, "            cats: {},", of("U32S", &projection.cats))?;
-                writeln!(
-                    f,
-                    "            conditions: {},",
-                    of("U64S", &projection.conditions)
-                )?;
-                writeln!(f, "            keys: {},", projection.keys)?;
-                writeln!(
-                    f,
-                    "            digits: {}, cells: {},",
-                    pairs("U32S", &projection.digits),
-                    of("U16S", &projection.cells)
-                )?;
-                writeln!(f, "            bins: {},", of("U16S", &projection.bins))?;
-                write!(
-                    f,
-                    "            len: {}, group: {},\n        }}",
-                    projection.len, projection.group
-                )
-            },
+            |f, projection| write!(f, "{projection}"),
         )?;
         list(f, "texts", texts, |f, text| self.text(f, text))?;
         list(f, "embeddings", &embeddings.calcers, |f, calcer| {
@@ -287,15 +269,23 @@ impl Module<'_> {
         list(f, "cats", &digits.cats, |f, numbered| {
             write!(
                 f,
-                "compiled::Numbered {{ cat: {}, group: {}, numbers: {} }}",
-                numbered.cat, numbered.group, numbered.numbers
+                "compiled::Numbered {{ cat: {}, place: {}, numbers: {} }}",
+                numbered.cat, numbered.place, numbered.numbers
+            )
+        })?;
+        list(f, "masks", &digits.masks, |f, masks| {
+            write!(
+                f,
+                "compiled::Masks {{ group: {}, last: {}, rows: {} }}",
+                masks.group,
+                masks.last,
+                of("U16S", &masks.rows)
             )
         })?;
         writeln!(
             f,
-            "    conditions: {}, group: {},\n    }},",
-            of("U64S", &digits.conditions),
-            digits.group
+            "    first: {}, len: {},\n    }},",
+            digits.first, digits.len
         )
     }
 

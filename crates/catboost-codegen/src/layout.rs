@@ -3,7 +3,7 @@
 //! `catboost_runtime::compiled` says what the tables mean.
 
 mod categories;
-mod digits;
+mod crosses;
 mod embeddings;
 mod groups;
 mod letters;
@@ -15,8 +15,8 @@ use std::ops::Range;
 
 use catboost_model::ir::Model;
 
-pub(crate) use categories::{Categories, Keys};
-pub(crate) use digits::Digits;
+pub(crate) use categories::{Categories, Keys, Projection};
+pub(crate) use crosses::{Cross, Select};
 pub(crate) use embeddings::{EmbeddingCalcer, EmbeddingKind, Embeddings, Targets};
 pub(crate) use groups::{Answers, Block, Groups, Numbers, Wide};
 pub(crate) use letters::{Letters, Steps};

@@ -65,7 +65,9 @@ fn the_models_need_every_way_of_walking_trees_and_of_finding_combinations() {
         "Trees::Nodes",
         "Asked::Above",
         "Asked::Equal",
-        "compiled::Numbered",
+        "compiled::Cross",
+        "compiled::Masks",
+        "compiled::Projection",
     ]);
     for path in models() {
         let mut files = generated(&path).files;
@@ -75,7 +77,7 @@ fn the_models_need_every_way_of_walking_trees_and_of_finding_combinations() {
     }
     assert!(missing.is_empty(), "no model needs {missing:?}");
     let walked = source_with("walked_combinations.cbm", &[]);
-    for way in ["Trees::Levels", "Asked::Equal", "compiled::Numbered"] {
+    for way in ["Trees::Levels", "Asked::Equal", "compiled::Cross"] {
         assert!(walked.contains(way), "walked_combinations: no {way}");
     }
 }

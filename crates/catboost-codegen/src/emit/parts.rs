@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::layout::{
-    Answers, Block, Calcer, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Letters, Part, Steps,
-    Targets, Trees, Wide,
+    Answers, Block, Calcer, Cross, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Letters, Part,
+    Projection, Select, Steps, Targets, Trees, Wide,
 };
 
 /// A part of a table, as an expression.
@@ -104,6 +104,51 @@ impl Display for Keys {
             of("U64S", &self.slots),
             of("U32S", &self.numbers)
         )
+    }
+}
+
+impl Display for Projection {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "compiled::Projection {{")?;
+        writeln!(f, "            cats: {},", of("U32S", &self.cats))?;
+        writeln!(
+            f,
+            "            conditions: {},",
+            of("U64S", &self.conditions)
+        )?;
+        writeln!(f, "            keys: {},", self.keys)?;
+        writeln!(f, "            bins: {},", of("U16S", &self.bins))?;
+        write!(
+            f,
+            "            len: {}, group: {},\n        }}",
+            self.len, self.group
+        )
+    }
+}
+
+impl Display for Cross {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "compiled::Cross {{")?;
+        writeln!(f, "            digits: {},", pairs("U32S", &self.digits))?;
+        writeln!(f, "            count: {}, len: {},", self.count, self.len)?;
+        writeln!(f, "            cells: {},", of("U16S", &self.cells))?;
+        writeln!(f, "            selects: &[")?;
+        for Select {
+            splits,
+            masks,
+            answers,
+        } in &self.selects
+        {
+            writeln!(
+                f,
+                "                compiled::Select {{ splits: {splits}, masks: {masks}, answers: {answers} }},"
+            )?;
+        }
+        writeln!(f, "            ],\n            projections: &[")?;
+        for projection in &self.projections {
+            writeln!(f, "        {projection},")?;
+        }
+        write!(f, "            ],\n        }}")
     }
 }
 

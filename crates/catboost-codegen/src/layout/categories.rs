@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use catboost_model::ir::{self, Model, Split};
-use catboost_runtime::compiled;
+use catboost_runtime::{compiled, hash};
 
-use super::{Digits, Groups, Part};
+use super::{
+    Groups, Part,
+    crosses::{self, Cross, Digits},
+};
 use crate::tables::{Tables, put};
 
 /// The categorical features of a model, laid out.
@@ -16,6 +19,8 @@ pub(crate) struct Categories {
     pub(crate) counted: Vec<bool>,
     pub(crate) one_hots: Vec<OneHot>,
     pub(crate) digits: Digits,
+    pub(crate) crosses: Vec<Cross>,
+    /// Those that are in no cross.
     pub(crate) projections: Vec<Projection>,
 }
 
@@ -34,10 +39,6 @@ pub(crate) struct Projection {
     /// Of `u64s`.
     pub(crate) conditions: Part,
     pub(crate) keys: Keys,
-    /// Of `u32s`: pairs.
-    pub(crate) digits: Part,
-    /// Of `u16s`.
-    pub(crate) cells: Part,
     /// Of `u16s`: rows of `len` bins.
     pub(crate) bins: Part,
     pub(crate) len: usize,
@@ -94,25 +95,32 @@ impl Categories {
             }
         }
         // Those alike follow each other: so the processor knows how many times a loop goes round.
-        by_projection.sort_by_key(|(projection, _)| (projection.cats.len(), projection.splits()));
+        by_projection.sort_by_cached_key(|(projection, _)| {
+            let cats = projection.cats.clone();
+            (cats.len(), cats, projection.splits())
+        });
         let counted = |&index: &usize| {
             by_projection
                 .iter()
                 .any(|(of, _)| of.only_cat().is_some_and(|cat| cat.at() == index))
         };
         let counted = used.iter().map(counted).collect();
-        let mut all: Vec<Combination> = by_projection
+        let all = by_projection
             .into_iter()
-            .map(|(projection, ctrs)| Combination::new(model, projection, &ctrs, groups))
+            .map(|(projection, ctrs)| Combination::new(model, projection, ctrs, groups))
             .collect();
+        let (digits, crosses, mut rest) = crosses::lay_out(model, all, place, groups, tables);
+        for combination in &mut rest {
+            combination.place(model, groups);
+        }
         // More than the bins of the last may be overwritten.
         groups.add_places(compiled::Projection::AT_ONCE - 1);
-        let digits = Digits::lay_out(model, &mut all, place, groups, tables);
         Self {
             counted,
             one_hots,
             digits,
-            projections: all
+            crosses,
+            projections: rest
                 .into_iter()
                 .map(|combination| combination.lay_out(place, tables))
                 .collect(),
@@ -145,31 +153,27 @@ fn conditions(projection: &ir::Projection, groups: &Groups) -> Vec<u64> {
 /// A combination, before it is laid out.
 pub(super) struct Combination<'a> {
     pub(super) projection: &'a ir::Projection,
+    ctrs: Vec<usize>,
     pub(super) conditions: Vec<u64>,
     /// Ascending, with their rows.
     pub(super) keys: Vec<(u64, u32)>,
-    pub(super) bins: Vec<u16>,
+    /// Rows of `len`, and what may be copied after the last.
+    bins: Vec<u16>,
     pub(super) len: usize,
-    pub(super) group: u32,
-    pub(super) digits: Vec<[u32; 2]>,
-    pub(super) cells: Vec<u16>,
+    /// 0 until it has its place.
+    group: u32,
 }
 
 impl<'a> Combination<'a> {
-    /// Without digits.
     fn new(
         model: &Model,
         projection: &'a ir::Projection,
-        ctrs: &[usize],
-        groups: &mut Groups,
+        ctrs: Vec<usize>,
+        groups: &Groups,
     ) -> Self {
-        let group = groups.next();
-        for &ctr in ctrs {
-            groups.add_ctr(ctr, model.ctrs[ctr].borders.len());
-        }
-        let (keys, rows) = ctr_bins(model, ctrs);
+        let (keys, rows) = ctr_bins(model, &ctrs);
         let bins = rows.iter().flat_map(|row| {
-            let bins = row.iter().zip(ctrs);
+            let bins = row.iter().zip(&ctrs);
             bins.flat_map(|(&bin, &ctr)| groups.of_ctr(bin, model.ctrs[ctr].borders.len()))
         });
         let mut bins: Vec<u16> = bins.collect();
@@ -181,13 +185,53 @@ impl<'a> Combination<'a> {
             keys,
             bins,
             len,
-            group,
-            digits: Vec::new(),
-            cells: Vec::new(),
+            ctrs,
+            group: 0,
         }
     }
 
-    fn lay_out(self, place: impl Fn(ir::CatIdx) -> u32, tables: &mut Tables) -> Projection {
+    #[cfg(test)]
+    pub(super) fn of(
+        projection: &'a ir::Projection,
+        conditions: Vec<u64>,
+        keys: Vec<(u64, u32)>,
+        bins: Vec<u16>,
+        len: usize,
+    ) -> Self {
+        Self {
+            projection,
+            ctrs: Vec::new(),
+            conditions,
+            keys,
+            bins,
+            len,
+            group: 0,
+        }
+    }
+
+    /// Gives it its groups.
+    pub(super) fn place(&mut self, model: &Model, groups: &mut Groups) {
+        self.group = groups.next();
+        for &ctr in &self.ctrs {
+            groups.add_ctr(ctr, model.ctrs[ctr].borders.len());
+        }
+    }
+
+    /// The row of `bins` of the values with this key, and of an outcome of the splits: bit `k` is what split `k` says.
+    pub(super) fn row(&self, mut key: u64, outcome: usize) -> &[u16] {
+        for split in 0..self.conditions.len() {
+            key = hash::ctr_key_split(key, outcome >> split & 1 == 1);
+        }
+        let place = self.keys.binary_search_by_key(&key, |&(key, _)| key);
+        let row = place.map_or(0, |place| self.keys[place].1 as usize);
+        &self.bins[row * self.len..][..self.len]
+    }
+
+    pub(super) fn lay_out(
+        self,
+        place: impl Fn(ir::CatIdx) -> u32,
+        tables: &mut Tables,
+    ) -> Projection {
         Projection {
             cats: put(
                 &mut tables.u32s,
@@ -195,8 +239,6 @@ impl<'a> Combination<'a> {
             ),
             conditions: put(&mut tables.u64s, self.conditions),
             keys: Keys::lay_out(self.keys, tables),
-            digits: put(&mut tables.u32s, self.digits.into_iter().flatten()),
-            cells: put(&mut tables.u16s, self.cells),
             bins: put(&mut tables.u16s, self.bins),
             len: self.len,
             group: self.group,

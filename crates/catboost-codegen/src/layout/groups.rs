@@ -90,6 +90,10 @@ impl Groups {
         self.add_places(1)
     }
 
+    pub(super) fn are_walked(&self) -> bool {
+        self.are_walked
+    }
+
     /// The next group.
     pub(super) fn next(&self) -> u32 {
         self.initial.len() as u32

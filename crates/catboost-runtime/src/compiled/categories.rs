@@ -24,51 +24,9 @@ impl OneHot {
     }
 }
 
-/// What combinations are found by without hashing them: *digits* among the bins. The digit of a categorical feature is the
-/// number of its value, that of a split its answer.
-#[derive(Debug)]
-pub struct Digits {
-    /// The categorical features of combinations.
-    pub cats: &'static [Numbered],
-    /// The splits of combinations, as words.
-    pub conditions: &'static [u64],
-    /// Where the answer to the first of them is among the bins; the others follow.
-    pub group: u32,
-}
-
-/// The values of a categorical feature, numbered.
-#[derive(Debug)]
-pub struct Numbered {
-    /// Index into [`super::Row::cats`].
-    pub cat: u32,
-    /// Where the number is among the bins.
-    pub group: u32,
-    /// The hashes of known values → their numbers, from 1 on. Other values have the number 0.
-    pub numbers: Keys,
-}
-
-impl Digits {
-    #[inline(always)]
-    pub(super) fn find(&self, cats: &[u32], bins: &mut [u16]) {
-        for Numbered {
-            cat,
-            group,
-            numbers,
-        } in self.cats
-        {
-            let number = numbers.find(cats[*cat as usize].into());
-            bins[*group as usize] = number.unwrap_or(0) as u16;
-        }
-        for (group, &condition) in (self.group as usize..).zip(self.conditions) {
-            bins[group] = u16::from(Condition::from_word(condition).holds(bins));
-        }
-    }
-}
-
 /// A combination of categorical features and splits, and the bins of all the CTRs that count by it.
 ///
-/// Which row of `bins` a combination has, `cells` say by its digits where all the values are known; where they are not,
-/// and where there would be too many cells, `keys` say by its hash.
+/// Which row of `bins` a combination has, `keys` say by its hash.
 #[derive(Debug)]
 pub struct Projection {
     /// The categorical features, indices into [`super::Row::cats`], in the order of hashing.
@@ -77,10 +35,6 @@ pub struct Projection {
     pub conditions: &'static [u64],
     /// The keys of the training data → the row of `bins`, which is not 0.
     pub keys: Keys,
-    /// The combination's digits: where each is among the bins, and how many cells one more of it is worth.
-    pub digits: &'static [[u32; 2]],
-    /// The row of `bins`, or [`Projection::BY_HASH`].
-    pub cells: &'static [u16],
     /// A row a combination of bins that occurs; row 0 is that of a key that the training data did not have. After the last
     /// row there are [`Projection::AT_ONCE`] - 1 more.
     pub bins: &'static [u16],
@@ -92,23 +46,13 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// A cell that does not say it.
-    pub const BY_HASH: u16 = u16::MAX;
     /// So many bins are copied at once.
     pub const AT_ONCE: usize = 4;
 
     /// Looks the row's combination up.
     #[inline(always)]
     pub(super) fn quantize<O: Observer>(&self, cats: &[u32], bins: &mut [u16], observer: &mut O) {
-        let cell: usize = self
-            .digits
-            .iter()
-            .map(|&[place, worth]| usize::from(bins[place as usize]) * worth as usize)
-            .sum();
-        let row = match self.cells.get(cell) {
-            Some(&row) if row != Self::BY_HASH => row.into(),
-            _ => self.row_by_hash(cats, bins, observer),
-        };
+        let row = self.row(cats, bins, observer);
         let (len, group) = (self.len as usize, self.group as usize);
         let (from, to) = (&self.bins[row * len..], &mut bins[group..]);
         for at in (0..len).step_by(Self::AT_ONCE) {
@@ -117,7 +61,7 @@ impl Projection {
     }
 
     #[inline(always)]
-    fn row_by_hash<O: Observer>(&self, cats: &[u32], bins: &[u16], observer: &mut O) -> usize {
+    fn row<O: Observer>(&self, cats: &[u32], bins: &[u16], observer: &mut O) -> usize {
         let mut key = 0;
         for &cat in self.cats {
             key = hash::ctr_key_cat(key, cats[cat as usize]);
@@ -141,7 +85,7 @@ impl Projection {
 mod tests {
     use std::{vec, vec::Vec};
 
-    use super::{Digits, Keys, Numbered, Observer, OneHot, Projection};
+    use super::{Keys, Observer, OneHot, Projection};
     use crate::{compiled::Condition, hash::combine};
 
     #[test]
@@ -176,8 +120,6 @@ mod tests {
             cats,
             conditions,
             keys: Keys::of(&[(key, 2)]),
-            digits: &[],
-            cells: &[],
             bins: &[0, 90, 10, 91, 20, 92, 0, 0, 0],
             len: 2,
             group: 1,
@@ -188,55 +130,6 @@ mod tests {
         ([bins[1], bins[2]], unseen.0)
     }
 
-    /// The row of each cell is not that of its hash: so it shows what was looked into.
-    #[test]
-    fn known_values_are_found_by_digits() {
-        let digits = Digits {
-            cats: vec![
-                Numbered {
-                    cat: 0,
-                    group: 2,
-                    numbers: Keys::of(&[(5, 1)]),
-                },
-                Numbered {
-                    cat: 1,
-                    group: 3,
-                    numbers: Keys::of(&[(6, 1), (7, 2)]),
-                },
-            ]
-            .leak(),
-            conditions: vec![Condition::at_least(0, 4), Condition::at_least(1, 1)].leak(),
-            group: 4,
-        };
-        // What the first condition says is worth 1, the second feature 2: of it, 0 is not known.
-        const BY_HASH: u16 = Projection::BY_HASH;
-        let projection = Projection {
-            cats: &[1],
-            conditions: vec![Condition::at_least(0, 4)].leak(),
-            keys: Keys::of(&[(combine(combine(0, 8), 1), 5)]),
-            digits: &[[4, 1], [3, 2]],
-            cells: &[BY_HASH, BY_HASH, 1, 2, 3, 4],
-            bins: &[10, 11, 12, 13, 14, 15, 0, 0, 0],
-            len: 1,
-            group: 6,
-        };
-        for (cats, first, expected) in [
-            ([5, 6], 0, [1, 1, 0, 1, 11]),
-            ([5, 6], 4, [1, 1, 1, 1, 12]),
-            ([9, 7], 0, [0, 2, 0, 1, 13]),
-            ([9, 7], 4, [0, 2, 1, 1, 14]),
-            ([5, 8], 4, [1, 0, 1, 1, 15]),
-            ([5, 8], 0, [1, 0, 0, 1, 10]),
-            ([5, 9], 4, [1, 0, 1, 1, 10]),
-        ] {
-            let mut bins = [0; 10];
-            [bins[0], bins[1]] = [first, 1];
-            digits.find(&cats, &mut bins);
-            projection.quantize(&cats, &mut bins, &mut ());
-            assert_eq!(bins[2..7], expected, "{cats:?}, {first}");
-        }
-    }
-
     /// More at once than a row has bins.
     #[test]
     fn a_long_row_is_copied_whole() {
@@ -245,8 +138,6 @@ mod tests {
             cats: &[0],
             conditions: &[],
             keys: Keys::of(&[(combine(0, 7), 1)]),
-            digits: &[],
-            cells: &[],
             bins: bins.leak(),
             len: 9,
             group: 1,

@@ -12,10 +12,11 @@
 //!    once each before ([`Answers`]), so that a walk only looks answers up. The table of a CTR has answers in place of bins
 //!    then.
 //!
-//! A combination of categories that CTRs count by is found by *digits* ([`Digits`]): each feature's value is a number,
-//! 0 if it is unknown, each split's answer 0 or 1, and together they are the index of a cell which says what the
-//! combination's hash would find. That was looked up for all known values when the model was compiled. Where a value is
-//! unknown, the hash itself is looked up, as it is where there would be too many cells: so the answer is the hash's always.
+//! What trees that are walked ask of CTRs is answered for all combinations of the same categorical features together
+//! ([`Cross`]): the features' values are numbered, and the numbers name a cell, which has the answers for each outcome of
+//! the combinations' splits. They were looked up for all known values when the model was compiled. Where a value is
+//! unknown, and where there would be too many cells, each combination's hash itself is looked up ([`Projection`]): so the
+//! answer is the hash's always.
 //!
 //! What can be computed from the model alone is in the tables: the value of a CTR for every key of the training data,
 //! as a bin; the logarithms of naive Bayes; the bits that a token sets.
@@ -28,6 +29,7 @@
 mod answers;
 mod bins;
 mod categories;
+mod crosses;
 mod embeddings;
 mod keys;
 mod letters;
@@ -37,7 +39,8 @@ mod trees;
 
 pub use answers::{Answers, Asked};
 pub use bins::{Block, Condition, LANES, Wide, count_above};
-pub use categories::{Digits, Numbered, OneHot, Projection};
+pub use categories::{OneHot, Projection};
+pub use crosses::{Cross, Digits, Masks, Numbered, Select};
 pub use embeddings::{Embedding, EmbeddingCalcer};
 pub use keys::Keys;
 pub use letters::{Letters, Steps};
@@ -67,9 +70,11 @@ pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize
     pub wides: &'static [Wide],
     /// Categorical features that are compared with single values.
     pub one_hots: &'static [OneHot],
-    /// What combinations are found by.
+    /// What crosses are looked up by.
     pub digits: Digits,
-    /// Combinations of categorical features that CTRs count by.
+    /// Combinations of categorical features that CTRs count by, looked up together.
+    pub crosses: &'static [Cross],
+    /// Those that are looked up one by one.
     pub projections: &'static [Projection],
     /// Text features.
     pub texts: &'static [Text<LINES>],
@@ -160,6 +165,9 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
             embedding.quantize(row.embeddings, &mut bins);
         }
         self.digits.find(row.cats, &mut bins);
+        for cross in self.crosses {
+            cross.quantize(row.cats, &mut bins, observer);
+        }
         for projection in self.projections {
             projection.quantize(row.cats, &mut bins, observer);
         }

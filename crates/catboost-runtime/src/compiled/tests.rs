@@ -16,11 +16,12 @@ const WORD: u32 = 11;
 /// More bins after it are overwritten.
 const CTR: u32 = 12;
 /// The answers to what is asked of the groups.
-const ANSWERS: u32 = 16;
+const ANSWERS: u32 = CTR + 16;
 const ROOM: u32 = Answers::AT_ONCE as u32;
 const EQUAL: u32 = ANSWERS + 4 * ROOM;
 const DIGITS: u32 = EQUAL + 2;
-const GROUPS: usize = DIGITS as usize + 3;
+const MASKS: u32 = DIGITS + 2;
+const GROUPS: usize = MASKS as usize + 16;
 
 /// Each tree asks one thing, and is worth a power of two, or three times that as the second raw value, where the answer is
 /// yes: the sums say what was answered.
@@ -52,48 +53,61 @@ fn model() -> Model<2, GROUPS, 0, 1> {
             cats: vec![
                 Numbered {
                     cat: 0,
-                    group: DIGITS + 1,
-                    numbers: Keys::of(&[(5, 1)]),
+                    place: DIGITS,
+                    numbers: Keys::of(&[(5, 0)]),
                 },
                 Numbered {
                     cat: 1,
-                    group: DIGITS + 2,
-                    numbers: Keys::of(&[(6, 1)]),
+                    place: DIGITS + 1,
+                    numbers: Keys::of(&[(6, 0)]),
                 },
             ]
             .leak(),
             // A CTR may count by numbers and one-hot values: their bins are there already.
-            conditions: vec![Condition::at_least(ONE_HOT, 2)].leak(),
-            group: DIGITS,
+            masks: vec![Masks {
+                group: ONE_HOT,
+                last: 2,
+                rows: const {
+                    &{
+                        let mut rows = [0; 3 * 16];
+                        rows[2 * 16] = 1;
+                        rows
+                    }
+                },
+            }]
+            .leak(),
+            first: MASKS,
+            len: 16,
         },
-        projections: vec![
-            Projection {
+        crosses: vec![Cross {
+            digits: &[[DIGITS, 1], [DIGITS + 1, 1]],
+            count: 1,
+            len: 2,
+            cells: &[0, 1],
+            selects: &[Select {
+                splits: 1,
+                masks: MASKS,
+                answers: CTR,
+            }],
+            projections: vec![Projection {
                 cats: &[0, 1],
                 conditions: vec![Condition::at_least(ONE_HOT, 2)].leak(),
                 keys: Keys::of(&[]),
-                digits: &[[DIGITS, 1], [DIGITS + 1, 2], [DIGITS + 2, 4]],
-                cells: const {
-                    &{
-                        let mut cells = [Projection::BY_HASH; 8];
-                        cells[7] = 1;
-                        cells
-                    }
-                },
-                bins: &[0, 1, 0, 0, 0],
+                bins: &[0, 0, 0, 0],
                 len: 1,
                 group: CTR,
-            },
-            Projection {
-                cats: &[1],
-                conditions: &[],
-                keys: Keys::of(&[(combine(0, 6), 0)]),
-                digits: &[],
-                cells: &[],
-                bins: &[],
-                len: 0,
-                group: CTR,
-            },
-        ]
+            }]
+            .leak(),
+        }]
+        .leak(),
+        projections: vec![Projection {
+            cats: &[1],
+            conditions: &[],
+            keys: Keys::of(&[(combine(0, 6), 0)]),
+            bins: &[],
+            len: 0,
+            group: CTR,
+        }]
         .leak(),
         texts: vec![Text {
             text: 0,

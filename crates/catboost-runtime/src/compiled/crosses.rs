@@ -1,0 +1,323 @@
+//! Combinations of the same categorical features → answers.
+
+use super::{Keys, Observer, Projection};
+
+/// What crosses are looked up by: the numbers of categorical values, and what the splits of combinations say. Both stand
+/// among the bins.
+#[derive(Debug)]
+pub struct Digits {
+    /// The categorical features of crosses.
+    pub cats: &'static [Numbered],
+    /// The groups that the splits ask of.
+    pub masks: &'static [Masks],
+    /// Where the first word of masks is.
+    pub first: u32,
+    /// How many words of masks there are: a multiple of [`Cross::AT_ONCE`].
+    pub len: u32,
+}
+
+/// The values of a categorical feature, numbered.
+#[derive(Debug)]
+pub struct Numbered {
+    /// Index into [`super::Row::cats`].
+    pub cat: u32,
+    /// Where the number is among the bins.
+    pub place: u32,
+    /// The hashes of known values → their numbers.
+    pub numbers: Keys,
+}
+
+/// What a group's bin says of splits.
+#[derive(Debug)]
+pub struct Masks {
+    /// The group.
+    pub group: u32,
+    /// The bins from this one on say the same.
+    pub last: u16,
+    /// [`Digits::len`] words a bin: the bits of the splits that hold.
+    pub rows: &'static [u16],
+}
+
+impl Digits {
+    #[inline(always)]
+    pub(super) fn find(&self, cats: &[u32], bins: &mut [u16]) {
+        for Numbered {
+            cat,
+            place,
+            numbers,
+        } in self.cats
+        {
+            let number = numbers.find(cats[*cat as usize].into());
+            bins[*place as usize] = number.map_or(Cross::UNKNOWN, |number| number as u16);
+        }
+        let (first, len) = (self.first as usize, self.len as usize);
+        for masks in self.masks {
+            let bin = bins[masks.group as usize].min(masks.last);
+            let row = &masks.rows[usize::from(bin) * len..][..len];
+            let (row, _) = row.as_chunks::<{ Cross::AT_ONCE }>();
+            let (words, _) = bins[first..first + len].as_chunks_mut::<{ Cross::AT_ONCE }>();
+            for (words, row) in words.iter_mut().zip(row) {
+                for (word, bits) in words.iter_mut().zip(row) {
+                    *word |= bits;
+                }
+            }
+        }
+    }
+}
+
+/// All combinations that are of the same categorical features and differ in their splits, where trees are walked.
+///
+/// The numbers of the features' values name a cell. It has the answers to what trees ask of the combinations' CTRs, as
+/// bits, for each outcome of the splits.
+#[derive(Debug)]
+pub struct Cross {
+    /// The features: where the number of each one's value is among the bins, and how many cells one more of it is worth.
+    pub digits: &'static [[u32; 2]],
+    /// How many cells there are: fewer than [`Cross::UNKNOWN`].
+    pub count: u32,
+    /// The length of a cell.
+    pub len: u32,
+    /// The cells: for each of `selects` a word an outcome.
+    pub cells: &'static [u16],
+    /// What is made of a cell.
+    pub selects: &'static [Select],
+    /// The combinations one by one, for values that are not known, in the order of their answers.
+    pub projections: &'static [Projection],
+}
+
+/// Answers of combinations that have the same number of splits.
+#[derive(Debug)]
+pub struct Select {
+    /// How many splits, at most [`Cross::MOST_SPLITS`]. Of the number of an outcome, bit `k` is what split `k` says.
+    pub splits: u32,
+    /// Where the masks are among the bins, one a split: its bits are what the split says of the combination that each
+    /// answer belongs to.
+    pub masks: u32,
+    /// Where the first of [`Cross::AT_ONCE`] answers is among the bins.
+    pub answers: u32,
+}
+
+impl Cross {
+    /// The number of values that are not known: it names no cell, whatever it is worth.
+    pub const UNKNOWN: u16 = u16::MAX;
+    /// So many answers are a word.
+    pub const AT_ONCE: usize = u16::BITS as usize;
+    /// A combination has no more splits.
+    pub const MOST_SPLITS: usize = 4;
+
+    /// Answers what is asked of the row's combinations.
+    #[inline(always)]
+    pub(super) fn quantize<O: Observer>(&self, cats: &[u32], bins: &mut [u16], observer: &mut O) {
+        let cell: u64 = self
+            .digits
+            .iter()
+            .map(|&[place, worth]| u64::from(bins[place as usize]) * u64::from(worth))
+            .sum();
+        if cell >= self.count.into() {
+            for projection in self.projections {
+                projection.quantize(cats, bins, observer);
+            }
+            return;
+        }
+        let len = self.len as usize;
+        let mut cell = &self.cells[cell as usize * len..][..len];
+        for select in self.selects {
+            let (outcomes, others) = cell.split_at(1 << select.splits);
+            cell = others;
+            let masks = &bins[select.masks as usize..][..select.splits as usize];
+            let word = choose(outcomes, masks);
+            let answers = &mut bins[select.answers as usize..][..Self::AT_ONCE];
+            for (bit, answer) in answers.iter_mut().enumerate() {
+                *answer = u16::from(word & (1 << bit) != 0);
+            }
+        }
+    }
+}
+
+/// Each bit of the outcome that its splits say.
+#[inline(always)]
+fn choose(outcomes: &[u16], masks: &[u16]) -> u16 {
+    let either = |mask: u16, no: u16, yes: u16| no ^ (no ^ yes) & mask;
+    match (masks, outcomes) {
+        ([], &[only]) => only,
+        (&[mask], &[no, yes]) => either(mask, no, yes),
+        (&[first, second], &[neither, one, two, both]) => either(
+            second,
+            either(first, neither, one),
+            either(first, two, both),
+        ),
+        _ => {
+            let mut words = [0; 1 << Cross::MOST_SPLITS];
+            words[..outcomes.len()].copy_from_slice(outcomes);
+            for (split, &mask) in masks.iter().enumerate().rev() {
+                let (no, yes) = words.split_at_mut(1 << split);
+                for (no, yes) in no.iter_mut().zip(yes) {
+                    *no = either(mask, *no, *yes);
+                }
+            }
+            words[0]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::{Cross, Digits, Keys, Masks, Numbered, Projection, Select, choose};
+    use crate::{compiled::Condition, hash::combine};
+
+    #[test]
+    fn each_bit_is_of_the_outcome_that_its_splits_say() {
+        let outcomes: [u16; 16] =
+            core::array::from_fn(|outcome| (outcome as u16 + 1).wrapping_mul(0x9e35));
+        // Bit `n` of the masks is bit `k` of `n`: so each outcome is chosen by one bit.
+        let masks = [0xaaaa, 0xcccc, 0xf0f0, 0xff00];
+        for splits in 0..=Cross::MOST_SPLITS {
+            let outcomes = &outcomes[..1 << splits];
+            let chosen = choose(outcomes, &masks[..splits]);
+            for bit in 0..16 {
+                let outcome = bit % outcomes.len();
+                let expected = outcomes[outcome] >> bit & 1;
+                assert_eq!(chosen >> bit & 1, expected, "{splits} splits, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_have_numbers_and_bins_have_masks() {
+        let row = |bits: u16| (0..16).map(move |word| bits << (word / 8));
+        let rows = |bits: [u16; 3]| bits.into_iter().flat_map(row).collect::<Vec<_>>().leak();
+        let digits = Digits {
+            cats: vec![
+                Numbered {
+                    cat: 1,
+                    place: 2,
+                    numbers: Keys::of(&[(6, 1), (7, 0)]),
+                },
+                Numbered {
+                    cat: 0,
+                    place: 3,
+                    numbers: Keys::of(&[(6, 2)]),
+                },
+            ]
+            .leak(),
+            masks: vec![
+                Masks {
+                    group: 0,
+                    last: 2,
+                    rows: rows([0, 1, 3]),
+                },
+                Masks {
+                    group: 1,
+                    last: 1,
+                    rows: rows([4, 8, 0]),
+                },
+            ]
+            .leak(),
+            first: 4,
+            len: 16,
+        };
+        for (cats, numbers, given, word) in [
+            ([6, 6], [1, 2], [0, 0], 4),
+            ([7, 7], [0, Cross::UNKNOWN], [1, 1], 9),
+            ([6, 9], [Cross::UNKNOWN, 2], [2, 9], 11),
+            ([6, 9], [Cross::UNKNOWN, 2], [u16::MAX, 0], 7),
+        ] {
+            let mut bins = [0; 21];
+            (bins[0], bins[1], bins[20]) = (given[0], given[1], 99);
+            digits.find(&cats, &mut bins);
+            assert_eq!(bins[2..4], numbers, "{cats:?}");
+            assert!(bins[4..20].iter().copied().eq(row(word)), "{given:?}");
+            assert_eq!([bins[0], bins[1], bins[20]], [given[0], given[1], 99]);
+        }
+    }
+
+    /// A cell does not have what the hash finds: so it shows what was looked into.
+    #[test]
+    fn known_values_are_found_by_their_numbers() {
+        const NUMBERS: usize = 1;
+        const MASK: usize = 3;
+        const ANSWERS: usize = 4;
+        let projections = vec![
+            Projection {
+                cats: &[0, 1],
+                conditions: &[],
+                keys: Keys::of(&[(combine(combine(0, 5), 8), 1)]),
+                bins: &[0, 0, 1, 0, 0, 0, 0],
+                len: 2,
+                group: ANSWERS as u32,
+            },
+            Projection {
+                cats: &[0, 1],
+                conditions: vec![Condition::at_least(0, 4)].leak(),
+                keys: Keys::of(&[(combine(combine(combine(0, 5), 8), 1), 1)]),
+                bins: &[1, 0, 0, 0, 0],
+                len: 1,
+                group: ANSWERS as u32 + 16,
+            },
+        ];
+        let cross = Cross {
+            digits: &[[1, 1], [2, 2]],
+            count: 4,
+            len: 3,
+            // Of each cell, the first combination's answers and the second's, if its split does not hold and if it does.
+            cells: &[0b00, 0, 1, 0b10, 1, 0, 0b01, 0, 0, 0b11, 1, 1],
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: 0,
+                    answers: ANSWERS as u32,
+                },
+                Select {
+                    splits: 1,
+                    masks: MASK as u32,
+                    answers: ANSWERS as u32 + 16,
+                },
+            ],
+            projections: projections.leak(),
+        };
+        const UNKNOWN: u16 = Cross::UNKNOWN;
+        for (numbers, cats, holds, expected) in [
+            ([0, 0], [5, 7], false, [0, 0, 0]),
+            ([0, 0], [5, 7], true, [0, 0, 1]),
+            ([1, 0], [6, 7], false, [0, 1, 1]),
+            ([1, 0], [6, 7], true, [0, 1, 0]),
+            ([0, 1], [5, 9], true, [1, 0, 0]),
+            ([1, 1], [6, 9], false, [1, 1, 1]),
+            ([0, UNKNOWN], [5, 8], true, [1, 0, 0]),
+            ([0, UNKNOWN], [5, 8], false, [1, 0, 1]),
+            ([UNKNOWN, 0], [8, 7], true, [0, 0, 1]),
+            ([UNKNOWN, UNKNOWN], [5, 8], true, [1, 0, 0]),
+        ] {
+            let mut bins = [7; ANSWERS + 36];
+            bins[0] = if holds { 4 } else { 3 };
+            bins[NUMBERS..NUMBERS + 2].copy_from_slice(&numbers);
+            bins[MASK] = u16::from(holds);
+            cross.quantize(&cats, &mut bins, &mut ());
+            let found = [bins[ANSWERS], bins[ANSWERS + 1], bins[ANSWERS + 16]];
+            assert_eq!(found, expected, "{numbers:?}, {holds}");
+            assert_eq!(bins[ANSWERS + 32..], [7; 4], "what follows");
+        }
+    }
+
+    /// Beyond 32 bits, which a sum of so many numbers reaches.
+    #[test]
+    fn unknown_values_name_no_cell_whatever_they_are_worth() {
+        let cross = Cross {
+            digits: &[[0, u32::MAX], [0, 2]],
+            count: 60_000,
+            len: 1,
+            cells: &[1; 60_000],
+            selects: &[Select {
+                splits: 0,
+                masks: 0,
+                answers: 1,
+            }],
+            projections: &[],
+        };
+        let mut bins = [Cross::UNKNOWN; 17];
+        cross.quantize(&[], &mut bins, &mut ());
+        assert_eq!(bins, [Cross::UNKNOWN; 17]);
+    }
+}
