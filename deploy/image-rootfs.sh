@@ -20,6 +20,8 @@ else
   binary=target/$target/release/pick-regno
 fi
 
+[[ -x $binary ]] || { echo "usage: deploy/image-rootfs.sh [BINARY]: $binary is no program" >&2; exit 66; }
+
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 # Namespaces of its own, as a container has: no network but a loopback, no process but its own, its own mounts.

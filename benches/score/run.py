@@ -9,6 +9,8 @@ are counted in CPU time, which other work on the machine does not add to, as it 
 
 import argparse
 import csv
+import hashlib
+import json
 import os
 import statistics
 import subprocess
@@ -88,8 +90,20 @@ def peak(pid):
     return int(next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), 0))
 
 
+def check_model(binary, model):
+    """Ends the script if the program was built around another model: then the two do not do the same work."""
+    try:
+        own = json.loads(subprocess.run([binary, "model"], check=True, capture_output=True).stdout)["sha256"]
+        given = hashlib.sha256(model.read_bytes()).hexdigest()
+    except OSError as why:
+        sys.exit(f"score/run.py: {why}")
+    if own != given:
+        sys.exit(f"{binary} is not built around {model}: PICK_REGNO_MODEL={model} cargo build --release")
+
+
 def main():
     args = arguments()
+    check_model(args.binary, args.model)
     model = catboost.CatBoost().load_model(args.model)
     ready = pool(model, args.data)
     predict(model, ready, args.rows)

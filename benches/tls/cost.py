@@ -99,6 +99,8 @@ class Service:
 
 
 def main():
+    if len(sys.argv) != 2 or not os.access(sys.argv[1], os.X_OK):
+        sys.exit("usage: benches/tls/cost.py BINARY    BINARY: a release build of the service")
     program = sys.argv[1]
     with open(FIXTURE) as file:
         body = json.dumps(json.loads(file.readline())["request"]).encode()

@@ -37,7 +37,10 @@ def post(body=BODY, length=None, more=""):
 
 
 def binary():
-    return str(pathlib.Path(os.environ.get("PICK_REGNO_BIN", ROOT / "target/release/pick-regno")).resolve())
+    path = pathlib.Path(os.environ.get("PICK_REGNO_BIN", ROOT / "target/release/pick-regno")).resolve()
+    if not os.access(path, os.X_OK):
+        raise SystemExit(f"{path} is not there: build it (cargo build --release), or name another in PICK_REGNO_BIN")
+    return str(path)
 
 
 class Service:
