@@ -50,7 +50,7 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     let has_estimated = !raw.estimated.is_empty();
     let (ctrs, ctr_tables) = ctrs::lower(
         raw.ctrs,
-        raw.ctr_tables,
+        &raw.ctr_tables,
         &mut features,
         &one_hots,
         has_estimated,

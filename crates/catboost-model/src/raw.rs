@@ -63,7 +63,7 @@ pub(crate) struct RawOneHot {
 }
 
 /// What a CTR counts, and by what.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct RawCtrBase {
     pub(crate) cats: Vec<i64>,
     /// Feature and border.

@@ -12,40 +12,70 @@ use crate::{
 
 pub(super) fn lower(
     ctrs: Vec<RawCtr>,
-    tables: Vec<RawCtrTable>,
+    tables: &[RawCtrTable],
     features: &mut Features,
     one_hots: &[OneHot],
     has_estimated: bool,
 ) -> Result<(Vec<Ctr>, Vec<CtrTable>), Error> {
+    let mut by_base: HashMap<_, Vec<usize>> = HashMap::new();
+    for (table, raw) in tables.iter().enumerate() {
+        by_base.entry(Key::of(&raw.base)).or_default().push(table);
+    }
     // Tables that no CTR looks up play no part.
-    let mut tables: Vec<(RawCtrTable, Option<TableIdx>)> =
-        tables.into_iter().map(|table| (table, None)).collect();
+    let mut places = vec![None; tables.len()];
     let mut used = Vec::new();
     let mut lowered = Vec::new();
     for (index, ctr) in ctrs.into_iter().enumerate() {
-        let mut matching = tables
-            .iter_mut()
-            .filter(|(table, _)| table.base == ctr.base);
-        let (table, place) = matching
-            .next()
-            .ok_or_else(|| Error::model(format!("CTR {index} has no table of counts")))?;
-        if matching.next().is_some() {
-            return Err(Error::model(format!(
-                "CTR {index} has two tables of counts"
-            )));
-        }
-        let place = match *place {
+        let table = match by_base.get(&Key::of(&ctr.base)).map(Vec::as_slice) {
+            Some(&[table]) => table,
+            Some(_) => {
+                return Err(Error::model(format!(
+                    "CTR {index} has two tables of counts"
+                )));
+            }
+            None => {
+                return Err(Error::model(format!("CTR {index} has no table of counts")));
+            }
+        };
+        let place = match places[table] {
             Some(place) => place,
             None => {
                 let next = TableIdx(used.len() as u32);
-                used.push(lower_table(table, features, one_hots, has_estimated)?);
-                *place.insert(next)
+                let counts = lower_table(&tables[table], features, one_hots, has_estimated)?;
+                used.push(counts);
+                *places[table].insert(next)
             }
         };
         lowered.push(lower_ctr(ctr, place, &used[place.at()], index)?);
     }
     check_size(&lowered, &used)?;
     Ok((lowered, used))
+}
+
+/// What a CTR and its table have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Key<'a> {
+    ctr_type: CtrType,
+    target_classifier: i64,
+    cats: &'a [i64],
+    /// Feature and border, as bits, which are the same for both zeros.
+    floats: Vec<(i64, u32)>,
+    one_hots: &'a [(i64, i32)],
+}
+
+impl Key<'_> {
+    fn of(base: &RawCtrBase) -> Key<'_> {
+        let floats = base.floats.iter();
+        Key {
+            ctr_type: base.ctr_type,
+            target_classifier: base.target_classifier,
+            cats: &base.cats,
+            floats: floats
+                .map(|&(feature, border)| (feature, (border + 0.0).to_bits()))
+                .collect(),
+            one_hots: &base.one_hots,
+        }
+    }
 }
 
 /// Few bytes of a file can name many CTRs, and each of them has a number for each key.
