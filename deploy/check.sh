@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=${1:?usage: deploy/check.sh BINARY}
+[[ -f $binary && -x $binary ]] || { echo "$binary is no program; one is built by cargo build --release" >&2; exit 66; }
 tools=$(deploy/tools.sh)
 
 echo "== Dockerfile"

@@ -20,7 +20,7 @@ else
   binary=target/$target/release/pick-regno
 fi
 
-[[ -x $binary ]] || { echo "usage: deploy/image-rootfs.sh [BINARY]: $binary is no program" >&2; exit 66; }
+[[ -f $binary && -x $binary ]] || { echo "usage: deploy/image-rootfs.sh [BINARY]: $binary is no program" >&2; exit 66; }
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

@@ -84,7 +84,9 @@ def wait_ready(service, port):
     begin = time.monotonic()
     while time.monotonic() - begin < 20:
         if service.poll() is not None:
-            sys.exit(f"the service ended with {service.returncode}")
+            # chroot's own codes.
+            why = " (it could not be started: is it linked statically?)" if service.returncode in (126, 127) else ""
+            sys.exit(f"the service ended with {service.returncode}{why}")
         try:
             if ask(port, "GET", "/readyz")[0] == 200:
                 return (time.monotonic() - begin) * 1e3

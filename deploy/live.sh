@@ -6,5 +6,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=${1:?usage: deploy/live.sh BINARY [PICTURE.png]}
+[[ -f $binary && -x $binary ]] || { echo "$binary is no program; one is built by cargo build --release" >&2; exit 66; }
 tools=$(deploy/tools.sh)
 exec "$tools/bin/python" -u deploy/live.py "$binary" "${@:2}"
