@@ -9,6 +9,7 @@ that it was inlined from, and what a function without a part of its own costs (s
 Needs valgrind and binutils.
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -17,7 +18,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from measure import ROOT, build, table
+from measure import ROOT, build, existing, table
 
 FEW, MANY = 1, 11
 STAGES = [
@@ -148,8 +149,11 @@ def locate(program, addresses):
 
 
 def main():
-    model = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
-    cases = os.path.abspath(sys.argv[2] if len(sys.argv) > 2 else ROOT / "fixtures/test_data.expected.ndjson")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=existing, nargs="?")
+    parser.add_argument("cases", type=existing, nargs="?", default=ROOT / "fixtures/test_data.expected.ndjson")
+    args = parser.parse_args()
+    model, cases = str(args.model or ""), str(args.cases)
     with open(cases, encoding="utf-8") as file:
         rows = sum(1 for _ in file)
     # Lines are told, and nothing else changes: the program is that of `cargo bench`.

@@ -1,5 +1,6 @@
 """What the scripts of this folder measure with: a benchmark built around a model, criterion's times, calls of Python."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -8,6 +9,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def existing(text):
+    """The path of a file that is there, for argparse: what is measured takes minutes to build."""
+    path = Path(text).resolve()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is not a file")
+    return path
 
 
 def build(bench, **environment):

@@ -7,7 +7,7 @@
 # Redis is asked by its own benchmark, over a Unix socket, one client: as near as another process can be. The waiting
 # between the two, which a network makes longer, is not in these figures.
 set -euo pipefail
-binary=$(realpath "${1:?usage: benches/cache/run.sh BINARY}")
+binary=$(realpath -e "${1:?usage: benches/cache/run.sh BINARY}")
 cd "$(dirname "$0")/../.."
 if ! command -v redis-server >/dev/null; then
   apt-get update -qq >/dev/null

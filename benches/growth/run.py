@@ -10,6 +10,7 @@ by turn with CatBoost's predict on a ready Pool, on one thread; the least time c
 and cargo.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ sys.path[1:1] = [str(ROOT / "benches"), str(ROOT / "model")]
 import catboost  # noqa: E402
 import numpy as np  # noqa: E402
 import pick_regno  # noqa: E402
-from measure import Calls, Criterion, build, table  # noqa: E402
+from measure import Calls, Criterion, build, existing, table  # noqa: E402
 from plot import draw  # noqa: E402
 
 TREES = [10, 50, 200, 500, 1_000, 2_000, 5_000]
@@ -96,10 +97,12 @@ def show(name, label, sizes, found, models):
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=existing)
+    parser.add_argument("cases", type=existing)
+    args = parser.parse_args()
+    own, given = args.model, catboost.CatBoostClassifier().load_model(str(args.model))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    own = Path(sys.argv[1]).resolve()
     paths = {f"depth {depth}": train(f"depth {depth}", 200, depth) for depth in DEPTHS}
     most = train("most", TREES[-1], 6)
     paths |= {f"trees {trees}": shrink(f"trees {trees}", most, trees) for trees in TREES}
@@ -109,12 +112,11 @@ def main():
         write_rows(name, model, rows)
     theirs = {name: Calls([ready(model, rows)], TIMED, seconds=0.5) for name, model in models.items()}
 
-    model = catboost.CatBoostClassifier().load_model(str(own))
-    with open(sys.argv[2], encoding="utf-8") as file:
+    with args.cases.open(encoding="utf-8") as file:
         requests = [json.loads(line)["request"] for line in file]
-    rows = [pick_regno.features(request, model.feature_names_) for request in requests]
-    write_rows(own.stem, model, rows)
-    blocks = {size: Calls([ready(model, (rows * (size // len(rows) + 1))[:size])], size, seconds=0.5) for size in ROWS}
+    rows = [pick_regno.features(request, given.feature_names_) for request in requests]
+    write_rows(own.stem, given, rows)
+    blocks = {size: Calls([ready(given, (rows * (size // len(rows) + 1))[:size])], size, seconds=0.5) for size in ROWS}
 
     program = build("compiled", MODELS=":".join(map(str, [*paths.values(), own])))
     ours = Criterion(program, seconds=0.5, ROWS=str(FOLDER), BLOCKS=str(TIMED))

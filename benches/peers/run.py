@@ -30,7 +30,7 @@ import catboost  # noqa: E402
 import pick_regno  # noqa: E402
 import wrk  # noqa: E402
 from library import Library  # noqa: E402
-from measure import ROOT, Calls, Criterion, build, table  # noqa: E402
+from measure import ROOT, Calls, Criterion, build, existing, table  # noqa: E402
 
 BLOCKS = [16, 128, 1000, 20000]
 RAW = {"prediction_type": "RawFormulaVal", "thread_count": 1}
@@ -38,8 +38,8 @@ RAW = {"prediction_type": "RawFormulaVal", "thread_count": 1}
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=os.path.abspath)
-    parser.add_argument("cases", type=os.path.abspath)
+    parser.add_argument("model", type=existing)
+    parser.add_argument("cases", type=existing)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     return parser.parse_args()
@@ -93,7 +93,7 @@ def rows(args, requests):
     """Times of a row, ours and theirs."""
     program = build("stages", PICK_REGNO_MODEL=args.model)
     ours = Criterion(program, CASES=args.cases)
-    theirs = peers(args.model, requests)
+    theirs = peers(str(args.model), requests)
     for _ in range(args.turns):
         for timed in (*theirs.values(), ours):
             timed.turn()
