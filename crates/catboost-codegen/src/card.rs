@@ -51,15 +51,37 @@ pub(crate) fn card(model: &Model, origin: &Origin) -> String {
     .to_string()
 }
 
-/// What the file says of the CatBoost that trained it: the first line that names a version or a commit.
+/// What the file says of the CatBoost that trained it: its version where that is a release, else its commit.
 fn catboost_version(model: &Model) -> Option<String> {
     let info = model.info.get("catboost_version_info")?;
-    let line = info
-        .lines()
-        .map(str::trim)
-        .find(|line| line.starts_with("Commit:") || line.starts_with("Branch:"));
-    Some(
-        line.unwrap_or_else(|| info.lines().next().unwrap_or_default())
-            .to_owned(),
-    )
+    let line = |prefix| {
+        info.lines()
+            .find_map(|line| line.trim().strip_prefix(prefix))
+    };
+    let commit = || line("Commit: ").map(|commit| format!("commit {commit}"));
+    let first = || info.lines().next().unwrap_or_default().to_owned();
+    let release = line("Branch: tags/v").map(str::to_owned);
+    Some(release.or_else(commit).unwrap_or_else(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_told_by_its_version_and_what_is_none_by_its_commit() {
+        let version = |info: &str| {
+            let small = include_bytes!("../../catboost-model/tests/it/small.json");
+            let mut model = catboost_model::parse(small).unwrap();
+            model
+                .info
+                .insert("catboost_version_info".to_owned(), info.to_owned());
+            catboost_version(&model).unwrap()
+        };
+        let release = "Git info:\n    Commit: b1bd\n    Branch: tags/v1.2.10\n    Author: a\n";
+        assert_eq!(version(release), "1.2.10");
+        let master = "Git info:\n    Commit: 68fe\n    Branch: heads/master\n";
+        assert_eq!(version(master), "commit 68fe");
+        assert_eq!(version("Svn info:\n    URL: arc"), "Svn info:");
+    }
 }
