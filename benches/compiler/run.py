@@ -63,7 +63,8 @@ def values(path, count):
     order = rng.permutation(np.arange(2 * count) % count)
     rows = catboost.Pool([[f"value {value}"] for value in order], targets[order], cat_features=[0])
     model = catboost.CatBoostClassifier(
-        iterations=3, depth=2, boosting_type="Plain", simple_ctr=["Borders:Prior=0.5"], max_ctr_complexity=1,
+        iterations=3, depth=2, boosting_type="Plain", simple_ctr=["Borders:Prior=0.5"],
+        combinations_ctr=["Borders:Prior=0.5"], max_ctr_complexity=1,
         random_seed=1, verbose=False, allow_writing_files=False)
     model.fit(rows)
     model.save_model(str(path))
