@@ -1,5 +1,7 @@
 //! Combinations of the same categorical features → answers.
 
+use core::array;
+
 use super::{Keys, Observer, Projection};
 
 /// What crosses are looked up by: the numbers of categorical values, and what the splits of combinations say. Both stand
@@ -57,9 +59,9 @@ impl Digits {
             let (row, _) = row.as_chunks::<{ Cross::AT_ONCE }>();
             let (words, _) = bins[first..first + len].as_chunks_mut::<{ Cross::AT_ONCE }>();
             for (words, row) in words.iter_mut().zip(row) {
-                for (word, bits) in words.iter_mut().zip(row) {
-                    *word |= bits;
-                }
+                // Apart, so that the compiler knows that it is all of them.
+                let both: [u16; Cross::AT_ONCE] = array::from_fn(|at| words[at] | row[at]);
+                *words = both;
             }
         }
     }
@@ -137,27 +139,30 @@ impl Cross {
 /// Each bit of the outcome that its splits say.
 #[inline(always)]
 fn choose(outcomes: &[u16], masks: &[u16]) -> u16 {
-    let either = |mask: u16, no: u16, yes: u16| no ^ (no ^ yes) & mask;
-    match (masks, outcomes) {
-        ([], &[only]) => only,
-        (&[mask], &[no, yes]) => either(mask, no, yes),
-        (&[first, second], &[neither, one, two, both]) => either(
-            second,
-            either(first, neither, one),
-            either(first, two, both),
-        ),
-        _ => {
-            let mut words = [0; 1 << Cross::MOST_SPLITS];
-            words[..outcomes.len()].copy_from_slice(outcomes);
-            for (split, &mask) in masks.iter().enumerate().rev() {
-                let (no, yes) = words.split_at_mut(1 << split);
-                for (no, yes) in no.iter_mut().zip(yes) {
-                    *no = either(mask, *no, *yes);
-                }
-            }
-            words[0]
+    let [chosen] = match *masks {
+        [] => outcomes_of(outcomes),
+        [a] => half::<2, 1>(a, outcomes_of(outcomes)),
+        [a, b] => half(a, half::<4, 2>(b, outcomes_of(outcomes))),
+        [a, b, c] => half(a, half::<4, 2>(b, half::<8, 4>(c, outcomes_of(outcomes)))),
+        [a, b, c, d] => {
+            let eight = half::<16, 8>(d, outcomes_of(outcomes));
+            half(a, half::<4, 2>(b, half::<8, 4>(c, eight)))
         }
-    }
+        _ => unreachable!("at most {} splits", Cross::MOST_SPLITS),
+    };
+    chosen
+}
+
+#[inline(always)]
+fn outcomes_of<const N: usize>(words: &[u16]) -> [u16; N] {
+    *words.first_chunk().expect("a word an outcome")
+}
+
+/// What is left when the last split is known: each bit of the upper half where the mask has it, else of the lower.
+#[inline(always)]
+fn half<const N: usize, const HALF: usize>(mask: u16, outcomes: [u16; N]) -> [u16; HALF] {
+    let (no, yes) = outcomes.split_at(HALF);
+    array::from_fn(|at| no[at] ^ (no[at] ^ yes[at]) & mask)
 }
 
 #[cfg(test)]
