@@ -96,14 +96,7 @@ impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
                 offsets,
                 values,
             } => {
-                let leaves = splits.iter().zip(offsets).map(|(splits, &offset)| {
-                    let levels = splits.iter().rev();
-                    let leaf = levels.fold(0, |leaf, &split| {
-                        2 * leaf + usize::from(bins[split as usize])
-                    });
-                    offset as usize + leaf
-                });
-                sums.add_fetched(values, leaves);
+                sums.add_walked(bins, splits, offsets, values);
             }
             Self::Nodes {
                 roots,
@@ -211,25 +204,46 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
         }
     }
 
-    /// Adds leaves, which are fetched a while before.
+    /// Adds the leaves of trees that are walked level by level, which are fetched a while before.
     #[inline(always)]
-    fn add_fetched(&mut self, values: &[f64], mut leaves: impl Iterator<Item = usize>) {
-        let mut waiting = [0; AHEAD];
-        let mut first = 0;
+    fn add_walked<const BITS: usize, const GROUPS: usize>(
+        &mut self,
+        bins: &[u16; GROUPS],
+        splits: &[[u32; BITS]],
+        offsets: &[u32],
+        values: &[f64],
+    ) {
+        // All at once, many to an instruction.
+        let last = splits
+            .as_flattened()
+            .iter()
+            .fold(0, |last, &split| last.max(split));
+        assert!(
+            splits.is_empty() || (last as usize) < GROUPS,
+            "answers stand among the bins"
+        );
+        // SAFETY: no split is after `last`, and that is one of the bins.
+        let answer = |split: u32| u32::from(unsafe { *bins.get_unchecked(split as usize) });
+        let mut leaves = splits.iter().zip(offsets).map(|(splits, offset)| {
+            let levels = splits.iter().rev();
+            let leaf = offset + levels.fold(0, |leaf, &split| 2 * leaf + answer(split));
+            fetch(values, leaf as usize * DIMENSION);
+            leaf
+        });
+        // Those that are not added yet, in a ring. Additions wait for each other: so other work stands between them.
+        let (mut waiting, mut first) = ([0; AHEAD], 0);
         for (place, leaf) in waiting.iter_mut().zip(&mut leaves) {
-            fetch(values, leaf * DIMENSION);
             *place = leaf;
             first += 1;
         }
         let mut added = 0;
         for leaf in leaves {
-            fetch(values, leaf * DIMENSION);
-            let place = &mut waiting[added % AHEAD];
-            self.add(values, core::mem::replace(place, leaf), 0);
+            let leaf = core::mem::replace(&mut waiting[added % AHEAD], leaf);
+            self.add(values, leaf as usize, 0);
             added += 1;
         }
         for place in added..added + first {
-            self.add(values, waiting[place % AHEAD], 0);
+            self.add(values, waiting[place % AHEAD] as usize, 0);
         }
     }
 
@@ -319,6 +333,17 @@ mod tests {
             });
             assert_eq!(sums, expected, "{count} trees");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "answers stand among the bins")]
+    fn an_answer_that_is_no_bin_is_not_looked_up() {
+        let trees: Trees<0, 2> = Trees::Levels {
+            splits: &[[0, 0], [1, 3], [0, 2]],
+            offsets: &[0, 4, 8],
+            values: &[0.0; 12],
+        };
+        let _: [f64; 1] = trees.sum(&[0; 3], trees.initial(), &mut ());
     }
 
     /// A word that no other line and no other word of it has.
