@@ -16,7 +16,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares" \
-  cargo build --release --quiet --target "$host"
+  cargo build --release --locked --quiet --target "$host"
 
 # The time limit finds what hangs: it is by the clock, and a crowded machine lets a process wait for many seconds.
 for target in "${targets[@]}"; do
