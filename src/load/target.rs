@@ -6,6 +6,8 @@ use std::path::Path;
 
 use hyper::Uri;
 
+use crate::serve::keys::{KEYS_VARIABLE, check, keys_of_file};
+
 /// A service that requests are sent to.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -75,37 +77,19 @@ impl Target {
     }
 }
 
-/// The first key of `file` (one a line; empty lines and those that begin with `#` are skipped), else of
-/// `PICK_REGNO_API_KEYS` (separated by commas).
+/// The first key of `file`, else of `PICK_REGNO_API_KEYS` (separated by commas); both as the service reads them.
 pub(super) fn key(file: Option<&Path>) -> Result<Option<String>, TargetError> {
-    let (from, key) = match file {
-        Some(file) => {
-            let from = file.display().to_string();
-            let text = std::fs::read_to_string(file)
-                .map_err(|why| TargetError(format!("{from}: {why}")))?;
-            let key = text
-                .lines()
-                .map(str::trim)
-                .find(|line| !line.is_empty() && !line.starts_with('#'))
-                .ok_or_else(|| TargetError(format!("{from}: no key in it")))?;
-            (from, key.to_owned())
-        }
-        None => {
-            let variable = "PICK_REGNO_API_KEYS";
-            let text = std::env::var(variable).unwrap_or_default();
-            let mut keys = text.split(',').map(str::trim);
-            match keys.find(|key| !key.is_empty()) {
-                None => return Ok(None),
-                Some(key) => (variable.to_owned(), key.to_owned()),
-            }
-        }
-    };
-    match key.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
-        true => Ok(Some(key)),
-        false => Err(TargetError(format!(
-            "{from}: a key is printable ASCII without blanks"
-        ))),
+    if let Some(file) = file {
+        let keys = keys_of_file(file).map_err(TargetError)?;
+        return Ok(keys.into_iter().next());
     }
+    let text = std::env::var(KEYS_VARIABLE).unwrap_or_default();
+    let mut keys = text.split(',').map(str::trim);
+    let key = keys.find(|key| !key.is_empty());
+    if let Some(key) = key {
+        check(key).map_err(|why| TargetError(format!("{KEYS_VARIABLE}: {why}")))?;
+    }
+    Ok(key.map(str::to_owned))
 }
 
 #[cfg(test)]

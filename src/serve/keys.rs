@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use super::reload::{FromFiles, cannot_read};
 
 /// The environment variable that holds keys, separated by commas.
-pub(super) const KEYS_VARIABLE: &str = "PICK_REGNO_API_KEYS";
+pub(crate) const KEYS_VARIABLE: &str = "PICK_REGNO_API_KEYS";
 /// Keys that may be active at once.
 const MAX_KEYS: usize = 1_000;
 /// Bytes that a key may have; a longer one could not be sent in a header of the default size.
@@ -44,11 +44,9 @@ impl Keys {
         for (at, key) in variable.unwrap_or("").split(',').enumerate() {
             let key = key.trim();
             if !key.is_empty() {
-                fixed.push(
-                    digest_of(key).map_err(|why| {
-                        KeysError(format!("{KEYS_VARIABLE}: key {}: {why}", at + 1))
-                    })?,
-                );
+                check(key)
+                    .map_err(|why| KeysError(format!("{KEYS_VARIABLE}: key {}: {why}", at + 1)))?;
+                fixed.push(sha256(key.as_bytes()));
             }
         }
         let file = file.map(Path::to_owned).map(|path| {
@@ -85,14 +83,20 @@ impl Keys {
 }
 
 fn read_file(path: &Path) -> Result<Vec<Digest>, String> {
+    let keys = keys_of_file(path)?;
+    Ok(keys.iter().map(|key| sha256(key.as_bytes())).collect())
+}
+
+/// The keys in a file, at least one: one a line; empty lines and those that begin with `#` are skipped.
+pub(crate) fn keys_of_file(path: &Path) -> Result<Vec<String>, String> {
     std::fs::read_to_string(path)
         .map_err(|why| cannot_read(&why))
         .and_then(|text| read_lines(&text))
         .map_err(|why| format!("--api-keys-file {}: {why}", path.display()))
 }
 
-fn read_lines(text: &str) -> Result<Vec<Digest>, String> {
-    let mut digests = Vec::new();
+fn read_lines(text: &str) -> Result<Vec<String>, String> {
+    let mut keys = Vec::new();
     // Some editors begin UTF-8 files with a mark, which nobody sees.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (at, line) in text.lines().enumerate() {
@@ -100,26 +104,28 @@ fn read_lines(text: &str) -> Result<Vec<Digest>, String> {
         if key.is_empty() || key.starts_with('#') {
             continue;
         }
-        digests.push(digest_of(key).map_err(|why| format!("line {}: {why}", at + 1))?);
-        if digests.len() > MAX_KEYS {
+        check(key).map_err(|why| format!("line {}: {why}", at + 1))?;
+        keys.push(key.to_owned());
+        if keys.len() > MAX_KEYS {
             return Err(format!("more than {MAX_KEYS} keys"));
         }
     }
-    if digests.is_empty() {
+    if keys.is_empty() {
         // An empty file is more likely a rewrite half done than a wish to lock everybody out.
         return Err("no key in it: put one on a line, or leave the option out".to_owned());
     }
-    Ok(digests)
+    Ok(keys)
 }
 
-fn digest_of(key: &str) -> Result<Digest, &'static str> {
+/// Whether a client could send it.
+pub(crate) fn check(key: &str) -> Result<(), &'static str> {
     if key.len() > MAX_KEY {
         return Err("longer than 4096 bytes");
     }
     if !key.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
         return Err("a key is printable ASCII without blanks");
     }
-    Ok(sha256(key.as_bytes()))
+    Ok(())
 }
 
 fn sha256(key: &[u8]) -> Digest {

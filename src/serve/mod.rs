@@ -31,7 +31,7 @@ mod drain;
 mod fields;
 mod framing;
 mod head;
-mod keys;
+pub(crate) mod keys;
 mod ledger;
 mod log;
 mod media;
