@@ -11,6 +11,8 @@ pub(crate) const MAX_BORDERS: usize = 65_535;
 pub(crate) const MAX_ONE_HOT_VALUES: usize = 65_535;
 /// Raw values of a row, and classes.
 pub(crate) const MAX_DIMENSION: i64 = 65_536;
+/// Raw values of a row if the file itself does not have so many, neither as leaf values nor as biases.
+pub(crate) const MAX_EMPTY_DIMENSION: i64 = 1_024;
 /// Words of an n-gram: CatBoost's own limit.
 pub(crate) const MAX_GRAM_ORDER: u32 = 5;
 /// Classes of a text calcer times the tokens that a dictionary gives it, over all calcers: a compiled model has a table of

@@ -18,23 +18,22 @@ use crate::{
     Error,
     ir::{Ctr, CtrIdx, Estimated, EstimatedIdx, FloatIdx, Model, OneHotIdx, Split},
     json,
-    limits::{MAX_BORDERS, MAX_DIMENSION},
-    raw::RawModel,
+    limits::{MAX_BORDERS, MAX_DIMENSION, MAX_EMPTY_DIMENSION},
+    raw::{RawModel, RawNode, RawTrees},
 };
 
 /// Checks a model and resolves its indices.
 pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     let dimension = dimension(&raw)?;
-    let bias = if raw.bias.is_empty() {
+    let mut bias = if raw.bias.is_empty() {
         vec![0.0; dimension]
     } else {
         raw.bias
     };
     // Where all biases are 0 none is added, whatever their signs: a file that has none is the same.
-    let bias: Vec<f64> = match bias.iter().all(|&bias| bias == 0.0) {
-        true => vec![0.0; bias.len()],
-        false => bias,
-    };
+    if bias.iter().all(|&bias| bias == 0.0) {
+        bias.fill(0.0);
+    }
     if bias.len() != dimension {
         return Err(Error::model(format!(
             "the model has {} biases for {dimension} dimensions",
@@ -104,6 +103,17 @@ fn dimension(raw: &RawModel) -> Result<usize, Error> {
             raw.dimension
         )));
     }
+    let many = match &raw.trees {
+        RawTrees::Oblivious(trees) => trees.first().map_or(0, |tree| tree.values.len()),
+        RawTrees::NonSymmetric(trees) => trees.first().map_or(0, RawNode::dimension),
+    };
+    let many = many.max(raw.bias.len()) as i64;
+    if raw.dimension > many.max(MAX_EMPTY_DIMENSION) {
+        return Err(Error::unsupported(format!(
+            "{} raw values a row in a file without so many; at most {MAX_EMPTY_DIMENSION} are",
+            raw.dimension
+        )));
+    }
     usize::try_from(raw.dimension)
         .ok()
         .filter(|&dimension| dimension > 0)
@@ -168,6 +178,29 @@ fn check_borders(borders: &[f32], of: impl Fn() -> String) -> Result<(), Error> 
 mod tests {
     use super::*;
     use crate::raw::{RawFeature, RawOneHot};
+
+    /// A few bytes could ask for much memory.
+    #[test]
+    fn values_that_the_file_does_not_have_are_few() {
+        let empty = |dimension| RawModel {
+            dimension,
+            scale: 1.0,
+            ..RawModel::default()
+        };
+        let model = lower(empty(1_024)).expect("0 for each");
+        assert_eq!(model.bias, [0.0; 1_024]);
+        let error = lower(empty(1_025)).expect_err("too many");
+        assert_eq!(
+            error.to_string(),
+            "not supported: 1025 raw values a row in a file without so many; at most 1024 are"
+        );
+        let with_biases = RawModel {
+            bias: vec![-0.0; 1_025],
+            ..empty(1_025)
+        };
+        let model = lower(with_biases).expect("the file has them");
+        assert!(model.bias.iter().all(|bias| bias.to_bits() == 0));
+    }
 
     #[test]
     fn one_hot_values_come_in_the_order_of_their_features() {
