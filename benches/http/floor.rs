@@ -1,5 +1,6 @@
 //! The floor that the service's HTTP is measured against: the smallest hyper server that reads a request's body and
-//! answers the same number of bytes, whatever was asked. No routes, no keys, no limits, no deadlines, no metrics.
+//! answers as many bytes as the service, head and body, whatever was asked. No routes, no keys, no limits, no deadlines,
+//! no metrics.
 //!
 //! `cargo run --release --example floor -- 127.0.0.1:5001`
 
@@ -8,7 +9,7 @@ use std::net::SocketAddr;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -19,12 +20,15 @@ const ANSWER: Bytes = Bytes::from_static(
     b"{\"body\":{\"negative\":0.9833415173975795,\"positive\":0.01665848260242052},\"status\":\"ok\"}\n",
 );
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ID: HeaderValue = HeaderValue::from_static("0123456789abcdef0123456789abcdef");
+
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     request.into_body().collect().await?;
     let mut response = Response::new(Full::new(ANSWER));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(REQUEST_ID, ID);
     Ok(response)
 }
 

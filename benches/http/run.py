@@ -50,8 +50,9 @@ def requests():
 
 
 def cpu_seconds(pid):
+    """CPU seconds that a process has had, its own and the kernel's."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:13]]
 
 
 def rss_kib(pid):
@@ -59,7 +60,7 @@ def rss_kib(pid):
 
 
 def latency(service, port, pid, seconds, cores, checked):
-    before = cpu_seconds(pid)
+    before = sum(cpu_seconds(pid))
     command = [
         "taskset", "-c", cores, str(service), "load", str(DATA), "--url", f"http://127.0.0.1:{port}/reg/",
         "--rate", "500", "--duration", f"{seconds}s", "--connections", "8", "--json",
@@ -68,7 +69,7 @@ def latency(service, port, pid, seconds, cores, checked):
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     if checked and done.returncode != 0:
         sys.exit(f"the load generator found something wrong:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout), (cpu_seconds(pid) - before) / seconds
+    return json.loads(done.stdout), (sum(cpu_seconds(pid)) - before) / seconds
 
 
 def table(header, rows):
@@ -109,13 +110,23 @@ def main():
                 pinned = ["taskset", "-c", "0", *map(str, command)]
                 started[name] = subprocess.Popen(pinned, env=env, stderr=subprocess.DEVNULL)
                 wait(ports[name])
-            rows, rates = [], {name: [] for name in commands}
+            rows, costs, rates = [], [], {name: [] for name in commands}
             for connections in args.connections:
                 figures = {name: [] for name in commands}
+                spent = {name: [] for name in commands}
                 for _ in range(args.rounds):
                     for name in commands:
-                        rate, _ = ask(ports[name], script.name, connections, args.seconds, cores)
-                        figures[name].append(rate)
+                        before = cpu_seconds(started[name].pid)
+                        asked = ask(ports[name], script.name, connections, args.seconds, cores)
+                        after = cpu_seconds(started[name].pid)
+                        figures[name].append(asked.rate)
+                        own, kernel = [(end - start) / asked.requests for start, end in zip(before, after)]
+                        spent[name].append((own, kernel, asked.busy))
+                for name, found in spent.items():
+                    own, kernel, busy = [statistics.median(turns) for turns in zip(*found)]
+                    costs.append([
+                        str(connections), name, f"{own * 1e6:.2f}", f"{kernel * 1e6:.2f}", f"{(own + kernel) * 1e6:.2f}", f"{busy:.0%}",
+                    ])
                 for name, found in figures.items():
                     rates[name].append(statistics.median(found))
                 ratios = [ours / theirs for ours, theirs in zip(figures["service"], figures["floor"])]
@@ -125,6 +136,7 @@ def main():
                     f"{min(ratios):.0%}–{max(ratios):.0%}", f"{rss_kib(started['service'].pid) / 1024:.1f} MiB",
                 ])
             table(["connections", "service, requests/s", "floor, requests/s", "ratio", "from–to", "service's RSS"], rows)
+            table(["connections", "CPU µs a request", "its own", "the kernel's", "together", "wrk's core busy"], costs)
             if args.plot:
                 sys.path.append(str(TOP / "benches"))
                 from plot import draw

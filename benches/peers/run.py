@@ -149,9 +149,10 @@ def services(args, requests):
                 for name in commands:
                     figures[name].append(wrk.ask(ports[name], script.name, 16, args.seconds, cores))
             lines = []
-            ours = statistics.median(rate for rate, _ in figures["pick-regno serve"])
+            ours = statistics.median(asked.rate for asked in figures["pick-regno serve"])
             for name, found in figures.items():
-                rate, latency = (statistics.median(column) for column in zip(*found))
+                rate = statistics.median(asked.rate for asked in found)
+                latency = statistics.median(asked.median for asked in found)
                 used = memory(started[name].pid)
                 lines.append([name, f"{rate:,.0f}", f"{ours / rate:.1f}×", f"{latency * 1e3:.2f}", f"{used:,.0f}"])
         finally:
