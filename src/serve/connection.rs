@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -46,8 +46,10 @@ pub(super) async fn serve<T, S>(
         .serve_connection(wire, service);
     let mut connection = pin!(connection);
     let mut stopping = false;
+    let waker = Waker::from(Arc::clone(&state));
     poll_fn(|cx| {
         state.register(cx);
+        let cx = &mut Context::from_waker(&waker);
         if state.is_write_overdue() {
             shard.timed_out(Phase::Working);
             return Poll::Ready(());

@@ -100,6 +100,23 @@ pub(super) struct ConnectionState {
     /// Whether a request was answered.
     pub(super) answered: AtomicBool,
     waker: AtomicWaker,
+    /// Whether wake-ups are noted and not passed on, and whether one was.
+    held_back: AtomicBool,
+    noted: AtomicBool,
+}
+
+/// What the connection's own parts wake is the task that [`ConnectionState::register`] was told of last.
+impl std::task::Wake for ConnectionState {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        match self.held_back.load(Relaxed) {
+            true => self.noted.store(true, Relaxed),
+            false => ConnectionState::wake(self),
+        }
+    }
 }
 
 impl ConnectionState {
@@ -118,6 +135,8 @@ impl ConnectionState {
             closing: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             waker: AtomicWaker::new(),
+            held_back: AtomicBool::new(false),
+            noted: AtomicBool::new(false),
         }
     }
 
@@ -194,6 +213,19 @@ impl ConnectionState {
     /// Lets [`ConnectionState::wake`] wake the task that `context` belongs to.
     pub(super) fn register(&self, context: &Context<'_>) {
         self.waker.register(context.waker());
+    }
+
+    /// Calls `poll`, which belongs to the task that is being polled, and says whether that would have woken the task: the
+    /// caller does so in its place, unless there is nothing left to do that the task is not doing.
+    pub(super) fn hold_wakes<T>(&self, poll: impl FnOnce() -> T) -> (T, bool) {
+        self.held_back.store(true, Relaxed);
+        let polled = poll();
+        self.held_back.store(false, Relaxed);
+        let noted = self.noted.load(Relaxed);
+        if noted {
+            self.noted.store(false, Relaxed);
+        }
+        (polled, noted)
     }
 
     pub(super) fn wake(&self) {
@@ -380,6 +412,36 @@ mod tests {
         assert!(state.is_write_overdue());
         state.write_done();
         assert!(!state.sweep(&DEADLINES, late));
+    }
+
+    #[test]
+    fn wakes_are_passed_on_or_told() {
+        struct Count(AtomicU64);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Relaxed);
+            }
+        }
+        let task = Arc::new(Count(AtomicU64::new(0)));
+        let woken = || task.0.load(Relaxed);
+        let register = |state: &ConnectionState| {
+            state.register(&Context::from_waker(&Waker::from(Arc::clone(&task))));
+        };
+        let state = Arc::new(ConnectionState::new(Phase::Body));
+        let waker = Waker::from(Arc::clone(&state));
+
+        register(&state);
+        assert_eq!(state.hold_wakes(|| 7), (7, false));
+        assert_eq!(state.hold_wakes(|| waker.wake_by_ref()), ((), true));
+        assert_eq!(state.hold_wakes(|| ()), ((), false), "it is told once");
+        assert_eq!(woken(), 0);
+        waker.wake_by_ref();
+        assert_eq!(woken(), 1);
+        waker.wake_by_ref();
+        assert_eq!(woken(), 1, "the task has not been polled since");
+        register(&state);
+        waker.wake();
+        assert_eq!(woken(), 2);
     }
 
     #[test]
