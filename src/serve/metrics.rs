@@ -29,8 +29,8 @@ const STATUSES: [u16; 17] = [
     200, 204, 304, 308, 400, 401, 404, 405, 406, 408, 411, 413, 414, 415, 431, 503, 500,
 ];
 
-/// A count that only grows, and that only one thread adds to: so its addition need not be one step, which would cost
-/// four times as much.
+/// A count that only grows, and that only one thread adds to: so its addition need not be one step, which would take a
+/// locked instruction.
 #[derive(Default)]
 pub(super) struct Counter(AtomicU64);
 

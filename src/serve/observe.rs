@@ -19,8 +19,8 @@ const SCORES: [f64; 12] = [
 const LIGHT: [f64; 8] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 /// Parts of the unit that sums are kept in.
 const UNIT: f64 = 1e9;
-/// Of so many rows, one has its light leaves counted. Each leaf's bit is in a cache line of its own, which costs as much
-/// as to add the leaf.
+/// Of so many rows, one has its light leaves counted. The bits of a row's leaves are in nearly as many
+/// cache lines as there are trees.
 const ROWS_A_LIGHT_COUNT: u64 = 16;
 
 /// One worker's counts.

@@ -270,7 +270,7 @@ impl Reading {
             } = &*self.ledger.desk;
             let (polled, wakes) = state.hold_wakes(|| Pin::new(&mut self.body).poll_frame(cx));
             // hyper wakes whoever takes a piece, to bring the next. After the last there is none, and a connection that is
-            // polled once more for each request costs a thirtieth of it.
+            // polled once more for each request costs a thirtieth of its instructions.
             if wakes && !self.ends_with(&polled) {
                 cx.waker().wake_by_ref();
             }
