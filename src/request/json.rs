@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
         let begin = self.at;
         let bytes = self.text.as_bytes();
         if let Some(score) = bytes[begin..].first_chunk().and_then(Score::find)
-            && !matches!(score.next, b'e' | b'E')
+            && score.is_whole()
         {
             self.at += score.len;
             return Ok(&self.text[begin..self.at]);

@@ -1,6 +1,5 @@
 //! Lists of scores, as Python writes them.
 
-use memchr::memchr;
 use smallvec::SmallVec;
 
 use super::decimal::{self, Score, WINDOW};
@@ -13,18 +12,26 @@ pub type Scores = SmallVec<[f64; 16]>;
 /// All the scores of a list.
 pub(super) fn all(list: &str) -> Result<Scores, Fault> {
     let mut scores = Scores::new();
-    Pieces::of(list).for_each(|score| scores.push(score))?;
+    let usual = usual(list.as_bytes(), |score, _| {
+        scores.push(score.value()?);
+        Some(())
+    });
+    if usual != Some(list.len()) {
+        scores.clear();
+        for_each(list, |score| scores.push(score))?;
+    }
     Ok(scores)
 }
 
 /// The greatest score of a list; NaN if one is.
 pub(super) fn greatest(list: &str) -> Result<f64, Fault> {
-    let pieces = Pieces::of(list);
-    if let Some(greatest) = pieces.greatest_by_rank() {
+    if let Some((greatest, len)) = greatest_by_rank(list.as_bytes())
+        && len == list.len()
+    {
         return Ok(greatest);
     }
     let mut greatest = f64::NEG_INFINITY;
-    pieces.for_each(|score| {
+    for_each(list, |score| {
         // Once NaN, `greatest` stays so: it is not less than anything.
         if greatest < score || score.is_nan() {
             greatest = score;
@@ -33,118 +40,89 @@ pub(super) fn greatest(list: &str) -> Result<f64, Fault> {
     Ok(greatest)
 }
 
-/// The pieces of a list. `[]` is the list of one 0; else the first and the last character are dropped, whatever they are,
-/// and the rest is cut at commas.
-struct Pieces<'a> {
-    text: &'a str,
-    /// The last bytes of `text`, and zeros after them, so that each piece begins a whole window.
-    tail: [u8; 2 * WINDOW],
-    /// Where `tail` begins in `text`.
-    tail_at: usize,
-}
-
-impl<'a> Pieces<'a> {
-    #[inline(always)]
-    fn of(list: &'a str) -> Pieces<'a> {
-        let text = match list {
-            "[]" => "0",
-            _ => {
-                let mut inner = list.chars();
-                inner.next();
-                inner.next_back();
-                inner.as_str()
-            }
-        };
-        let mut pieces = Pieces {
-            text,
-            tail: [0; _],
-            tail_at: text.len().saturating_sub(WINDOW),
-        };
-        match text.as_bytes().last_chunk::<WINDOW>() {
-            Some(last) => pieces.tail[..WINDOW].copy_from_slice(last),
-            None => pieces.tail[..text.len()].copy_from_slice(text.as_bytes()),
-        }
-        pieces
+/// Hands over each score, and its place, of the list that `text` begins with, if it is as nearly all lists are: in brackets,
+/// with a comma between scores and perhaps a blank. The list's length.
+#[inline(always)]
+fn usual(text: &[u8], mut take: impl FnMut(&Score<'_>, usize) -> Option<()>) -> Option<usize> {
+    if text.first() != Some(&b'[') {
+        return None;
     }
-
-    /// The piece at `at` if it is a score and perhaps a blank before it, as nearly always, and where it ends.
-    #[inline(always)]
-    fn usual(&self, at: usize) -> Option<(Score<'_>, usize)> {
-        let text = self.text.as_bytes();
-        let at = at + usize::from(text.get(at) == Some(&b' '));
+    // The last bytes, and zeros after them, so that each score begins a whole window. Long before they are read: what was just
+    // written in other pieces than it is read in has to be waited for.
+    let mut tail = [0; 2 * WINDOW];
+    let tail_at = text.len().checked_sub(WINDOW)?;
+    tail[..WINDOW].copy_from_slice(text.last_chunk::<WINDOW>()?);
+    let mut at = 1;
+    loop {
         let window = match text[at..].first_chunk() {
             Some(window) => window,
-            None => self.tail[at - self.tail_at..].first_chunk()?,
+            None => tail[at - tail_at..].first_chunk()?,
         };
         let score = Score::find(window)?;
-        let end = at + score.len;
-        // Zeros follow the last piece, not a comma.
-        (score.next == b',' || end == text.len()).then_some((score, end))
+        take(&score, at)?;
+        at += score.len;
+        let next: &[u8; 2] = window[score.len..].first_chunk()?;
+        if u16::from_le_bytes(*next) == u16::from_le_bytes(*b", ") {
+            at += 2;
+            continue;
+        }
+        match next[0] {
+            b',' => at += 1,
+            b']' => return Some(at + 1),
+            _ => return None,
+        }
     }
+}
 
-    /// The number that piece `index` is, which begins at `at`, and where it ends.
-    #[inline(never)]
-    fn other(&self, at: usize, index: usize) -> Result<(f64, usize), Fault> {
-        let rest = &self.text[at..];
-        let piece = rest.strip_prefix(' ').unwrap_or(rest).as_bytes();
-        if let Some((score, len)) = decimal::read(piece)
-            && matches!(piece.get(len), None | Some(b','))
-        {
-            return Ok((score, self.text.len() - piece.len() + len));
+/// The greatest score of the list that `text` begins with, and the list's length, if the list is as usual and its scores'
+/// ranks tell which is the greatest: then that alone becomes a number.
+#[inline(always)]
+fn greatest_by_rank(text: &[u8]) -> Option<(f64, usize)> {
+    let (mut greatest, mut equal, mut place) = (0, 0, 0);
+    let len = usual(text, |score, at| {
+        let rank = score.rank()?;
+        if rank == greatest {
+            equal = rank;
         }
-        let end = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
-        let score = from_python(&rest[..end]).ok_or(Fault::NoScore(index))?;
-        Ok((score, at + end))
+        if rank > greatest {
+            (greatest, place) = (rank, at);
+        }
+        Some(())
+    })?;
+    if equal == greatest || greatest < Score::LEAST_RANK {
+        return None;
     }
+    let (greatest, _) = decimal::read(&text[place..])?;
+    Some((greatest, len))
+}
 
-    /// Hands over each score.
-    #[inline(always)]
-    fn for_each(&self, mut take: impl FnMut(f64)) -> Result<(), Fault> {
-        let mut at = 0;
-        for index in 1.. {
-            let usual = self.usual(at);
-            let (score, end) = match usual.and_then(|(score, end)| Some((score.value()?, end))) {
-                Some(usual) => usual,
-                None => self.other(at, index)?,
-            };
-            take(score);
-            if end == self.text.len() {
-                break;
-            }
-            at = end + 1;
+/// Hands over each score of any list. `[]` is the list of one 0; else the first and the last character are dropped, whatever
+/// they are, and the rest is cut at commas.
+#[inline(never)]
+fn for_each(list: &str, mut take: impl FnMut(f64)) -> Result<(), Fault> {
+    let text = match list {
+        "[]" => "0",
+        _ => {
+            let mut inner = list.chars();
+            inner.next();
+            inner.next_back();
+            inner.as_str()
         }
-        Ok(())
+    };
+    for (index, piece) in text.split(',').enumerate() {
+        let number = piece.strip_prefix(' ').unwrap_or(piece);
+        let score = match decimal::read(number.as_bytes()) {
+            Some((score, len)) if len == number.len() => score,
+            _ => from_python(piece).ok_or(Fault::NoScore(index + 1))?,
+        };
+        take(score);
     }
-
-    /// The greatest score, if all are such that their ranks tell which it is: then it alone becomes a number.
-    #[inline(always)]
-    fn greatest_by_rank(&self) -> Option<f64> {
-        let (mut greatest, mut equal, mut place) = (0, 0, 0);
-        let mut at = 0;
-        loop {
-            let (score, end) = self.usual(at)?;
-            let rank = score.rank()?;
-            if rank == greatest {
-                equal = rank;
-            }
-            if rank > greatest {
-                (greatest, place) = (rank, at);
-            }
-            if end == self.text.len() {
-                break;
-            }
-            at = end + 1;
-        }
-        if equal == greatest {
-            return None;
-        }
-        self.usual(place)?.0.value()
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Pieces, all, greatest};
+    use super::{Fault, all, greatest, greatest_by_rank};
 
     #[test]
     fn first_and_last_character_are_dropped_whatever_they_are() {
@@ -207,7 +185,7 @@ mod tests {
             let list = format!("[{}]", list.join([",", ", "][random(2) as usize]));
             let expected = all(&list).unwrap().into_iter().fold(f64::MIN, f64::max);
             assert_eq!(greatest(&list), Ok(expected), "{list}");
-            told[usize::from(Pieces::of(&list).greatest_by_rank().is_some())] += 1;
+            told[usize::from(greatest_by_rank(list.as_bytes()).is_some())] += 1;
         }
         assert!(told[0] > 1000 && told[1] > 1000, "{told:?}");
     }
