@@ -35,6 +35,7 @@ PARTS = {
     "src/plate.rs": "features",
     "src/python_sort.rs": "features",
     "catboost-runtime/src/compiled/bins.rs": "model: quantization",
+    "catboost-runtime/src/compiled/bayes.rs": "model: texts",
     "catboost-runtime/src/compiled/letters.rs": "model: texts",
     "catboost-runtime/src/compiled/texts.rs": "model: texts",
     "catboost-runtime/src/compiled/tokens.rs": "model: texts",

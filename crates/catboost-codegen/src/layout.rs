@@ -8,6 +8,7 @@ mod embeddings;
 mod groups;
 mod letters;
 mod light;
+mod odds;
 mod texts;
 mod trees;
 
@@ -21,6 +22,7 @@ pub(crate) use embeddings::{EmbeddingCalcer, EmbeddingKind, Embeddings, Targets}
 pub(crate) use groups::{Answers, Block, Groups, Numbers, Wide};
 pub(crate) use letters::{Letters, Steps};
 pub(crate) use light::{LIGHT, Light};
+pub(crate) use odds::{Limits, Odds};
 pub(crate) use texts::{Calcer, Estimate, Text, Tokenized};
 pub(crate) use trees::Trees;
 

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::layout::{
-    Answers, Block, Calcer, Cross, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Letters, Part,
-    Projection, Select, Steps, Targets, Trees, Wide,
+    Answers, Block, Calcer, Cross, EmbeddingCalcer, EmbeddingKind, Estimate, Keys, Letters, Limits,
+    Odds, Part, Projection, Select, Steps, Targets, Trees, Wide,
 };
 
 /// A part of a table, as an expression.
@@ -164,6 +164,7 @@ impl Display for Calcer {
                 totals,
                 token_prior,
                 estimates,
+                odds,
             } => {
                 write!(
                     f,
@@ -175,6 +176,10 @@ impl Display for Calcer {
                 write!(f, "log_totals: {}, ", of("F64S", log_totals))?;
                 write!(f, "totals: {}, ", of("F64S", totals))?;
                 write!(f, "token_prior: {token_prior:?}_f32 as f64, ")?;
+                match odds {
+                    Some(odds) => write!(f, "odds: Some({odds}), ")?,
+                    None => f.write_str("odds: None, ")?,
+                }
                 estimates
             }
             Self::Bm25 {
@@ -192,6 +197,22 @@ impl Display for Calcer {
             }
         };
         write!(f, "{} }})", Estimates(estimates))
+    }
+}
+
+impl Display for Odds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let weights = of("F64S", &self.weights);
+        write!(
+            f,
+            "compiled::Odds {{ prior: F64S[{}], weights: {weights}, limits: &[",
+            self.prior.start
+        )?;
+        for Limits { above, below } in &self.limits {
+            let (above, below) = (of("F64S", above), of("F64S", below));
+            write!(f, "compiled::Limits {{ above: {above}, below: {below} }}, ")?;
+        }
+        f.write_str("] }")
     }
 }
 

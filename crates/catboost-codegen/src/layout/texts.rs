@@ -9,7 +9,7 @@ use catboost_model::ir::{
 use catboost_runtime::{calcer, math};
 
 use super::{
-    Groups, Keys, Letters, Part, Steps, Trees,
+    Groups, Keys, Letters, Odds, Part, Steps, Trees,
     groups::presence,
     letters::{ROOM, Source},
 };
@@ -68,6 +68,7 @@ pub(crate) enum Calcer {
         totals: Part,
         token_prior: f32,
         estimates: Vec<Estimate>,
+        odds: Option<Odds>,
     },
     Bm25 {
         first: u32,
@@ -340,6 +341,22 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                 .iter()
                 .map(|class| class.total_tokens as f64 + seen)
                 .collect();
+            let log_priors: Vec<f64> = classes
+                .iter()
+                .map(|class| math::ln(f64::from(class.docs) + f64::from(*class_prior)))
+                .collect();
+            let odds = match (log_priors.as_slice(), totals.as_slice()) {
+                (&[a, b], &[of_a, of_b]) => {
+                    let tokens = rows.chunks_exact(2).map(|row| match row {
+                        [Some(_), Some(_)] => Some([log_count(&row[0]), log_count(&row[1])]),
+                        _ => None,
+                    });
+                    let log_totals = [of_a, of_b].map(math::ln);
+                    let odds = Odds::lay_out([a, b], tokens, log_totals, &estimates, tables);
+                    Some(odds)
+                }
+                _ => None,
+            };
             let log_totals = totals.iter().flat_map(|&total| {
                 std::iter::successors(Some(total), |total| Some(total + prior))
                     .take(LACKING)
@@ -347,12 +364,7 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
             });
             Calcer::NaiveBayes {
                 first,
-                log_priors: put(
-                    &mut tables.f64s,
-                    classes
-                        .iter()
-                        .map(|class| math::ln(f64::from(class.docs) + f64::from(*class_prior))),
-                ),
+                log_priors: put(&mut tables.f64s, log_priors),
                 log_counts: put(&mut tables.f64s, by_class().map(log_count)),
                 lacks: put(
                     &mut tables.u8s,
@@ -362,6 +374,7 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                 totals: put(&mut tables.f64s, totals.iter().copied()),
                 token_prior: *token_prior,
                 estimates,
+                odds,
             }
         }
         TextCalcerKind::Bm25 {

@@ -27,6 +27,7 @@
 //! not associative.
 
 mod answers;
+mod bayes;
 mod bins;
 mod categories;
 mod crosses;
@@ -38,13 +39,14 @@ mod tokens;
 mod trees;
 
 pub use answers::{Answers, Asked};
+pub use bayes::{Limits, NaiveBayes, Odds};
 pub use bins::{Block, Condition, LANES, Wide, count_above};
 pub use categories::{OneHot, Projection};
 pub use crosses::{Cross, Digits, Masks, Numbered, Select};
 pub use embeddings::{Embedding, EmbeddingCalcer};
 pub use keys::Keys;
 pub use letters::{Letters, Steps};
-pub use texts::{BagOfWords, Bm25, Calcer, Estimate, NaiveBayes, Text, Tokenized, Tokens};
+pub use texts::{BagOfWords, Bm25, Calcer, Estimate, Text, Tokenized, Tokens};
 pub use trees::Trees;
 
 /// 64 bytes of the trees' leaf indices: one cache line.

@@ -3,12 +3,10 @@
 use smallvec::SmallVec;
 
 use super::{
-    Keys, Letters, Observer, Steps, bins::count_above, letters::Codes, tokens, trees::Indices,
+    Keys, Letters, NaiveBayes, Observer, Steps, bins::count_above, letters::Codes, tokens,
+    trees::Indices,
 };
-use crate::{
-    calcer::{bayes_softmax, bayes_softmax_of_two},
-    math, text,
-};
+use crate::text;
 
 /// A text feature after one tokenizer.
 #[derive(Debug)]
@@ -81,27 +79,6 @@ pub enum Calcer {
     Bm25(Bm25),
 }
 
-/// A multinomial naive Bayes with its logarithms taken.
-#[derive(Debug)]
-pub struct NaiveBayes {
-    /// ln(docs + class prior), one a class.
-    pub log_priors: &'static [f64],
-    /// The token id of the first row of `log_counts`.
-    pub first: u32,
-    /// ln(token prior + count): for each class a row a token id from `first` on, the last for every id that no class has.
-    pub log_counts: &'static [f64],
-    /// Whether the class lacks the token (1 or 0), in the same places.
-    pub lacks: &'static [u8],
-    /// ln of the class's total if it lacks 0, 1, … of the text's tokens: a row a class.
-    pub log_totals: &'static [f64],
-    /// The class's total if it lacks none, from which a total beyond the rows above is computed.
-    pub totals: &'static [f64],
-    /// What each lacking token adds to the total.
-    pub token_prior: f64,
-    /// The numbers that the model compares with borders.
-    pub estimates: &'static [Estimate],
-}
-
 /// BM25 with each token's share in each class's score computed.
 #[derive(Debug)]
 pub struct Bm25 {
@@ -129,9 +106,9 @@ pub struct Estimate {
 /// Token ids of a text: on the stack unless there are many.
 type Ids = SmallVec<[u32; 64]>;
 /// Different ids, ascending, and how often each occurs.
-type Counts = SmallVec<[(u32, u32); 64]>;
+pub(super) type Counts = SmallVec<[(u32, u32); 64]>;
 /// Numbers by class: on the stack unless there are many.
-type ByClass = SmallVec<[f64; 16]>;
+pub(super) type ByClass = SmallVec<[f64; 16]>;
 
 impl<const LINES: usize> Text<LINES> {
     #[inline(always)]
@@ -187,50 +164,55 @@ impl Tokenized {
     /// The bins of what is computed from ids.
     #[inline(always)]
     fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
-        if self.calcers.is_empty() {
-            return;
-        }
-        let mut counts = Counts::new();
-        count(ids, &mut counts);
+        let mut counts = None;
         for calcer in self.calcers {
+            if let Calcer::NaiveBayes(bayes) = calcer
+                && bayes.set_undoubted(ids.clone(), bins)
+            {
+                continue;
+            }
+            let counts = counts.get_or_insert_with(|| count(ids.clone()));
             match calcer {
-                Calcer::NaiveBayes(bayes) => bayes.compute(&counts, bins),
-                Calcer::Bm25(bm25) => bm25.compute(&counts, bins),
+                Calcer::NaiveBayes(bayes) => bayes.compute(counts, bins),
+                Calcer::Bm25(bm25) => bm25.compute(counts, bins),
             }
         }
     }
 }
 
-/// Puts each different id, ascending, into `counts`, and how often it occurs.
+/// Each different id, ascending, and how often it occurs.
 #[inline(always)]
-fn count(ids: impl Iterator<Item = u32> + Clone, counts: &mut Counts) {
+fn count(ids: impl Iterator<Item = u32> + Clone) -> Counts {
     // Small ids are counted by bits and counters: no branch depends on which they are.
     let mut present = 0_u64;
     let mut occurs = [0; u64::BITS as usize];
     for id in ids.clone() {
         let Some(occurs) = occurs.get_mut(id as usize) else {
-            return sort_and_count(ids.collect(), counts);
+            return sort_and_count(ids.collect());
         };
         *occurs += 1;
         present |= 1 << id;
     }
+    let mut counts = Counts::new();
     while present != 0 {
         let id = present.trailing_zeros();
         counts.push((id, occurs[id as usize]));
         present &= present - 1;
     }
+    counts
 }
 
 /// The same of any ids.
 #[inline(never)]
-fn sort_and_count(mut ids: Ids, counts: &mut Counts) {
+fn sort_and_count(mut ids: Ids) -> Counts {
     ids.sort_unstable();
-    counts.extend(ids.chunk_by(u32::eq).map(|run| (run[0], run.len() as u32)));
+    let runs = ids.chunk_by(u32::eq);
+    runs.map(|run| (run[0], run.len() as u32)).collect()
 }
 
 /// Sets the bins of a calcer's numbers.
 #[inline(always)]
-fn set_bins(estimates: &[Estimate], numbers: &[f64], bins: &mut [u16]) {
+pub(super) fn set_bins(estimates: &[Estimate], numbers: &[f64], bins: &mut [u16]) {
     for estimate in estimates {
         let number = numbers[estimate.class as usize] as f32;
         bins[estimate.group as usize] = count_above(number, estimate.borders);
@@ -266,55 +248,6 @@ impl BagOfWords {
             .iter()
             .copied()
             .zip(self.to[range].iter().copied())
-    }
-}
-
-impl NaiveBayes {
-    #[inline(always)]
-    fn compute(&self, counts: &[(u32, u32)], bins: &mut [u16]) {
-        let classes = self.log_priors.len();
-        if classes == 2 {
-            // By far the commonest.
-            let logarithms = [self.logarithm(0, counts), self.logarithm(1, counts)];
-            set_bins(self.estimates, &bayes_softmax_of_two(logarithms), bins);
-            return;
-        }
-        let mut scores: ByClass = (0..classes)
-            .map(|class| self.logarithm(class, counts))
-            .collect();
-        bayes_softmax(&mut scores);
-        set_bins(self.estimates, &scores, bins);
-    }
-
-    /// The logarithm of a class's unnormalized probability.
-    ///
-    /// Not inlined, it is faster: in the midst of a row's evaluation not all of it would stay in registers.
-    #[inline(never)]
-    fn logarithm(&self, class: usize, counts: &[(u32, u32)]) -> f64 {
-        let classes = self.log_priors.len();
-        let rows = self.log_counts.len() / classes;
-        let log_counts = &self.log_counts[class * rows..][..rows];
-        let lacks = &self.lacks[class * rows..][..rows];
-        let (mut value, mut lacking, mut length) = (self.log_priors[class], 0, 0);
-        for &(id, count) in counts {
-            let row = (id.wrapping_sub(self.first) as usize).min(rows - 1);
-            value += f64::from(count) * log_counts[row];
-            lacking += usize::from(lacks[row]);
-            length += count;
-        }
-        let totals = self.log_totals.len() / classes;
-        let log_total = if lacking < totals {
-            self.log_totals[class * totals + lacking]
-        } else {
-            self.log_total(class, lacking)
-        };
-        value - f64::from(length) * log_total
-    }
-
-    /// The logarithm of a class's total if it lacks more tokens than the table is for.
-    #[cold]
-    fn log_total(&self, class: usize, lacking: usize) -> f64 {
-        math::ln((0..lacking).fold(self.totals[class], |total, _| total + self.token_prior))
     }
 }
 

@@ -3,16 +3,14 @@ use std::{vec, vec::Vec};
 use super::*;
 use crate::{
     calcer,
-    compiled::Line,
+    compiled::{Limits, Line, Odds},
+    math,
     text::{Dictionary, NumberPolicy, Tokenizer},
 };
 
 fn counts(ids: &[u32]) -> Vec<(u32, u32)> {
-    let mut counts = Counts::new();
-    super::count(ids.iter().copied(), &mut counts);
-    let mut sorted = Counts::new();
-    sort_and_count(ids.into(), &mut sorted);
-    assert_eq!(counts, sorted);
+    let counts = super::count(ids.iter().copied());
+    assert_eq!(counts, sort_and_count(ids.into()));
     counts.to_vec()
 }
 
@@ -131,6 +129,7 @@ fn naive_bayes_is_that_of_the_interpreter() {
                 totals: totals.clone().collect::<Vec<_>>().leak(),
                 token_prior,
                 estimates: exactly(&expected),
+                odds: None,
             };
             let mut bins = vec![0; classes];
             compiled.compute(&counts(text), &mut bins);
@@ -139,9 +138,9 @@ fn naive_bayes_is_that_of_the_interpreter() {
     }
 }
 
-#[test]
-fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
-    let compiled = NaiveBayes {
+/// Of tokens that no class has.
+fn of_lacking(odds: Option<Odds>) -> NaiveBayes {
+    NaiveBayes {
         log_priors: &[0.0, 0.0],
         first: 2,
         log_counts: &[0.0, 0.0],
@@ -155,7 +154,13 @@ fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
             borders: &[0.25, 0.75],
             group: 0,
         }],
-    };
+        odds,
+    }
+}
+
+#[test]
+fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
+    let compiled = of_lacking(None);
     let bin = |ids: &[u32]| {
         let mut bins = [9];
         compiled.compute(&counts(ids), &mut bins);
@@ -164,6 +169,47 @@ fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
     assert_eq!(bin(&[]), 1, "there is no token to be lacking");
     assert_eq!(bin(&[7]), 0, "the second class's total is the smaller");
     assert_eq!(bin(&[7, 8]), 1, "both totals are computed, and the same");
+}
+
+/// The odds say other bins than the logarithms, so that it shows which are asked.
+#[test]
+fn naive_bayes_is_computed_where_its_odds_leave_a_doubt() {
+    let odds = Odds {
+        prior: 0.5,
+        weights: &[1.0, -1.0],
+        limits: &[Limits {
+            above: &[0.0, 1.0],
+            below: &[-0.25, 0.75, f64::INFINITY],
+        }],
+    };
+    let words = Tokenized {
+        dictionary: Dictionary::Words {
+            words: Tokens::of(&[]),
+            end_of_sentence: None,
+        },
+        by_letter: None,
+        tells_unknown: false,
+        bag: BagOfWords {
+            first: 0,
+            starts: &[],
+            at: &[],
+            to: &[],
+        },
+        calcers: vec![Calcer::NaiveBayes(of_lacking(Some(odds)))].leak(),
+    };
+    let bin = |ids: &[u32]| {
+        let mut bins = [9];
+        words.compute(ids.iter().copied(), &mut bins);
+        bins[0]
+    };
+    assert_eq!(bin(&[2]), 2, "odds of 1.5");
+    assert_eq!(bin(&[3]), 0, "odds of -0.5: one of a token");
+    assert_eq!(bin(&[7]), 0, "no weight");
+    assert_eq!(
+        bin(&[2, 3, 7, 8]),
+        1,
+        "no weight, and both totals are computed"
+    );
 }
 
 #[test]

@@ -1,0 +1,293 @@
+//! Naive Bayes of two classes: where there is no doubt of a bin.
+
+use catboost_runtime::{calcer::bayes_softmax_of_two, compiled};
+
+use super::{Estimate, Part};
+use crate::tables::{Tables, put};
+
+/// Far more than the relative error of a probability, which is made by an `exp`, a sum and a quotient.
+const TOLERANCE: f64 = 1.0 / (1_u64 << 40) as f64;
+/// At odds of e to the power of this, a probability is 0 or 1 as an `f32`.
+const CERTAIN: f64 = 1000.0;
+/// So many halvings leave of it what a single rounding would.
+const HALVINGS: usize = 64;
+
+/// See [`compiled::Odds`].
+pub(crate) struct Odds {
+    /// Of `f64s`: one.
+    pub(crate) prior: Part,
+    /// Of `f64s`.
+    pub(crate) weights: Part,
+    pub(crate) limits: Vec<Limits>,
+}
+
+/// See [`compiled::Limits`].
+pub(crate) struct Limits {
+    /// Of `f64s`.
+    pub(crate) above: Part,
+    /// Of `f64s`.
+    pub(crate) below: Part,
+}
+
+impl Odds {
+    /// `tokens` are each token's logarithms in the two classes, or `None` if one lacks it.
+    pub(super) fn lay_out(
+        log_priors: [f64; 2],
+        tokens: impl Iterator<Item = Option<[f64; 2]>>,
+        log_totals: [f64; 2],
+        estimates: &[Estimate],
+        tables: &mut Tables,
+    ) -> Self {
+        let tokens: Vec<_> = tokens.collect();
+        let difference = |[a, b]: [f64; 2]| a - b;
+        let absolute = |[a, b]: [f64; 2]| a.abs() + b.abs();
+        let weight = |token: &Option<[f64; 2]>| {
+            token.map_or(f64::NAN, |[a, b]| {
+                difference([a - log_totals[0], b - log_totals[1]])
+            })
+        };
+        // No sum on the way is greater, neither here nor in CatBoost's order. Each of 64 tokens makes fewer than 16 roundings, of
+        // at most 2^-53 of that: so this is eight times the error or more.
+        let greatest = tokens
+            .iter()
+            .flatten()
+            .map(|&logarithms| absolute(logarithms));
+        let greatest = greatest.fold(0.0, f64::max) + absolute(log_totals);
+        let sum = absolute(log_priors) + compiled::Odds::MOST_TOKENS as f64 * greatest;
+        let error = sum / (1_u64 << 40) as f64;
+        let limits = estimates.iter().map(|estimate| {
+            let borders = &tables.f32s[estimate.borders.clone()];
+            let above: Vec<f64> = borders
+                .iter()
+                .map(|&border| above(border) + error)
+                .collect();
+            let below = borders.iter().map(|&border| below(border) - error);
+            let below: Vec<f64> = below.chain([f64::INFINITY]).collect();
+            Limits {
+                above: put(&mut tables.f64s, above),
+                below: put(&mut tables.f64s, below),
+            }
+        });
+        Self {
+            limits: limits.collect(),
+            prior: put(&mut tables.f64s, [difference(log_priors)]),
+            weights: put(&mut tables.f64s, tokens.iter().map(weight)),
+        }
+    }
+}
+
+/// Odds from which on a probability is above a border.
+fn above(border: f32) -> f64 {
+    let is_above = |odds| (probability(odds) * (1.0 - TOLERANCE)) as f32 > border;
+    match is_above(CERTAIN) {
+        true => turn(is_above)[1],
+        false => f64::INFINITY,
+    }
+}
+
+/// Odds up to which it is not.
+fn below(border: f32) -> f64 {
+    let may_be_above = |odds| (probability(odds) * (1.0 + TOLERANCE)) as f32 > border;
+    match may_be_above(-CERTAIN) {
+        true => f64::NEG_INFINITY,
+        false => turn(may_be_above)[0],
+    }
+}
+
+fn probability(odds: f64) -> f64 {
+    bayes_softmax_of_two([odds, 0.0])[0]
+}
+
+/// Odds at which something does not hold, and, next to them, odds at which it does.
+fn turn(holds: impl Fn(f64) -> bool) -> [f64; 2] {
+    let (mut no, mut yes) = (-CERTAIN, CERTAIN);
+    for _ in 0..HALVINGS {
+        let middle = (no + yes) / 2.0;
+        match holds(middle) {
+            true => yes = middle,
+            false => no = middle,
+        }
+    }
+    [no, yes]
+}
+
+#[cfg(test)]
+mod tests {
+    use catboost_runtime::calcer::NaiveBayes;
+
+    use super::*;
+
+    /// From 0 and less, where every probability is above, to 1 and more, where none is.
+    const BORDERS: [f32; 15] = [
+        f32::MIN,
+        -1.0,
+        0.0,
+        1e-45,
+        1e-30,
+        1e-7,
+        0.1,
+        0.5,
+        0.625,
+        0.9,
+        0.999_999,
+        1.0_f32.next_down(),
+        1.0,
+        2.0,
+        f32::INFINITY,
+    ];
+
+    #[test]
+    fn limits_are_on_their_sides_of_a_border_and_near_it() {
+        let mut limits = Vec::new();
+        for border in BORDERS {
+            let is_above = |odds: f64| probability(odds) as f32 > border;
+            let [above, below] = [above(border), below(border)];
+            assert!(below < above, "{border}");
+            assert!(
+                above - below < 1e-4 || !(0.0..1.0).contains(&border),
+                "{border}: {below} to {above}"
+            );
+            for step in 0..2000 {
+                // By roundings, and further and further.
+                let [mut no, mut yes] = [below, above];
+                for _ in 0..step % 100 {
+                    (no, yes) = (no.next_down(), yes.next_up());
+                }
+                let further = f64::from(step) * 0.37;
+                assert!(
+                    no.is_infinite() || !is_above(no - further),
+                    "{border}, {step}"
+                );
+                assert!(
+                    is_above(yes + further) || yes.is_infinite(),
+                    "{border}, {step}"
+                );
+            }
+            limits.push([above, below]);
+        }
+        assert!(limits.is_sorted());
+    }
+
+    const DOCS: [u32; 2] = [70, 31];
+    const TOTALS: [u64; 2] = [523, 210];
+    const COUNTS: [[u32; 2]; 4] = [[400, 3], [12, 101], [55, 56], [56, 50]];
+    const BAYES: NaiveBayes = NaiveBayes {
+        class_prior: 0.5,
+        token_prior: 0.3,
+        seen_tokens: 4,
+    };
+
+    /// CatBoost's probabilities of a text that has each token so often.
+    fn expected(text: [u32; 4]) -> [f32; 2] {
+        let text: Vec<(u32, u32)> = (0..).zip(text).filter(|&(_, occurs)| occurs > 0).collect();
+        let logarithms = [0, 1].map(|class| {
+            let count = |token: u32| Some(COUNTS[token as usize][class]);
+            BAYES.log_probability(&text, DOCS[class], TOTALS[class], count)
+        });
+        bayes_softmax_of_two(logarithms).map(|number| number as f32)
+    }
+
+    /// What [`Odds`] leave no doubt of, for borders of the first class and of the second: the bins, or `None`.
+    fn undoubted(text: [u32; 4], borders: [&[f32]; 2]) -> Option<[usize; 2]> {
+        let ln = |count: f64| catboost_runtime::math::ln(count);
+        let prior = f64::from(BAYES.token_prior);
+        let mut tables = Tables::default();
+        let estimates = [0, 1].map(|class| Estimate {
+            class,
+            borders: put(&mut tables.f32s, borders[class as usize].iter().copied()),
+            group: class,
+        });
+        let odds = Odds::lay_out(
+            DOCS.map(|docs| ln(f64::from(docs) + f64::from(BAYES.class_prior))),
+            COUNTS
+                .iter()
+                .map(|counts| Some(counts.map(|count| ln(prior + f64::from(count))))),
+            TOTALS.map(|total| ln(total as f64 + prior * 5.0)),
+            &estimates,
+            &mut tables,
+        );
+        let [first] = tables.f64s[odds.prior][..] else {
+            panic!("one prior");
+        };
+        let weights = tables.f64s[odds.weights].iter().zip(text);
+        let odds_of = weights.fold(first, |sum, (weight, occurs)| {
+            sum + f64::from(occurs) * weight
+        });
+        let bins = odds
+            .limits
+            .iter()
+            .zip([odds_of, -odds_of])
+            .map(|(limits, odds)| {
+                let bin = tables.f64s[limits.above.clone()]
+                    .iter()
+                    .filter(|&&limit| odds > limit)
+                    .count();
+                (odds < tables.f64s[limits.below.clone()][bin]).then_some(bin)
+            });
+        let bins: Option<Vec<usize>> = bins.collect();
+        bins.map(|bins| [bins[0], bins[1]])
+    }
+
+    #[test]
+    fn bins_without_doubt_are_those_of_catboost() {
+        let (mut sure, mut unsure) = (0, 0);
+        for nth in 0..400_u32 {
+            let text = [nth % 3, nth / 3 % 7, nth / 21 % 5, nth / 105 * 16];
+            let numbers = expected(text);
+            // On both sides of the number, and on it.
+            let near = numbers.map(|number| [number.next_down(), number, number.next_up()]);
+            let far = numbers.map(|number| [number * 0.999, (number * 1.001).min(2.0)]);
+            for (borders, is_far) in [
+                ([&near[0][..], &[0.5][..]], false),
+                ([&[0.5], &near[1]], false),
+                ([&far[0], &far[1]], true),
+            ] {
+                let bins = [0, 1].map(|class| {
+                    let number = numbers[class];
+                    borders[class]
+                        .iter()
+                        .filter(|&&border| number > border)
+                        .count()
+                });
+                match undoubted(text, borders) {
+                    Some(found) => {
+                        assert_eq!(found, bins, "{text:?}, {borders:?}");
+                        sure += 1;
+                    }
+                    None => {
+                        assert!(!is_far, "{text:?}, {borders:?}");
+                        unsure += 1;
+                    }
+                }
+            }
+        }
+        assert!(sure >= 400 && unsure > 0, "{sure} and {unsure}");
+    }
+
+    #[test]
+    fn infinite_logarithms_leave_no_text_without_doubt() {
+        let mut tables = Tables::default();
+        let estimates = [Estimate {
+            class: 0,
+            borders: put(&mut tables.f32s, [0.5]),
+            group: 0,
+        }];
+        for log_totals in [[0.0, f64::NEG_INFINITY], [f64::NAN, 0.0]] {
+            let odds = Odds::lay_out(
+                [0.0; 2],
+                [Some([1.0, 2.0])].into_iter(),
+                log_totals,
+                &estimates,
+                &mut tables,
+            );
+            let [limits] = &odds.limits[..] else {
+                panic!("one estimate");
+            };
+            let above = tables.f64s[limits.above.clone()]
+                .iter()
+                .any(|&limit| 1e300 > limit);
+            let not_above = -1e300 < tables.f64s[limits.below.clone()][0];
+            assert!(!above && !not_above, "{log_totals:?}");
+        }
+    }
+}

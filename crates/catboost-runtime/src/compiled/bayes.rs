@@ -1,0 +1,237 @@
+//! Naive Bayes.
+
+use super::{Estimate, texts};
+use crate::{
+    calcer::{bayes_softmax, bayes_softmax_of_two},
+    math,
+};
+
+/// A multinomial naive Bayes with its logarithms taken.
+#[derive(Debug)]
+pub struct NaiveBayes {
+    /// ln(docs + class prior), one a class.
+    pub log_priors: &'static [f64],
+    /// The token id of the first row of `log_counts`.
+    pub first: u32,
+    /// ln(token prior + count): for each class a row a token id from `first` on, the last for every id that no class has.
+    pub log_counts: &'static [f64],
+    /// Whether the class lacks the token (1 or 0), in the same places.
+    pub lacks: &'static [u8],
+    /// ln of the class's total if it lacks 0, 1, … of the text's tokens: a row a class.
+    pub log_totals: &'static [f64],
+    /// The class's total if it lacks none, from which a total beyond the rows above is computed.
+    pub totals: &'static [f64],
+    /// What each lacking token adds to the total.
+    pub token_prior: f64,
+    /// The numbers that the model compares with borders.
+    pub estimates: &'static [Estimate],
+    /// What tells the bins of most texts sooner; `None` unless there are two classes.
+    pub odds: Option<Odds>,
+}
+
+/// What tells the bins of most texts, if there are two classes, without a count of tokens and without `exp`.
+///
+/// A class's probability depends on nothing but the difference of the two logarithms, the odds. But for rounding, these are
+/// a sum over the tokens, in any order. Where they are further from all borders than any rounding could carry them, there is
+/// no doubt of the bin. Where they are not, [`Odds::set_undoubted`] says so.
+#[derive(Debug)]
+pub struct Odds {
+    /// The odds of the first class if there are no tokens.
+    pub prior: f64,
+    /// What a token adds, a number a token id from [`NaiveBayes::first`] on; NaN if a class lacks it, as then the total is another.
+    pub weights: &'static [f64],
+    /// One for each of [`NaiveBayes::estimates`].
+    pub limits: &'static [Limits],
+}
+
+/// Where there is no doubt of a number's bin.
+#[derive(Debug)]
+pub struct Limits {
+    /// If the odds of its class are above number `k`, the number is above border `k`. Ascending.
+    pub above: &'static [f64],
+    /// If they are below number `k`, it is not above border `k`; the last is +∞.
+    pub below: &'static [f64],
+}
+
+impl NaiveBayes {
+    /// Sets the bins if there is no doubt of them: if not, returns false, and [`NaiveBayes::compute`] has to.
+    #[inline(always)]
+    pub(super) fn set_undoubted(&self, ids: impl Iterator<Item = u32>, bins: &mut [u16]) -> bool {
+        match &self.odds {
+            Some(odds) => odds.set_undoubted(self, ids, bins),
+            None => false,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn compute(&self, counts: &[(u32, u32)], bins: &mut [u16]) {
+        let classes = self.log_priors.len();
+        if classes == 2 {
+            // By far the commonest.
+            let logarithms = [self.logarithm(0, counts), self.logarithm(1, counts)];
+            texts::set_bins(self.estimates, &bayes_softmax_of_two(logarithms), bins);
+            return;
+        }
+        let mut scores: texts::ByClass = (0..classes)
+            .map(|class| self.logarithm(class, counts))
+            .collect();
+        bayes_softmax(&mut scores);
+        texts::set_bins(self.estimates, &scores, bins);
+    }
+
+    /// The logarithm of a class's unnormalized probability.
+    ///
+    /// Not inlined, it is faster: in the midst of a row's evaluation not all of it would stay in registers.
+    #[inline(never)]
+    fn logarithm(&self, class: usize, counts: &[(u32, u32)]) -> f64 {
+        let classes = self.log_priors.len();
+        let rows = self.log_counts.len() / classes;
+        let log_counts = &self.log_counts[class * rows..][..rows];
+        let lacks = &self.lacks[class * rows..][..rows];
+        let (mut value, mut lacking, mut length) = (self.log_priors[class], 0, 0);
+        for &(id, count) in counts {
+            let row = (id.wrapping_sub(self.first) as usize).min(rows - 1);
+            value += f64::from(count) * log_counts[row];
+            lacking += usize::from(lacks[row]);
+            length += count;
+        }
+        let totals = self.log_totals.len() / classes;
+        let log_total = if lacking < totals {
+            self.log_totals[class * totals + lacking]
+        } else {
+            self.log_total(class, lacking)
+        };
+        value - f64::from(length) * log_total
+    }
+
+    /// The logarithm of a class's total if it lacks more tokens than the table is for.
+    #[cold]
+    fn log_total(&self, class: usize, lacking: usize) -> f64 {
+        math::ln((0..lacking).fold(self.totals[class], |total, _| total + self.token_prior))
+    }
+}
+
+impl Odds {
+    /// Limits are for texts of so many tokens at most: each rounds the sum once more.
+    pub const MOST_TOKENS: usize = 64;
+
+    #[inline(always)]
+    fn set_undoubted(
+        &self,
+        of: &NaiveBayes,
+        ids: impl Iterator<Item = u32>,
+        bins: &mut [u16],
+    ) -> bool {
+        if ids
+            .size_hint()
+            .1
+            .is_none_or(|most| most > Self::MOST_TOKENS)
+        {
+            return false;
+        }
+        let odds = ids.fold(self.prior, |odds, id| {
+            let row = id.wrapping_sub(of.first) as usize;
+            odds + self.weights.get(row).copied().unwrap_or(f64::NAN)
+        });
+        let mut estimates = of.estimates.iter().zip(self.limits);
+        estimates.all(|(estimate, limits)| {
+            let odds = if estimate.class == 0 { odds } else { -odds };
+            let above = limits.above.iter().map(|&limit| u16::from(odds > limit));
+            let bin: u16 = above.sum();
+            bins[estimate.group as usize] = bin;
+            odds < limits.below[usize::from(bin)]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number of either class, with borders where the odds are 0 and 1, and a doubt of a quarter about each.
+    const BAYES: NaiveBayes = NaiveBayes {
+        log_priors: &[0.0; 2],
+        first: 2,
+        log_counts: &[0.0; 2],
+        lacks: &[0; 2],
+        log_totals: &[0.0; 2],
+        totals: &[0.0; 2],
+        token_prior: 0.0,
+        estimates: &[
+            Estimate {
+                class: 1,
+                borders: &[0.5, 0.75],
+                group: 0,
+            },
+            Estimate {
+                class: 0,
+                borders: &[0.5],
+                group: 2,
+            },
+        ],
+        odds: Some(Odds {
+            prior: 0.5,
+            weights: &[1.0, -1.0, 0.125, f64::NAN],
+            limits: &[
+                Limits {
+                    above: &[0.25, 1.25],
+                    below: &[-0.25, 0.75, f64::INFINITY],
+                },
+                Limits {
+                    above: &[0.25],
+                    below: &[-0.25, f64::INFINITY],
+                },
+            ],
+        }),
+    };
+
+    fn undoubted(ids: &[u32]) -> Option<[u16; 2]> {
+        let mut bins = [9; 4];
+        let sure = BAYES.set_undoubted(ids.iter().copied(), &mut bins);
+        assert_eq!([bins[1], bins[3]], [9, 9], "the groups of others");
+        sure.then_some([bins[0], bins[2]])
+    }
+
+    #[test]
+    fn odds_far_from_borders_leave_no_doubt() {
+        assert_eq!(undoubted(&[]), Some([0, 1]));
+        assert_eq!(undoubted(&[2, 2]), Some([0, 1]));
+        // -0.5, -1.5, and, after a detour, -2.5.
+        assert_eq!(undoubted(&[3]), Some([1, 0]));
+        assert_eq!(undoubted(&[3, 3]), Some([2, 0]));
+        assert_eq!(undoubted(&[3, 2, 3, 3, 3]), Some([2, 0]));
+    }
+
+    #[test]
+    fn odds_near_a_border_leave_one() {
+        // 0.125 and -0.125 times so many eighths: -0.25 is on the edge.
+        assert_eq!(undoubted(&[3, 4, 4, 4]), None);
+        assert_eq!(undoubted(&[3, 4, 4]), None);
+        assert_eq!(undoubted(&[3, 4]), Some([1, 0]));
+        // -0.875 and -1.25, near the other border of the first alone.
+        assert_eq!(undoubted(&[3, 3, 4, 4, 4, 4, 4]), None);
+        assert_eq!(undoubted(&[3, 3, 4, 4]), None);
+        assert_eq!(undoubted(&[3, 3, 4]), Some([2, 0]));
+    }
+
+    #[test]
+    fn tokens_that_a_class_lacks_leave_one() {
+        for lacking in [0, 1, 5, 6, u32::MAX] {
+            assert_eq!(undoubted(&[2, lacking, 2]), None, "{lacking}");
+        }
+        let none = NaiveBayes {
+            odds: None,
+            ..BAYES
+        };
+        assert!(!none.set_undoubted([].into_iter(), &mut [0; 4]));
+    }
+
+    #[test]
+    fn long_texts_leave_one() {
+        let longest = [2; Odds::MOST_TOKENS];
+        assert_eq!(undoubted(&longest), Some([0, 1]));
+        assert_eq!(undoubted(&[longest.as_slice(), &[2]].concat()), None);
+        let of_unknown_length = core::iter::repeat_n(2, 1).cycle().take_while(|_| false);
+        assert!(!BAYES.set_undoubted(of_unknown_length, &mut [0; 4]));
+    }
+}
