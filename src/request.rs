@@ -173,9 +173,11 @@ pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
 pub fn parse_object(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
     let mut reader = Reader::new(utf8(bytes)?);
     let first = reader.value()?;
-    let request = read_request(&first, &mut reader, 0)?;
+    let mut draft = Draft::new();
+    draft.read(&first, &mut reader, 0)?;
     reader.end()?;
-    request.map_err(Invalid::request)
+    draft.check().map_err(Invalid::request)?;
+    Ok(draft.request)
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Syntax> {
@@ -197,9 +199,12 @@ fn read_body(text: &str) -> Result<Body<'_>, Invalid> {
 /// Reads what begins with `first`.
 fn read_body_from<'a>(first: Value<'a>, mut reader: Reader<'a>) -> Result<Body<'a>, Invalid> {
     let body = match first {
-        Value::Object => read_request(&first, &mut reader, 0)?
-            .map(Body::One)
-            .map_err(Invalid::request)?,
+        Value::Object => {
+            let mut draft = Draft::new();
+            draft.read(&first, &mut reader, 0)?;
+            draft.check().map_err(Invalid::request)?;
+            Body::One(draft.request)
+        }
         Value::Array => Body::Many(read_requests(&mut reader)?),
         other => {
             reader.end()?;
@@ -221,49 +226,16 @@ fn read_requests<'a>(reader: &mut Reader<'a>) -> Result<Vec<Request<'a>>, Invali
             return Err(Invalid::too_many());
         }
         let first = reader.value()?;
-        match read_request(&first, reader, 1)? {
-            Ok(request) => requests.push(request),
+        let mut draft = Draft::new();
+        draft.read(&first, reader, 1)?;
+        match draft.check() {
+            Ok(()) => requests.push(draft.request),
             Err(problems) => bad.push(index, problems),
         }
         index += 1;
     }
     bad.check()?;
     Ok(requests)
-}
-
-/// Reads the request that begins with `first`, `depth` arrays deep. The outer error is that of the text, the inner one
-/// what is wrong with the request.
-fn read_request<'a>(
-    first: &Value<'a>,
-    reader: &mut Reader<'a>,
-    depth: usize,
-) -> Result<Result<Request<'a>, Vec<Problem>>, Syntax> {
-    match first {
-        Value::Object => {}
-        Value::Array => {
-            reader.skip(depth)?;
-            return Ok(Err(vec![Problem::NotAnObject(kind(first))]));
-        }
-        _ => return Ok(Err(vec![Problem::NotAnObject(kind(first))])),
-    }
-    let mut values = [const { None }; 10];
-    let mut problems = Vec::new();
-    let mut object = reader.enter();
-    while let Some(field) = reader.key(&mut object)? {
-        let value = reader.value()?;
-        if let Value::Array | Value::Object = value {
-            reader.skip(depth + 1)?;
-        }
-        if let Some(field) = field {
-            let before = values[field as usize].replace(value);
-            let problem = Problem::Field(field, Fault::Twice);
-            if before.is_some() && !problems.contains(&problem) {
-                problems.push(problem);
-            }
-        }
-    }
-    let value = |field: Field| values[field as usize].take();
-    Ok(Request::from_values(value, problems))
 }
 
 impl<'a> Request<'a> {
@@ -274,37 +246,21 @@ impl<'a> Request<'a> {
     pub fn from_columns<T: Into<Cow<'a, str>>>(
         mut column: impl FnMut(Field) -> Option<T>,
     ) -> Result<Request<'a>, Invalid> {
-        let value = |field| column(field).map(|text| Value::Text(text.into()));
-        Request::from_values(value, Vec::new()).map_err(Invalid::request)
-    }
-
-    /// A request from the values of its fields, each of which is asked for once.
-    #[inline]
-    fn from_values(
-        value: impl FnMut(Field) -> Option<Value<'a>>,
-        problems: Vec<Problem>,
-    ) -> Result<Request<'a>, Vec<Problem>> {
-        let mut fields = Fields { value, problems };
-        let request = Request {
-            regno_recognize: fields.take(Field::RegnoRecognize, text),
-            afts_regno_ai: fields.take(Field::AftsRegnoAi, text),
-            recognition_accuracy: fields.take(Field::RecognitionAccuracy, number),
-            afts_regno_ai_score: fields.take(Field::AftsRegnoAiScore, number),
-            char_scores: fields.take(Field::AftsRegnoAiCharScores, |value| {
-                scores::all(&list(value)?)
-            }),
-            max_length_score: fields.take(Field::AftsRegnoAiLengthScores, |value| {
-                scores::greatest(&list(value)?)
-            }),
-            camera_type: fields.take(Field::CameraType, category),
-            camera_class: fields.take(Field::CameraClass, category),
-            time: fields.take(Field::TimeCheck, local_time),
-            direction: fields.take(Field::Direction, number),
-        };
-        match fields.problems.is_empty() {
-            true => Ok(request),
-            false => Err(fields.problems),
-        }
+        let mut draft = Draft::new();
+        // One by one, so that each is compiled for its field.
+        let mut take = |field| draft.take(field, column(field).map(T::into));
+        take(Field::RegnoRecognize);
+        take(Field::AftsRegnoAi);
+        take(Field::RecognitionAccuracy);
+        take(Field::AftsRegnoAiScore);
+        take(Field::AftsRegnoAiCharScores);
+        take(Field::AftsRegnoAiLengthScores);
+        take(Field::CameraType);
+        take(Field::CameraClass);
+        take(Field::TimeCheck);
+        take(Field::Direction);
+        draft.check().map_err(Invalid::request)?;
+        Ok(draft.request)
     }
 
     /// The same, borrowing nothing.
@@ -331,26 +287,175 @@ impl Body<'_> {
     }
 }
 
-/// Values on their way to a request, and what is wrong with them.
-struct Fields<F> {
-    value: F,
+/// A request on its way, and what is wrong with it.
+struct Draft<'a> {
+    /// What of it is known so far.
+    request: Request<'a>,
+    /// A bit for each field that was there.
+    noted: u16,
     problems: Vec<Problem>,
 }
 
-impl<'a, F: FnMut(Field) -> Option<Value<'a>>> Fields<F> {
-    /// What `read` makes of a field, or anything if it is at fault, which is noted.
+impl<'a> Draft<'a> {
+    /// What `noted` is when all fields were there.
+    const ALL: u16 = (1 << Field::ALL.len()) - 1;
+
     #[inline(always)]
-    fn take<T: Default>(
+    fn new() -> Draft<'a> {
+        Draft {
+            request: Request {
+                regno_recognize: Cow::Borrowed(""),
+                afts_regno_ai: Cow::Borrowed(""),
+                recognition_accuracy: f64::NAN,
+                afts_regno_ai_score: f64::NAN,
+                char_scores: Scores::new(),
+                max_length_score: f64::NAN,
+                camera_type: Cow::Borrowed(""),
+                camera_class: Cow::Borrowed(""),
+                time: Time::default(),
+                direction: f64::NAN,
+            },
+            noted: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Reads the request that begins with `first`, `depth` arrays deep. The error is that of the text; what is wrong with
+    /// the request is noted.
+    fn read(
         &mut self,
-        field: Field,
-        read: impl FnOnce(Value<'a>) -> Result<T, Fault>,
-    ) -> T {
-        let value = (self.value)(field);
-        let result = value.ok_or(Fault::Missing).and_then(read);
-        result.unwrap_or_else(|fault| {
+        first: &Value<'a>,
+        reader: &mut Reader<'a>,
+        depth: usize,
+    ) -> Result<(), Syntax> {
+        if *first != Value::Object {
+            if *first == Value::Array {
+                reader.skip(depth)?;
+            }
+            self.noted = Draft::ALL;
+            self.problems.push(Problem::NotAnObject(kind(first)));
+            return Ok(());
+        }
+        // A copy, whose position need not be kept in memory.
+        let mut here = *reader;
+        let mut object = here.enter();
+        while let Some(field) = here.key(&mut object)? {
+            if let Some(field) = field {
+                self.note(field);
+                if self.read_usual(field, &mut here) {
+                    continue;
+                }
+            }
+            let value = here.value()?;
+            if let Value::Array | Value::Object = value {
+                here.apart(|reader| reader.skip(depth + 1))?;
+            }
+            if let Some(field) = field {
+                self.put(field, value);
+            }
+        }
+        *reader = here;
+        Ok(())
+    }
+
+    /// Notes that a field is there. If it was before, the new value counts, and what was wrong with the old one does not.
+    #[inline(always)]
+    fn note(&mut self, field: Field) {
+        let bit = 1 << field as u16;
+        if self.noted & bit != 0 {
+            self.forget(field);
+        }
+        self.noted |= bit;
+    }
+
+    #[cold]
+    fn forget(&mut self, field: Field) {
+        let twice = Problem::Field(field, Fault::Twice);
+        self.problems.retain(|problem| {
+            *problem == twice || !matches!(problem, Problem::Field(other, _) if *other == field)
+        });
+        if !self.problems.contains(&twice) {
+            self.problems.push(twice);
+        }
+    }
+
+    /// Reads a field's value where it lies if it is a number or a list in usual notation.
+    #[inline(always)]
+    fn read_usual(&mut self, field: Field, reader: &mut Reader<'a>) -> bool {
+        let request = &mut self.request;
+        match field {
+            Field::RecognitionAccuracy => reader.usual_number(&mut request.recognition_accuracy),
+            Field::AftsRegnoAiScore => reader.usual_number(&mut request.afts_regno_ai_score),
+            Field::Direction => reader.usual_number(&mut request.direction),
+            Field::AftsRegnoAiCharScores => {
+                reader.usual_text(|text| scores::usual_all(text, &mut request.char_scores))
+            }
+            Field::AftsRegnoAiLengthScores => reader
+                .usual_text(|text| scores::usual_greatest(text, &mut request.max_length_score)),
+            _ => false,
+        }
+    }
+
+    /// Takes a field's text, if there is one.
+    #[inline(always)]
+    fn take(&mut self, field: Field, text: Option<Cow<'a, str>>) {
+        if let Some(text) = text {
+            self.noted |= 1 << field as u16;
+            self.put(field, Value::Text(text));
+        }
+    }
+
+    /// Takes a field's value, or notes what is wrong with it.
+    #[inline(always)]
+    fn put(&mut self, field: Field, value: Value<'a>) {
+        let request = &mut self.request;
+        let put = match field {
+            Field::RegnoRecognize => text(value).map(|text| request.regno_recognize = text),
+            Field::AftsRegnoAi => text(value).map(|text| request.afts_regno_ai = text),
+            Field::RecognitionAccuracy => {
+                number(value).map(|number| request.recognition_accuracy = number)
+            }
+            Field::AftsRegnoAiScore => {
+                number(value).map(|number| request.afts_regno_ai_score = number)
+            }
+            Field::AftsRegnoAiCharScores => {
+                list(value).and_then(|list| scores::all(&list, &mut request.char_scores))
+            }
+            Field::AftsRegnoAiLengthScores => {
+                list(value).and_then(|list| scores::greatest(&list, &mut request.max_length_score))
+            }
+            Field::CameraType => category(value).map(|text| request.camera_type = text),
+            Field::CameraClass => category(value).map(|text| request.camera_class = text),
+            Field::TimeCheck => local_time(value).map(|time| request.time = time),
+            Field::Direction => number(value).map(|number| request.direction = number),
+        };
+        if let Err(fault) = put {
             self.problems.push(Problem::Field(field, fault));
-            T::default()
-        })
+        }
+    }
+
+    /// Says what is wrong with the request, if anything is.
+    #[inline(always)]
+    fn check(&mut self) -> Result<(), Vec<Problem>> {
+        match self.noted == Draft::ALL && self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(self.told()),
+        }
+    }
+
+    /// What is wrong, in the order in which it is told: what is there twice first, then field by field.
+    #[cold]
+    fn told(&mut self) -> Vec<Problem> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let missing = Field::ALL
+            .into_iter()
+            .filter(|&field| self.noted & 1 << field as u16 == 0);
+        problems.extend(missing.map(|field| Problem::Field(field, Fault::Missing)));
+        problems.sort_by_key(|problem| match problem {
+            Problem::NotAnObject(_) | Problem::Field(_, Fault::Twice) => 0,
+            Problem::Field(field, _) => 1 + *field as usize,
+        });
+        problems
     }
 }
 

@@ -28,6 +28,29 @@ pub(super) fn read(text: &[u8]) -> Option<(f64, usize)> {
     score.or_else(|| read_other(text))
 }
 
+/// Reads the number that `text` begins with if it is one of JSON as nearly always: of one digit, or with a point after one or
+/// two.
+#[inline(always)]
+pub(super) fn read_usual(text: &[u8]) -> Option<(f64, usize)> {
+    match *text {
+        [digit @ b'0'..=b'9', next, ..]
+            if !next.is_ascii_digit() && !matches!(next, b'.' | b'e' | b'E') =>
+        {
+            Some((f64::from(digit - b'0'), 1))
+        }
+        [tens @ b'1'..=b'9', b'0'..=b'9', ..] => {
+            let mut score = Score::find(text[1..].first_chunk()?)?;
+            score.first += 10 * u16::from(tens - b'0');
+            // More digits may not fit in a u64.
+            if !score.is_whole() || score.places > 16 {
+                return None;
+            }
+            Some((score.value()?, 1 + score.len))
+        }
+        _ => read_score(text.first_chunk()?),
+    }
+}
+
 /// Less than a window of text, and zeros after it.
 #[inline(always)]
 fn padded(text: &[u8]) -> [u8; WINDOW] {
@@ -428,6 +451,42 @@ mod tests {
             let (value, found) = read(text.as_bytes()).unwrap();
             assert_eq!(found, len, "{text}");
             assert_eq!(value, text[..len].parse::<f64>().unwrap());
+        }
+    }
+
+    #[test]
+    fn usual_numbers_of_json_are_read_up_to_what_follows() {
+        for text in [
+            "0",
+            "7",
+            "6.4",
+            "99.0",
+            "14.25",
+            "99.9999999999999999",
+            "0.8689166903495789",
+            "1.5e-07",
+            "12.5e-07",
+        ] {
+            for after in [",", "}", " ", "x"] {
+                let rest = format!("{text}{after}{}", " ".repeat(WINDOW));
+                let expected = (text.parse().unwrap(), text.len());
+                assert_eq!(read_usual(rest.as_bytes()), Some(expected), "{rest}");
+            }
+        }
+        for text in [
+            "",
+            "-1",
+            "05",
+            "05.5",
+            "00",
+            "1.",
+            "1e5",
+            "100",
+            "99.99999999999999999",
+            "1.5e-100",
+        ] {
+            let rest = format!("{text},{}", " ".repeat(WINDOW));
+            assert_eq!(read_usual(rest.as_bytes()), None, "{rest}");
         }
     }
 

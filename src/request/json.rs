@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::Field;
-use super::decimal::{Score, WINDOW};
+use super::decimal::{self, WINDOW};
 use crate::scan::{marks, position};
 
 /// How deep arrays and objects may be nested.
@@ -34,7 +34,7 @@ pub(super) enum Value<'a> {
 }
 
 /// A position in a text.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
     pub fn value(&mut self) -> Result<Value<'a>, Syntax> {
         match self.peek() {
             Some(b'"') => self.text().map(Value::Text),
-            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
+            Some(b'-' | b'0'..=b'9') => self.apart(Reader::number).map(Value::Number),
             Some(b'[') => Ok(Value::Array),
             Some(b'{') => Ok(Value::Object),
             Some(b'n') => self.word("null", Value::Null),
@@ -58,6 +58,45 @@ impl<'a> Reader<'a> {
             Some(b'f') => self.word("false", Value::Bool(false)),
             Some(b'N' | b'I') => Err(self.fault("NaN and Infinity are not JSON; send null")),
             _ => Err(self.fault("expected a value")),
+        }
+    }
+
+    /// Works with a copy, so that a function that is called need not know where this one is kept: in registers.
+    #[inline(always)]
+    pub fn apart<T>(&mut self, work: impl FnOnce(&mut Reader<'a>) -> T) -> T {
+        let mut copy = *self;
+        let result = work(&mut copy);
+        self.at = copy.at;
+        result
+    }
+
+    /// Reads the value if it is a number as it nearly always is; `number` is set then.
+    #[inline(always)]
+    pub fn usual_number(&mut self, number: &mut f64) -> bool {
+        self.peek();
+        let rest = &self.text.as_bytes()[self.at..];
+        let Some((value, len)) = decimal::read_usual(rest) else {
+            return false;
+        };
+        self.at += len;
+        *number = value;
+        true
+    }
+
+    /// Reads the value if it is a string that `read` reads all of. It is given the text after the quote, to its end, and says
+    /// how many bytes it has read.
+    #[inline(always)]
+    pub fn usual_text(&mut self, read: impl FnOnce(&[u8]) -> Option<usize>) -> bool {
+        if self.peek() != Some(b'"') {
+            return false;
+        }
+        let rest = &self.text.as_bytes()[self.at + 1..];
+        match read(rest) {
+            Some(len) if rest.get(len) == Some(&b'"') => {
+                self.at += 1 + len + 1;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -77,7 +116,7 @@ impl<'a> Reader<'a> {
             Some(_) => return Err(self.fault("expected a key in double quotes")),
         }
         let field = match self.name() {
-            None => self.other_name()?,
+            None => self.apart(Reader::other_name)?,
             field => field,
         };
         if self.peek() != Some(b':') {
@@ -182,11 +221,11 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 match bytes.get(self.at) {
                     Some(&next) if next > b' ' => Some(next),
-                    _ => self.peek_after_blanks(),
+                    _ => self.apart(Reader::peek_after_blanks),
                 }
             }
             next if next > b' ' => Some(next),
-            _ => self.peek_after_blanks(),
+            _ => self.apart(Reader::peek_after_blanks),
         }
     }
 
@@ -212,15 +251,10 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    #[inline(never)]
     fn number(&mut self) -> Result<&'a str, Syntax> {
         let begin = self.at;
         let bytes = self.text.as_bytes();
-        if let Some(score) = bytes[begin..].first_chunk().and_then(Score::find)
-            && score.is_whole()
-        {
-            self.at += score.len;
-            return Ok(&self.text[begin..self.at]);
-        }
         if bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
         }
@@ -267,7 +301,7 @@ impl<'a> Reader<'a> {
             self.at += 1;
             return Ok(Cow::Borrowed(&self.text[begin..self.at - 1]));
         }
-        self.escaped(begin).map(Cow::Owned)
+        self.apart(|reader| reader.escaped(begin)).map(Cow::Owned)
     }
 
     /// The string that began at `begin`, from here on, where something stands that does not stand for itself.

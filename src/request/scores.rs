@@ -10,34 +10,58 @@ use super::number::from_python;
 pub type Scores = SmallVec<[f64; 16]>;
 
 /// All the scores of a list.
-pub(super) fn all(list: &str) -> Result<Scores, Fault> {
-    let mut scores = Scores::new();
-    let usual = usual(list.as_bytes(), |score, _| {
-        scores.push(score.value()?);
-        Some(())
-    });
-    if usual != Some(list.len()) {
-        scores.clear();
-        for_each(list, |score| scores.push(score))?;
+pub(super) fn all(list: &str, scores: &mut Scores) -> Result<(), Fault> {
+    if usual_all(list.as_bytes(), scores) == Some(list.len()) {
+        return Ok(());
     }
-    Ok(scores)
+    scores.clear();
+    for_each(list, |score| scores.push(score))
 }
 
 /// The greatest score of a list; NaN if one is.
-pub(super) fn greatest(list: &str) -> Result<f64, Fault> {
-    if let Some((greatest, len)) = greatest_by_rank(list.as_bytes())
-        && len == list.len()
-    {
-        return Ok(greatest);
+pub(super) fn greatest(list: &str, greatest: &mut f64) -> Result<(), Fault> {
+    if usual_greatest(list.as_bytes(), greatest) == Some(list.len()) {
+        return Ok(());
     }
-    let mut greatest = f64::NEG_INFINITY;
+    *greatest = f64::NEG_INFINITY;
     for_each(list, |score| {
         // Once NaN, `greatest` stays so: it is not less than anything.
-        if greatest < score || score.is_nan() {
-            greatest = score;
+        if *greatest < score || score.is_nan() {
+            *greatest = score;
         }
+    })
+}
+
+/// All the scores of the list that `text` begins with, if it is as usual, and its length.
+#[inline(never)]
+pub(super) fn usual_all(text: &[u8], scores: &mut Scores) -> Option<usize> {
+    scores.clear();
+    usual(text, |score, _| {
+        scores.push(score.value()?);
+        Some(())
+    })
+}
+
+/// The greatest score of the list that `text` begins with, and the list's length, if the list is as usual and its scores'
+/// ranks tell which is the greatest: then that alone becomes a number.
+#[inline(never)]
+pub(super) fn usual_greatest(text: &[u8], number: &mut f64) -> Option<usize> {
+    let (mut greatest, mut equal, mut place) = (0, 0, 0);
+    let len = usual(text, |score, at| {
+        let rank = score.rank()?;
+        if rank == greatest {
+            equal = rank;
+        }
+        if rank > greatest {
+            (greatest, place) = (rank, at);
+        }
+        Some(())
     })?;
-    Ok(greatest)
+    if equal == greatest || greatest < Score::LEAST_RANK {
+        return None;
+    }
+    (*number, _) = decimal::read(&text[place..])?;
+    Some(len)
 }
 
 /// Hands over each score, and its place, of the list that `text` begins with, if it is as nearly all lists are: in brackets,
@@ -74,28 +98,6 @@ fn usual(text: &[u8], mut take: impl FnMut(&Score<'_>, usize) -> Option<()>) -> 
     }
 }
 
-/// The greatest score of the list that `text` begins with, and the list's length, if the list is as usual and its scores'
-/// ranks tell which is the greatest: then that alone becomes a number.
-#[inline(always)]
-fn greatest_by_rank(text: &[u8]) -> Option<(f64, usize)> {
-    let (mut greatest, mut equal, mut place) = (0, 0, 0);
-    let len = usual(text, |score, at| {
-        let rank = score.rank()?;
-        if rank == greatest {
-            equal = rank;
-        }
-        if rank > greatest {
-            (greatest, place) = (rank, at);
-        }
-        Some(())
-    })?;
-    if equal == greatest || greatest < Score::LEAST_RANK {
-        return None;
-    }
-    let (greatest, _) = decimal::read(&text[place..])?;
-    Some((greatest, len))
-}
-
 /// Hands over each score of any list. `[]` is the list of one 0; else the first and the last character are dropped, whatever
 /// they are, and the rest is cut at commas.
 #[inline(never)]
@@ -122,7 +124,17 @@ fn for_each(list: &str, mut take: impl FnMut(f64)) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, all, greatest, greatest_by_rank};
+    use super::{Fault, Scores};
+
+    fn all(list: &str) -> Result<Scores, Fault> {
+        let mut scores = Scores::new();
+        super::all(list, &mut scores).map(|()| scores)
+    }
+
+    fn greatest(list: &str) -> Result<f64, Fault> {
+        let mut greatest = f64::NAN;
+        super::greatest(list, &mut greatest).map(|()| greatest)
+    }
 
     #[test]
     fn first_and_last_character_are_dropped_whatever_they_are() {
@@ -185,7 +197,8 @@ mod tests {
             let list = format!("[{}]", list.join([",", ", "][random(2) as usize]));
             let expected = all(&list).unwrap().into_iter().fold(f64::MIN, f64::max);
             assert_eq!(greatest(&list), Ok(expected), "{list}");
-            told[usize::from(greatest_by_rank(list.as_bytes()).is_some())] += 1;
+            let usual = super::usual_greatest(list.as_bytes(), &mut 0.0);
+            told[usize::from(usual.is_some())] += 1;
         }
         assert!(told[0] > 1000 && told[1] > 1000, "{told:?}");
     }
