@@ -4,7 +4,7 @@
 //! beside them.
 
 use crate::model::Features;
-use crate::plate::template;
+use crate::plate::{Class, LETTERS, Places, classes};
 use crate::python_sort::descending;
 use crate::request::{Request, Scores};
 
@@ -47,8 +47,8 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
     let time = request.time;
     let scores = &request.char_scores;
     let (least, greatest) = extremes(scores);
-    let letters = Letters::new(network, scores, least.is_nan());
-    let letter = |letter: char| letters.score(letter) as f32;
+    let (letters, network_places) = Letters::new(network, scores, least.is_nan());
+    let letter = |letter: char| letters.score(letter);
     let (network_text, network_len) = texts.afts_regno_ai.put(network);
     let (camera_text, camera_len) = texts.regno_recognize.put(camera);
     Features {
@@ -90,8 +90,8 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
         camera_class: &request.camera_class,
         weekday: WEEKDAYS[usize::from(time.weekday)],
         month: MONTHS[usize::from(time.month)],
-        regno_template: template(camera),
-        regno_template_ai: template(network),
+        regno_template: Places::of(classes(camera)).template(),
+        regno_template_ai: network_places.template(),
         afts_regno_ai_text: network_text,
         regno_recognize_text: camera_text,
     }
@@ -112,72 +112,41 @@ fn extremes(scores: &[f64]) -> (f64, f64) {
     }
 }
 
-/// The network's score of every character that the model asks for: the least where it occurs more than once, 1 where
-/// it does not occur.
-struct Letters([f64; Letters::ALL.len()]);
+/// The network's score of each of [`LETTERS`]: the least where it occurs more than once, 1 where it does not occur.
+struct Letters([f32; LETTERS.len()]);
 
 impl Letters {
-    /// In the order of their scores here.
-    #[rustfmt::skip]
-    const ALL: [char; 23] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'D', 'А', 'В', 'Е', 'К', 'М', 'Н', 'О',
-        'Р', 'С', 'Т', 'У', 'Х',
-    ];
-
-    /// The place of each letter А–Я, past the end for those that are not asked for.
-    const CYRILLIC: [u8; 32] = {
-        let mut places = [u8::MAX; 32];
-        let mut place = 11;
-        while place < Letters::ALL.len() {
-            places[Letters::ALL[place] as usize - 'А' as usize] = place as u8;
-            place += 1;
-        }
-        places
-    };
-
-    /// Pairs the characters of a plate with scores, to the shorter of the two.
-    fn new(plate: &str, scores: &Scores, has_nan: bool) -> Letters {
-        let pairs = plate.chars().zip(scores.iter().copied());
+    /// Pairs the characters of a plate with scores, to the shorter of the two. And where its characters of each kind stand,
+    /// for which they are looked at as well.
+    fn new(plate: &str, scores: &Scores, has_nan: bool) -> (Letters, Places) {
         if has_nan {
             // The pairs are sorted, greatest first, and a later one overwrites. NaN makes an order of its own.
             let mut letters = Letters([1.0; _]);
-            for (c, score) in descending(pairs) {
-                if let Some(held) = letters.of(c) {
-                    *held = score;
+            for (c, score) in descending(plate.chars().zip(scores.iter().copied())) {
+                if let Some(held) = letters.0.get_mut(Class::of(c).letter()) {
+                    *held = score as f32;
                 }
             }
-            return letters;
+            return (letters, Places::of(classes(plate)));
         }
         // Without NaN the last to be written is the least, and of equals the later one; and NaN can stand for nothing.
-        let mut letters = Letters([f64::NAN; _]);
-        for (c, score) in pairs {
-            if let Some(held) = letters.of(c) {
+        let mut letters = [f64::NAN; LETTERS.len()];
+        let mut places = Places::default();
+        let mut scores = scores.iter();
+        for class in classes(plate) {
+            places.push(class);
+            if let Some(&score) = scores.next()
+                && let Some(held) = letters.get_mut(class.letter())
+            {
                 *held = if score > *held { *held } else { score };
             }
         }
-        Letters(
-            letters
-                .0
-                .map(|score| if score.is_nan() { 1.0 } else { score }),
-        )
+        let letters = letters.map(|score| if score.is_nan() { 1.0 } else { score as f32 });
+        (Letters(letters), places)
     }
 
-    fn of(&mut self, c: char) -> Option<&mut f64> {
-        self.0.get_mut(Letters::place(c))
-    }
-
-    /// The place of a character's score, past the end if it is not asked for.
-    fn place(c: char) -> usize {
-        match c {
-            '0'..='9' => c as usize - '0' as usize,
-            'D' => 10,
-            'А'..='Я' => usize::from(Letters::CYRILLIC[c as usize - 'А' as usize]),
-            _ => usize::MAX,
-        }
-    }
-
-    fn score(&self, c: char) -> f64 {
-        self.0[Letters::place(c)]
+    fn score(&self, c: char) -> f32 {
+        self.0[Class::of(c).letter()]
     }
 }
 
@@ -230,20 +199,21 @@ impl Spaced {
 #[cfg(test)]
 mod tests {
     use super::{Letters, Spaced, extremes};
+    use crate::plate::{Class, LETTERS};
     use crate::request::Scores;
 
     fn letters(plate: &str, scores: &[f64]) -> Letters {
         let has_nan = scores.iter().any(|score| score.is_nan());
-        Letters::new(plate, &Scores::from_slice(scores), has_nan)
+        Letters::new(plate, &Scores::from_slice(scores), has_nan).0
     }
 
     #[test]
     fn every_letter_has_a_place_of_its_own() {
-        for (place, &c) in Letters::ALL.iter().enumerate() {
-            assert_eq!(Letters::place(c), place, "{c}");
+        for (place, &c) in LETTERS.iter().enumerate() {
+            assert_eq!(Class::of(c).letter(), place, "{c}");
         }
         for c in ['A', 'B', 'Б', 'Я', 'Ё', 'а', '/', ':', 'd', '😀'] {
-            assert!(Letters::place(c) > Letters::ALL.len(), "{c}");
+            assert!(Class::of(c).letter() > LETTERS.len(), "{c}");
         }
     }
 
@@ -256,7 +226,7 @@ mod tests {
         // To the shorter of the two.
         assert_eq!(letters("АВ", &[0.5]).score('В'), 1.0);
         assert_eq!(letters("А", &[0.5, 0.25]).score('А'), 0.5);
-        assert_eq!(letters("А", &[f64::INFINITY]).score('А'), f64::INFINITY);
+        assert_eq!(letters("А", &[f64::INFINITY]).score('А'), f32::INFINITY);
         // Of equals the later.
         assert!(letters("АА", &[0.0, -0.0]).score('А').is_sign_negative());
         assert!(letters("АА", &[-0.0, 0.0]).score('А').is_sign_positive());

@@ -27,21 +27,110 @@ const SHAPES: [(Shape, &str); 13] = [
     (Shape::new("999T9999?9?9?"), DIPLOMAT),
 ];
 
-/// The template of a plate, `unknown` if it fits none.
-#[must_use]
-pub fn template(plate: &str) -> &'static str {
-    let Some(plate) = Places::of(plate) else {
-        return UNKNOWN;
+/// What a character is.
+#[derive(Clone, Copy, Debug)]
+pub struct Class {
+    /// The first bit of each of its kinds' fields.
+    kinds: u64,
+    /// Its place in [`LETTERS`], past the end if it is not there.
+    letter: u8,
+}
+
+/// The characters that the model asks the score of.
+#[rustfmt::skip]
+pub const LETTERS: [char; 23] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'D', 'А', 'В', 'Е', 'К', 'М', 'Н', 'О', 'Р', 'С', 'Т', 'У', 'Х',
+];
+
+impl Class {
+    /// Those of the characters from `0` on, as far as one of them is of any kind.
+    const ASCII: [Class; ('T' as usize) + 1 - ('0' as usize)] = Class::of_all('0');
+    /// Those of the letters А–Я.
+    const CYRILLIC: [Class; 32] = Class::of_all('А');
+    const OTHER: Class = Class {
+        kinds: 0,
+        letter: u8::MAX,
     };
-    SHAPES
-        .iter()
-        .find(|(shape, _)| shape.fits(&plate))
-        .map_or(UNKNOWN, |&(_, name)| name)
+
+    /// Those of as many characters, from `first` on.
+    const fn of_all<const COUNT: usize>(first: char) -> [Class; COUNT] {
+        let mut classes = [Class::OTHER; COUNT];
+        let mut nth = 0;
+        while nth < COUNT {
+            let c = first as u32 + nth as u32;
+            classes[nth].kinds = match char::from_u32(c) {
+                Some('0'..='9') => DIGIT,
+                Some('Т') => LETTER | TEE,
+                Some('С') => LETTER | CEE,
+                Some('А'..='Я') => LETTER,
+                Some('T') => TEE,
+                Some('C') => CEE,
+                Some('D') => DEE,
+                _ => 0,
+            };
+            let mut place = 0;
+            while place < LETTERS.len() {
+                if LETTERS[place] as u32 == c {
+                    classes[nth].letter = place as u8;
+                }
+                place += 1;
+            }
+            nth += 1;
+        }
+        classes
+    }
+
+    /// That of a character.
+    #[must_use]
+    pub fn of(c: char) -> Class {
+        match c {
+            '0'..='T' => Class::ASCII[c as usize - '0' as usize],
+            'А'..='Я' => Class::CYRILLIC[c as usize - 'А' as usize],
+            c if digit(c).is_some() => Class {
+                kinds: DIGIT,
+                ..Class::OTHER
+            },
+            _ => Class::OTHER,
+        }
+    }
+
+    /// Its place in [`LETTERS`], past the end if it is not there.
+    #[must_use]
+    pub fn letter(self) -> usize {
+        usize::from(self.letter)
+    }
+}
+
+/// The class of each character of a plate.
+#[inline(always)]
+pub fn classes(plate: &str) -> impl Iterator<Item = Class> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (class, len) = match *plate.as_bytes().get(at..)? {
+            [] => return None,
+            [first @ ..0x80, ..] => {
+                let place = usize::from(first.wrapping_sub(b'0'));
+                (*Class::ASCII.get(place).unwrap_or(&Class::OTHER), 1)
+            }
+            // А–Я in UTF-8.
+            [0xd0, second @ 0x90..=0xaf, ..] => (Class::CYRILLIC[usize::from(second - 0x90)], 2),
+            _ => other(&plate[at..])?,
+        };
+        at += len;
+        Some(class)
+    })
+}
+
+/// The class of the character that `text` begins with, and its length.
+#[cold]
+fn other(text: &str) -> Option<(Class, usize)> {
+    let c = text.chars().next()?;
+    Some((Class::of(c), c.len_utf8()))
 }
 
 /// Where characters of each kind stand. A kind has a field of bits: its bit `n` is place `n`.
-#[derive(Clone, Copy, Debug)]
-struct Places {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Places {
     length: usize,
     kinds: u64,
 }
@@ -57,38 +146,33 @@ const DEE: u64 = 1 << (4 * MOST);
 /// The first bits of all fields.
 const FIRST: u64 = DIGIT | LETTER | TEE | CEE | DEE;
 
-/// What a character is.
-fn kinds(c: char) -> u64 {
-    match c {
-        '0'..='9' => DIGIT,
-        'Т' => LETTER | TEE,
-        'С' => LETTER | CEE,
-        'А'..='Я' => LETTER,
-        'T' => TEE,
-        'C' => CEE,
-        'D' => DEE,
-        c if digit(c).is_some() => DIGIT,
-        _ => 0,
-    }
-}
-
 impl Places {
-    const NONE: Places = Places {
-        length: 0,
-        kinds: 0,
-    };
+    /// Those of the characters of a plate.
+    #[must_use]
+    pub fn of(classes: impl Iterator<Item = Class>) -> Places {
+        let mut places = Places::default();
+        classes.for_each(|class| places.push(class));
+        places
+    }
 
-    /// The places of a plate; `None` if it is longer than any shape.
-    fn of(plate: &str) -> Option<Places> {
-        let mut places = Places::NONE;
-        for c in plate.chars() {
-            if places.length == MOST {
-                return None;
-            }
-            places.kinds |= kinds(c) << places.length;
-            places.length += 1;
+    /// Adds a character.
+    #[inline(always)]
+    pub fn push(&mut self, class: Class) {
+        // Beyond all shapes it does not matter what there is.
+        self.kinds |= class.kinds.wrapping_shl(self.length as u32);
+        self.length += 1;
+    }
+
+    /// The template of the plate, `unknown` if it fits none.
+    #[must_use]
+    pub fn template(&self) -> &'static str {
+        if self.length > MOST {
+            return UNKNOWN;
         }
-        Some(places)
+        SHAPES
+            .iter()
+            .find(|(shape, _)| shape.fits(self))
+            .map_or(UNKNOWN, |&(_, name)| name)
     }
 }
 
@@ -103,7 +187,10 @@ impl Shape {
         let text = text.as_bytes();
         let mut shape = Shape {
             least: 0,
-            full: Places::NONE,
+            full: Places {
+                length: 0,
+                kinds: 0,
+            },
         };
         let mut at = 0;
         while at < text.len() {
@@ -139,7 +226,11 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
-    use super::template;
+    use super::{Places, classes};
+
+    fn template(plate: &str) -> &'static str {
+        Places::of(classes(plate)).template()
+    }
 
     #[test]
     fn every_shape_has_its_template() {
