@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::Field;
 use super::decimal::{self, WINDOW};
-use crate::scan::{marks, position};
+use crate::scan::marks;
 
 /// How deep arrays and objects may be nested.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -49,14 +49,14 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub fn value(&mut self) -> Result<Value<'a>, Syntax> {
         match self.peek() {
-            Some(b'"') => self.text().map(Value::Text),
-            Some(b'-' | b'0'..=b'9') => self.apart(Reader::number).map(Value::Number),
-            Some(b'[') => Ok(Value::Array),
-            Some(b'{') => Ok(Value::Object),
-            Some(b'n') => self.word("null", Value::Null),
-            Some(b't') => self.word("true", Value::Bool(true)),
-            Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'N' | b'I') => Err(self.fault("NaN and Infinity are not JSON; send null")),
+            b'"' => self.apart(Reader::text).map(Value::Text),
+            b'-' | b'0'..=b'9' => self.apart(Reader::number).map(Value::Number),
+            b'[' => Ok(Value::Array),
+            b'{' => Ok(Value::Object),
+            b'n' => self.word("null", Value::Null),
+            b't' => self.word("true", Value::Bool(true)),
+            b'f' => self.word("false", Value::Bool(false)),
+            b'N' | b'I' => Err(self.fault("NaN and Infinity are not JSON; send null")),
             _ => Err(self.fault("expected a value")),
         }
     }
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
     /// how many bytes it has read.
     #[inline(always)]
     pub fn usual_text(&mut self, read: impl FnOnce(&[u8]) -> Option<usize>) -> bool {
-        if self.peek() != Some(b'"') {
+        if self.peek() != b'"' {
             return false;
         }
         let rest = &self.text.as_bytes()[self.at + 1..];
@@ -98,6 +98,22 @@ impl<'a> Reader<'a> {
             }
             _ => false,
         }
+    }
+
+    /// Reads the value if it is a string in which all stands for itself.
+    #[inline(always)]
+    pub fn plain_text(&mut self) -> Option<&'a str> {
+        if self.peek() != b'"' {
+            return None;
+        }
+        let begin = self.at + 1;
+        let mut end = Reader { at: begin, ..*self };
+        end.plain();
+        if self.text.as_bytes().get(end.at) != Some(&b'"') {
+            return None;
+        }
+        self.at = end.at + 1;
+        self.text.get(begin..end.at)
     }
 
     /// Steps into the object that begins here.
@@ -112,14 +128,14 @@ impl<'a> Reader<'a> {
     pub fn key(&mut self, object: &mut Entered) -> Result<Option<Option<Field>>, Syntax> {
         match self.goes_on(object, b'}', "expected `,` or `}`")? {
             None => return Ok(None),
-            Some(Some(b'"')) => {}
+            Some(b'"') => {}
             Some(_) => return Err(self.fault("expected a key in double quotes")),
         }
         let field = match self.name() {
             None => self.apart(Reader::other_name)?,
             field => field,
         };
-        if self.peek() != Some(b':') {
+        if self.peek() != b':' {
             return Err(self.fault("expected `:`"));
         }
         self.at += 1;
@@ -132,14 +148,16 @@ impl<'a> Reader<'a> {
         let window: &[u8; WINDOW] = self.text.as_bytes()[self.at + 1..].first_chunk()?;
         let quotes = marks_of_window(window, |byte| byte == b'"');
         let len = quotes.trailing_zeros() as usize;
-        let field = Field::of_length(len)?;
+        let place = usize::from(*NAMED.get(len)?);
         let mut differing = *window;
-        for (byte, name) in differing.iter_mut().zip(&NAMES[field as usize]) {
+        for (byte, name) in differing.iter_mut().zip(&NAMES[place]) {
             *byte ^= name;
         }
-        if marks_of_window(&differing, |byte| byte != 0) << (WINDOW - len) != 0 {
+        let same = marks_of_window(&differing, |byte| byte == 0).trailing_ones() as usize;
+        if same < len {
             return None;
         }
+        let field = *Field::ALL.get(place)?;
         self.at += len + 2;
         Some(field)
     }
@@ -158,9 +176,10 @@ impl<'a> Reader<'a> {
 
     /// Checks that nothing follows.
     pub fn end(&mut self) -> Result<(), Syntax> {
-        match self.peek() {
-            None => Ok(()),
-            Some(_) => Err(self.fault("expected nothing more")),
+        self.peek();
+        match self.at == self.text.len() {
+            true => Ok(()),
+            false => Err(self.fault("expected nothing more")),
         }
     }
 
@@ -169,7 +188,7 @@ impl<'a> Reader<'a> {
         if depth == MAX_DEPTH {
             return Err(self.fault("nested too deeply"));
         }
-        let is_object = self.peek() == Some(b'{');
+        let is_object = self.peek() == b'{';
         let mut entered = self.enter();
         loop {
             let goes_on = match is_object {
@@ -192,49 +211,48 @@ impl<'a> Reader<'a> {
         entered: &mut Entered,
         close: u8,
         fault: &'static str,
-    ) -> Result<Option<Option<u8>>, Syntax> {
+    ) -> Result<Option<u8>, Syntax> {
+        let is_first = std::mem::take(&mut entered.is_first);
         let mut next = self.peek();
-        if next == Some(close) {
-            self.at += 1;
-            return Ok(None);
-        }
-        if !std::mem::take(&mut entered.is_first) {
-            if next != Some(b',') {
-                return Err(self.fault(fault));
-            }
+        if next == b',' && !is_first {
             self.at += 1;
             next = self.peek();
-            if next == Some(close) {
+            if next == close {
                 return Err(self.fault("expected a value after the comma"));
             }
+        } else if next == close {
+            self.at += 1;
+            return Ok(None);
+        } else if !is_first {
+            return Err(self.fault(fault));
         }
         Ok(Some(next))
     }
 
-    /// The next byte that is no blank, if there is one.
+    /// The next byte that is no blank; 0, which cannot be where it is asked for, if there is none.
     #[inline(always)]
-    fn peek(&mut self) -> Option<u8> {
+    fn peek(&mut self) -> u8 {
         // Nearly always there is no blank, or one.
         let bytes = self.text.as_bytes();
-        match *bytes.get(self.at)? {
-            b' ' => {
+        match bytes.get(self.at) {
+            Some(&next) if next > b' ' => next,
+            Some(b' ') => {
                 self.at += 1;
                 match bytes.get(self.at) {
-                    Some(&next) if next > b' ' => Some(next),
+                    Some(&next) if next > b' ' => next,
                     _ => self.apart(Reader::peek_after_blanks),
                 }
             }
-            next if next > b' ' => Some(next),
             _ => self.apart(Reader::peek_after_blanks),
         }
     }
 
     #[inline(never)]
-    fn peek_after_blanks(&mut self) -> Option<u8> {
+    fn peek_after_blanks(&mut self) -> u8 {
         loop {
             match self.text.as_bytes().get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                next => return next.copied(),
+                next => return next.copied().unwrap_or(0),
             }
         }
     }
@@ -292,16 +310,15 @@ impl<'a> Reader<'a> {
     }
 
     /// The string that begins here.
-    #[inline(always)]
+    #[inline(never)]
     fn text(&mut self) -> Result<Cow<'a, str>, Syntax> {
+        if let Some(text) = self.plain_text() {
+            return Ok(Cow::Borrowed(text));
+        }
         self.at += 1;
         let begin = self.at;
         self.plain();
-        if self.text.as_bytes().get(self.at) == Some(&b'"') {
-            self.at += 1;
-            return Ok(Cow::Borrowed(&self.text[begin..self.at - 1]));
-        }
-        self.apart(|reader| reader.escaped(begin)).map(Cow::Owned)
+        self.escaped(begin).map(Cow::Owned)
     }
 
     /// The string that began at `begin`, from here on, where something stands that does not stand for itself.
@@ -328,9 +345,19 @@ impl<'a> Reader<'a> {
     /// Reads over what stands for itself in a string.
     #[inline(always)]
     fn plain(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
+        let bytes = self.text.as_bytes();
         let is_special = |byte| (byte == b'"') | (byte == b'\\') | (byte < b' ');
-        self.at += position(rest, is_special).unwrap_or(rest.len());
+        while let Some(chunk) = bytes[self.at..].first_chunk() {
+            let marks = marks(chunk, is_special);
+            if marks != 0 {
+                self.at += marks.trailing_zeros() as usize;
+                return;
+            }
+            self.at += chunk.len();
+        }
+        while bytes.get(self.at).is_some_and(|&byte| !is_special(byte)) {
+            self.at += 1;
+        }
     }
 
     /// The character that the escape here stands for.
@@ -395,11 +422,24 @@ pub(super) struct Entered {
     is_first: bool,
 }
 
-/// The names of the fields, and zeros after them.
-static NAMES: [[u8; WINDOW]; Field::ALL.len()] = {
+/// By a name's length, the place of the field that it may be the name of; past the last if no name is as long.
+static NAMED: [u8; Field::BY_LENGTH.len()] = {
+    let mut named = [Field::ALL.len() as u8; _];
+    let mut len = 0;
+    while len < named.len() {
+        if let Some(field) = Field::BY_LENGTH[len] {
+            named[len] = field as u8;
+        }
+        len += 1;
+    }
+    named
+};
+
+/// The names of the fields, and zeros after them; none in the last place.
+static NAMES: [[u8; WINDOW]; Field::ALL.len() + 1] = {
     let mut names = [[0; _]; _];
     let mut field = 0;
-    while field < names.len() {
+    while field < Field::ALL.len() {
         let name = Field::ALL[field].name().as_bytes();
         let mut at = 0;
         while at < name.len() {
