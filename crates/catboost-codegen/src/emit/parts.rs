@@ -205,9 +205,19 @@ impl Display for Odds {
         let weights = of("F64S", &self.weights);
         write!(
             f,
-            "compiled::Odds {{ prior: F64S[{}], weights: {weights}, limits: &[",
+            "compiled::Odds {{ prior: F64S[{}], weights: {weights}, ",
             self.prior.start
         )?;
+        match &self.by_code {
+            Some(part) => write!(
+                f,
+                "by_code: Some(&rows::<_, {}>(&F64S, {}, 1)[0]), ",
+                part.len(),
+                part.start
+            )?,
+            None => f.write_str("by_code: None, ")?,
+        }
+        f.write_str("limits: &[")?;
         for Limits { above, below } in &self.limits {
             let (above, below) = (of("F64S", above), of("F64S", below));
             write!(f, "compiled::Limits {{ above: {above}, below: {below} }}, ")?;

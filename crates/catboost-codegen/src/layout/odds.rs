@@ -18,6 +18,8 @@ pub(crate) struct Odds {
     pub(crate) prior: Part,
     /// Of `f64s`.
     pub(crate) weights: Part,
+    /// Of `f64s`: 256.
+    pub(crate) by_code: Option<Part>,
     pub(crate) limits: Vec<Limits>,
 }
 
@@ -72,7 +74,24 @@ impl Odds {
             limits: limits.collect(),
             prior: put(&mut tables.f64s, [difference(log_priors)]),
             weights: put(&mut tables.f64s, tokens.iter().map(weight)),
+            by_code: None,
         }
+    }
+
+    /// Adds the weights by letters, whose ids these are, and of which `first` has the first weight.
+    pub(super) fn add_codes(&mut self, first: u32, ids: &[u32], tables: &mut Tables) {
+        let mut by_code = vec![f64::NAN; 256];
+        for (of_code, &id) in by_code.iter_mut().zip(ids) {
+            let weights = &tables.f64s[self.weights.clone()];
+            *of_code = match id {
+                compiled::Steps::NO_ID => 0.0,
+                id => weights
+                    .get(id.wrapping_sub(first) as usize)
+                    .copied()
+                    .unwrap_or(f64::NAN),
+            };
+        }
+        self.by_code = Some(put(&mut tables.f64s, by_code));
     }
 }
 
@@ -262,6 +281,24 @@ mod tests {
             }
         }
         assert!(sure >= 400 && unsure > 0, "{sure} and {unsure}");
+    }
+
+    #[test]
+    fn codes_have_the_weights_of_their_ids() {
+        let mut tables = Tables::default();
+        let mut odds = Odds {
+            prior: 0..0,
+            weights: put(&mut tables.f64s, [1.0, 2.0, f64::NAN]),
+            by_code: None,
+            limits: Vec::new(),
+        };
+        let no_id = compiled::Steps::NO_ID;
+        odds.add_codes(5, &[no_id, 5, 6, 7, 8, 4, 5], &mut tables);
+        let by_code = &tables.f64s[odds.by_code.expect("it was added")];
+        let (known, rest) = by_code.split_at(7);
+        let shown: Vec<String> = known.iter().map(f64::to_string).collect();
+        assert_eq!(shown, ["0", "1", "2", "NaN", "NaN", "NaN", "1"]);
+        assert!(rest.len() == 249 && rest.iter().all(|weight| weight.is_nan()));
     }
 
     #[test]

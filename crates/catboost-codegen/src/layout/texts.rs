@@ -152,7 +152,7 @@ pub(super) fn lay_out(
                 Letters::lay_out(tokenizer_of, &sources, trees.lines(), &mut room, tables);
             let letters = letters.map(|(letters, by_letter)| {
                 for (tokenized, by_letter) in tokenized.iter_mut().zip(by_letter) {
-                    tokenized.by_letter = by_letter;
+                    tokenized.set_by_letter(by_letter, tables);
                 }
                 letters
             });
@@ -207,6 +207,23 @@ impl Tokenized {
             calcers,
         };
         (laid_out, bag)
+    }
+
+    fn set_by_letter(&mut self, by_letter: Option<Steps>, tables: &mut Tables) {
+        if let Some(Steps { stride: 0, table }) = &by_letter {
+            for calcer in &mut self.calcers {
+                if let Calcer::NaiveBayes {
+                    first,
+                    odds: Some(odds),
+                    ..
+                } = calcer
+                {
+                    let ids = tables.u32s[table.clone()].to_vec();
+                    odds.add_codes(*first, &ids, tables);
+                }
+            }
+        }
+        self.by_letter = by_letter;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Naive Bayes.
 
-use super::{Estimate, texts};
+use super::{Estimate, letters::Codes, texts};
 use crate::{
     calcer::{bayes_softmax, bayes_softmax_of_two},
     math,
@@ -40,6 +40,8 @@ pub struct Odds {
     pub prior: f64,
     /// What a token adds, a number a token id from [`NaiveBayes::first`] on; NaN if a class lacks it, as then the total is another.
     pub weights: &'static [f64],
+    /// The same by the codes of [`super::Letters`], 0 where there is no token; `None` if tokens are not single letters.
+    pub by_code: Option<&'static [f64; 256]>,
     /// One for each of [`NaiveBayes::estimates`].
     pub limits: &'static [Limits],
 }
@@ -54,13 +56,21 @@ pub struct Limits {
 }
 
 impl NaiveBayes {
-    /// Sets the bins if there is no doubt of them: if not, returns false, and [`NaiveBayes::compute`] has to.
+    /// Sets the bins if there is no doubt of them: if not, returns false, and [`NaiveBayes::compute`] has to. `codes` are those
+    /// of the tokens, if they are letters.
     #[inline(always)]
-    pub(super) fn set_undoubted(&self, ids: impl Iterator<Item = u32>, bins: &mut [u16]) -> bool {
-        match &self.odds {
-            Some(odds) => odds.set_undoubted(self, ids, bins),
-            None => false,
-        }
+    pub(super) fn set_undoubted(
+        &self,
+        ids: impl Iterator<Item = u32>,
+        codes: Option<&Codes>,
+        bins: &mut [u16],
+    ) -> bool {
+        let Some(odds) = &self.odds else { return false };
+        let odds_of_text = match (odds.by_code, codes) {
+            (Some(weights), Some(codes)) => odds.of_codes(weights, codes),
+            _ => odds.of_ids(self.first, ids),
+        };
+        odds.set_undoubted(odds_of_text, self.estimates, bins)
     }
 
     #[inline(always)]
@@ -115,25 +125,31 @@ impl Odds {
     /// Limits are for texts of so many tokens at most: each rounds the sum once more.
     pub const MOST_TOKENS: usize = 64;
 
+    /// The odds of a text, but for rounding; NaN if they are not known.
     #[inline(always)]
-    fn set_undoubted(
-        &self,
-        of: &NaiveBayes,
-        ids: impl Iterator<Item = u32>,
-        bins: &mut [u16],
-    ) -> bool {
-        if ids
-            .size_hint()
-            .1
-            .is_none_or(|most| most > Self::MOST_TOKENS)
-        {
-            return false;
+    fn of_ids(&self, first: u32, ids: impl Iterator<Item = u32>) -> f64 {
+        let most = ids.size_hint().1;
+        if most.is_none_or(|most| most > Self::MOST_TOKENS) {
+            return f64::NAN;
         }
-        let odds = ids.fold(self.prior, |odds, id| {
-            let row = id.wrapping_sub(of.first) as usize;
+        ids.fold(self.prior, |odds, id| {
+            let row = id.wrapping_sub(first) as usize;
             odds + self.weights.get(row).copied().unwrap_or(f64::NAN)
-        });
-        let mut estimates = of.estimates.iter().zip(self.limits);
+        })
+    }
+
+    /// The same of letters.
+    #[inline(always)]
+    fn of_codes(&self, weights: &[f64; 256], codes: &Codes) -> f64 {
+        const { assert!(Codes::MOST <= Self::MOST_TOKENS) };
+        let weights = codes.iter().map(|code| weights[usize::from(code)]);
+        weights.fold(self.prior, |odds, weight| odds + weight)
+    }
+
+    /// Sets the bins if there is no doubt of them at these odds of the first class; returns whether it is so.
+    #[inline(always)]
+    fn set_undoubted(&self, odds: f64, estimates: &[Estimate], bins: &mut [u16]) -> bool {
+        let mut estimates = estimates.iter().zip(self.limits);
         estimates.all(|(estimate, limits)| {
             let odds = if estimate.class == 0 { odds } else { -odds };
             let above = limits.above.iter().map(|&limit| u16::from(odds > limit));
@@ -172,6 +188,7 @@ mod tests {
         odds: Some(Odds {
             prior: 0.5,
             weights: &[1.0, -1.0, 0.125, f64::NAN],
+            by_code: None,
             limits: &[
                 Limits {
                     above: &[0.25, 1.25],
@@ -187,7 +204,7 @@ mod tests {
 
     fn undoubted(ids: &[u32]) -> Option<[u16; 2]> {
         let mut bins = [9; 4];
-        let sure = BAYES.set_undoubted(ids.iter().copied(), &mut bins);
+        let sure = BAYES.set_undoubted(ids.iter().copied(), None, &mut bins);
         assert_eq!([bins[1], bins[3]], [9, 9], "the groups of others");
         sure.then_some([bins[0], bins[2]])
     }
@@ -223,7 +240,31 @@ mod tests {
             odds: None,
             ..BAYES
         };
-        assert!(!none.set_undoubted([].into_iter(), &mut [0; 4]));
+        assert!(!none.set_undoubted([].into_iter(), None, &mut [0; 4]));
+    }
+
+    #[test]
+    fn letters_have_weights_by_their_codes() {
+        let mut weights = [f64::NAN; 256];
+        (weights[0], weights[1], weights[255]) = (0.0, 1.0, -1.0);
+        let undoubted = |by_code, codes: &[u8]| {
+            let odds = BAYES.odds.as_ref().expect("it has some");
+            let bayes = NaiveBayes {
+                odds: Some(Odds { by_code, ..*odds }),
+                ..BAYES
+            };
+            let mut bins = [9; 4];
+            // Ids that would say otherwise.
+            let ids = [3, 3, 3, 3].into_iter();
+            let sure = bayes.set_undoubted(ids, Some(&Codes::of(codes)), &mut bins);
+            sure.then_some([bins[0], bins[2]])
+        };
+        let weights: Option<&'static [f64; 256]> = Some(std::boxed::Box::leak(weights.into()));
+        assert_eq!(undoubted(weights, &[]), Some([0, 1]));
+        assert_eq!(undoubted(weights, &[1, 0, 1]), Some([0, 1]));
+        assert_eq!(undoubted(weights, &[255, 0]), Some([1, 0]));
+        assert_eq!(undoubted(weights, &[2]), None);
+        assert_eq!(undoubted(None, &[1]), Some([2, 0]), "its ids are asked");
     }
 
     #[test]
@@ -232,6 +273,6 @@ mod tests {
         assert_eq!(undoubted(&longest), Some([0, 1]));
         assert_eq!(undoubted(&[longest.as_slice(), &[2]].concat()), None);
         let of_unknown_length = core::iter::repeat_n(2, 1).cycle().take_while(|_| false);
-        assert!(!BAYES.set_undoubted(of_unknown_length, &mut [0; 4]));
+        assert!(!BAYES.set_undoubted(of_unknown_length, None, &mut [0; 4]));
     }
 }

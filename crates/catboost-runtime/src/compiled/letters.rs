@@ -3,9 +3,6 @@
 
 use super::{Line, trees::Indices};
 
-/// More tokens than this are not taken for letters.
-const MOST_TOKENS: usize = 64;
-
 /// What single characters are to the dictionaries of a text feature. `LINES` is that of the model.
 ///
 /// A character has a *code*. Those that all the dictionaries take alike share one, and 0 is the code of those that none
@@ -35,7 +32,7 @@ pub struct Steps<T: 'static> {
 
 /// The codes of a text's tokens.
 pub(super) struct Codes {
-    codes: [u8; MOST_TOKENS],
+    codes: [u8; Codes::MOST],
     len: usize,
 }
 
@@ -45,11 +42,13 @@ impl<const LINES: usize> Letters<LINES> {
 
     /// Puts the codes of a text's tokens in place of those that are there. Returns whether it is characters below U+0800
     /// with single delimiters between them.
-    #[inline(always)]
+    ///
+    /// Not inlined, it is faster: in the midst of a row's evaluation not all of it would stay in registers.
+    #[inline(never)]
     pub(super) fn read(&self, text: &str, codes: &mut Codes) -> bool {
         let bytes = text.as_bytes();
         let mut at = 0;
-        for len in 0..MOST_TOKENS {
+        for len in 0..Codes::MOST {
             let Some(&first) = bytes.get(at) else {
                 return false;
             };
@@ -105,9 +104,12 @@ impl Steps<u32> {
 }
 
 impl Codes {
+    /// More tokens than this are not taken for letters.
+    pub(super) const MOST: usize = 64;
+
     pub(super) const fn new() -> Self {
         Self {
-            codes: [0; MOST_TOKENS],
+            codes: [0; Self::MOST],
             len: 0,
         }
     }
@@ -115,6 +117,16 @@ impl Codes {
     #[inline(always)]
     pub(super) fn iter(&self) -> impl Iterator<Item = u8> + Clone {
         self.codes[..self.len].iter().copied()
+    }
+}
+
+#[cfg(test)]
+impl Codes {
+    pub(super) fn of(of_tokens: &[u8]) -> Self {
+        let mut codes = Self::new();
+        codes.codes[..of_tokens.len()].copy_from_slice(of_tokens);
+        codes.len = of_tokens.len();
+        codes
     }
 }
 
@@ -154,13 +166,13 @@ mod tests {
         assert_eq!(codes("a"), Some([1].into()));
         assert_eq!(codes("ж a"), Some([2, 1].into()));
         assert_eq!(codes("x ж \0 ߿ a"), Some([0, 2, 0, 0, 1].into()));
-        let longest = ["ж"; MOST_TOKENS].join(" ");
-        assert_eq!(codes(&longest), Some([2; MOST_TOKENS].into()));
+        let longest = ["ж"; Codes::MOST].join(" ");
+        assert_eq!(codes(&longest), Some([2; Codes::MOST].into()));
     }
 
     #[test]
     fn other_texts_have_none() {
-        let long = ["a"; MOST_TOKENS + 1].join(" ");
+        let long = ["a"; Codes::MOST + 1].join(" ");
         for text in [
             "", " ", "a ", " a", "a  a", "aa", "жж", "a жa", "ࠀ", "a ࠀ a", "漢", "🚗 a", &long,
         ] {

@@ -142,7 +142,7 @@ impl<const LINES: usize> Text<LINES> {
                     // Else `set` has set what they set.
                     tokenized.bag.set(ids.clone(), bins, indices);
                 }
-                tokenized.compute(ids, bins);
+                tokenized.compute(ids, Some(&codes), bins);
                 continue;
             }
             let mut ids = Ids::new();
@@ -155,19 +155,24 @@ impl<const LINES: usize> Text<LINES> {
             let (tokenizer, dictionary) = (&self.tokenizer, &tokenized.dictionary);
             tokens::for_each_id(text, tokenizer, dictionary, unknown, known);
             tokenized.bag.set(ids.iter().copied(), bins, indices);
-            tokenized.compute(ids.iter().copied(), bins);
+            tokenized.compute(ids.iter().copied(), None, bins);
         }
     }
 }
 
 impl Tokenized {
-    /// The bins of what is computed from ids.
+    /// The bins of what is computed from ids. `codes` are those of the tokens, if they are letters.
     #[inline(always)]
-    fn compute(&self, ids: impl Iterator<Item = u32> + Clone, bins: &mut [u16]) {
+    fn compute(
+        &self,
+        ids: impl Iterator<Item = u32> + Clone,
+        codes: Option<&Codes>,
+        bins: &mut [u16],
+    ) {
         let mut counts = None;
         for calcer in self.calcers {
             if let Calcer::NaiveBayes(bayes) = calcer
-                && bayes.set_undoubted(ids.clone(), bins)
+                && bayes.set_undoubted(ids.clone(), codes, bins)
             {
                 continue;
             }

@@ -177,6 +177,7 @@ fn naive_bayes_is_computed_where_its_odds_leave_a_doubt() {
     let odds = Odds {
         prior: 0.5,
         weights: &[1.0, -1.0],
+        by_code: None,
         limits: &[Limits {
             above: &[0.0, 1.0],
             below: &[-0.25, 0.75, f64::INFINITY],
@@ -199,7 +200,7 @@ fn naive_bayes_is_computed_where_its_odds_leave_a_doubt() {
     };
     let bin = |ids: &[u32]| {
         let mut bins = [9];
-        words.compute(ids.iter().copied(), &mut bins);
+        words.compute(ids.iter().copied(), None, &mut bins);
         bins[0]
     };
     assert_eq!(bin(&[2]), 2, "odds of 1.5");
