@@ -350,7 +350,7 @@ impl Module<'_> {
         let (starts, at, to) = (
             of("U32S", &bag.starts),
             of("U32S", &bag.at),
-            of("U64S", &bag.to),
+            of("U32S", &bag.to),
         );
         writeln!(f, "                    bag: compiled::BagOfWords {{")?;
         writeln!(

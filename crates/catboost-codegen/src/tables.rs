@@ -12,9 +12,11 @@ pub(crate) struct Tables {
     pub(crate) u32s: Vec<u32>,
     pub(crate) i32s: Vec<i32>,
     pub(crate) u64s: Vec<u64>,
-    /// 64 bytes each.
-    pub(crate) lines: Vec<[u64; 8]>,
+    pub(crate) lines: Vec<Line>,
 }
+
+/// What [`catboost_runtime::compiled::Line`] holds.
+pub(crate) type Line = [u32; 16];
 
 /// Appends to a table and tells where.
 pub(crate) fn put<T>(table: &mut Vec<T>, elements: impl IntoIterator<Item = T>) -> Range<usize> {

@@ -339,7 +339,6 @@ impl Display for Trees {
                 roots,
                 splits,
                 children,
-                offsets,
                 values,
             } => {
                 writeln!(
@@ -349,7 +348,6 @@ impl Display for Trees {
                 )?;
                 writeln!(f, "        splits: {},", of("U32S", splits))?;
                 writeln!(f, "        children: {},", pairs("I32S", children))?;
-                writeln!(f, "        offsets: {},", of("U32S", offsets))?;
                 writeln!(f, "        values: {},", of("F64S", values))?;
             }
         }

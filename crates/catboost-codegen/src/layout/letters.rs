@@ -9,7 +9,7 @@ use catboost_runtime::{
 };
 
 use super::{Part, texts::TokenBits};
-use crate::tables::{Tables, put};
+use crate::tables::{Line, Tables, put};
 
 /// Characters of one or two bytes are below this.
 const LETTERS: u32 = 0x800;
@@ -104,7 +104,7 @@ impl Letters {
             false => words.len(),
         };
         let size = LETTERS as usize
-            + steps * (size_of::<[u64; 8]>() * lines + size_of::<u32>() * sources.len());
+            + steps * (size_of::<Line>() * lines + size_of::<u32>() * sources.len());
         *room = room.checked_sub(size)?;
 
         let codes = letters.iter().map(|word| match word {
@@ -224,16 +224,16 @@ fn rows(
     sources: &[Source],
     ids: &[Option<BySteps<Option<u32>>>],
     lines: usize,
-) -> (BySteps<u16>, Vec<[u64; 8]>) {
+) -> (BySteps<u16>, Vec<Line>) {
     let stride = ids.iter().flatten().map(|ids| ids.stride).max();
-    let mut numbers: HashMap<Vec<[u64; 8]>, u16> = HashMap::new();
+    let mut numbers: HashMap<Vec<Line>, u16> = HashMap::new();
     let mut all = Vec::new();
     let numbers = BySteps::new(stride.unwrap_or(0), codes, |step| {
-        let mut row = vec![[0; 8]; lines];
+        let mut row = vec![[0; 16]; lines];
         for (source, ids) in sources.iter().zip(ids) {
             let id = ids.as_ref().and_then(|ids| ids.of(step));
             for &(word, bits) in id.and_then(|id| source.bag.get(&id)).into_iter().flatten() {
-                row[word as usize / 8][word as usize % 8] |= bits;
+                row[word as usize / 16][word as usize % 16] |= bits;
             }
         }
         let next = numbers.len() as u16;

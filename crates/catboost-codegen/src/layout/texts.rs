@@ -48,7 +48,7 @@ pub(crate) struct Bag {
     pub(crate) starts: Part,
     /// Of `u32s`.
     pub(crate) at: Part,
-    /// Of `u64s`.
+    /// Of `u32s`.
     pub(crate) to: Part,
 }
 
@@ -255,7 +255,7 @@ fn telling(
 }
 
 /// What the occurrence of each token id sets: words and bits, or, if the trees are walked, answers and 1.
-pub(super) type TokenBits = BTreeMap<u32, Vec<(u32, u64)>>;
+pub(super) type TokenBits = BTreeMap<u32, Vec<(u32, u32)>>;
 
 /// Adds what tokens set.
 fn add_to_bag(
@@ -301,7 +301,7 @@ impl Bag {
             first,
             starts: put(&mut tables.u32s, starts),
             at: put(&mut tables.u32s, at),
-            to: put(&mut tables.u64s, to),
+            to: put(&mut tables.u32s, to),
         }
     }
 }

@@ -6,7 +6,7 @@ use catboost_model::ir::{self, Child, EstimatedIdx, Model, ObliviousTree, Split}
 use catboost_runtime::compiled::{self, Condition};
 
 use super::{Groups, Part, groups::presence};
-use crate::tables::{Tables, put};
+use crate::tables::{Line, Tables, put};
 
 /// Rows of bits may always take this much.
 const ROWS_BYTES: usize = 4 << 20;
@@ -20,7 +20,7 @@ const MOST_LINES: usize = 512;
 pub(crate) enum Trees {
     Rows {
         /// `LINES` lines.
-        initial: Vec<[u64; 8]>,
+        initial: Vec<Line>,
         /// Of `lines`.
         rows: Part,
         /// Of `u32s`.
@@ -32,7 +32,7 @@ pub(crate) enum Trees {
         /// Of `f64s`.
         values: Part,
         /// The bits that a number of a bag of words sets when it becomes 1: (word, bits).
-        present: HashMap<EstimatedIdx, Vec<(u32, u64)>>,
+        present: HashMap<EstimatedIdx, Vec<(u32, u32)>>,
     },
     Levels {
         /// Of `u32s`: rows of `bits`.
@@ -51,8 +51,6 @@ pub(crate) enum Trees {
         splits: Part,
         /// Of `i32s`: pairs.
         children: Part,
-        /// Of `u32s`.
-        offsets: Part,
         /// Of `f64s`.
         values: Part,
     },
@@ -122,8 +120,7 @@ fn nodes(
     tables: &mut Tables,
 ) -> Trees {
     let (mut node_count, mut leaf_count) = (0, 0);
-    let (mut roots, mut splits, mut children, mut offsets) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut roots, mut splits, mut children) = (Vec::new(), Vec::new(), Vec::new());
     for tree in trees {
         let place = |child| match child {
             Child::Node(node) => node_count + node as i32,
@@ -134,7 +131,6 @@ fn nodes(
         } else {
             Child::Node(0)
         }));
-        offsets.push(leaf_count as u32);
         for node in &tree.nodes {
             splits.push(groups.answer(model.splits[node.split.at()]));
             children.extend([place(node.no), place(node.yes)]);
@@ -146,7 +142,6 @@ fn nodes(
         roots: put(&mut tables.i32s, roots),
         splits: put(&mut tables.u32s, splits),
         children: put(&mut tables.i32s, children),
-        offsets: put(&mut tables.u32s, offsets),
         values: put(
             &mut tables.f64s,
             trees.iter().flat_map(|tree| tree.values.iter().copied()),
@@ -183,7 +178,7 @@ impl Rows {
             return None;
         };
         let bits = bits(trees);
-        let lines = trees.len().div_ceil(64 / bits).div_ceil(8);
+        let lines = trees.len().div_ceil(32 / bits * 16);
         let groups = Groups::count_bins(model);
         let bytes = groups.iter().sum::<usize>() * lines * size_of::<compiled::Line>();
         let values: usize = trees.iter().map(|tree| tree.values.len()).sum();
@@ -208,9 +203,9 @@ impl Rows {
             starts.push(bins as u32);
             bins += count;
         }
-        let mut rows = vec![[0_u64; 8]; bins * lines];
-        let mut initial = vec![[0_u64; 8]; lines];
-        let mut present: HashMap<EstimatedIdx, Vec<(u32, u64)>> = HashMap::new();
+        let mut rows = vec![[0; 16]; bins * lines];
+        let mut initial = vec![[0; 16]; lines];
+        let mut present: HashMap<EstimatedIdx, Vec<(u32, u32)>> = HashMap::new();
         for (tree, level, &split) in trees.iter().enumerate().flat_map(|(tree, t)| {
             t.splits
                 .iter()
@@ -222,13 +217,13 @@ impl Rows {
             if let Some(condition) = groups.condition(split) {
                 let group = condition.group as usize;
                 for bin in yes_bins(condition, groups.bins()[group]) {
-                    rows[(starts[group] as usize + bin) * lines + word / 8][word % 8] |= bit;
+                    rows[(starts[group] as usize + bin) * lines + word / 16][word % 16] |= bit;
                 }
             } else if let Split::Estimated { feature, border } = split {
                 let presence =
                     presence(model, feature.at()).expect("only a bag of words has no group");
                 if presence.absent as u32 > border {
-                    initial[word / 8][word % 8] |= bit;
+                    initial[word / 16][word % 16] |= bit;
                 } else if presence.present as u32 > border {
                     let set = present.entry(feature).or_default();
                     match set.iter_mut().find(|(other, _)| *other == word as u32) {
@@ -253,9 +248,10 @@ impl Rows {
     }
 
     /// The word and the bit of a tree's level.
-    fn place(&self, tree: usize, level: usize) -> (usize, u64) {
-        let per_word = 64 / self.bits;
-        (tree / per_word, 1 << (tree % per_word * self.bits + level))
+    fn place(&self, tree: usize, level: usize) -> (usize, u32) {
+        let per_word = 32 / self.bits;
+        let (line, tree) = (tree / (per_word * 16), tree % (per_word * 16));
+        (line * 16 + tree % 16, 1 << (tree / 16 * self.bits + level))
     }
 }
 

@@ -52,7 +52,7 @@ pub use trees::Trees;
 /// 64 bytes of the trees' leaf indices: one cache line.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug)]
-pub struct Line(pub [u64; 8]);
+pub struct Line(pub [u32; 16]);
 
 /// A compiled model. `catboost-codegen` writes one as a `static`; every index in it was checked when it was written.
 ///

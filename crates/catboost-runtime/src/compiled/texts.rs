@@ -67,7 +67,7 @@ pub struct BagOfWords {
     /// What is set: a word of the trees' leaf indices, or an answer if the trees are walked.
     pub at: &'static [u32],
     /// To what: the word's bits, or 1.
-    pub to: &'static [u64],
+    pub to: &'static [u32],
 }
 
 /// Computes numbers from token ids and their counts.
@@ -243,7 +243,7 @@ impl BagOfWords {
     }
 
     #[inline(always)]
-    fn of(&self, id: u32) -> impl Iterator<Item = (u32, u64)> {
+    fn of(&self, id: u32) -> impl Iterator<Item = (u32, u32)> {
         let id = id.wrapping_sub(self.first) as usize;
         let range = match self.starts.get(id..id.saturating_add(2)) {
             Some(&[from, to]) => from as usize..to as usize,

@@ -4,8 +4,9 @@ use super::{Line, Observer};
 
 /// The trees of a compiled model.
 ///
-/// A leaf index takes `BITS` bits of a [`Line`]'s word, and does not run over into the next word; `BITS` is the depth of
-/// the deepest tree.
+/// A leaf index takes `BITS` bits of a [`Line`]'s word; `BITS` is the depth of the deepest tree. The first sixteen trees have the
+/// lowest bits of the first line's words, the next sixteen the bits after these, and so on, until fewer than `BITS` are left;
+/// then the next line follows.
 #[derive(Debug)]
 pub enum Trees<const LINES: usize, const BITS: usize> {
     /// Oblivious trees, whose leaf indices are put together by OR-ing rows.
@@ -39,8 +40,6 @@ pub enum Trees<const LINES: usize, const BITS: usize> {
         splits: &'static [u32],
         /// Where a node leads to, in the same way, if the answer is no, and if it is yes.
         children: &'static [[i32; 2]],
-        /// The first leaf of each tree.
-        offsets: &'static [u32],
         /// `DIMENSION` values a leaf.
         values: &'static [f64],
     },
@@ -60,7 +59,7 @@ impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
     pub(super) fn initial(&self) -> Indices<LINES> {
         match self {
             Self::Rows { initial, .. } => Indices(*initial),
-            Self::Levels { .. } | Self::Nodes { .. } => Indices([Line([0; 8]); LINES]),
+            Self::Levels { .. } | Self::Nodes { .. } => Indices([Line([0; 16]); LINES]),
         }
     }
 
@@ -102,16 +101,15 @@ impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
                 roots,
                 splits,
                 children,
-                offsets,
                 values,
             } => {
-                for (&root, &offset) in roots.iter().zip(offsets) {
+                for &root in roots {
                     let mut at = root;
                     while at >= 0 {
                         let yes = bins[splits[at as usize] as usize] == 1;
                         at = children[at as usize][usize::from(yes)];
                     }
-                    sums.add(values, offset as usize, !at as usize - offset as usize);
+                    sums.add(values, !at as usize);
                 }
             }
         }
@@ -122,8 +120,8 @@ impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
 impl<const LINES: usize> Indices<LINES> {
     /// Sets bits of a word.
     #[inline(always)]
-    pub(super) fn set(&mut self, word: usize, mask: u64) {
-        self.0[word / 8].0[word % 8] |= mask;
+    pub(super) fn set(&mut self, word: usize, mask: u32) {
+        self.0[word / 16].0[word % 16] |= mask;
     }
 
     /// ORs those of `rows` that have these numbers.
@@ -153,7 +151,7 @@ impl<const LINES: usize> Indices<LINES> {
         numbers: impl Iterator<Item = usize>,
         line: usize,
     ) {
-        let mut sum = [Line([0; 8]); N];
+        let mut sum = [Line([0; 16]); N];
         sum.copy_from_slice(&self.0[line..line + N]);
         for number in numbers {
             for (sum, row) in sum.iter_mut().zip(&rows[number][line..line + N]) {
@@ -181,26 +179,26 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
         offsets: &[u32],
         values: &[f64],
     ) {
-        let per_word = const { 64 / BITS };
-        for (line, offsets) in indices.0.iter().zip(offsets.chunks(8 * per_word)) {
-            // Full words apart, so that the compiler knows how many trees they have.
-            let words = offsets.chunks_exact(per_word);
-            let rest = words.remainder();
-            let last = line.0.get(words.len());
-            for (&word, offsets) in line.0.iter().zip(words) {
-                self.add_word::<BITS>(word, offsets, values);
+        let leaves = values.len().checked_div(DIMENSION).unwrap_or(0);
+        // None is beyond it: to say so to the compiler costs less than a check of each.
+        let last = leaves.saturating_sub(1) as u32;
+        let leaf = |word: u32, nth: usize, offset: u32| {
+            let leaf = word >> (nth * BITS) & const { u32::MAX >> (32 - BITS) };
+            last.min(offset + leaf) as usize
+        };
+        for (Line(words), offsets) in indices.0.iter().zip(offsets.chunks(32 / BITS * 16)) {
+            // Sixteen trees apart, so that the compiler knows how many they are.
+            let (sixteens, rest) = offsets.as_chunks::<16>();
+            for (nth, offsets) in sixteens.iter().enumerate() {
+                let leaves: [usize; 16] =
+                    core::array::from_fn(|tree| leaf(words[tree], nth, offsets[tree]));
+                for leaf in leaves {
+                    self.add(values, leaf);
+                }
             }
-            if let Some(&word) = last {
-                self.add_word::<BITS>(word, rest, values);
+            for (&word, &offset) in words.iter().zip(rest) {
+                self.add(values, leaf(word, sixteens.len(), offset));
             }
-        }
-    }
-
-    #[inline(always)]
-    fn add_word<const BITS: usize>(&mut self, word: u64, offsets: &[u32], values: &[f64]) {
-        for (place, &offset) in offsets.iter().enumerate() {
-            let leaf = word >> (place * BITS) & ((1 << BITS) - 1);
-            self.add(values, offset as usize, leaf as usize);
         }
     }
 
@@ -239,21 +237,21 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
         let mut added = 0;
         for leaf in leaves {
             let leaf = core::mem::replace(&mut waiting[added % AHEAD], leaf);
-            self.add(values, leaf as usize, 0);
+            self.add(values, leaf as usize);
             added += 1;
         }
         for place in added..added + first {
-            self.add(values, waiting[place % AHEAD] as usize, 0);
+            self.add(values, waiting[place % AHEAD] as usize);
         }
     }
 
     #[inline(always)]
-    fn add(&mut self, values: &[f64], offset: usize, leaf: usize) {
-        let first = (offset + leaf) * DIMENSION;
+    fn add(&mut self, values: &[f64], leaf: usize) {
+        let first = leaf * DIMENSION;
         for (sum, value) in self.sums.iter_mut().zip(&values[first..first + DIMENSION]) {
             *sum += value;
         }
-        self.observer.leaf(offset + leaf);
+        self.observer.leaf(leaf);
     }
 }
 
@@ -346,9 +344,9 @@ mod tests {
         let _: [f64; 1] = trees.sum(&[0; 3], trees.initial(), &mut ());
     }
 
-    /// A word that no other line and no other word of it has.
-    fn word(row: usize, line: usize, word: usize) -> u64 {
-        1 << (row * 7 + line + 8 * word / 2)
+    /// Bits that no other row has, and other ones in each word.
+    fn word(row: usize, line: usize, word: usize) -> u32 {
+        1 << (row * 8 + (line + word) % 8)
     }
 
     fn row<const LINES: usize>(row: usize) -> [Line; LINES] {
@@ -360,7 +358,7 @@ mod tests {
         let mut indices = Indices(row::<LINES>(3));
         indices.or(&rows, [2, 0, 2].into_iter());
         for (line, found) in indices.0.iter().enumerate() {
-            let expected: [u64; 8] = core::array::from_fn(|nth| {
+            let expected: [u32; 16] = core::array::from_fn(|nth| {
                 [0, 2, 3]
                     .iter()
                     .fold(0, |bits, &row| bits | word(row, line, nth))
@@ -383,84 +381,85 @@ mod tests {
 
     #[test]
     fn bits_are_set_in_words_of_all_lines() {
-        let mut indices = Indices([Line([1; 8]); 2]);
+        let mut indices = Indices([Line([1; 16]); 2]);
         indices.set(3, 6);
         indices.set(3, 8);
-        indices.set(13, 5);
-        assert_eq!(indices.0[0].0, [1, 1, 1, 15, 1, 1, 1, 1]);
-        assert_eq!(indices.0[1].0, [1, 1, 1, 1, 1, 5, 1, 1]);
+        indices.set(29, 5);
+        assert_eq!(
+            indices.0[0].0,
+            [1, 1, 1, 15, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+        );
+        assert_eq!(
+            indices.0[1].0,
+            [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1]
+        );
     }
 
-    /// Trees of depth 1, of which leaf `n` of all is worth `2^n`: the sum says which were added.
+    /// The leaves of trees with two leaves each, the sum of whose values says which were added.
+    fn leaves<const LINES: usize, const BITS: usize>(
+        trees: usize,
+        initial: [Line; LINES],
+        rows: Vec<[Line; LINES]>,
+        bins: [u16; 2],
+    ) -> Vec<usize> {
+        let offsets: Vec<u32> = (0..trees as u32).map(|tree| 2 * tree).collect();
+        // The sum of other leaves in other order is another.
+        let values: Vec<f64> = (0..2 * trees)
+            .map(|leaf| (leaf as f64 + 0.5).sqrt())
+            .collect();
+        let values: &[f64] = values.leak();
+        let trees: Trees<LINES, BITS> = Trees::Rows {
+            initial,
+            rows: rows.leak(),
+            starts: &[0, 1],
+            offsets: offsets.leak(),
+            values,
+        };
+        let mut told = Leaves::default();
+        let [sum] = trees.sum::<1, 2, _>(&bins, trees.initial(), &mut told);
+        let expected = told.0.iter().fold(0.0, |sum, &leaf| sum + values[leaf]);
+        assert_eq!(sum, expected);
+        let answers = told
+            .0
+            .iter()
+            .enumerate()
+            .map(|(tree, leaf)| leaf - 2 * tree);
+        answers.collect()
+    }
+
     #[test]
     fn packed_indices_are_those_of_the_trees_in_order() {
-        const TREES: usize = 19;
-        // 21 bits an index, 3 to a word, 24 to a line: six full words and one of a single index.
-        let trees: Trees<1, 21> = Trees::Rows {
-            initial: [Line([0; 8])],
-            rows: &[
-                [Line([1 << 21; 8])],
-                [Line([1; 8])],
-                [Line([0, 0, 0, 0, 1 << 42, 0, 0, 0])],
-                [Line([0; 8])],
-            ],
-            starts: &[0, 1],
-            offsets: &[
-                0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36,
-            ],
-            values: &const {
-                let mut values = [0.0; 2 * TREES];
-                let mut leaf = 0;
-                while leaf < values.len() {
-                    values[leaf] = (1_u64 << leaf) as f64;
-                    leaf += 1;
-                }
-                values
-            },
-        };
-        let leaves = |bins: [u16; 2]| {
-            let mut told = Leaves::default();
-            let [sum] = trees.sum::<1, 2, _>(&bins, trees.initial(), &mut told);
-            let expected: u64 = told.0.iter().map(|leaf| 1 << leaf).sum();
-            assert_eq!(sum, expected as f64);
-            let answers = told
-                .0
-                .iter()
-                .enumerate()
-                .map(|(tree, leaf)| leaf - 2 * tree);
-            answers.collect::<Vec<_>>()
-        };
-        let every_third = |of: usize| {
-            let trees = 0..TREES;
-            trees
-                .map(|tree| usize::from(tree % 3 == of))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(leaves([1, 2]), every_third(0));
-        assert_eq!(leaves([0, 2]), every_third(1));
-        let mut one = every_third(1);
-        one[4 * 3 + 2] = 1;
-        assert_eq!(leaves([0, 1]), one);
+        // 10 bits an index, three to a word: 48 trees in a line. Of the third bits a few words are left.
+        for trees in [1, 15, 16, 17, 39, 48] {
+            let mut nothing_but = [0; 16];
+            nothing_but[4] = 1 << 10;
+            let rows = [[1 << 10; 16], [1; 16], nothing_but, [1 << 20; 16]];
+            let rows = rows.map(|words| [Line(words)]).to_vec();
+            let leaves = |bins| leaves::<1, 10>(trees, [Line([0; 16])], rows.clone(), bins);
+            let are = |is: fn(usize) -> bool| -> Vec<usize> {
+                (0..trees).map(|tree| usize::from(is(tree))).collect()
+            };
+            assert_eq!(leaves([0, 0]), are(|tree| tree < 32), "{trees}");
+            assert_eq!(
+                leaves([1, 1]),
+                are(|tree| tree < 16 || tree == 20),
+                "{trees}"
+            );
+            assert_eq!(leaves([0, 2]), are(|tree| tree >= 16), "{trees}");
+        }
     }
 
     #[test]
     fn a_line_follows_a_line() {
-        // An index of 32 bits, two to a word, 16 to a line.
-        let trees: Trees<2, 32> = Trees::Rows {
-            initial: [Line([1; 8]), Line([1 << 32, 1, 0, 0, 0, 0, 0, 0])],
-            rows: &[],
-            starts: &[],
-            offsets: &[
-                0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36,
-            ],
-            values: &[0.0; 38],
-        };
-        let mut told = Leaves::default();
-        let [_] = trees.sum::<1, 0, _>(&[], trees.initial(), &mut told);
-        let expected = [
-            1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22, 25, 26, 29, 30, 32, 35, 37,
-        ];
-        assert_eq!(told.0, expected);
+        // An index takes all of a word, or more than half.
+        let mut second = [0; 16];
+        (second[0], second[2]) = (1, 1);
+        let initial = [Line([1; 16]), Line(second)];
+        let rows = Vec::from([[Line([0; 16]); 2]; 3]);
+        let mut expected = Vec::from([1; 16]);
+        expected.extend([1, 0, 1]);
+        assert_eq!(leaves::<2, 32>(19, initial, rows.clone(), [0, 0]), expected);
+        assert_eq!(leaves::<2, 17>(19, initial, rows, [0, 0]), expected);
     }
 
     #[test]
@@ -470,7 +469,6 @@ mod tests {
             roots: &[0, !3, 2],
             splits: &[0, 1, 2],
             children: &[[!0, 1], [!1, !2], [!5, !4]],
-            offsets: &[0, 3, 4],
             // Two values a leaf.
             values: &[1.0, 0.0, 2.0, 0.0, 4.0, 0.0, 0.0, 7.0, 0.0, 10.0, 0.0, 20.0],
         };

@@ -40,9 +40,11 @@ fn a_bag_knows_what_each_id_sets() {
     let mut bins = [9; 4];
     bag.set([7, 4].into_iter(), &mut bins, &mut Indices([]));
     assert_eq!(bins, [1, 9, 9, 2]);
-    let mut indices = Indices([Line([1; 8])]);
+    let mut indices = Indices([Line([1; 16])]);
     bag.set([5, 7].into_iter(), &mut bins, &mut indices);
-    assert_eq!(indices.0[0].0, [1, 1, 5, 3, 1, 1, 1, 1]);
+    let mut expected = [1; 16];
+    (expected[2], expected[3]) = (5, 3);
+    assert_eq!(indices.0[0].0, expected);
     assert_eq!(bins, [1, 9, 9, 2]);
 }
 
@@ -260,8 +262,8 @@ static CODES: [u8; 0x800] = {
 /// The score by which group 1 is set counts the words `a` and `ж`, each once. `by_letter`: whether it knows what single
 /// letters are.
 fn text<const LINES: usize>(by_letter: bool) -> Text<LINES> {
-    let line = |bits: [u64; 2]| {
-        let mut lines = [Line([0; 8]); LINES];
+    let line = |bits: [u32; 2]| {
+        let mut lines = [Line([0; 16]); LINES];
         if let Some(Line(words)) = lines.first_mut() {
             (words[0], words[3]) = (bits[0], bits[1]);
         }
@@ -354,13 +356,13 @@ impl Observer for Unknown {
 /// What a text sets in 0 and 3, its score's bin, and how many of its words are unknown.
 fn quantized<const LINES: usize>(by_letter: bool, words: &str) -> (u64, u64, u16, usize) {
     let (mut bins, mut unknown) = ([0; 4], Unknown::default());
-    let mut indices = Indices([Line([0; 8]); LINES]);
+    let mut indices = Indices([Line([0; 16]); LINES]);
     let texts = ["a", words];
     text::<LINES>(by_letter).quantize(&texts, &mut bins, &mut indices, &mut unknown);
     let (first, fourth) = match indices.0.first() {
         Some(Line(words)) => {
             assert_eq!([bins[0], bins[3]], [0, 0]);
-            (words[0], words[3])
+            (words[0].into(), words[3].into())
         }
         None => (bins[0].into(), bins[3].into()),
     };
