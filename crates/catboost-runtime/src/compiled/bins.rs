@@ -64,13 +64,18 @@ impl Condition {
 
 /// The bin of each numeric feature: how many of its borders are below its value.
 ///
-/// `floats` has the features of the blocks, eight a block, then those of `wides`.
+/// `floats` has the features of the blocks, eight a block, then those of `wides`. `AVX2` is whether the processor has it.
 #[inline(always)]
-pub(super) fn quantize(blocks: &[Block], wides: &[Wide], floats: &[f32], bins: &mut [u16]) {
+pub(super) fn quantize<const AVX2: bool>(
+    blocks: &[Block],
+    wides: &[Wide],
+    floats: &[f32],
+    bins: &mut [u16],
+) {
     let (lanes, rest) = floats.as_chunks::<LANES>();
     for (block, values) in blocks.iter().zip(lanes) {
         let group = block.group as usize;
-        bins[group..group + LANES].copy_from_slice(&block.bins(values));
+        bins[group..group + LANES].copy_from_slice(&block.bins::<AVX2>(values));
     }
     let wide_values = lanes[blocks.len()..].as_flattened().iter().chain(rest);
     for (wide, &value) in wides.iter().zip(wide_values) {
@@ -87,17 +92,21 @@ pub(super) fn quantize(blocks: &[Block], wides: &[Wide], floats: &[f32], bins: &
 
 impl Block {
     #[inline(always)]
-    fn bins(&self, values: &[f32; LANES]) -> [u16; LANES] {
+    fn bins<const AVX2: bool>(&self, values: &[f32; LANES]) -> [u16; LANES] {
         let mut value = *values;
         for (value, nan) in value.iter_mut().zip(self.nan) {
             *value = if value.is_nan() { nan } else { *value };
         }
         #[cfg(not(target_arch = "x86_64"))]
         return count_below_portably(&value, self.borders);
-        // SAFETY: every x86-64 processor has SSE2.
+        // SAFETY: every x86-64 processor has SSE2, and this one has AVX2 if it says so.
         #[cfg(target_arch = "x86_64")]
         unsafe {
-            count_below(&value, self.borders)
+            if AVX2 {
+                count_below_at_once(&value, self.borders)
+            } else {
+                count_below(&value, self.borders)
+            }
         }
     }
 }
@@ -111,8 +120,8 @@ impl Block {
 #[inline]
 fn count_below(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] {
     use core::arch::x86_64::{
-        __m128, _mm_castps_si128, _mm_cmpgt_ps, _mm_extract_epi16, _mm_packs_epi32, _mm_setr_ps,
-        _mm_setzero_si128, _mm_sub_epi32,
+        __m128, _mm_castps_si128, _mm_cmpgt_ps, _mm_packs_epi32, _mm_setr_ps, _mm_setzero_si128,
+        _mm_sub_epi32,
     };
     let halves = |&[a, b, c, d, e, f, g, h]: &[f32; LANES]| -> [__m128; 2] {
         [_mm_setr_ps(a, b, c, d), _mm_setr_ps(e, f, g, h)]
@@ -127,18 +136,52 @@ fn count_below(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] 
             counts[half] = _mm_sub_epi32(counts[half], below);
         }
     }
-    let counts = _mm_packs_epi32(counts[0], counts[1]);
+    words(_mm_packs_epi32(counts[0], counts[1]))
+}
+
+/// [`count_below`], all eight columns at once.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn count_below_at_once(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] {
+    use core::arch::x86_64::{
+        __m256, _CMP_GT_OQ, _mm_packs_epi32, _mm256_castps_si256, _mm256_castsi256_si128,
+        _mm256_cmp_ps, _mm256_extracti128_si256, _mm256_setr_ps, _mm256_setzero_si256,
+        _mm256_sub_epi32,
+    };
+    let vector = |&[a, b, c, d, e, f, g, h]: &[f32; LANES]| -> __m256 {
+        _mm256_setr_ps(a, b, c, d, e, f, g, h)
+    };
+    let values = vector(values);
+    let mut counts = _mm256_setzero_si256();
+    for row in borders {
+        let below = _mm256_cmp_ps::<_CMP_GT_OQ>(values, vector(row));
+        counts = _mm256_sub_epi32(counts, _mm256_castps_si256(below));
+    }
+    let halves = [
+        _mm256_castsi256_si128(counts),
+        _mm256_extracti128_si256::<1>(counts),
+    ];
+    words(_mm_packs_epi32(halves[0], halves[1]))
+}
+
+/// The words of a vector.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+fn words(vector: core::arch::x86_64::__m128i) -> [u16; LANES] {
+    use core::arch::x86_64::_mm_extract_epi16;
     [
-        _mm_extract_epi16::<0>(counts),
-        _mm_extract_epi16::<1>(counts),
-        _mm_extract_epi16::<2>(counts),
-        _mm_extract_epi16::<3>(counts),
-        _mm_extract_epi16::<4>(counts),
-        _mm_extract_epi16::<5>(counts),
-        _mm_extract_epi16::<6>(counts),
-        _mm_extract_epi16::<7>(counts),
+        _mm_extract_epi16::<0>(vector),
+        _mm_extract_epi16::<1>(vector),
+        _mm_extract_epi16::<2>(vector),
+        _mm_extract_epi16::<3>(vector),
+        _mm_extract_epi16::<4>(vector),
+        _mm_extract_epi16::<5>(vector),
+        _mm_extract_epi16::<6>(vector),
+        _mm_extract_epi16::<7>(vector),
     ]
-    .map(|count| count as u16)
+    .map(|word| word as u16)
 }
 
 /// How many of a column's borders are below its value, by column.
@@ -232,7 +275,7 @@ mod tests {
         let quantized = |wide: [f32; 2], first: [f32; 8]| {
             let floats = [first.as_slice(), &second, &wide].concat();
             let mut bins = [77; 19];
-            quantize(&BLOCKS, &wides, &floats, &mut bins);
+            quantize::<false>(&BLOCKS, &wides, &floats, &mut bins);
             assert_eq!(bins[..8], [0, 1, 0, 1, 0, 1, 0, 1]);
             assert_eq!(bins[18], 77, "no feature's group");
             let (first, _) = bins[8..].split_first_chunk::<8>().expect("19 bins");
@@ -257,9 +300,12 @@ mod tests {
                 });
                 assert_eq!(count_below_portably(&values, block.borders), expected);
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: every x86-64 processor has SSE2.
+                // SAFETY: every x86-64 processor has SSE2; whether it has AVX2, is asked.
                 unsafe {
                     assert_eq!(count_below(&values, block.borders), expected);
+                    if std::arch::is_x86_feature_detected!("avx2") {
+                        assert_eq!(count_below_at_once(&values, block.borders), expected);
+                    }
                 }
             }
         }
@@ -275,7 +321,7 @@ mod tests {
         });
         let floats: [f32; 10] = core::array::from_fn(|nth| nth as f32);
         let mut bins = [0; 10];
-        quantize(&[], &wides, &floats, &mut bins);
+        quantize::<false>(&[], &wides, &floats, &mut bins);
         assert_eq!(bins, [0, 0, 0, 1, 1, 2, 2, 3, 3, 4]);
     }
 

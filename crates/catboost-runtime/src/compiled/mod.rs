@@ -140,7 +140,7 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
             // SAFETY: the CPU has the features that the function is compiled for.
             return unsafe { self.raw_avx2(row, observer) };
         }
-        self.raw_portable(row, observer)
+        self.raw_portable::<O, false>(row, observer)
     }
 
     /// [`Self::raw_portable`], compiled for AVX2. The same source, so the same bits: no floating-point operation in it
@@ -148,15 +148,20 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
     fn raw_avx2<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
-        self.raw_portable(row, observer)
+        self.raw_portable::<O, true>(row, observer)
     }
 
+    /// `AVX2` is whether the processor has it.
     #[inline(always)]
-    fn raw_portable<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
+    fn raw_portable<O: Observer, const AVX2: bool>(
+        &self,
+        row: Row<'_>,
+        observer: &mut O,
+    ) -> [f64; DIMENSION] {
         observer.row(&row);
         let mut bins = self.initial;
         let mut present = self.trees.initial();
-        bins::quantize(self.blocks, self.wides, row.floats, &mut bins);
+        bins::quantize::<AVX2>(self.blocks, self.wides, row.floats, &mut bins);
         for one_hot in self.one_hots {
             bins[one_hot.group as usize] = one_hot.bin(row.cats);
         }

@@ -258,7 +258,7 @@ fn every_feature_has_its_say() {
         assert_eq!(told.unknown, vec![0; unknown], "{row:?}");
 
         let mut told_portably = Told::default();
-        assert_eq!(model.raw_portable(row, &mut told_portably), expected);
+        assert_eq!(model.raw_portable::<_, false>(row, &mut told_portably), expected);
         assert_eq!(told_portably.leaves, told.leaves);
     }
 }
