@@ -16,7 +16,7 @@ compile_error!("without the feature `std`, catboost-runtime needs the feature `l
 
 /// Goes up with every change that takes code that was generated before out of step: of what [`compiled`]'s types hold, of what
 /// their numbers mean, of [`output`]'s functions. Generated code does not compile with another.
-pub const LAYOUT: u32 = 6;
+pub const LAYOUT: u32 = 7;
 
 pub mod calcer;
 pub mod compiled;

@@ -63,10 +63,11 @@ impl Display for Block {
         )?;
         write!(
             f,
-            "nan: rows::<_, {}>(&F32S, {}, 1)[0], group: {} }}",
+            "nan: rows::<_, {}>(&F32S, {}, 1)[0], group: {}, pairs: {:?} }}",
             nan.len(),
             nan.start,
-            self.group
+            self.group,
+            self.pairs
         )
     }
 }

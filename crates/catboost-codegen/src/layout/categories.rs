@@ -8,6 +8,7 @@ use catboost_runtime::{compiled, hash};
 use super::{
     Groups, Part,
     crosses::{self, Cross, Digits},
+    groups::Member,
 };
 use crate::tables::{Tables, put};
 
@@ -209,9 +210,26 @@ impl<'a> Combination<'a> {
         }
     }
 
-    /// Gives it its groups.
+    /// Gives it its groups: a single one if that has no more bins than they would have.
     pub(super) fn place(&mut self, model: &Model, groups: &mut Groups) {
         self.group = groups.next();
+        let rows = (self.bins.len() - compiled::Projection::AT_ONCE + 1) / self.len.max(1);
+        let borders = self
+            .ctrs
+            .iter()
+            .map(|&ctr| model.ctrs[ctr].borders.len() + 1);
+        if !groups.are_walked() && rows <= borders.sum() && rows <= usize::from(u16::MAX) {
+            let members = self.ctrs.iter().enumerate().map(|(nth, &ctr)| {
+                let own = self.bins[nth..].iter().step_by(self.len).take(rows);
+                (Member::Ctr(ctr), own.copied().collect())
+            });
+            groups.add_shared(rows, &members.collect::<Vec<_>>());
+            self.bins = (0..rows as u16)
+                .chain([0; compiled::Projection::AT_ONCE - 1])
+                .collect();
+            self.len = 1;
+            return;
+        }
         for &ctr in &self.ctrs {
             groups.add_ctr(ctr, model.ctrs[ctr].borders.len());
         }

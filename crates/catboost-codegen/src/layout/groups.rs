@@ -10,6 +10,8 @@ use crate::tables::{Tables, put};
 
 /// With more borders than this, halving is cheaper than a share in a block's comparisons.
 const WIDE: usize = 128;
+/// Two features share a group if it has no more bins than this: rows of bits that are read seldom take room in caches.
+const MOST_SHARED: usize = 32;
 
 /// The groups of a model, as they are numbered.
 pub(crate) struct Groups {
@@ -25,8 +27,19 @@ pub(crate) struct Groups {
     one_hot_bins: Vec<Vec<u16>>,
     ctrs: Vec<u32>,
     estimated: Vec<Option<u32>>,
+    /// Of a number or a CTR that has a group together with others, its own bin in each of the group's bins.
+    shared: HashMap<Member, Vec<u16>>,
     /// The first answer to what is asked of each group that is not itself the first of its answers.
     answers: HashMap<u32, u32>,
+}
+
+/// What may share a group.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Member {
+    /// A float feature, by index.
+    Float(usize),
+    /// A CTR, by index.
+    Ctr(usize),
 }
 
 /// See [`compiled::Answers`].
@@ -55,6 +68,7 @@ impl Groups {
             one_hot_bins: Vec::new(),
             ctrs: vec![0; model.ctrs.len()],
             estimated: vec![None; model.estimated.len()],
+            shared: HashMap::new(),
             answers: HashMap::new(),
         }
     }
@@ -140,6 +154,19 @@ impl Groups {
         };
     }
 
+    /// A new group for all of these together. In each of its bins, each member is in a bin of its own, and these are they.
+    pub(super) fn add_shared(&mut self, bins: usize, members: &[(Member, Vec<u16>)]) -> u32 {
+        let group = self.add(bins);
+        for (member, of_group) in members {
+            match *member {
+                Member::Float(index) => self.floats[index] = Some(group),
+                Member::Ctr(index) => self.ctrs[index] = group,
+            }
+            self.shared.insert(*member, of_group.clone());
+        }
+        group
+    }
+
     /// What the groups of a CTR with so many borders are in, if its value is above `bin` of them.
     pub(super) fn of_ctr(&self, bin: u16, borders: usize) -> Vec<u16> {
         if self.are_walked {
@@ -205,6 +232,23 @@ impl Groups {
         self.estimated[index]
     }
 
+    /// The group that a split asks for, and the bins in which the answer is yes, if the trees are not walked; `None` if it asks
+    /// whether a token occurs, which has no group of its own.
+    pub(super) fn yes_bins(&self, split: Split) -> Option<(usize, Vec<usize>)> {
+        let condition = self.condition(split)?;
+        let member = match split {
+            Split::Float { feature, .. } => self.shared.get(&Member::Float(feature.at())),
+            Split::Ctr { feature, .. } => self.shared.get(&Member::Ctr(feature.at())),
+            Split::OneHot { .. } | Split::Estimated { .. } => None,
+        };
+        let group = condition.group as usize;
+        let is_yes = |&bin: &usize| {
+            let own = member.map_or(bin as u16, |bins| bins[bin]);
+            own.wrapping_sub(condition.from) < condition.count
+        };
+        Some((group, (0..self.bins[group]).filter(is_yes).collect()))
+    }
+
     /// What a split asks, or `None` if it asks whether a token occurs, which has no group of its own.
     pub(super) fn condition(&self, split: Split) -> Option<Condition> {
         let (group, border) = match split {
@@ -259,6 +303,8 @@ pub(crate) struct Block {
     /// Of `f32s`.
     pub(crate) nan: Part,
     pub(crate) group: u32,
+    /// See [`compiled::Block::pairs`].
+    pub(crate) pairs: Option<[usize; LANES / 2]>,
 }
 
 /// A feature with many borders.
@@ -310,18 +356,34 @@ impl Numbers {
                 &mut tables.f32s,
                 (0..LANES).map(|column| lane(column).map_or(f32::NAN, nan_value)),
             );
-            let first = groups.initial.len() as u32;
-            for place in 0..LANES {
-                let group = groups.add(lane(place).map_or(1, |feature| feature.borders.len() + 1));
-                if let Some(&index) = lanes.get(place) {
-                    groups.floats[index] = Some(group);
+            let group = groups.next();
+            let bins: [usize; LANES] =
+                std::array::from_fn(|place| lane(place).map_or(1, |lane| lane.borders.len() + 1));
+            let pairs = pairs(model, groups, lanes, &bins);
+            if pairs.is_some() {
+                for (bins, place) in bins.as_chunks::<2>().0.iter().zip((0..).step_by(2)) {
+                    add_pair(
+                        groups,
+                        *bins,
+                        [place, place + 1].map(|place| lanes.get(place).copied()),
+                    );
                 }
-                numbers.places.push(lanes.get(place).copied());
+            } else {
+                for (place, &bins) in bins.iter().enumerate() {
+                    let group = groups.add(bins);
+                    if let Some(&index) = lanes.get(place) {
+                        groups.floats[index] = Some(group);
+                    }
+                }
             }
+            numbers
+                .places
+                .extend((0..LANES).map(|place| lanes.get(place).copied()));
             numbers.blocks.push(Block {
                 borders,
                 nan,
-                group: first,
+                group,
+                pairs,
             });
         }
         for &index in wide {
@@ -338,6 +400,37 @@ impl Numbers {
     }
 }
 
+/// The factors by which the features of a block, with so many bins, share groups two by two, if they do.
+fn pairs(
+    model: &Model,
+    groups: &Groups,
+    features: &[usize],
+    bins: &[usize; LANES],
+) -> Option<[usize; LANES / 2]> {
+    let pairs = bins.as_chunks::<2>().0;
+    let are_small = pairs.iter().all(|[a, b]| a * b <= MOST_SHARED);
+    let mut projections = model.ctr_tables.iter().map(|table| &table.projection);
+    // What a combination asks is answered by a group of the feature's own.
+    let is_asked = projections.any(|projection| {
+        let mut floats = projection.floats.iter();
+        floats.any(|(feature, _)| features.contains(&feature.at()))
+    });
+    (are_small && !is_asked && !groups.are_walked())
+        .then(|| std::array::from_fn(|pair| pairs[pair][0]))
+}
+
+/// A group for two features with so many bins.
+fn add_pair(groups: &mut Groups, bins: [usize; 2], features: [Option<usize>; 2]) {
+    let both = (0..bins[1]).flat_map(|second| (0..bins[0]).map(move |first| [first, second]));
+    let both: Vec<[usize; 2]> = both.collect();
+    let members = [0, 1].into_iter().filter_map(|nth| {
+        let bins = both.iter().map(|bins| bins[nth] as u16).collect();
+        Some((Member::Float(features[nth]?), bins))
+    });
+    let members: Vec<_> = members.collect();
+    groups.add_shared(both.len(), &members);
+}
+
 /// What stands in for NaN.
 fn nan_value(feature: &catboost_model::ir::FloatFeature) -> f32 {
     match feature.nan {
@@ -345,5 +438,62 @@ fn nan_value(feature: &catboost_model::ir::FloatFeature) -> f32 {
         NanTreatment::AsIs => f32::NAN,
         NanTreatment::AsFalse => f32::NEG_INFINITY,
         NanTreatment::AsTrue => f32::INFINITY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catboost_model::ir::{CtrIdx, FloatIdx};
+
+    use super::*;
+
+    fn groups() -> Groups {
+        Groups {
+            bins: Vec::new(),
+            initial: Vec::new(),
+            are_walked: false,
+            floats: vec![None; 3],
+            one_hots: Vec::new(),
+            one_hot_bins: Vec::new(),
+            ctrs: vec![0; 2],
+            estimated: Vec::new(),
+            shared: HashMap::new(),
+            answers: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn two_features_share_a_group() {
+        let mut groups = groups();
+        groups.floats[1] = Some(groups.add(3));
+        add_pair(&mut groups, [2, 3], [Some(2), Some(0)]);
+        add_pair(&mut groups, [2, 1], [None, None]);
+        assert_eq!(groups.bins(), [3, 6, 2]);
+        let yes = |feature, border| {
+            let feature = FloatIdx(feature);
+            groups.yes_bins(Split::Float { feature, border })
+        };
+        assert_eq!(yes(1, 0), Some((0, vec![1, 2])));
+        assert_eq!(yes(2, 0), Some((1, vec![1, 3, 5])));
+        assert_eq!(yes(0, 0), Some((1, vec![2, 3, 4, 5])));
+        assert_eq!(yes(0, 1), Some((1, vec![4, 5])));
+    }
+
+    #[test]
+    fn ctrs_share_a_group() {
+        let mut groups = groups();
+        let members = [
+            (Member::Ctr(0), vec![1, 0, 2]),
+            (Member::Ctr(1), vec![0, 1, 1]),
+        ];
+        groups.add(5);
+        assert_eq!(groups.add_shared(3, &members), 1);
+        let yes = |feature, border| {
+            let feature = CtrIdx(feature);
+            groups.yes_bins(Split::Ctr { feature, border })
+        };
+        assert_eq!(yes(0, 0), Some((1, vec![0, 2])));
+        assert_eq!(yes(0, 1), Some((1, vec![2])));
+        assert_eq!(yes(1, 0), Some((1, vec![1, 2])));
     }
 }

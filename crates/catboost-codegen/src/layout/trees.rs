@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use catboost_model::ir::{self, Child, EstimatedIdx, Model, ObliviousTree, Split};
-use catboost_runtime::compiled::{self, Condition};
+use catboost_runtime::compiled;
 
 use super::{Groups, Part, groups::presence};
 use crate::tables::{Line, Tables, put};
@@ -214,9 +214,8 @@ impl Rows {
         }) {
             let (word, bit) = self.place(tree, level);
             let split = model.splits[split.at()];
-            if let Some(condition) = groups.condition(split) {
-                let group = condition.group as usize;
-                for bin in yes_bins(condition, groups.bins()[group]) {
+            if let Some((group, bins)) = groups.yes_bins(split) {
+                for bin in bins {
                     rows[(starts[group] as usize + bin) * lines + word / 16][word % 16] |= bit;
                 }
             } else if let Split::Estimated { feature, border } = split {
@@ -253,10 +252,4 @@ impl Rows {
         let (line, tree) = (tree / (per_word * 16), tree % (per_word * 16));
         (line * 16 + tree % 16, 1 << (tree / 16 * self.bits + level))
     }
-}
-
-/// The bins of a group in which a condition holds.
-fn yes_bins(condition: Condition, bins: usize) -> std::ops::Range<usize> {
-    let from = condition.from as usize;
-    from..(from + condition.count as usize).min(bins)
 }

@@ -12,6 +12,9 @@ pub struct Block {
     pub nan: [f32; LANES],
     /// The group of the first feature; the others follow.
     pub group: u32,
+    /// If features share groups two by two: how many bins the first of each pair has. The pair's bin is the first's, and so many
+    /// times the second's.
+    pub pairs: Option<[u16; LANES / 2]>,
 }
 
 /// A numeric feature with so many borders that halving beats comparing with all.
@@ -75,7 +78,16 @@ pub(super) fn quantize<const AVX2: bool>(
     let (lanes, rest) = floats.as_chunks::<LANES>();
     for (block, values) in blocks.iter().zip(lanes) {
         let group = block.group as usize;
-        bins[group..group + LANES].copy_from_slice(&block.bins::<AVX2>(values));
+        let own = block.bins::<AVX2>(values);
+        match block.pairs {
+            None => bins[group..group + LANES].copy_from_slice(&own),
+            Some(pairs) => {
+                let both = core::array::from_fn::<_, { LANES / 2 }, _>(|pair| {
+                    own[2 * pair] + pairs[pair] * own[2 * pair + 1]
+                });
+                bins[group..group + LANES / 2].copy_from_slice(&both);
+            }
+        }
     }
     let wide_values = lanes[blocks.len()..].as_flattened().iter().chain(rest);
     for (wide, &value) in wides.iter().zip(wide_values) {
@@ -248,11 +260,13 @@ mod tests {
             ],
             nan: [INFINITE, -INFINITE, f32::NAN, 0.0, 0.0, 0.0, 0.0, 0.0],
             group: 8,
+            pairs: None,
         },
         Block {
             borders: &[[0.5; LANES]],
             nan: [INFINITE; LANES],
             group: 0,
+            pairs: None,
         },
     ];
 
@@ -309,6 +323,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn features_share_groups_two_by_two() {
+        let block = Block {
+            borders: &[[0.0; LANES], [1.0; LANES]],
+            pairs: Some([3, 4, 5, 6]),
+            nan: [INFINITE; LANES],
+            group: 1,
+        };
+        let mut bins = [77; 6];
+        let floats = [0.0, 0.0, 0.5, 0.0, 0.0, 0.5, 2.0, 2.0];
+        quantize::<false>(&[block], &[], &floats, &mut bins);
+        assert_eq!(bins, [77, 0, 1, 5, 2 + 2 * 6, 77]);
     }
 
     /// More than eight wide features: those past the blocks' own come from whole lanes too.

@@ -35,6 +35,7 @@ fn model() -> Model<2, GROUPS, 0, 1> {
             borders: vec![[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]].leak(),
             nan: [f32::INFINITY; 8],
             group: 0,
+            pairs: None,
         }]
         .leak(),
         wides: vec![Wide {
@@ -258,7 +259,10 @@ fn every_feature_has_its_say() {
         assert_eq!(told.unknown, vec![0; unknown], "{row:?}");
 
         let mut told_portably = Told::default();
-        assert_eq!(model.raw_portable::<_, false>(row, &mut told_portably), expected);
+        assert_eq!(
+            model.raw_portable::<_, false>(row, &mut told_portably),
+            expected
+        );
         assert_eq!(told_portably.leaves, told.leaves);
     }
 }
