@@ -200,21 +200,25 @@ fn read_body(text: &str) -> Result<Body<'_>, Invalid> {
 
 /// Reads what begins with `first`.
 fn read_body_from<'a>(first: Value<'a>, mut reader: Reader<'a>) -> Result<Body<'a>, Invalid> {
-    let body = match first {
+    match first {
         Value::Object => {
             let mut draft = Draft::new();
             draft.read(&first, &mut reader, 0)?;
             draft.check().map_err(Invalid::request)?;
-            Body::One(draft.request)
+            // Moved once, at the end.
+            reader.end()?;
+            Ok(Body::One(draft.request))
         }
-        Value::Array => Body::Many(read_requests(&mut reader)?),
+        Value::Array => {
+            let requests = read_requests(&mut reader)?;
+            reader.end()?;
+            Ok(Body::Many(requests))
+        }
         other => {
             reader.end()?;
-            return Err(Invalid::kind(kind(&other)));
+            Err(Invalid::kind(kind(&other)))
         }
-    };
-    reader.end()?;
-    Ok(body)
+    }
 }
 
 /// Reads the array that begins here.
