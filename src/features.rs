@@ -4,7 +4,7 @@
 //! beside them.
 
 use crate::model::Features;
-use crate::plate::{Class, LETTERS, Places, classes};
+use crate::plate::{Class, LETTERS, Places, characters};
 use crate::python_sort::descending;
 use crate::request::{Request, Scores};
 
@@ -47,10 +47,10 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
     let time = request.time;
     let scores = &request.char_scores;
     let (least, greatest) = extremes(scores);
-    let (letters, network_places) = Letters::new(network, scores, least.is_nan());
+    let (letters, network) =
+        Letters::new(network, scores, least.is_nan(), &mut texts.afts_regno_ai);
     let letter = |letter: char| letters.score(letter);
-    let (network_text, network_len) = texts.afts_regno_ai.put(network);
-    let (camera_text, camera_len) = texts.regno_recognize.put(camera);
+    let camera = texts.regno_recognize.put(camera, |_| ());
     Features {
         afts_regno_ai_score: request.afts_regno_ai_score as f32,
         direction: request.direction as f32,
@@ -58,8 +58,8 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
         max_sym_score: greatest as f32,
         min_sym_score: least as f32,
         max_len_score: request.max_length_score as f32,
-        ai_len: network_len as f32,
-        cam_len: camera_len as f32,
+        ai_len: network.len as f32,
+        cam_len: camera.len as f32,
         f_0: letter('0'),
         f_1: letter('1'),
         f_2: letter('2'),
@@ -90,10 +90,10 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
         camera_class: &request.camera_class,
         weekday: WEEKDAYS[usize::from(time.weekday)],
         month: MONTHS[usize::from(time.month)],
-        regno_template: Places::of(classes(camera)).template(),
-        regno_template_ai: network_places.template(),
-        afts_regno_ai_text: network_text,
-        regno_recognize_text: camera_text,
+        regno_template: camera.places.template(),
+        regno_template_ai: network.places.template(),
+        afts_regno_ai_text: network.text,
+        regno_recognize_text: camera.text,
     }
 }
 
@@ -116,9 +116,13 @@ fn extremes(scores: &[f64]) -> (f64, f64) {
 struct Letters([f32; LETTERS.len()]);
 
 impl Letters {
-    /// Pairs the characters of a plate with scores, to the shorter of the two. And where its characters of each kind stand,
-    /// for which they are looked at as well.
-    fn new(plate: &str, scores: &Scores, has_nan: bool) -> (Letters, Places) {
+    /// Pairs the characters of a plate with scores, to the shorter of the two, while they are put into `spaced`.
+    fn new<'a>(
+        plate: &str,
+        scores: &Scores,
+        has_nan: bool,
+        spaced: &'a mut Spaced,
+    ) -> (Letters, Plate<'a>) {
         if has_nan {
             // The pairs are sorted, greatest first, and a later one overwrites. NaN makes an order of its own.
             let mut letters = Letters([1.0; _]);
@@ -127,27 +131,32 @@ impl Letters {
                     *held = score as f32;
                 }
             }
-            return (letters, Places::of(classes(plate)));
+            return (letters, spaced.put(plate, |_| ()));
         }
         // Without NaN the last to be written is the least, and of equals the later one; and NaN can stand for nothing.
         let mut letters = [f64::NAN; LETTERS.len()];
-        let mut places = Places::default();
         let mut scores = scores.iter();
-        for class in classes(plate) {
-            places.push(class);
+        let plate = spaced.put(plate, |class| {
             if let Some(&score) = scores.next()
                 && let Some(held) = letters.get_mut(class.letter())
             {
                 *held = if score > *held { *held } else { score };
             }
-        }
+        });
         let letters = letters.map(|score| if score.is_nan() { 1.0 } else { score as f32 });
-        (Letters(letters), places)
+        (Letters(letters), plate)
     }
 
     fn score(&self, c: char) -> f32 {
         self.0[Class::of(c).letter()]
     }
+}
+
+/// A plate with blanks between its code points, how many these are, and where those of each kind stand.
+struct Plate<'a> {
+    text: &'a str,
+    len: usize,
+    places: Places,
 }
 
 /// Code points with blanks between them.
@@ -169,8 +178,9 @@ impl Default for Spaced {
 }
 
 impl Spaced {
-    /// Replaces what is in it; the text, and how many code points it has.
-    fn put(&mut self, plate: &str) -> (&str, usize) {
+    /// Replaces what is in it. Each character is looked at once, also by `look`.
+    #[inline(always)]
+    fn put(&mut self, plate: &str, mut look: impl FnMut(Class)) -> Plate<'_> {
         let text = if 2 * plate.len() <= self.short.len() {
             self.short = [b' '; _];
             &mut self.short[..]
@@ -179,20 +189,25 @@ impl Spaced {
             self.long.resize(2 * plate.len(), b' ');
             &mut self.long
         };
+        let mut places = Places::default();
         // A blank is left before each code point, the first one too.
         let mut at = 0;
-        for &byte in plate.as_bytes() {
-            // UTF-8: whatever does not go on with a code point begins one.
-            at += usize::from(byte & 0xc0 != 0x80);
-            text[at] = byte;
-            at += 1;
+        for (class, character) in characters(plate) {
+            places.push(class);
+            look(class);
+            match *character {
+                [one] => text[at + 1] = one,
+                [one, two] => text[at + 1..][..2].copy_from_slice(&[one, two]),
+                _ => text[at + 1..][..character.len()].copy_from_slice(character),
+            }
+            at += 1 + character.len();
         }
-        let count = at - plate.len();
+        let len = at - plate.len();
         let text = text.get(1..at).unwrap_or_default();
         debug_assert!(std::str::from_utf8(text).is_ok());
         // SAFETY: `text` is `plate`, which is UTF-8, and nothing but a blank before each code point except the first.
         let text = unsafe { std::str::from_utf8_unchecked(text) };
-        (text, count)
+        Plate { text, len, places }
     }
 }
 
@@ -204,7 +219,8 @@ mod tests {
 
     fn letters(plate: &str, scores: &[f64]) -> Letters {
         let has_nan = scores.iter().any(|score| score.is_nan());
-        Letters::new(plate, &Scores::from_slice(scores), has_nan).0
+        let scores = Scores::from_slice(scores);
+        Letters::new(plate, &scores, has_nan, &mut Spaced::default()).0
     }
 
     #[test]
@@ -253,16 +269,21 @@ mod tests {
     #[test]
     fn texts_have_a_blank_between_code_points() {
         let mut spaced = Spaced::default();
-        assert_eq!(spaced.put("А9 😀"), ("А 9   😀", 4));
-        assert_eq!(spaced.put(""), ("", 0));
-        assert_eq!(spaced.put("А"), ("А", 1));
-        for plate in ["é", "\u{10ffff}\0ࠀ", "А939НО196"] {
-            let expected: Vec<String> = plate.chars().map(String::from).collect();
-            let expected = (&*expected.join(" "), expected.len());
-            assert_eq!(spaced.put(plate), expected);
-        }
         let long = "А".repeat(1000);
-        let (text, count) = spaced.put(&long);
-        assert_eq!((text.len(), count), (2999, 1000));
+        for plate in [
+            "А9 😀",
+            "",
+            "А",
+            "é",
+            "\u{10ffff}\0ࠀ",
+            "А939НО196",
+            "٣Ё",
+            &long,
+            "7",
+        ] {
+            let expected: Vec<String> = plate.chars().map(String::from).collect();
+            let put = spaced.put(plate, |_| ());
+            assert_eq!((put.text, put.len), (&*expected.join(" "), expected.len()));
+        }
     }
 }

@@ -101,31 +101,37 @@ impl Class {
     }
 }
 
-/// The class of each character of a plate.
+/// Each character of a plate: its class, and its bytes.
 #[inline(always)]
-pub fn classes(plate: &str) -> impl Iterator<Item = Class> {
+pub fn characters(plate: &str) -> impl Iterator<Item = (Class, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let (class, len) = match *plate.as_bytes().get(at..)? {
+        let rest = &plate.as_bytes()[at..];
+        let (class, character) = match rest {
             [] => return None,
             [first @ ..0x80, ..] => {
                 let place = usize::from(first.wrapping_sub(b'0'));
-                (*Class::ASCII.get(place).unwrap_or(&Class::OTHER), 1)
+                (
+                    *Class::ASCII.get(place).unwrap_or(&Class::OTHER),
+                    &rest[..1],
+                )
             }
             // А–Я in UTF-8.
-            [0xd0, second @ 0x90..=0xaf, ..] => (Class::CYRILLIC[usize::from(second - 0x90)], 2),
+            [0xd0, second @ 0x90..=0xaf, ..] => {
+                (Class::CYRILLIC[usize::from(second - 0x90)], &rest[..2])
+            }
             _ => other(&plate[at..])?,
         };
-        at += len;
-        Some(class)
+        at += character.len();
+        Some((class, character))
     })
 }
 
-/// The class of the character that `text` begins with, and its length.
+/// The character that `text` begins with, as [`characters`] has it.
 #[cold]
-fn other(text: &str) -> Option<(Class, usize)> {
+fn other(text: &str) -> Option<(Class, &[u8])> {
     let c = text.chars().next()?;
-    Some((Class::of(c), c.len_utf8()))
+    Some((Class::of(c), &text.as_bytes()[..c.len_utf8()]))
 }
 
 /// Where characters of each kind stand. A kind has a field of bits: its bit `n` is place `n`.
@@ -147,14 +153,6 @@ const DEE: u64 = 1 << (4 * MOST);
 const FIRST: u64 = DIGIT | LETTER | TEE | CEE | DEE;
 
 impl Places {
-    /// Those of the characters of a plate.
-    #[must_use]
-    pub fn of(classes: impl Iterator<Item = Class>) -> Places {
-        let mut places = Places::default();
-        classes.for_each(|class| places.push(class));
-        places
-    }
-
     /// Adds a character.
     #[inline(always)]
     pub fn push(&mut self, class: Class) {
@@ -226,10 +224,12 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
-    use super::{Places, classes};
+    use super::{Places, characters};
 
     fn template(plate: &str) -> &'static str {
-        Places::of(classes(plate)).template()
+        let mut places = Places::default();
+        characters(plate).for_each(|(class, _)| places.push(class));
+        places.template()
     }
 
     #[test]
