@@ -1,10 +1,11 @@
 //! Where one request ends and the next begins.
 //!
 //! [`Framing`] walks the bytes a client sends and says how many of them may go on to hyper: whole heads that
-//! [`read_head`] accepts, and bodies. It is a second opinion on hyper's framing, never a replacement: what it refuses is
+//! [`read_head`](super::head::read_head) accepts, and bodies. It is a second opinion on hyper's framing, never a replacement: what it refuses is
 //! not passed on, what it passes on hyper parses again.
 
-use super::head::{BodyFraming, Head, Refusal, read_head, read_header};
+use super::head::{BodyFraming, Head, Refusal, read_header};
+use super::last_head::LastHead;
 
 /// Bytes of all chunk extensions of a body, and of all its trailers. A line of trailers counts as [`TRAILER_LINE`] more
 /// than it has: hyper has a limit of lines as well. Beyond its limits hyper closes without an answer, so these are lower.
@@ -40,6 +41,7 @@ pub(super) struct Framing {
     /// Bytes of the body's chunk extensions so far.
     extensions: u32,
     max_head: usize,
+    last_head: LastHead,
 }
 
 /// What may be passed on of a run of bytes.
@@ -58,6 +60,7 @@ impl Framing {
             expecting: Expecting::Head,
             extensions: 0,
             max_head,
+            last_head: LastHead::default(),
         }
     }
 
@@ -91,9 +94,9 @@ impl Framing {
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let byte = bytes[0];
         let (taken, next) = match self.expecting {
-            Expecting::Head => match read_head(bytes, self.max_head)? {
+            Expecting::Head => match self.last_head.read(bytes, self.max_head)? {
                 Head::Partial => return Ok(0),
-                Head::Complete { len, body } => (
+                Head::Complete { len, body, .. } => (
                     len,
                     match body {
                         BodyFraming::Length(0) => Expecting::Head,

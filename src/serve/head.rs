@@ -140,7 +140,12 @@ pub(super) enum Head {
     /// Good so far; the end has not arrived.
     Partial,
     /// A whole head of `len` bytes.
-    Complete { len: usize, body: BodyFraming },
+    Complete {
+        len: usize,
+        body: BodyFraming,
+        /// Where the digits of `Content-Length` begin, if there is one.
+        length_at: Option<usize>,
+    },
 }
 
 /// Reads the head that `bytes` begins with. At most `max` bytes may belong to it.
@@ -165,6 +170,7 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
 
     let (mut hosts, mut headers) = (0, 0);
     let mut length = None;
+    let mut length_at = None;
     let mut chunked = false;
     loop {
         let Some(line) = lines.next()? else {
@@ -191,6 +197,7 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
                     return Err(Refusal::ContentLength);
                 }
                 length = Some(read_decimal(value).ok_or(Refusal::ContentLength)?);
+                length_at = Some(value.as_ptr().addr() - bytes.as_ptr().addr());
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 if chunked || !is_http_11 || !value.eq_ignore_ascii_case(b"chunked") {
@@ -215,6 +222,7 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
     Ok(Head::Complete {
         len: lines.at,
         body,
+        length_at,
     })
 }
 
@@ -297,7 +305,7 @@ pub(super) fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
 }
 
 /// Digits only: no sign, no blank, no list.
-fn read_decimal(text: &[u8]) -> Option<u64> {
+pub(super) fn read_decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 18 || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -349,7 +357,8 @@ mod tests {
             read(head),
             Ok(Head::Complete {
                 len: head.len(),
-                body: BodyFraming::Length(12)
+                body: BodyFraming::Length(12),
+                length_at: Some(head.len() - 6),
             })
         );
         let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\nhost:\r\n\r\nrest";
@@ -357,7 +366,8 @@ mod tests {
             read(chunked),
             Ok(Head::Complete {
                 len: chunked.len() - 4,
-                body: BodyFraming::Chunked
+                body: BodyFraming::Chunked,
+                length_at: None,
             })
         );
     }

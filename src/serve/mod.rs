@@ -32,6 +32,7 @@ mod fields;
 mod framing;
 mod head;
 pub(crate) mod keys;
+mod last_head;
 mod ledger;
 mod log;
 mod media;
