@@ -16,6 +16,8 @@ use super::metrics::Counter;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Each byte's two hexadecimal digits.
+static DIGITS: [[u8; 2]; 256] = digits();
 /// Characters that a client's id may have.
 const MAX_ID: usize = 128;
 
@@ -82,12 +84,11 @@ impl IdSource {
 
 impl RequestId {
     fn made(upper: u64, lower: u64) -> RequestId {
-        let digit = |four_bits| four_bits + if four_bits < 10 { b'0' } else { b'a' - 10 };
         let mut id = [0; 32];
         let (pairs, _) = id.as_chunks_mut();
         let bytes = u128::from(upper) << 64 | u128::from(lower);
         for (pair, byte) in pairs.iter_mut().zip(bytes.to_be_bytes()) {
-            *pair = [digit(byte >> 4), digit(byte & 0xf)];
+            *pair = DIGITS[usize::from(byte)];
         }
         RequestId::Made(id)
     }
@@ -161,6 +162,17 @@ impl Trace {
         );
         HeaderValue::try_from(text).expect("hexadecimal digits and dashes are visible ASCII")
     }
+}
+
+const fn digits() -> [[u8; 2]; 256] {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte / 16], digits[byte % 16]];
+        byte += 1;
+    }
+    pairs
 }
 
 fn is_sane(id: &[u8]) -> bool {
