@@ -23,6 +23,7 @@ pub mod features;
 mod hangup;
 pub mod healthcheck;
 pub mod load;
+pub mod memory;
 mod messages;
 pub mod model;
 pub mod model_card;

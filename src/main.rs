@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use pick_regno::memory::Allocator;
 use pick_regno::{check, exit, healthcheck, load, model_card, score, serve};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// Picks between two readings of a licence plate, with a CatBoost model that is compiled in.
 #[derive(Parser)]

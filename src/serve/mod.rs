@@ -80,6 +80,7 @@ use self::sentry::{DSN_VARIABLE, Sentry};
 pub use self::tls::TlsArgs;
 use self::worker::{Role, Worker};
 use crate::exit;
+use crate::memory::KeepBlocks;
 use crate::messages::tell;
 
 /// How often files that may be rewritten are looked at.
@@ -275,6 +276,7 @@ impl Server {
             let thread = std::thread::Builder::new()
                 .name("worker".to_owned())
                 .spawn(move || {
+                    let _keep = KeepBlocks::on_this_thread();
                     panics::watch(&worker.app);
                     runtime.block_on(serve(worker, listener))
                 });
