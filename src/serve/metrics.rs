@@ -62,8 +62,9 @@ impl Gauge {
     }
 }
 
-/// Durations by bucket.
+/// Durations by bucket. In cache lines of their own, since another worker's may stand beside them.
 #[derive(Default)]
+#[repr(align(128))]
 struct Histogram {
     buckets: [Counter; BOUNDS_MICROS.len() + 1],
     nanos: Counter,
@@ -106,7 +107,8 @@ impl Shed {
 /// event leaves that event out.
 const ALERTED_ON: [u16; 3] = [200, 500, 503];
 
-/// One worker's counts.
+/// One worker's counts, in cache lines of their own.
+#[repr(align(128))]
 pub(super) struct Shard {
     /// By route, method and status; most of them never occur, and are not allocated until they do.
     durations: Box<[OnceLock<Box<Histogram>>]>,

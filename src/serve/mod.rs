@@ -156,8 +156,21 @@ struct App {
     /// Where tests make it panic.
     faults: Faults,
     shards: Vec<Arc<Shard>>,
-    in_flight: AtomicUsize,
+    in_flight: Alone<AtomicUsize>,
     ready: AtomicBool,
+}
+
+/// In cache lines of its own (processors fetch them in pairs): all workers write it for each request, and would take from each
+/// other whatever stood beside it.
+#[repr(align(128))]
+struct Alone<T>(T);
+
+impl<T> std::ops::Deref for Alone<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 impl App {
@@ -205,7 +218,7 @@ impl Server {
                 log,
                 sentry,
                 faults: Faults::default(),
-                in_flight: AtomicUsize::new(0),
+                in_flight: Alone(AtomicUsize::new(0)),
                 ready: AtomicBool::new(false),
             }),
             listeners,
