@@ -40,7 +40,7 @@ pub(crate) struct Projection {
     /// Of `u64s`.
     pub(crate) conditions: Part,
     pub(crate) keys: Keys,
-    /// Of `u16s`: rows of `len` bins.
+    /// Of `u16s`: rows of `len` bins; none if a row is one bin, which is its number.
     pub(crate) bins: Part,
     pub(crate) len: usize,
     pub(crate) group: u32,
@@ -224,9 +224,8 @@ impl<'a> Combination<'a> {
                 (Member::Ctr(ctr), own.copied().collect())
             });
             groups.add_shared(rows, &members.collect::<Vec<_>>());
-            self.bins = (0..rows as u16)
-                .chain([0; compiled::Projection::AT_ONCE - 1])
-                .collect();
+            // A row's number says all.
+            self.bins = Vec::new();
             self.len = 1;
             return;
         }

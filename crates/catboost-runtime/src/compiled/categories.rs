@@ -36,7 +36,7 @@ pub struct Projection {
     /// The keys of the training data → the row of `bins`, which is not 0.
     pub keys: Keys,
     /// A row a combination of bins that occurs; row 0 is that of a key that the training data did not have. After the last
-    /// row there are [`Projection::AT_ONCE`] - 1 more.
+    /// row there are [`Projection::AT_ONCE`] - 1 more. None at all if a row is one bin, which is its number.
     pub bins: &'static [u16],
     /// The length of a row of `bins`. The groups follow each other. As many bins after the last may be overwritten as there are
     /// more at the end of `bins`.
@@ -54,6 +54,10 @@ impl Projection {
     pub(super) fn quantize<O: Observer>(&self, cats: &[u32], bins: &mut [u16], observer: &mut O) {
         let row = self.row(cats, bins, observer);
         let (len, group) = (self.len as usize, self.group as usize);
+        if self.bins.is_empty() {
+            bins[group] = row as u16;
+            return;
+        }
         let (from, to) = (&self.bins[row * len..], &mut bins[group..]);
         for at in (0..len).step_by(Self::AT_ONCE) {
             to[at..at + Self::AT_ONCE].copy_from_slice(&from[at..at + Self::AT_ONCE]);
@@ -128,6 +132,23 @@ mod tests {
         projection.quantize(&[5, 6, 7], &mut bins, &mut unseen);
         assert_eq!([bins[0], bins[5]], [4, 9], "the groups of others");
         ([bins[1], bins[2]], unseen.0)
+    }
+
+    #[test]
+    fn a_row_without_bins_is_one_itself() {
+        let projection = Projection {
+            cats: &[0],
+            conditions: &[],
+            keys: Keys::of(&[(combine(0, 7), 3)]),
+            bins: &[],
+            len: 1,
+            group: 1,
+        };
+        for (value, bin) in [(7, 3), (8, 0)] {
+            let mut bins = [99; 3];
+            projection.quantize(&[value], &mut bins, &mut ());
+            assert_eq!(bins, [99, bin, 99]);
+        }
     }
 
     /// More at once than a row has bins.

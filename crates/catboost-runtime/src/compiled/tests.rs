@@ -105,7 +105,7 @@ fn model() -> Model<2, GROUPS, 0, 1> {
             cats: &[1],
             conditions: &[],
             keys: Keys::of(&[(combine(0, 6), 0)]),
-            bins: &[],
+            bins: &[0; Projection::AT_ONCE - 1],
             len: 0,
             group: CTR,
         }]
