@@ -144,6 +144,8 @@ const fn city_17_to_32(s: &[u8]) -> u64 {
     )
 }
 
+// Apart, so that short values need not save the registers that long ones take.
+#[inline(never)]
 const fn city_33_to_64(s: &[u8]) -> u64 {
     let len = s.len();
     let first = load64(s, 0).wrapping_add(
@@ -180,6 +182,8 @@ const fn city_half(a: u64, second: u64, third: u64, z: u64) -> (u64, u64) {
     )
 }
 
+// Apart as well.
+#[inline(never)]
 const fn city_long(s: &[u8]) -> u64 {
     let len = s.len();
     let mut x = load64(s, 0);
