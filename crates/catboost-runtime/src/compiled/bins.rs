@@ -166,10 +166,15 @@ fn count_below_at_once(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16;
     };
     let values = vector(values);
     let mut counts = _mm256_setzero_si256();
-    for row in borders {
+    let mut count = |row| {
         let below = _mm256_cmp_ps::<_CMP_GT_OQ>(values, vector(row));
         counts = _mm256_sub_epi32(counts, _mm256_castps_si256(below));
+    };
+    let (pairs, last) = borders.as_chunks::<2>();
+    for pair in pairs {
+        pair.iter().for_each(&mut count);
     }
+    last.iter().for_each(&mut count);
     let halves = [
         _mm256_castsi256_si128(counts),
         _mm256_extracti128_si256::<1>(counts),
