@@ -19,7 +19,8 @@
 //! answer is the hash's always.
 //!
 //! What can be computed from the model alone is in the tables: the value of a CTR for every key of the training data,
-//! as a bin; the logarithms of naive Bayes; the bits that a token sets.
+//! as a bin; the logarithms of naive Bayes, and what a token adds to its odds ([`Odds`]); the bits that a token sets. Groups
+//! that are small are put together: numbers two by two, and the CTRs of a combination.
 //!
 //! `catboost-codegen` writes these types' values down: a change of what they hold or mean raises [`crate::LAYOUT`].
 //!
