@@ -1,5 +1,6 @@
 //! Lists of scores, as Python writes them.
 
+use memchr::memchr;
 use smallvec::SmallVec;
 
 use super::decimal::{self, Score, WINDOW};
@@ -111,13 +112,26 @@ fn for_each(list: &str, mut take: impl FnMut(f64)) -> Result<(), Fault> {
             inner.as_str()
         }
     };
-    for (index, piece) in text.split(',').enumerate() {
-        let number = piece.strip_prefix(' ').unwrap_or(piece);
-        let score = match decimal::read(number.as_bytes()) {
-            Some((score, len)) if len == number.len() => score,
-            _ => from_python(piece).ok_or(Fault::NoScore(index + 1))?,
+    let mut at = 0;
+    for index in 1.. {
+        let rest = &text[at..];
+        let piece = rest.strip_prefix(' ').unwrap_or(rest).as_bytes();
+        let score = match decimal::read(piece) {
+            Some((score, len)) if matches!(piece.get(len), None | Some(b',')) => {
+                at = text.len() - piece.len() + len;
+                score
+            }
+            _ => {
+                let end = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
+                at += end;
+                from_python(&rest[..end]).ok_or(Fault::NoScore(index))?
+            }
         };
         take(score);
+        if at == text.len() {
+            break;
+        }
+        at += 1;
     }
     Ok(())
 }
