@@ -29,13 +29,12 @@ pub(in crate::serve) fn render(shards: &[impl AsRef<Shard>], process: &Process<'
         text: String::with_capacity(16 * 1024),
     };
     page.durations(shards);
-    let sum = |field: fn(&Shard) -> u64| shards.iter().map(|shard| field(shard.as_ref())).sum();
-    let level = |field: fn(&Shard) -> i64| -> u64 {
-        shards
-            .iter()
-            .map(|shard| field(shard.as_ref()))
-            .sum::<i64>()
-            .max(0) as u64
+    let sum = |count: &dyn Fn(&Shard) -> u64| -> u64 {
+        shards.iter().map(|shard| count(shard.as_ref())).sum()
+    };
+    let level = |gauge: &dyn Fn(&Shard) -> i64| -> u64 {
+        let sum: i64 = shards.iter().map(|shard| gauge(shard.as_ref())).sum();
+        sum.max(0) as u64
     };
     page.gauge(
         "http_server_active_requests",
@@ -45,12 +44,12 @@ pub(in crate::serve) fn render(shards: &[impl AsRef<Shard>], process: &Process<'
     page.gauge(
         "http_server_held_body_bytes",
         "Memory that long bodies, and answers which wait for their client, have or have been promised.",
-        level(|shard| shard.held_bytes.value()),
+        level(&|shard| shard.held_bytes.value()),
     );
     page.gauge(
         "http_server_active_connections",
         "Open connections of the service's listener.",
-        level(|shard| shard.connections.value()),
+        level(&|shard| shard.connections.value()),
     );
     page.gauge(
         "http_server_connections_limit",
@@ -61,47 +60,47 @@ pub(in crate::serve) fn render(shards: &[impl AsRef<Shard>], process: &Process<'
         (
             "http_server_connections_accepted_total",
             "Connections accepted.",
-            sum(|shard| shard.accepted.value()),
+            sum(&|shard| shard.accepted.value()),
         ),
         (
             "http_server_accept_errors_total",
             "Failures of accept, such as no file descriptor being left.",
-            sum(|shard| shard.accept_errors.value()),
+            sum(&|shard| shard.accept_errors.value()),
         ),
         (
             "http_server_evicted_connections_total",
             "Connections without a request that were closed early, to make room for others.",
-            sum(|shard| shard.evicted.value()),
+            sum(&|shard| shard.evicted.value()),
         ),
         (
             "http_server_received_bytes_total",
             "Bytes read from clients, TLS not counted.",
-            sum(|shard| shard.bytes_in.value()),
+            sum(&|shard| shard.bytes_in.value()),
         ),
         (
             "http_server_sent_bytes_total",
             "Bytes written to clients, TLS not counted.",
-            sum(|shard| shard.bytes_out.value()),
+            sum(&|shard| shard.bytes_out.value()),
         ),
         (
             "http_server_abandoned_requests_total",
             "Requests whose client went away before the answer was ready.",
-            sum(|shard| shard.abandoned.value()),
+            sum(&|shard| shard.abandoned.value()),
         ),
         (
             "http_server_panics_total",
             "Panics caught while a request was answered with 500.",
-            sum(|shard| shard.panics.value()),
+            sum(&|shard| shard.panics.value()),
         ),
         (
             "pick_regno_rows_total",
             "Requests answered with probabilities; each element of an array and each line of a batch counts.",
-            sum(|shard| shard.rows.value()),
+            sum(&|shard| shard.rows.value()),
         ),
         (
             "pick_regno_log_refusals_left_out_total",
             "Refusals without a log line, because there were too many in one second.",
-            sum(|shard| shard.refusals_unlogged.value()),
+            sum(&|shard| shard.refusals_unlogged.value()),
         ),
         (
             "pick_regno_log_lines_lost_total",
@@ -111,93 +110,55 @@ pub(in crate::serve) fn render(shards: &[impl AsRef<Shard>], process: &Process<'
     ] {
         page.counter(name, help, value);
     }
-    page.family(
+    page.by_label(
         "http_server_shed_requests_total",
-        "counter",
         "Requests answered 503 because too many were on their way, or too many bytes of bodies.",
+        "reason",
+        &Shed::ALL.map(|why| (why.label(), sum(&|shard| shard.shed[why as usize].value()))),
     );
-    for why in Shed::ALL {
-        let total: u64 = shards
-            .iter()
-            .map(|shard| shard.as_ref().shed[why as usize].value())
-            .sum();
-        page.sample(
-            "http_server_shed_requests_total",
-            &format!("reason=\"{}\"", why.label()),
-            total,
-        );
-    }
-    page.family(
+    page.by_label(
         "http_server_cut_batches_total",
-        "counter",
         "Batches that ended before all of their records were answered, after a status of 200, by reason.",
+        "reason",
+        &std::array::from_fn::<_, { Broken::REASONS.len() }, _>(|at| {
+            (Broken::REASONS[at], sum(&|shard| shard.cut[at].value()))
+        }),
     );
-    for (at, reason) in Broken::REASONS.iter().enumerate() {
-        let total: u64 = shards
-            .iter()
-            .map(|shard| shard.as_ref().cut[at].value())
-            .sum();
-        page.sample(
-            "http_server_cut_batches_total",
-            &format!("reason=\"{reason}\""),
-            total,
-        );
-    }
-    page.family(
+    page.by_label(
         "http_server_refused_requests_total",
-        "counter",
         "Requests refused for their head or framing, by reason.",
+        "reason",
+        &Refusal::ALL.map(|refusal| {
+            let total = sum(&|shard| shard.refused[refusal as usize].value());
+            (refusal.reason(), total)
+        }),
     );
-    for refusal in Refusal::ALL {
-        let total: u64 = shards
-            .iter()
-            .map(|shard| shard.as_ref().refused[refusal as usize].value())
-            .sum();
-        page.sample(
-            "http_server_refused_requests_total",
-            &format!("reason=\"{}\"", refusal.reason()),
-            total,
-        );
-    }
-    page.family(
-        "http_server_timeouts_total",
-        "counter",
-        "Waits for a client that were ended at their limit, by what was waited for.",
-    );
-    for phase in [
+    let phases = [
         Phase::Handshake,
         Phase::Head,
         Phase::Body,
         Phase::Working,
         Phase::Idle,
         Phase::Linger,
-    ] {
-        let total: u64 = shards
-            .iter()
-            .map(|shard| shard.as_ref().timeouts[phase as usize].value())
-            .sum();
-        page.sample(
-            "http_server_timeouts_total",
-            &format!("phase=\"{}\"", phase.label()),
-            total,
-        );
-    }
-    page.family(
-        "http_server_tls_failures_total",
-        "counter",
-        "TLS handshakes that failed: for the client's certificate, for what was spoken, or because the client ended it.",
+    ];
+    page.by_label(
+        "http_server_timeouts_total",
+        "Waits for a client that were ended at their limit, by what was waited for.",
+        "phase",
+        &phases.map(|phase| {
+            let total = sum(&|shard| shard.timeouts[phase as usize].value());
+            (phase.label(), total)
+        }),
     );
-    for failure in tls::Failure::ALL {
-        let total: u64 = shards
-            .iter()
-            .map(|shard| shard.as_ref().tls_failures[failure as usize].value())
-            .sum();
-        page.sample(
-            "http_server_tls_failures_total",
-            &format!("reason=\"{}\"", failure.label()),
-            total,
-        );
-    }
+    page.by_label(
+        "http_server_tls_failures_total",
+        "TLS handshakes that failed: for the client's certificate, for what was spoken, or because the client ended it.",
+        "reason",
+        &tls::Failure::ALL.map(|failure| {
+            let total = sum(&|shard| shard.tls_failures[failure as usize].value());
+            (failure.label(), total)
+        }),
+    );
     if process.keys.file().is_some() || process.tls.is_some() {
         reload::render_family(&mut page);
     }
@@ -263,6 +224,7 @@ impl Page {
         };
     }
 
+    #[inline(never)]
     pub(in crate::serve) fn gauge(
         &mut self,
         name: &str,
@@ -273,6 +235,7 @@ impl Page {
         self.sample(name, "", value);
     }
 
+    #[inline(never)]
     pub(in crate::serve) fn counter(
         &mut self,
         name: &str,
@@ -281,6 +244,14 @@ impl Page {
     ) {
         self.family(name, "counter", help);
         self.sample(name, "", value);
+    }
+
+    /// A counter with one sample for each value of `label`.
+    fn by_label(&mut self, name: &str, help: &str, label: &str, counts: &[(&str, u64)]) {
+        self.family(name, "counter", help);
+        for (value, count) in counts {
+            self.sample(name, &format!("{label}=\"{value}\""), count);
+        }
     }
 
     fn durations(&mut self, shards: &[impl AsRef<Shard>]) {
