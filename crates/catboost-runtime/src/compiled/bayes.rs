@@ -33,7 +33,7 @@ pub struct NaiveBayes {
 ///
 /// A class's probability depends on nothing but the difference of the two logarithms, the odds. But for rounding, these are
 /// a sum over the tokens, in any order. Where they are further from all borders than any rounding could carry them, there is
-/// no doubt of the bin. Where they are not, [`Odds::set_undoubted`] says so.
+/// no doubt of the bin. Where they are not, the bins are computed as CatBoost does.
 #[derive(Debug)]
 pub struct Odds {
     /// The odds of the first class if there are no tokens.
