@@ -85,7 +85,7 @@ echo '== Parity'
   tee "$scratch/parity"
 
 echo '== What changes'
-cargo run --quiet --package catboost-model --bin cbm -- diff "$before" "$model" >"$scratch/diff" || [[ $? -eq 1 ]]
+cargo run --quiet --package cbm -- diff "$before" "$model" >"$scratch/diff" || [[ $? -eq 1 ]]
 "$scratch/before" model >"$scratch/before.json"
 "$output/pick-regno" model >"$scratch/after.json"
 # A request that the model's features refuse is an answer too, so that `score` ending with 1 is no fault here.

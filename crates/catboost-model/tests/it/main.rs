@@ -1,7 +1,5 @@
 //! The readers and the writer on whole files.
 
-#[cfg(feature = "cli")]
-mod cli;
 mod formats;
 mod hostile;
 mod limits;

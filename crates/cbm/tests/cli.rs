@@ -41,7 +41,7 @@ fn models(name: &str) -> String {
 }
 
 fn small() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/small.json")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../catboost-model/tests/it/small.json")
 }
 
 /// Runs `cbm eval` on the small model.
@@ -319,7 +319,7 @@ tree 0: differs in splits, leaf values
 #[test]
 fn inspect_describes_a_model() {
     let output = cbm(&["inspect", &small().display().to_string()], b"");
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/inspect.txt");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inspect.txt");
     if env::var_os("BLESS").is_some() {
         fs::write(&golden, &output.stdout).expect("the golden file can be written");
     }
