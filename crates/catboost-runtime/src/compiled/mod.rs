@@ -136,9 +136,13 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
     /// The raw values of a row; `observer` is told what was met on the way.
     pub fn raw_observed<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        if std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("fma")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("popcnt")
         {
-            // SAFETY: the CPU has the features that the function is compiled for.
+            // SAFETY: the CPU has all five features that the function is compiled for.
             return unsafe { self.raw_avx2(row, observer) };
         }
         self.raw_portable::<O, false>(row, observer)
