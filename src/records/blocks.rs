@@ -29,6 +29,8 @@ pub struct Blocks<R> {
     /// Bytes of `held` that belonged to a record that was given up: their lines are records by themselves.
     torn: usize,
     ended: bool,
+    /// Whether no byte was dropped yet: a byte-order mark counts at the very beginning alone.
+    untouched: bool,
 }
 
 /// Whole records, or one that is not to be had.
@@ -106,6 +108,7 @@ impl<R: Read> Blocks<R> {
             skipping: false,
             torn: 0,
             ended: false,
+            untouched: true,
         }
     }
 
@@ -143,17 +146,19 @@ impl<R: Read> Blocks<R> {
         &mut self.source
     }
 
-    /// Drops a byte-order mark and blank lines; the first byte of what follows, if it has been read.
+    /// Drops a byte-order mark and blank lines; the first byte of what follows, if it has been read. Called again, it
+    /// drops nothing of what follows: the boundary has looked at it.
     fn skip_to_text(&mut self) -> Option<u8> {
         let held = &self.held[..self.len];
-        if BOM.starts_with(held) && held.len() < BOM.len() && !self.ended {
+        if self.untouched && BOM.starts_with(held) && held.len() < BOM.len() && !self.ended {
             return None;
         }
-        let mark = if self.line == 1 && held.starts_with(BOM) {
+        let mark = if self.untouched && held.starts_with(BOM) {
             BOM.len()
         } else {
             0
         };
+        self.untouched = false;
         let blank = held[mark..]
             .iter()
             .take_while(|byte| byte.is_ascii_whitespace())

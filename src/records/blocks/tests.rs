@@ -191,3 +191,93 @@ fn a_header_is_looked_at_once_however_it_comes() {
         [""; 0]
     );
 }
+
+/// Gives its pieces one by one, and in between says that there is nothing yet.
+struct Pieces<'a>(Vec<&'a [u8]>, bool);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.1 = !self.1;
+        let Some(piece) = self.0.first_mut() else {
+            return Ok(0);
+        };
+        if self.1 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let len = piece.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&piece[..len]);
+        *piece = &piece[len..];
+        if piece.is_empty() {
+            self.0.remove(0);
+        }
+        Ok(len)
+    }
+}
+
+/// What comes of `pieces`, each of which is waited for: the requests and faults, or why there are none.
+fn told(pieces: &[&[u8]]) -> Vec<String> {
+    let mut blocks = Blocks::new(Pieces(pieces.to_vec(), false), SHORT);
+    loop {
+        match blocks.begin(None) {
+            Ok(()) => break,
+            Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return vec![error.to_string()],
+        }
+    }
+    let shape = blocks.shape().clone();
+    let mut told = Vec::new();
+    loop {
+        match blocks.next(Vec::new()) {
+            Ok(None) => return told,
+            Ok(Some(Block::Fault(fault))) => told.push(fault.to_string()),
+            Ok(Some(Block::Records(text))) => {
+                let mut records = Records::new(&shape, &text);
+                told.extend(
+                    std::iter::from_fn(|| records.next()).map(|record| match record {
+                        Ok(_) => "a request".to_owned(),
+                        Err(fault) => fault.to_string(),
+                    }),
+                );
+            }
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+    }
+}
+
+/// A mark after a blank was dropped only if a pause came before it; the header that was looked at already moved then.
+#[test]
+fn where_the_beginning_is_cut_changes_nothing() {
+    let header = header();
+    for mark in [
+        "",
+        "\u{feff}",
+        "\t\u{feff}",
+        "\n\u{feff}",
+        "\u{feff}\u{feff}",
+        "\u{feff}\n\u{feff}",
+        "\u{feff}\t",
+    ] {
+        for rest in [
+            "{}\n{\"direction\":1}",
+            &format!("{header}\na\n\"b\n"),
+            "[{}]",
+            "\"a\nb",
+            "",
+        ] {
+            let text = format!("{mark}{rest}");
+            let bytes = text.as_bytes();
+            let whole = told(&[bytes]);
+            for first in 0..=bytes.len() {
+                for second in first..=bytes.len().min(first + 9) {
+                    let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                    let pieces: Vec<_> = pieces
+                        .into_iter()
+                        .filter(|piece| !piece.is_empty())
+                        .collect();
+                    assert_eq!(told(&pieces), whole, "{text:?} cut at {first} and {second}");
+                }
+            }
+        }
+    }
+    assert!(told(&[b"\xef\xbb\xbf", header.as_bytes(), b"\n1"])[0].starts_with("line 2: "));
+}
