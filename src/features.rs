@@ -3,6 +3,8 @@
 //! The struct literal below names every input; `build/inputs.rs` has the same names, to say which a model lacks or has
 //! beside them.
 
+use chrono::{Datelike as _, Month, Timelike as _};
+
 use crate::model::Features;
 use crate::plate::{Class, LETTERS, Places, characters};
 use crate::python_sort::descending;
@@ -16,20 +18,6 @@ const WEEKDAYS: [&str; 7] = [
     "Friday",
     "Saturday",
     "Sunday",
-];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
 ];
 
 /// Room for the texts of a row: on the stack for plates of usual length.
@@ -45,6 +33,7 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
     let camera = &*request.regno_recognize;
     let network = &*request.afts_regno_ai;
     let time = request.time;
+    let month = Month::try_from(time.month() as u8).expect("chrono counts months from 1 to 12");
     let scores = &request.char_scores;
     let (least, greatest) = extremes(scores);
     let (letters, network) =
@@ -85,11 +74,11 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
         Х: letter('Х'),
         // The function that is served counts foreign characters, and forgets to return the count.
         foreign_sym: f32::NAN,
-        hour: f32::from(time.hour),
+        hour: time.hour() as f32,
         camera_type: &request.camera_type,
         camera_class: &request.camera_class,
-        weekday: WEEKDAYS[usize::from(time.weekday)],
-        month: MONTHS[usize::from(time.month)],
+        weekday: WEEKDAYS[time.weekday().num_days_from_monday() as usize],
+        month: month.name(),
         regno_template: camera.places.template(),
         regno_template_ai: network.places.template(),
         afts_regno_ai_text: network.text,

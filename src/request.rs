@@ -15,12 +15,12 @@ mod time;
 
 use std::borrow::Cow;
 
+use chrono::NaiveDateTime;
 use draft::Draft;
 use fault::BadElements;
 pub use fault::{Fault, Invalid, Problem};
 use json::{Reader, Syntax, Value};
 pub use scores::Scores;
-pub use time::Time;
 
 /// The most requests that one array may hold.
 pub const MAX_ELEMENTS: usize = 1_000;
@@ -44,8 +44,8 @@ pub struct Request<'a> {
     pub camera_type: Cow<'a, str>,
     /// Which model of camera it is.
     pub camera_class: Cow<'a, str>,
-    /// When it was, on the clock where it was.
-    pub time: Time,
+    /// When it was, on the clock where it was, to the second.
+    pub time: NaiveDateTime,
     /// Whether the car comes or goes, as a number; NaN if it is not known.
     pub direction: f64,
 }

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use chrono::NaiveDateTime;
+
 use super::json::{Reader, Syntax, Value};
-use super::{Fault, Field, Problem, Request, Scores, Time, kind, number, scores, time};
+use super::{Fault, Field, Problem, Request, Scores, kind, number, scores, time};
 
 /// A request on its way, and what is wrong with it.
 pub(super) struct Draft<'a> {
@@ -30,7 +32,7 @@ impl<'a> Draft<'a> {
                 max_length_score: f64::NAN,
                 camera_type: Cow::Borrowed(""),
                 camera_class: Cow::Borrowed(""),
-                time: Time::default(),
+                time: NaiveDateTime::default(),
                 direction: f64::NAN,
             },
             noted: 0,
@@ -232,7 +234,7 @@ fn category(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
-fn local_time(value: Value<'_>) -> Result<Time, Fault> {
+fn local_time(value: Value<'_>) -> Result<NaiveDateTime, Fault> {
     match value {
         Value::Text(text) => time::from_iso(&text).ok_or(Fault::NoTime),
         other => Err(unlike("a string", &other)),

@@ -34,11 +34,7 @@ fn the_ten_fields_are_read() {
         max_length_score: 1.0,
         camera_type: "Стационарная".into(),
         camera_class: "Астра-Трафик".into(),
-        time: Time {
-            hour: 9,
-            weekday: 6,
-            month: 7,
-        },
+        time: "2021-08-01T09:02:59".parse().unwrap(),
         direction: 0.0,
     };
     assert_eq!(request, expected);

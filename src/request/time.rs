@@ -1,20 +1,25 @@
 //! The time of a request: ISO 8601 as people write it.
 
-/// What the model asks of a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Time {
-    /// 0–23.
-    pub hour: u8,
-    /// 0 is Monday.
-    pub weekday: u8,
-    /// 0 is January.
-    pub month: u8,
-}
+use chrono::format::{Parsed, StrftimeItems, parse};
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime};
+
+/// The notations of a date, each with its format for chrono. A `0` stands for any digit.
+const DATES: [(&[u8], &str); 2] = [(b"0000-00-00", "%Y-%m-%d"), (b"00000000", "%Y%m%d")];
+/// The notations of a time of day.
+const CLOCKS: [(&[u8], &str); 5] = [
+    (b"00", "%H"),
+    (b"00:00", "%H:%M"),
+    (b"0000", "%H%M"),
+    (b"00:00:00", "%H:%M:%S"),
+    (b"000000", "%H%M%S"),
+];
+/// The notations of an offset, without its sign.
+const OFFSETS: [&[u8]; 3] = [b"00", b"00:00", b"0000"];
 
 /// Reads a date, or a date and a time: `2021-08-01` or `20210801`; then, after a blank or `T`, `09`, `09:02` or
 /// `09:02:59` (or without the colons), with a fraction of the seconds after `.` or `,`; then `Z` or an offset `+03`,
 /// `+03:00` or `+0300`, which changes nothing. Blanks around it are allowed.
-pub(super) fn from_iso(text: &str) -> Option<Time> {
+pub(super) fn from_iso(text: &str) -> Option<NaiveDateTime> {
     text.as_bytes()
         .try_into()
         .ok()
@@ -22,8 +27,8 @@ pub(super) fn from_iso(text: &str) -> Option<Time> {
         .or_else(|| from_other(text))
 }
 
-/// `2021-08-01 09:02:59`, as nearly always. `None` if it is another time, or none.
-fn from_usual(text: &[u8; 19]) -> Option<Time> {
+/// Reads `2021-08-01 09:02:59`, the notation of nearly all requests. `None` if the text is another time, or none.
+fn from_usual(text: &[u8; 19]) -> Option<NaiveDateTime> {
     const FORM: [u8; 19] = *b"0000-00-00 00:00:00";
     // What is left of a digit is its value, and of what is as the form has it nothing.
     let mut digits = *text;
@@ -35,148 +40,96 @@ fn from_usual(text: &[u8; 19]) -> Option<Time> {
     if beyond != 0 {
         return None;
     }
-    let two = |at: usize| digits[at] * 10 + digits[at + 1];
-    let year = u16::from(two(0)) * 100 + u16::from(two(2));
-    let (month, day, hour) = (two(5), two(8), two(11));
-    let is_time = hour <= 23 && two(14) <= 59 && two(17) <= 59;
-    (is_time && is_date(year, month, day)).then(|| Time {
-        hour,
-        weekday: weekday(year, month, day),
-        month: month - 1,
-    })
+    let two = |at: usize| u32::from(digits[at] * 10 + digits[at + 1]);
+    let year = two(0) * 100 + two(2);
+    let date = NaiveDate::from_ymd_opt(year as i32, two(5), two(8)).filter(is_of_our_era)?;
+    date.and_hms_opt(two(11), two(14), two(17))
 }
 
-fn from_other(text: &str) -> Option<Time> {
-    let mut rest = Rest(text.trim_ascii().as_bytes());
-    let year = u16::from(rest.two_digits(99)?) * 100 + u16::from(rest.two_digits(99)?);
-    let is_dashed = rest.eat(b"-");
-    let month = rest.two_digits(12)?;
-    if is_dashed && !rest.eat(b"-") {
-        return None;
-    }
-    let day = rest.two_digits(31)?;
-    if !is_date(year, month, day) {
-        return None;
-    }
-    let hour = match rest.eat(b"Tt ") {
-        true => rest.clock()?,
-        false => 0,
+/// Reads a time in any notation.
+fn from_other(text: &str) -> Option<NaiveDateTime> {
+    let text = text.trim_ascii();
+    let (date, clock) = match text.split_once(['T', 't', ' ']) {
+        Some((date, clock)) => (date, Some(clock)),
+        None => (text, None),
     };
-    rest.0.is_empty().then(|| Time {
-        hour,
-        weekday: weekday(year, month, day),
-        month: month - 1,
-    })
+    let mut parsed = Parsed::new();
+    read(date, &DATES, &mut parsed)?;
+    let date = parsed.to_naive_date().ok().filter(is_of_our_era)?;
+    let time = match clock {
+        Some(clock) => read_clock(clock, &mut parsed)?,
+        None => NaiveTime::MIN,
+    };
+    Some(date.and_time(time))
 }
 
-/// What is still to be read.
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    /// Takes a byte if it is one of these.
-    fn eat(&mut self, bytes: &[u8]) -> bool {
-        match self.0 {
-            [first, rest @ ..] if bytes.contains(first) => {
-                self.0 = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn begins_with_digit(&self) -> bool {
-        self.0.first().is_some_and(u8::is_ascii_digit)
-    }
-
-    /// Takes two digits, and the number that they are unless it is greater than `most`.
-    fn two_digits(&mut self, most: u8) -> Option<u8> {
-        let [tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] = self.0 else {
-            return None;
-        };
-        self.0 = rest;
-        Some((tens - b'0') * 10 + (ones - b'0')).filter(|&number| number <= most)
-    }
-
-    /// Takes the time of day and the offset; the hour.
-    fn clock(&mut self) -> Option<u8> {
-        let hour = self.two_digits(23)?;
-        let has_colons = self.eat(b":");
-        if has_colons || self.begins_with_digit() {
-            self.two_digits(59)?;
-            let has_seconds = match has_colons {
-                true => self.eat(b":"),
-                false => self.begins_with_digit(),
-            };
-            if has_seconds {
-                self.two_digits(59)?;
-                if self.eat(b".,") {
-                    self.fraction()?;
-                }
-            }
-        }
-        self.offset()?;
-        Some(hour)
-    }
-
-    /// Takes one digit or more.
-    fn fraction(&mut self) -> Option<()> {
-        let count = self
-            .0
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        self.0 = &self.0[count..];
-        (count > 0).then_some(())
-    }
-
-    /// Takes an offset, if there is one.
-    fn offset(&mut self) -> Option<()> {
-        self.0 = self.0.trim_ascii_start();
-        if self.eat(b"+-") {
-            self.two_digits(23)?;
-            if self.eat(b":") || self.begins_with_digit() {
-                self.two_digits(59)?;
-            }
-        } else {
-            self.eat(b"Zz");
-        }
-        Some(())
-    }
+/// Reads `text` into `parsed`, if it is in one of `notations`. chrono alone would allow signs, blanks and missing zeros.
+fn read(text: &str, notations: &[(&[u8], &str)], parsed: &mut Parsed) -> Option<()> {
+    let (_, format) = notations.iter().find(|(shape, _)| is_like(text, shape))?;
+    parse(parsed, text, StrftimeItems::new(format)).ok()
 }
 
-fn is_date(year: u16, month: u8, day: u8) -> bool {
-    year > 0 && (1..=12).contains(&month) && day > 0 && day <= days_of(year, month)
-}
-
-fn days_of(year: u16, month: u8) -> u8 {
-    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
-    match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
+/// Reads a time of day, and checks the fraction and the offset after it.
+fn read_clock(text: &str, parsed: &mut Parsed) -> Option<NaiveTime> {
+    let end = text.find(['+', '-', 'Z', 'z']).unwrap_or(text.len());
+    let (clock, offset) = text.split_at(end);
+    check_offset(offset)?;
+    let clock = clock.trim_ascii_end();
+    let (clock, fraction) = match clock.split_once(['.', ',']) {
+        Some((clock, fraction)) => (clock, Some(fraction)),
+        None => (clock, None),
+    };
+    read(clock, &CLOCKS, parsed)?;
+    if parsed.minute().is_none() {
+        parsed.set_minute(0).ok()?;
     }
+    if let Some(fraction) = fraction {
+        parsed.second()?;
+        let is_number = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(())?;
+    }
+    // chrono reads a leap second as well.
+    parsed
+        .to_naive_time()
+        .ok()
+        .filter(|_| parsed.second() != Some(60))
 }
 
-/// The day of the week in the Gregorian calendar, by Sakamoto's method; 0 is Monday.
-fn weekday(year: u16, month: u8, day: u8) -> u8 {
-    const SHIFTS: [u32; 12] = [6, 2, 1, 4, 6, 2, 4, 0, 3, 5, 1, 3];
-    let year = u32::from(year) - u32::from(month < 3);
-    let days = year + year / 4 - year / 100 + year / 400;
-    ((days + SHIFTS[usize::from(month - 1)] + u32::from(day)) % 7) as u8
+/// Checks that `text` is an offset of less than a day, or nothing.
+fn check_offset(text: &str) -> Option<()> {
+    let digits = match text.strip_prefix(['+', '-']) {
+        None => return matches!(text, "" | "Z" | "z").then_some(()),
+        Some(digits) => digits,
+    };
+    OFFSETS.iter().find(|shape| is_like(digits, shape))?;
+    let mut parsed = Parsed::new();
+    parse(&mut parsed, text, StrftimeItems::new("%#z")).ok()?;
+    parsed.to_fixed_offset().ok().map(drop)
+}
+
+/// Tells whether `text` is as `shape` has it, with a digit wherever that has a `0`.
+fn is_like(text: &str, shape: &[u8]) -> bool {
+    text.len() == shape.len()
+        && text.bytes().zip(shape).all(|(byte, &form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == form,
+        })
+}
+
+/// Tells whether a date is of year 1 or later; ISO 8601 has a year 0 only by agreement.
+fn is_of_our_era(date: &NaiveDate) -> bool {
+    date.year() > 0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Time, from_iso, from_other, from_usual};
+    use chrono::{Datelike as _, NaiveDate, Timelike as _};
+
+    use super::{from_iso, from_other, from_usual};
 
     #[test]
     fn all_notations_give_the_same_time() {
-        let time = Time {
-            hour: 9,
-            weekday: 6,
-            month: 7,
-        };
+        let date = NaiveDate::from_ymd_opt(2021, 8, 1).unwrap();
         for text in [
             "2021-08-01 09:02:59",
             "2021-08-01T09:02:59",
@@ -198,10 +151,11 @@ mod tests {
             "20210801 09:02:59",
             "  2021-08-01 09:02:59\n",
         ] {
-            assert_eq!(from_iso(text), Some(time), "{text}");
+            let time = from_iso(text).unwrap();
+            assert_eq!((time.date(), time.hour()), (date, 9), "{text}");
         }
         for text in ["2021-08-01", "20210801", " 2021-08-01 "] {
-            assert_eq!(from_iso(text), Some(Time { hour: 0, ..time }), "{text}");
+            assert_eq!(from_iso(text), Some(date.into()), "{text}");
         }
     }
 
@@ -252,7 +206,8 @@ mod tests {
             ("9999-12-31", 4, 11),
         ] {
             let time = from_iso(text).unwrap();
-            assert_eq!((time.weekday, time.month), (weekday, month), "{text}");
+            let found = (time.weekday().num_days_from_monday(), time.month0());
+            assert_eq!(found, (weekday, month), "{text}");
         }
     }
 
