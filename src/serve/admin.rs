@@ -38,7 +38,7 @@ impl hyper::service::Service<Request<Incoming>> for Admin {
         if !request.body().is_end_stream() {
             self.state.unread_body.store(true, Relaxed);
         }
-        if self.state.draining.load(Relaxed) || self.state.unread_body.load(Relaxed) {
+        if self.state.is_last_answer() {
             reply
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));

@@ -1,13 +1,14 @@
 //! One connection from its first byte to its last.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::rt::Write as _;
 use hyper::server::conn::http1;
 
 use super::metrics::Shard;
@@ -31,9 +32,10 @@ pub(super) async fn serve<T, S>(
     T: Transport,
     S: hyper::service::Service<Request<Incoming>, Response = Reply>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Unpin,
 {
     let wire = Wire::new(transport, max_head, Arc::clone(&state), Arc::clone(&shard));
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         // Deadlines are the sweep's; hyper's own would need a timer for each request.
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER)
@@ -44,26 +46,40 @@ pub(super) async fn serve<T, S>(
         // Gathering the answers to pipelined requests would lift the bound on what is held of them.
         .pipeline_flush(false)
         .serve_connection(wire, service);
-    let mut connection = pin!(connection);
     let mut stopping = false;
     let waker = Waker::from(Arc::clone(&state));
-    poll_fn(|cx| {
+    let is_cut = poll_fn(|cx| {
         state.register(cx);
         let cx = &mut Context::from_waker(&waker);
         if state.is_write_overdue() {
             shard.timed_out(Phase::Working);
-            return Poll::Ready(());
+            return Poll::Ready(false);
         }
-        if connection.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
+        let mut connection = Pin::new(&mut connection);
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(ended.is_err());
         }
         if state.closing.load(Relaxed) && !stopping {
             // Only after a poll, so that a request which has arrived is not taken for silence.
             stopping = true;
             connection.as_mut().graceful_shutdown();
-            return connection.as_mut().poll(cx).map(drop);
+            return connection.poll(cx).map(|ended| ended.is_err());
         }
         Poll::Pending
+    })
+    .await;
+    if !is_cut {
+        return;
+    }
+    // hyper does not close what it gave up; a client whose batch was cut should still read why.
+    let mut wire = connection.into_parts().io;
+    poll_fn(|cx| {
+        state.register(cx);
+        let cx = &mut Context::from_waker(&waker);
+        match state.is_write_overdue() {
+            true => Poll::Ready(()),
+            false => Pin::new(&mut wire).poll_shutdown(cx).map(drop),
+        }
     })
     .await;
 }

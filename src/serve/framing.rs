@@ -2,9 +2,9 @@
 //!
 //! [`Framing`] walks the bytes a client sends and says how many of them may go on to hyper: whole heads that
 //! [`read_head`](super::head::read_head) accepts, and bodies. It is a second opinion on hyper's framing, never a replacement: what it refuses is
-//! not passed on, what it passes on hyper parses again.
+//! not passed on, what it passes on hyper parses again, but for the wish to upgrade, which it hides.
 
-use super::head::{BodyFraming, Head, Refusal, read_header};
+use super::head::{BodyFraming, Head, Refusal, ignore_upgrade, read_header};
 use super::last_head::LastHead;
 
 /// Bytes of all chunk extensions of a body, and of all its trailers. A line of trailers counts as [`TRAILER_LINE`] more
@@ -69,11 +69,11 @@ impl Framing {
         matches!(self.expecting, Expecting::Head)
     }
 
-    /// Walks `bytes`, which follow what was passed on before.
-    pub(super) fn pass(&mut self, bytes: &[u8]) -> Passed {
+    /// Walks `bytes`, which follow what was passed on before, and renames `Upgrade` lines in them.
+    pub(super) fn pass(&mut self, bytes: &mut [u8]) -> Passed {
         let mut at = 0;
         while at < bytes.len() {
-            match self.step(&bytes[at..]) {
+            match self.step(&mut bytes[at..]) {
                 Ok(0) => break,
                 Ok(len) => at += len,
                 Err(refusal) => {
@@ -91,22 +91,27 @@ impl Framing {
     }
 
     /// Takes the next thing from the front of `bytes`, which is not empty; 0 if it has not all arrived.
-    fn step(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    fn step(&mut self, bytes: &mut [u8]) -> Result<usize, Refusal> {
         let byte = bytes[0];
         let (taken, next) = match self.expecting {
             Expecting::Head => match self.last_head.read(bytes, self.max_head)? {
                 Head::Partial => return Ok(0),
-                Head::Complete { len, body, .. } => (
-                    len,
-                    match body {
+                Head::Complete {
+                    len, body, upgrade, ..
+                } => {
+                    if upgrade {
+                        ignore_upgrade(&mut bytes[..len]);
+                    }
+                    let next = match body {
                         BodyFraming::Length(0) => Expecting::Head,
                         BodyFraming::Length(length) => Expecting::Body(length),
                         BodyFraming::Chunked => {
                             self.extensions = 0;
                             Expecting::ChunkSize { size: 0, digits: 0 }
                         }
-                    },
-                ),
+                    };
+                    (len, next)
+                }
             },
             Expecting::Body(left) => {
                 let taken = left.min(bytes.len() as u64);
@@ -206,7 +211,7 @@ mod tests {
             let mut passed = 0;
             for part in stream.chunks(cut) {
                 held.extend_from_slice(part);
-                let Passed { len, refusal } = framing.pass(&held);
+                let Passed { len, refusal } = framing.pass(&mut held);
                 assert_eq!(refusal, None, "cut into {cut}");
                 held.drain(..len);
                 passed += len;
@@ -236,8 +241,8 @@ mod tests {
             "0\r\nA: b\r\n c: d\r\n",
             "0\r\nA: \u{1}b\r\n",
         ] {
-            let bytes = [CHUNKED, body.as_bytes()].concat();
-            let passed = Framing::new(1024).pass(&bytes);
+            let mut bytes = [CHUNKED, body.as_bytes()].concat();
+            let passed = Framing::new(1024).pass(&mut bytes);
             assert_eq!(passed.refusal, Some(Refusal::Chunk), "{body:?}");
             assert!(passed.len >= CHUNKED.len());
         }
@@ -246,8 +251,8 @@ mod tests {
     #[test]
     fn what_is_passed_over_of_a_body_is_bounded() {
         let refusal = |body: &str| {
-            let bytes = [CHUNKED, body.as_bytes()].concat();
-            Framing::new(1024).pass(&bytes).refusal
+            let mut bytes = [CHUNKED, body.as_bytes()].concat();
+            Framing::new(1024).pass(&mut bytes).refusal
         };
         // However it is divided among chunks; and each body has its own.
         let extensions =
@@ -273,11 +278,26 @@ mod tests {
     }
 
     #[test]
+    fn the_wish_to_upgrade_is_hidden() {
+        let head = "GET / HTTP/1.1\r\nHost: a\r\nUpGrade: h2c\r\nUpgraded: x\r\nupgrade:\r\nConnection: Upgrade\r\n\r\n";
+        let mut framing = Framing::new(1024);
+        // The second is recognized.
+        for _ in 0..2 {
+            let mut bytes = head.as_bytes().to_vec();
+            assert_eq!(framing.pass(&mut bytes).len, head.len());
+            assert_eq!(
+                std::str::from_utf8(&bytes).unwrap(),
+                "GET / HTTP/1.1\r\nHost: a\r\nignored: h2c\r\nUpgraded: x\r\nignored:\r\nConnection: Upgrade\r\n\r\n"
+            );
+        }
+    }
+
+    #[test]
     fn what_follows_a_good_request_is_refused_alone() {
         let good = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        let bytes = [&good[..], b"GET / HTTP/1.1\r\n\r\n"].concat();
+        let mut bytes = [&good[..], b"GET / HTTP/1.1\r\n\r\n"].concat();
         assert_eq!(
-            Framing::new(1024).pass(&bytes),
+            Framing::new(1024).pass(&mut bytes),
             Passed {
                 len: good.len(),
                 refusal: Some(Refusal::Host)

@@ -12,6 +12,9 @@ pub(super) const MAX_TARGET: usize = 4 * 1024;
 /// Header lines a head may have before it is answered 431.
 pub(super) const MAX_HEADERS: usize = 64;
 
+/// The header that asks for another protocol on the connection.
+const UPGRADE: &[u8] = b"upgrade";
+
 /// Why a request was refused before it reached a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -145,6 +148,8 @@ pub(super) enum Head {
         body: BodyFraming,
         /// Where the digits of `Content-Length` begin, if there is one.
         length_at: Option<usize>,
+        /// Whether it has a line `Upgrade`: [`ignore_upgrade`] is due.
+        upgrade: bool,
     },
 }
 
@@ -172,6 +177,7 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
     let mut length = None;
     let mut length_at = None;
     let mut chunked = false;
+    let mut upgrade = false;
     loop {
         let Some(line) = lines.next()? else {
             return Ok(Head::Partial);
@@ -192,6 +198,7 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
                     return Err(Refusal::Host);
                 }
             }
+            7 if name.eq_ignore_ascii_case(UPGRADE) => upgrade = true,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 if length.is_some() {
                     return Err(Refusal::ContentLength);
@@ -223,7 +230,21 @@ pub(super) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
         len: lines.at,
         body,
         length_at,
+        upgrade,
     })
+}
+
+/// Renames each line `Upgrade` of a good head. The service speaks HTTP/1.1 alone and may ignore the wish (RFC 9110, section 7.8); hyper
+/// would give the connection up after the answer, without a flush and without the close that [`wire`](super::wire) owes its client.
+pub(super) fn ignore_upgrade(head: &mut [u8]) {
+    for line in head.split_mut(|&byte| byte == b'\n') {
+        if let Some((name, rest)) = line.split_at_mut_checked(UPGRADE.len())
+            && name.eq_ignore_ascii_case(UPGRADE)
+            && rest.starts_with(b":")
+        {
+            name.copy_from_slice(b"ignored");
+        }
+    }
 }
 
 /// The lines of a head, each without its CR LF.
@@ -272,7 +293,9 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
     let is_path = target.starts_with(b"/");
     let is_absolute = target.starts_with(b"http://") || target.starts_with(b"https://");
     let is_asterisk = target == b"*" && method == b"OPTIONS";
-    if !(is_path || is_absolute || is_asterisk) || !is_all(target, &TARGET) {
+    // There are no tunnels here, and hyper would make one of the connection.
+    let is_tunnel = method == b"CONNECT";
+    if !(is_path || is_absolute || is_asterisk) || is_tunnel || !is_all(target, &TARGET) {
         return Err(Refusal::Target);
     }
     match version {
@@ -359,6 +382,7 @@ mod tests {
                 len: head.len(),
                 body: BodyFraming::Length(12),
                 length_at: Some(head.len() - 6),
+                upgrade: false,
             })
         );
         let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\nhost:\r\n\r\nrest";
@@ -368,6 +392,7 @@ mod tests {
                 len: chunked.len() - 4,
                 body: BodyFraming::Chunked,
                 length_at: None,
+                upgrade: false,
             })
         );
     }
@@ -389,6 +414,7 @@ mod tests {
             ("G(T / HTTP/1.1\r\n", Refusal::RequestLine),
             ("GET / HTTP/2.0\r\n", Refusal::Version),
             ("GET / http/1.1\r\n", Refusal::Version),
+            ("CONNECT / HTTP/1.1\r\n", Refusal::Target),
             ("GET a HTTP/1.1\r\n", Refusal::Target),
             ("GET /\u{7f} HTTP/1.1\r\n", Refusal::Target),
             ("GET / HTTP/1.1\n", Refusal::BareLineFeed),

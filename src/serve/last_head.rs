@@ -14,6 +14,8 @@ pub(super) struct LastHead {
     length_at: Option<usize>,
     /// Whether its body was chunked.
     chunked: bool,
+    /// Whether it has a line `Upgrade`.
+    upgrade: bool,
 }
 
 impl LastHead {
@@ -27,9 +29,11 @@ impl LastHead {
             len,
             body,
             length_at,
+            upgrade,
         } = head
         {
             self.keep(&bytes[..len], body, length_at);
+            self.upgrade = upgrade;
         }
         Ok(head)
     }
@@ -58,6 +62,7 @@ impl LastHead {
             len,
             body,
             length_at: self.length_at,
+            upgrade: self.upgrade,
         })
     }
 
@@ -81,13 +86,14 @@ mod tests {
     use super::*;
 
     const MAX: usize = 200;
-    const HEADS: [&str; 7] = [
+    const HEADS: [&str; 8] = [
         "POST /reg/ HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nX-Api-Key: b\r\n\r\n",
         "\r\nPOST /reg/ HTTP/1.1\r\nhost: a\r\ncontent-length:\t7 \r\n\r\n",
         "POST /reg/ HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 012\r\n\r\n",
         "POST /reg/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\n",
     ];
 
@@ -144,6 +150,7 @@ mod tests {
                 len: longer.len() - 4,
                 body: BodyFraming::Length(12345),
                 length_at: Some(46),
+                upgrade: false,
             })
         );
         // One that is too long by a digit of its length.

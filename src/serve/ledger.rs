@@ -116,7 +116,7 @@ impl Ledger {
     pub(super) fn address(&self, reply: &mut Reply) {
         let state = &self.desk.state;
         self.ids.write(reply.headers_mut());
-        if state.draining.load(Relaxed) || state.unread_body.load(Relaxed) {
+        if state.is_last_answer() {
             reply
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -150,6 +150,8 @@ impl Ledger {
     /// The answer ends before its end; its status, 200, which was sent long before, does not say so.
     pub(super) fn cut(&mut self, broken: Broken) {
         self.desk.shard.cut(broken);
+        // The client may still be sending, and should read why.
+        self.desk.state.unread_body.store(true, Relaxed);
         match broken {
             Broken::OurFault => self.close_flawed(broken.message()),
             Broken::TooLate | Broken::Framing(_) | Broken::Incomplete => {

@@ -93,6 +93,8 @@ pub(super) struct ConnectionState {
     pub(super) streaming: AtomicBool,
     /// Whether bytes of a body were left unread when the answer was ready.
     pub(super) unread_body: AtomicBool,
+    /// Whether an answer said that it is the connection's last.
+    pub(super) said_close: AtomicBool,
     /// Whether the server is about to stop: answers say `Connection: close`.
     pub(super) draining: AtomicBool,
     /// Whether the connection should end as soon as no request is on its way.
@@ -131,6 +133,7 @@ impl ConnectionState {
             refusal: AtomicU8::new(0),
             streaming: AtomicBool::new(false),
             unread_body: AtomicBool::new(false),
+            said_close: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             answered: AtomicBool::new(false),
@@ -152,6 +155,15 @@ impl ConnectionState {
         }
         self.phase_since.store(self.millis(now), Relaxed);
         self.phase.store(phase as u8, Relaxed);
+    }
+
+    /// Whether the answer that is written next is the connection's last; it must say so.
+    pub(super) fn is_last_answer(&self) -> bool {
+        let is_last = self.draining.load(Relaxed) || self.unread_body.load(Relaxed);
+        if is_last {
+            self.said_close.store(true, Relaxed);
+        }
+        is_last
     }
 
     /// Notes that a write waits for the peer, unless that is noted already.

@@ -181,7 +181,7 @@ impl<T: Transport> Wire<T> {
             let room = buf.remaining().min(SCRATCH);
             let mut read = ReadBuf::new(&mut scratch[..room]);
             ready!(Pin::new(&mut self.transport).poll_read(cx, &mut read))?;
-            let bytes = read.filled();
+            let bytes = read.filled_mut();
             self.shard.bytes_in.add(bytes.len() as u64);
             if self.held.is_empty() {
                 let between = self.framing.is_between_requests();
@@ -196,7 +196,7 @@ impl<T: Transport> Wire<T> {
                 }
             } else {
                 self.held.extend_from_slice(bytes);
-                let Passed { len, refusal } = self.framing.pass(&self.held);
+                let Passed { len, refusal } = self.framing.pass(&mut self.held);
                 self.ready = len;
                 let rest = self.held.split_off(len);
                 if refusal.is_none() {
@@ -329,9 +329,9 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
         }
     }
 
-    /// Closes the write side. If the peer may still be sending, a body or requests after the last that is answered, what it
-    /// sends is read and thrown away for a while: a socket that is closed with bytes unread resets the connection, and the
-    /// peer may lose the answer to that.
+    /// Closes the write side. If the peer may still be sending, a body or requests after the last that is answered (it is not to
+    /// know before it has read the answer that ends the connection), what it sends is read and thrown away for a while: a
+    /// socket that is closed with bytes unread resets the connection, and the peer may lose the answer to that.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut_down {
             // TLS has a last word to write, which a peer that reads nothing can hold up.
@@ -344,7 +344,9 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             }
             self.shut_down = true;
             self.state.write_done();
-            let is_in_a_request = self.state.unread_body.load(Relaxed) || !self.held.is_empty();
+            let is_in_a_request = self.state.said_close.load(Relaxed)
+                || self.state.unread_body.load(Relaxed)
+                || !self.held.is_empty();
             if is_in_a_request || matches!(self.poll_discard(cx), Poll::Ready(Ok(1..))) {
                 self.state.enter(Phase::Linger, Instant::now());
                 // What is on its way comes in a few large pieces then; if this cannot be set, in many small ones.

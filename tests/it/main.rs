@@ -18,6 +18,7 @@ mod http;
 mod inputs;
 mod keys;
 mod limits;
+mod lingering;
 mod logs;
 mod metrics;
 mod openapi;
