@@ -14,11 +14,13 @@ mod limits;
 mod lower;
 pub mod output;
 mod raw;
+mod text_number;
 
 use std::{fs, path::Path};
 
 pub use error::Error;
 use ir::Model;
+pub use text_number::text_number;
 
 /// Reads a model file, a `.cbm` or a JSON export: its first bytes tell which.
 ///

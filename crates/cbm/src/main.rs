@@ -42,18 +42,21 @@ enum Command {
     },
     /// Computes a model's raw values for rows, one JSON array a line.
     ///
-    /// A row is a line with a JSON object: a feature's name, or its index among all columns where it has no name (or
-    /// shares it), to its value. Numeric feature: a number, null (NaN), or one of the strings nan, inf, -inf. Categorical
-    /// feature: a string, or a whole number, which stands for its digits. Text feature: a string. Embedding feature: a list of
-    /// numbers. Every feature that the model uses must be there; other keys are passed over. An object with the row under the key `row` is read
-    /// like the row alone. Blank lines are passed over. Each number that comes out reads back to the same bits.
+    /// The rows are JSON objects, one a line, or a JSON array of objects, or CSV (separated by commas) with a header; gzipped or not. The first
+    /// bytes of the file tell which. Keys and columns are features: by name, or by index among all columns where a feature
+    /// has no name (or shares it). Every feature that the model uses must be there; others are passed over. In JSON: a numeric
+    /// feature is a number, true or false (1 or 0), null, NaN, Infinity, or one of the strings nan, inf, -inf. A categorical
+    /// feature is a string, a whole number, which stands for its digits, or true or false, which CatBoost hashes as 1 and 0. A text
+    /// feature is a string. An embedding feature is a list of numbers. In CSV, an empty cell is a missing number,
+    /// categories and texts are taken as they stand, and an embedding is 0.1;0.2 or [0.1, 0.2]. An object with the row under the key `row` is
+    /// read like the row alone. Blank lines are passed over. Each number that comes out reads back to the same bits.
     #[command(
         after_help = "Example:\n  echo '{\"age\": 37, \"city\": \"Tver\"}' | cbm eval model.cbm -"
     )]
     Eval {
         /// The model.
         model: PathBuf,
-        /// The rows; - for standard input.
+        /// The rows, as JSON or CSV; - for standard input.
         rows: PathBuf,
     },
     /// Says what differs between two models. Exit code 0: nothing, 1: something, 2: a model cannot be read.

@@ -122,45 +122,56 @@ fn a_wrong_row_is_told_by_line_and_feature() {
     let row = |age: &str, city: &str, remark: &str| {
         format!("{{\"age\": {age}, \"city\": {city}, \"remark\": {remark}}}")
     };
-    let number = "numeric feature 0 `age`: expected a number, null, or one of the strings `nan`, `inf`, `-inf`";
-    let category = "categorical feature 1 `city`: expected a string or a whole number";
+    let number = "numeric feature 0 `age`: expected a number, true or false, null, or one of the strings `nan`, `inf`, `-inf`; found ";
+    let category =
+        "categorical feature 1 `city`: expected a string, a whole number, true or false; found ";
     let cases = [
-        (row("\"1\"", "\"\"", "\"\""), number),
-        (row("true", "\"\"", "\"\""), number),
-        (row("[1]", "\"\"", "\"\""), number),
-        (row("1", "null", "\"\""), category),
-        (row("1", "1.5", "\"\""), category),
-        (row("1", "true", "\"\""), category),
+        (row("\"1\"", "\"\"", "\"\""), number.to_owned() + "a string (a number is written without quotes)\n"),
+        (row("[1]", "\"\"", "\"\""), number.to_owned() + "a list ("),
+        (row("{\"0\": 1}", "\"\"", "\"\""), number.to_owned() + "an object (a row is one object from feature to value; pandas writes"),
+        (row("1", "null", "\"\""), category.to_owned() + "null (CatBoost takes none for a category: write what"),
+        (row("1", "NaN", "\"\""), category.to_owned() + "NaN (CatBoost takes none for a category: write what"),
+        (row("1", "1.5", "\"\""), category.to_owned() + "a number (CatBoost takes no number with a point"),
+        (row("1", "1e5", "\"\""), category.to_owned() + "a number (CatBoost takes no number with a point"),
         (
             row("1", "\"\"", "5"),
-            "text feature 2 `remark`: expected a string",
+            "text feature 2 `remark`: expected a string; found a number (".to_owned(),
+        ),
+        (
+            row("1", "\"\"", "\"\\udc00\""),
+            "not JSON at byte 34 of the row: a string with half of a surrogate pair".to_owned(),
         ),
         (
             r#"{"age": 1, "city": "a"}"#.to_owned(),
-            "text feature 2 `remark` is missing",
+            "text feature 2 `remark` is missing\n".to_owned(),
         ),
         (
             r#"{"age": 1, "0": 1}"#.to_owned(),
-            "numeric feature 0 `age` is given twice",
+            "numeric feature 0 `age` is given twice\n".to_owned(),
         ),
         (
             r#"{"age": 1, "age": 1}"#.to_owned(),
-            "numeric feature 0 `age` is given twice",
+            "numeric feature 0 `age` is given twice\n".to_owned(),
         ),
         (
             r#"{"age": 1, "city": "a", "remarks": ""}"#.to_owned(),
-            "text feature 2 `remark` is missing; the row has `remarks`, which is no feature of the model
-",
+            "text feature 2 `remark` is missing; the row has `remarks`, which is no feature of the model\n".to_owned(),
         ),
-        (r#"{"3": 1}"#.to_owned(), "numeric feature 0 `age` is missing; the row has `3`, which is no feature of the model
-"),
+        (
+            r#"{"3": 1}"#.to_owned(),
+            "numeric feature 0 `age` is missing; the row has `3`, which is no feature of the model\n".to_owned(),
+        ),
         (
             "[1]".to_owned(),
-            "expected a JSON object: invalid type: sequence, expected an object from feature to value at line 1 column 0",
+            "expected a JSON object from feature to value; found a list\n".to_owned(),
         ),
         (
-            "{\"age\": NaN}".to_owned(),
-            "expected a JSON object: expected value at line 1 column 9",
+            "{\"age\": nan}".to_owned(),
+            "not JSON at byte 9 of the row: `nan` is Python, not JSON: write rows with json.dumps\n".to_owned(),
+        ),
+        (
+            "{\"age\": 1,".to_owned(),
+            "not JSON at byte 11 of the row: expected a key in double quotes; a row has to be on one line".to_owned(),
         ),
     ];
     for (row, expected) in cases {
@@ -185,8 +196,7 @@ fn a_wrong_row_is_told_by_line_and_feature() {
 fn an_embedding_has_a_length() {
     let model = models("embedding_lda.cbm");
     let output = cbm(&["eval", &model, "-"], br#"{"0": 1, "1": [1, 2, 3, 4, 5]}"#);
-    let expected =
-        "cbm: standard input: line 1: embedding feature 1: expected a list of 6 numbers\n";
+    let expected = "cbm: standard input: line 1: embedding feature 1: expected a list of 6 numbers; found 5: the model was trained with embeddings of that length\n";
     assert_eq!(stderr(&output), expected);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -201,8 +211,11 @@ fn what_the_model_does_not_use_may_be_anything_of_its_kind() {
         {"age": 1, "city": "a", "remark": ""}"#;
     let output = cbm(&["eval", &path, "-"], rows);
     assert_eq!(stdout(&output), "[4.5]\n[4.5]\n", "{}", stderr(&output));
-    let output = cbm(&["eval", &path, "-"], br#"{"3": 1}"#);
-    assert!(stderr(&output).contains("embedding feature 3: expected a list of 0 numbers"));
+    let output = cbm(
+        &["eval", &path, "-"],
+        br#"{"age": 1, "city": "a", "remark": "", "3": 1}"#,
+    );
+    assert!(stderr(&output).contains("embedding feature 3: expected a list of numbers\n"));
 }
 
 #[test]
