@@ -22,6 +22,9 @@ pub struct Answer {
 pub trait Watcher: Observer {
     /// The model's inputs.
     fn features(&mut self, features: &Features<'_>);
+
+    /// The answer.
+    fn answer(&mut self, _: &Answer) {}
 }
 
 impl Watcher for () {
@@ -42,9 +45,11 @@ pub fn pick_regno_watched(request: &Request<'_>, watcher: &mut impl Watcher) -> 
     watcher.features(&features);
     let [raw] = model::raw_observed(&features, watcher);
     let positive = sigmoid(raw);
-    Answer {
+    let answer = Answer {
         raw,
         negative: 1.0 - positive,
         positive,
-    }
+    };
+    watcher.answer(&answer);
+    answer
 }

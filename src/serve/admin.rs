@@ -11,9 +11,9 @@ use hyper::header::{ALLOW, CONNECTION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use super::App;
-use super::metrics::{self, Process};
 use super::phase::{ConnectionState, Phase};
 use super::reply::{self, Reply};
+use super::scrape;
 use super::wire::is_stand_in;
 
 /// Connections of this listener open at once.
@@ -67,19 +67,7 @@ impl Admin {
             return refused;
         }
         match path {
-            "/metrics" => {
-                let process = Process {
-                    max_connections: self.app.config.max_connections,
-                    in_flight: self.app.in_flight.load(Relaxed),
-                    keys: &self.app.config.keys,
-                    tls: self.app.config.tls.as_ref(),
-                    sentry: self.app.sentry.as_ref(),
-                    log_lines_lost: self.app.log.lost(),
-                    ready: self.app.is_ready(),
-                };
-                let text = metrics::render(&self.app.shards, &process);
-                reply::with_type(StatusCode::OK, METRICS, text)
-            }
+            "/metrics" => reply::with_type(StatusCode::OK, METRICS, scrape::page(&self.app)),
             "/readyz" if !self.app.is_ready() => {
                 reply::with_type(StatusCode::SERVICE_UNAVAILABLE, TEXT, b"not ready\n")
             }

@@ -22,8 +22,10 @@ use super::answers::Answers;
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
 use super::media::Form;
+use super::metrics::Label;
 use super::phase::Phase;
 use super::reply::{self, Reply, ReplyBody};
+use crate::pick_regno::pick_regno_watched;
 use crate::records::{Block, Blocks, Format, Limits, Records, Shape, Text, Unreadable};
 
 /// Records that are answered before other connections get their turn: some 200 µs.
@@ -69,18 +71,26 @@ pub(super) enum Broken {
     OurFault,
 }
 
-impl Broken {
-    /// The values of the `reason` label, in the order of [`Broken::index`].
-    pub(super) const REASONS: [&str; 4] = ["timeout", "framing", "incomplete", "fault"];
-
-    pub(super) fn index(self) -> usize {
+/// The value of the `reason` label that counts it.
+impl Label for Broken {
+    fn label(self) -> &'static str {
         match self {
-            Broken::TooLate => 0,
-            Broken::Framing(_) => 1,
-            Broken::Incomplete => 2,
-            Broken::OurFault => 3,
+            Broken::TooLate => "timeout",
+            Broken::Framing(_) => "framing",
+            Broken::Incomplete => "incomplete",
+            Broken::OurFault => "fault",
         }
     }
+}
+
+impl Broken {
+    /// One of each.
+    pub(super) const ALL: [Broken; 4] = [
+        Broken::TooLate,
+        Broken::Framing(Refusal::Chunk),
+        Broken::Incomplete,
+        Broken::OurFault,
+    ];
 
     /// The last line of the answer, which repeats nothing of the body.
     pub(super) fn message(self) -> &'static str {
@@ -305,14 +315,19 @@ impl Batch {
         let mut broken = None;
         for _ in 0..STEP {
             let before = records.rest();
-            let Desk { app, shard, .. } = &*self.ledger.desk;
+            let Desk {
+                app,
+                shard,
+                observations,
+                ..
+            } = &*self.ledger.desk;
             // A panic is one record's: those before and after it are answered.
             let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
                 app.faults.reading(before);
                 let record = records.next()?;
                 app.faults
                     .answering(&before[..before.len() - records.rest().len()]);
-                Some(record.map(|request| shard.observations.pick_regno(&request)))
+                Some(record.map(|request| pick_regno_watched(&request, &mut observations.watch())))
             }));
             match answered {
                 Ok(None) => break,

@@ -5,6 +5,7 @@
 //! request smuggling is made of, so such a head is refused here with 400, and hyper only ever parses heads on which all
 //! agree. Grammar: RFC 9112, sections 2 to 6.
 
+use super::metrics::Label;
 use crate::scan::position;
 
 /// Bytes a request target may have before it is answered 414.
@@ -107,9 +108,11 @@ impl Refusal {
             Refusal::HeadTimeout => "Request timeout: the head did not arrive in time",
         }
     }
+}
 
-    /// The value of the `reason` label that counts it.
-    pub(super) fn reason(self) -> &'static str {
+/// The value of the `reason` label that counts it.
+impl Label for Refusal {
+    fn label(self) -> &'static str {
         match self {
             Refusal::RequestLine => "request_line",
             Refusal::Version => "version",

@@ -13,11 +13,12 @@ use super::App;
 use super::batch::Broken;
 use super::fields::Fields;
 use super::log::Level;
-use super::metrics::{Shard, Shed};
+use super::metrics::{Label, Shard};
+use super::observe::Observations;
 use super::phase::{ConnectionState, Phase};
 use super::reply::{Reason, Reply};
 use super::request_log::{Ended, RequestLog};
-use super::routes::Route;
+use super::routes::{Route, method_label};
 use super::sentry::Fault;
 use super::trace::Ids;
 
@@ -30,8 +31,32 @@ pub(super) const SHORT_BODY: u64 = 16 * 1024;
 pub(super) struct Desk {
     pub(super) app: Arc<App>,
     pub(super) shard: Arc<Shard>,
+    pub(super) observations: Arc<Observations>,
     pub(super) requests: Arc<RequestLog>,
     pub(super) state: Arc<ConnectionState>,
+}
+
+/// Why requests are turned away before work is done on them.
+#[derive(Clone, Copy)]
+pub(super) enum Shed {
+    /// The limit of requests in flight is reached.
+    InFlight,
+    /// The bodies that are held leave no room for another long one.
+    BodyMemory,
+}
+
+impl Shed {
+    pub(super) const ALL: [Shed; 2] = [Shed::InFlight, Shed::BodyMemory];
+}
+
+/// The value of the `reason` label that counts it.
+impl Label for Shed {
+    fn label(self) -> &'static str {
+        match self {
+            Shed::InFlight => "in_flight",
+            Shed::BodyMemory => "body_memory",
+        }
+    }
 }
 
 /// The account of one request. Dropped before it is closed, it says that the client went away.
@@ -172,7 +197,12 @@ impl Ledger {
 
     fn count(&self, status: u16, now: Instant) {
         let Desk { shard, state, .. } = &*self.desk;
-        shard.answered(self.route, &self.method, status, now - self.started);
+        shard.answered(
+            self.route,
+            method_label(&self.method),
+            status,
+            now - self.started,
+        );
         state.answered.store(true, Relaxed);
         state.enter(Phase::Idle, now);
     }

@@ -1,33 +1,104 @@
-//! What is counted; [`render`] writes it for Prometheus.
+//! The registry of metrics, and what each worker counts by itself.
 //!
-//! The set of metrics is known when the service is compiled, so there is no registry: each worker owns a [`Shard`] of
-//! atomics that only it writes (no shared cache line, no locked addition), and a scrape adds the shards up.
-//! Histograms are buckets from the start, so memory does not grow between scrapes.
+//! The page is written by a Prometheus recorder behind the facade of the crate `metrics`. Workers do not call the facade for
+//! each request: the recorder's counters are shared by all threads, and its histograms keep every sample until they are
+//! drained. Each worker counts in a [`Shard`] of its own, which only it writes (no shared cache line, no locked addition).
+//! [`Registry::report`] is where the counts are handed to the facade: totals of counters at each scrape, samples of
+//! histograms every [`HAND_OVER_EVERY`] as well, so that the recorder never holds many.
 
-mod page;
-
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-pub(super) use self::page::{Page, Process, render};
-use super::batch::Broken;
-use super::head::Refusal;
-use super::observe::Observations;
-use super::phase::Phase;
-use super::routes::{METHODS, Route, method_index};
-use super::tls;
+use metrics::IntoLabels;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
-/// Upper bounds of the duration buckets, in microseconds.
-const BOUNDS_MICROS: [u64; 17] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-    1_000_000, 2_500_000, 5_000_000, 10_000_000,
-];
+/// Time between two hand-overs of histograms. Of 35,000 requests/s, the recorder then holds the samples of 7,000.
+pub(super) const HAND_OVER_EVERY: Duration = Duration::from_millis(200);
 
-/// The statuses that the service answers with; any other is counted as the last.
-const STATUSES: [u16; 17] = [
-    200, 204, 304, 308, 400, 401, 404, 405, 406, 408, 411, 413, 414, 415, 431, 503, 500,
+/// Upper bounds of the duration buckets, in seconds.
+const DURATION_BOUNDS: [f64; 17] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0,
 ];
+const DURATIONS: &str = "http_server_request_duration_seconds";
+
+/// The metrics of one server.
+pub(super) struct Registry {
+    /// Name and bucket bounds of each histogram.
+    histograms: Vec<(&'static str, &'static [f64])>,
+    /// Made at the first report: its clock measures the processor's for up to 200 ms, and the start does not wait for that.
+    recorder: Mutex<Option<PrometheusRecorder>>,
+}
+
+impl Registry {
+    /// A registry with the histograms of a [`Shard`], and with `others`: names and bucket bounds.
+    pub(super) fn new(others: &[(&'static str, &'static [f64])]) -> Registry {
+        let mut histograms = others.to_vec();
+        histograms.push((DURATIONS, &DURATION_BOUNDS));
+        Registry {
+            histograms,
+            recorder: Mutex::new(None),
+        }
+    }
+
+    /// Runs `report`, which hands counts to the facade. One report at a time.
+    pub(super) fn report(&self, report: impl FnOnce()) {
+        self.with_recorder(|recorder| {
+            metrics::with_local_recorder(recorder, report);
+            recorder.handle().run_upkeep();
+        });
+    }
+
+    /// Runs `report`, and returns all metrics in Prometheus' text format, version 0.0.4.
+    pub(super) fn page(&self, report: impl FnOnce()) -> String {
+        self.with_recorder(|recorder| {
+            metrics::with_local_recorder(recorder, report);
+            recorder.handle().render()
+        })
+    }
+
+    fn with_recorder<T>(&self, act: impl FnOnce(&PrometheusRecorder) -> T) -> T {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        act(recorder.get_or_insert_with(|| {
+            let mut builder = PrometheusBuilder::new();
+            for (name, bounds) in &self.histograms {
+                builder = builder
+                    .set_buckets_for_metric(Matcher::Full((*name).to_owned()), bounds)
+                    .expect("no list of bounds is empty");
+            }
+            builder.build_recorder()
+        }))
+    }
+}
+
+/// Reports the total of a counter. Only within [`Registry::report`] or [`Registry::page`], as all that follow.
+pub(super) fn counter(name: &'static str, help: &'static str, labels: impl IntoLabels, total: u64) {
+    metrics::describe_counter!(name, help);
+    metrics::counter!(name, labels).absolute(total);
+}
+
+/// Reports the value of a gauge.
+pub(super) fn gauge(name: &'static str, help: &'static str, labels: impl IntoLabels, value: f64) {
+    metrics::describe_gauge!(name, help);
+    metrics::gauge!(name, labels).set(value);
+}
+
+/// Reports what `histograms`, one a worker, have recorded since the last time.
+pub(super) fn histogram<'a, const N: usize>(
+    name: &'static str,
+    help: &'static str,
+    labels: impl IntoLabels,
+    histograms: impl Iterator<Item = &'a Histogram<N>>,
+) {
+    metrics::describe_histogram!(name, help);
+    let to = metrics::histogram!(name, labels);
+    histograms.for_each(|histogram| histogram.hand_over(&to));
+}
+
+/// The labels of a metric that has none.
+pub(super) const NO_LABELS: [(&str, &str); 0] = [];
 
 /// A count that only grows, and that only one thread adds to: so its addition need not be one step, which would take a
 /// locked instruction.
@@ -62,56 +133,178 @@ impl Gauge {
     }
 }
 
-/// Durations by bucket. In cache lines of their own, since another worker's may stand beside them.
+/// A sum of numbers that only one thread adds to.
 #[derive(Default)]
-#[repr(align(128))]
-struct Histogram {
-    buckets: [Counter; BOUNDS_MICROS.len() + 1],
-    nanos: Counter,
-}
+struct Sum(AtomicU64);
 
-impl Histogram {
-    fn record(&self, duration: Duration) {
-        let micros = duration.as_nanos().div_ceil(1_000) as u64;
-        let bucket = BOUNDS_MICROS.partition_point(|&bound| bound < micros);
-        self.buckets[bucket].inc();
-        self.nanos.add(duration.as_nanos() as u64);
+impl Sum {
+    fn add(&self, number: f64) {
+        self.0.store((self.value() + number).to_bits(), Relaxed);
+    }
+
+    fn value(&self) -> f64 {
+        f64::from_bits(self.0.load(Relaxed))
     }
 }
 
-const ROUTES: usize = Route::ALL.len();
-const SERIES: usize = ROUTES * METHODS.len() * STATUSES.len();
-
-/// Why requests are turned away before work is done on them.
-#[derive(Clone, Copy)]
-pub(super) enum Shed {
-    /// As many requests as may be are on their way.
-    InFlight,
-    /// The bodies that are held leave no room for another long one.
-    BodyMemory,
+/// Numbers by bucket. In cache lines of their own, since another worker's may stand beside them.
+#[repr(align(128))]
+pub(super) struct Histogram<const N: usize> {
+    bounds: &'static [f64; N],
+    buckets: [Bucket; N],
+    /// The numbers above all bounds.
+    above: Bucket,
 }
 
-impl Shed {
-    const ALL: [Shed; 2] = [Shed::InFlight, Shed::BodyMemory];
+#[derive(Default)]
+struct Bucket {
+    count: Counter,
+    sum: Sum,
+    handed_over: Counter,
+    sum_handed_over: Sum,
+}
 
-    /// The value of the `reason` label that counts it.
-    fn label(self) -> &'static str {
-        match self {
-            Shed::InFlight => "in_flight",
-            Shed::BodyMemory => "body_memory",
+impl<const N: usize> Histogram<N> {
+    /// Upper bounds of buckets, in ascending order.
+    pub(super) fn new(bounds: &'static [f64; N]) -> Histogram<N> {
+        Histogram {
+            bounds,
+            buckets: std::array::from_fn(|_| Bucket::default()),
+            above: Bucket::default(),
         }
     }
+
+    /// Counts `number`; NaN counts as 0.
+    pub(super) fn record(&self, number: f64) {
+        let number = number.max(0.0);
+        let index = self.bounds.partition_point(|&bound| bound < number);
+        let bucket = self.buckets.get(index).unwrap_or(&self.above);
+        bucket.count.inc();
+        bucket.sum.add(number);
+    }
+
+    fn hand_over(&self, to: &metrics::Histogram) {
+        let mut above = f64::NEG_INFINITY;
+        for (bucket, &bound) in self.buckets.iter().zip(self.bounds) {
+            bucket.hand_over(above, bound, to);
+            above = bound;
+        }
+        self.above.hand_over(above, f64::INFINITY, to);
+    }
 }
 
-/// The statuses of the model's route that are written before they occur: the rate of a series that begins with its first
-/// event leaves that event out.
-const ALERTED_ON: [u16; 3] = [200, 500, 503];
+impl Bucket {
+    /// Hands the numbers over that were counted since the last time: their mean, as often as there are numbers. The mean
+    /// lies within the bucket as they do, so the recorder's buckets and sum are theirs.
+    fn hand_over(&self, above: f64, bound: f64, to: &metrics::Histogram) {
+        let count = self.count.value() - self.handed_over.value();
+        if count == 0 {
+            return;
+        }
+        let mean = (self.sum.value() - self.sum_handed_over.value()) / count as f64;
+        // Rounding, or a sum that the worker is just adding to, must not move it into another bucket; the difference is made
+        // up for the next time.
+        let mean = mean.clamp(above.next_up(), bound);
+        to.record_many(mean, count as usize);
+        self.handed_over.add(count);
+        self.sum_handed_over.add(mean * count as f64);
+    }
+}
+
+/// Values by key, in the order in which their keys first occurred. Read while one thread adds; a key is never removed.
+struct Series<K, V>(OnceLock<Box<Entry<K, V>>>);
+
+struct Entry<K, V> {
+    key: K,
+    value: V,
+    rest: Series<K, V>,
+}
+
+impl<K, V> Default for Series<K, V> {
+    fn default() -> Self {
+        Series(OnceLock::new())
+    }
+}
+
+impl<K: Copy + PartialEq, V> Series<K, V> {
+    /// The value of `key`, which is made if it is not there. The first keys are found the fastest.
+    fn entry(&self, key: K, make: impl Fn() -> V) -> &V {
+        let mut series = self;
+        loop {
+            let entry = series.0.get_or_init(|| {
+                Box::new(Entry {
+                    key,
+                    value: make(),
+                    rest: Series::default(),
+                })
+            });
+            if entry.key == key {
+                return &entry.value;
+            }
+            series = &entry.rest;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        let entries = std::iter::successors(self.0.get(), |entry| entry.rest.0.get());
+        entries.map(|entry| (entry.key, &entry.value))
+    }
+}
+
+/// A value of a label. Implemented by enums, so that the values of a label are a fixed set.
+pub(super) trait Label: Copy {
+    fn label(self) -> &'static str;
+}
+
+/// A counter of events that are seldom, with one label.
+pub(super) struct Family {
+    name: &'static str,
+    label: &'static str,
+    help: &'static str,
+}
+
+pub(super) const SHED: Family = Family {
+    name: "http_server_shed_requests_total",
+    label: "reason",
+    help: "Requests answered 503 because too many were on their way, or too many bytes of bodies.",
+};
+pub(super) const CUT: Family = Family {
+    name: "http_server_cut_batches_total",
+    label: "reason",
+    help: "Batches that ended before all of their records were answered, after a status of 200, by reason.",
+};
+pub(super) const REFUSED: Family = Family {
+    name: "http_server_refused_requests_total",
+    label: "reason",
+    help: "Requests refused for their head or framing, by reason.",
+};
+pub(super) const TIMEOUTS: Family = Family {
+    name: "http_server_timeouts_total",
+    label: "phase",
+    help: "Waits for a client that were ended at their limit, by what was waited for.",
+};
+pub(super) const TLS_FAILURES: Family = Family {
+    name: "http_server_tls_failures_total",
+    label: "reason",
+    help: "TLS handshakes that failed: for the client's certificate, for what was spoken, or because the client ended it.",
+};
+const FAMILIES: [&Family; 5] = [&SHED, &CUT, &REFUSED, &TIMEOUTS, &TLS_FAILURES];
+
+/// The labels of a request's duration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Answered {
+    status: u16,
+    route: &'static str,
+    method: &'static str,
+}
 
 /// One worker's counts, in cache lines of their own.
+#[derive(Default)]
 #[repr(align(128))]
 pub(super) struct Shard {
-    /// By route, method and status; most of them never occur, and are not allocated until they do.
-    durations: Box<[OnceLock<Box<Histogram>>]>,
+    durations: Series<Answered, Histogram<{ DURATION_BOUNDS.len() }>>,
+    /// By the name of the family and the value of its label.
+    events: Series<(&'static str, &'static str), Counter>,
     pub(super) bytes_in: Counter,
     pub(super) bytes_out: Counter,
     pub(super) accepted: Counter,
@@ -124,80 +317,184 @@ pub(super) struct Shard {
     pub(super) abandoned: Counter,
     pub(super) panics: Counter,
     pub(super) rows: Counter,
-    tls_failures: [Counter; tls::Failure::ALL.len()],
-    shed: [Counter; Shed::ALL.len()],
-    cut: [Counter; Broken::REASONS.len()],
     /// Lines about refusals that were left out because there were too many.
     pub(super) refusals_unlogged: Counter,
-    refused: [Counter; 16],
-    timeouts: [Counter; 6],
-    /// What the data scientist looks at.
-    pub(super) observations: Observations,
-}
-
-impl Default for Shard {
-    fn default() -> Self {
-        Shard {
-            durations: (0..SERIES).map(|_| OnceLock::new()).collect(),
-            bytes_in: Counter::default(),
-            bytes_out: Counter::default(),
-            accepted: Counter::default(),
-            accept_errors: Counter::default(),
-            evicted: Counter::default(),
-            connections: Gauge::default(),
-            held_bytes: Gauge::default(),
-            abandoned: Counter::default(),
-            panics: Counter::default(),
-            rows: Counter::default(),
-            tls_failures: Default::default(),
-            shed: Default::default(),
-            cut: Default::default(),
-            refusals_unlogged: Counter::default(),
-            refused: Default::default(),
-            timeouts: Default::default(),
-            observations: Observations::default(),
-        }
-    }
 }
 
 impl Shard {
     /// Counts an answer.
     pub(super) fn answered(
         &self,
-        route: Route,
-        method: &hyper::Method,
+        route: impl Label,
+        method: &'static str,
         status: u16,
         took: Duration,
     ) {
-        let status = STATUSES
+        let durations = self.durations_of(route, method, status);
+        durations.record(took.as_nanos() as f64 / 1e9);
+    }
+
+    /// Makes the series of answers that are to be on the page before there is one: the rate of a series that begins with
+    /// its first event leaves that event out.
+    pub(super) fn expect_answers(&self, route: impl Label, method: &'static str, statuses: &[u16]) {
+        for &status in statuses {
+            self.durations_of(route, method, status);
+        }
+    }
+
+    /// Makes the series of a family, so that they are on the page before an event.
+    pub(super) fn expect(&self, family: &Family, labels: impl IntoIterator<Item = impl Label>) {
+        for label in labels {
+            self.event(family, label);
+        }
+    }
+
+    pub(super) fn shed(&self, why: impl Label) {
+        self.event(&SHED, why).inc();
+    }
+
+    pub(super) fn cut(&self, why: impl Label) {
+        self.event(&CUT, why).inc();
+    }
+
+    pub(super) fn refused(&self, refusal: impl Label) {
+        self.event(&REFUSED, refusal).inc();
+    }
+
+    pub(super) fn tls_failed(&self, failure: impl Label) {
+        self.event(&TLS_FAILURES, failure).inc();
+    }
+
+    pub(super) fn timed_out(&self, phase: impl Label) {
+        self.event(&TIMEOUTS, phase).inc();
+    }
+
+    fn event(&self, family: &Family, label: impl Label) -> &Counter {
+        let key = (family.name, label.label());
+        self.events.entry(key, Counter::default)
+    }
+
+    fn durations_of(
+        &self,
+        route: impl Label,
+        method: &'static str,
+        status: u16,
+    ) -> &Histogram<{ DURATION_BOUNDS.len() }> {
+        let key = Answered {
+            status,
+            route: route.label(),
+            method,
+        };
+        self.durations
+            .entry(key, || Histogram::new(&DURATION_BOUNDS))
+    }
+}
+
+/// Reports the durations that `shards` recorded since the last time.
+pub(super) fn hand_over(shards: &[impl AsRef<Shard>]) {
+    for shard in shards {
+        for (key, durations) in shard.as_ref().durations.iter() {
+            let labels = vec![
+                metrics::Label::from_static_parts("route", key.route),
+                metrics::Label::from_static_parts("method", key.method),
+                metrics::Label::new("status", key.status.to_string()),
+            ];
+            histogram(
+                DURATIONS,
+                "Time from the end of a request's head to its answer, by route, method and status.",
+                labels,
+                std::iter::once(durations),
+            );
+        }
+    }
+}
+
+/// Reports all that `shards` counted.
+pub(super) fn report(shards: &[impl AsRef<Shard>]) {
+    hand_over(shards);
+    let sum = |count: &dyn Fn(&Shard) -> &Counter| -> u64 {
+        let counts = shards.iter().map(|shard| count(shard.as_ref()).value());
+        counts.sum()
+    };
+    for (name, help, total) in [
+        (
+            "http_server_connections_accepted_total",
+            "Connections accepted.",
+            sum(&|shard| &shard.accepted),
+        ),
+        (
+            "http_server_accept_errors_total",
+            "Failures of accept, such as no file descriptor being left.",
+            sum(&|shard| &shard.accept_errors),
+        ),
+        (
+            "http_server_evicted_connections_total",
+            "Connections without a request that were closed early, to make room for others.",
+            sum(&|shard| &shard.evicted),
+        ),
+        (
+            "http_server_received_bytes_total",
+            "Bytes read from clients, TLS not counted.",
+            sum(&|shard| &shard.bytes_in),
+        ),
+        (
+            "http_server_sent_bytes_total",
+            "Bytes written to clients, TLS not counted.",
+            sum(&|shard| &shard.bytes_out),
+        ),
+        (
+            "http_server_abandoned_requests_total",
+            "Requests whose client went away before the answer was ready.",
+            sum(&|shard| &shard.abandoned),
+        ),
+        (
+            "http_server_panics_total",
+            "Panics caught while a request was answered with 500.",
+            sum(&|shard| &shard.panics),
+        ),
+        (
+            "pick_regno_rows_total",
+            "Requests answered with probabilities; each element of an array and each line of a batch counts.",
+            sum(&|shard| &shard.rows),
+        ),
+        (
+            "pick_regno_log_refusals_left_out_total",
+            "Refusals without a log line, because there were too many in one second.",
+            sum(&|shard| &shard.refusals_unlogged),
+        ),
+    ] {
+        counter(name, help, &NO_LABELS, total);
+    }
+    let level = |gauge: &dyn Fn(&Shard) -> &Gauge| -> f64 {
+        let sum: i64 = shards
             .iter()
-            .position(|&known| known == status)
-            .unwrap_or(STATUSES.len() - 1);
-        let series =
-            (route as usize * METHODS.len() + method_index(method)) * STATUSES.len() + status;
-        self.durations[series]
-            .get_or_init(Box::default)
-            .record(took);
+            .map(|shard| gauge(shard.as_ref()).value())
+            .sum();
+        sum.max(0) as f64
+    };
+    gauge(
+        "http_server_held_body_bytes",
+        "Memory that long bodies, and answers which wait for their client, have or have been promised.",
+        &NO_LABELS,
+        level(&|shard| &shard.held_bytes),
+    );
+    gauge(
+        "http_server_active_connections",
+        "Open connections of the service's listener.",
+        &NO_LABELS,
+        level(&|shard| &shard.connections),
+    );
+    let mut events = BTreeMap::<_, u64>::new();
+    for shard in shards {
+        for (key, count) in shard.as_ref().events.iter() {
+            *events.entry(key).or_default() += count.value();
+        }
     }
-
-    pub(super) fn shed(&self, why: Shed) {
-        self.shed[why as usize].inc();
-    }
-
-    pub(super) fn cut(&self, broken: Broken) {
-        self.cut[broken.index()].inc();
-    }
-
-    pub(super) fn refused(&self, refusal: Refusal) {
-        self.refused[refusal as usize].inc();
-    }
-
-    pub(super) fn tls_failed(&self, failure: tls::Failure) {
-        self.tls_failures[failure as usize].inc();
-    }
-
-    pub(super) fn timed_out(&self, phase: Phase) {
-        self.timeouts[phase as usize].inc();
+    for family in FAMILIES {
+        let of_family = events.iter().filter(|((name, _), _)| *name == family.name);
+        for (&(name, value), &total) in of_family {
+            counter(name, family.help, &[(family.label, value)], total);
+        }
     }
 }
 

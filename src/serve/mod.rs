@@ -45,6 +45,7 @@ mod reload;
 mod reply;
 mod request_log;
 mod routes;
+mod scrape;
 mod self_check;
 mod sentry;
 mod tls;
@@ -70,7 +71,8 @@ use self::keys::KEYS_VARIABLE;
 pub use self::keys::{Keys, KeysError};
 pub use self::log::Level;
 use self::log::{Log, Value};
-use self::metrics::Shard;
+use self::metrics::{Registry, Shard};
+use self::observe::Observations;
 pub use self::panics::Faults;
 use self::phase::Connections;
 use self::reload::Look;
@@ -155,7 +157,10 @@ struct App {
     sentry: Option<Sentry>,
     /// Where tests make it panic.
     faults: Faults,
+    registry: Registry,
+    /// Each worker's counts.
     shards: Vec<Arc<Shard>>,
+    observations: Vec<Arc<Observations>>,
     in_flight: Alone<AtomicUsize>,
     ready: AtomicBool,
 }
@@ -210,9 +215,13 @@ impl Server {
             what: "cannot start a thread".to_owned(),
             why,
         })?;
+        let shards: Vec<Arc<Shard>> = listeners.iter().map(|_| Arc::default()).collect();
+        scrape::expect_events(&shards[0]);
         Ok(Server {
             app: Arc::new(App {
-                shards: listeners.iter().map(|_| Arc::default()).collect(),
+                registry: scrape::registry(),
+                shards,
+                observations: listeners.iter().map(|_| Arc::default()).collect(),
                 docs: Docs::new(&config),
                 config,
                 log,
@@ -268,20 +277,15 @@ impl Server {
         let tables: Arc<[Arc<Connections>]> =
             self.listeners.iter().map(|_| Arc::default()).collect();
         let mut threads = Vec::new();
-        for ((shard, listener), connections) in self
-            .app
-            .shards
-            .iter()
-            .zip(self.listeners)
-            .zip(tables.iter())
-        {
+        for (index, listener) in self.listeners.into_iter().enumerate() {
             let worker = Worker {
                 app: Arc::clone(&self.app),
-                shard: Arc::clone(shard),
+                shard: Arc::clone(&self.app.shards[index]),
+                observations: Arc::clone(&self.app.observations[index]),
                 requests: Arc::new(RequestLog::new(self.app.config.log_sample)),
                 role: Role::Service,
                 places: Arc::clone(&places),
-                connections: Arc::clone(connections),
+                connections: Arc::clone(&tables[index]),
                 tables: Arc::clone(&tables),
                 stage: stages.clone(),
             };
@@ -302,6 +306,7 @@ impl Server {
         let admin = Worker {
             app: Arc::clone(&self.app),
             shard: Arc::default(),
+            observations: Arc::default(),
             requests: Arc::new(RequestLog::new(0.0)),
             role: Role::Admin,
             places: Arc::new(Semaphore::new(admin::MAX_CONNECTIONS)),
@@ -310,10 +315,17 @@ impl Server {
             stage: stages,
         };
         let control = runtime()?;
-        watch_files(Arc::downgrade(&self.app)).map_err(|why| StartError {
-            what: "cannot start a thread".to_owned(),
-            why,
-        })?;
+        for (name, task) in [
+            ("files", watch_files as fn(&_)),
+            ("metrics", scrape::hand_over),
+        ] {
+            let app = Arc::downgrade(&self.app);
+            let thread = std::thread::Builder::new().name(name.to_owned());
+            thread.spawn(move || task(&app)).map_err(|why| StartError {
+                what: "cannot start a thread".to_owned(),
+                why,
+            })?;
+        }
         let signals = {
             let _inside = control.enter();
             let signals = self.signals.then(|| self.stopper.clone().stop_on_signals());
@@ -412,7 +424,7 @@ async fn stop_in_stages(
 
 /// Reads files that may be rewritten, when they are, for as long as `app` is in use. In a thread of its own: a file on a
 /// disk that does not answer holds up nothing else.
-fn watch_files(app: Weak<App>) -> io::Result<()> {
+fn watch_files(app: &Weak<App>) {
     fn log(app: &App, what: &str, look: Look) {
         match look {
             Look::Same => {}
@@ -428,22 +440,16 @@ fn watch_files(app: Weak<App>) -> io::Result<()> {
             ),
         }
     }
-    let watch = move || {
-        loop {
-            std::thread::sleep(RELOAD_EVERY);
-            let Some(app) = app.upgrade() else { return };
-            if let Some(file) = app.config.keys.file() {
-                log(&app, "keys", file.look());
-            }
-            if let Some(tls) = &app.config.tls {
-                log(&app, "tls", tls.files().look());
-            }
+    loop {
+        std::thread::sleep(RELOAD_EVERY);
+        let Some(app) = app.upgrade() else { return };
+        if let Some(file) = app.config.keys.file() {
+            log(&app, "keys", file.look());
         }
-    };
-    std::thread::Builder::new()
-        .name("files".to_owned())
-        .spawn(watch)
-        .map(drop)
+        if let Some(tls) = &app.config.tls {
+            log(&app, "tls", tls.files().look());
+        }
+    }
 }
 
 async fn serve(worker: Worker, listener: TcpListener) -> io::Result<()> {

@@ -3,31 +3,31 @@
 //! Counts only, of a number of series that is fixed when the service is compiled; no plate and no value of a request is
 //! ever kept. `docs/metrics.md` says what each means and what to do about it.
 
+use std::sync::Arc;
+
 use catboost_runtime::compiled::{Observer, Row};
 
-use super::metrics::{Counter, Page, Shard};
+use super::metrics::{self, Counter, Histogram, NO_LABELS};
 use crate::model::{self, Features};
-use crate::pick_regno::{Answer, Watcher, pick_regno_watched};
+use crate::pick_regno::{Answer, Watcher};
 use crate::plate::UNKNOWN;
-use crate::request::Request;
 
 /// Upper bounds of the score buckets.
-const SCORES: [f64; 12] = [
+const SCORE_BOUNDS: [f64; 12] = [
     0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.95, 1.0,
 ];
 /// Upper bounds of the buckets for a row's share of light leaves.
-const LIGHT: [f64; 8] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
-/// Parts of the unit that sums are kept in.
-const UNIT: f64 = 1e9;
+const LIGHT_BOUNDS: [f64; 8] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
+const SCORES: &str = "pick_regno_positive_probability";
+const LIGHT: &str = "pick_regno_light_leaves_ratio";
 /// Of so many rows, one has its light leaves counted. The bits of a row's leaves are in nearly as many
 /// cache lines as there are trees.
 const ROWS_A_LIGHT_COUNT: u64 = 16;
 
 /// One worker's counts.
-#[derive(Default)]
 pub(super) struct Observations {
-    scores: Histogram<{ SCORES.len() }>,
-    light: Histogram<{ LIGHT.len() }>,
+    scores: Histogram<{ SCORE_BOUNDS.len() }>,
+    light: Histogram<{ LIGHT_BOUNDS.len() }>,
     rows: Counter,
     /// By place in [`model::CATEGORICAL`].
     unseen: Counts<{ model::CATEGORICAL.len() }>,
@@ -39,31 +39,36 @@ pub(super) struct Observations {
     unknown_network_template: Counter,
 }
 
+impl Default for Observations {
+    fn default() -> Self {
+        Observations {
+            scores: Histogram::new(&SCORE_BOUNDS),
+            light: Histogram::new(&LIGHT_BOUNDS),
+            rows: Counter::default(),
+            unseen: Counts::default(),
+            unknown_words: Counts::default(),
+            missing: Counts::default(),
+            unknown_camera_template: Counter::default(),
+            unknown_network_template: Counter::default(),
+        }
+    }
+}
+
 impl Observations {
-    /// Answers a request, and counts what the model met on the way.
-    pub(super) fn pick_regno(&self, request: &Request<'_>) -> Answer {
+    /// Watches the next request.
+    pub(super) fn watch(&self) -> Watch<'_> {
         let nth = self.rows.value();
         self.rows.inc();
-        let counts_light =
-            nth.is_multiple_of(ROWS_A_LIGHT_COUNT) && !model::LIGHT_LEAVES.is_empty();
-        let mut watch = Watch {
+        Watch {
             observations: self,
-            counts_light,
+            counts_light: nth.is_multiple_of(ROWS_A_LIGHT_COUNT) && !model::LIGHT_LEAVES.is_empty(),
             light_leaves: 0,
-        };
-        let answer = pick_regno_watched(request, &mut watch);
-        let light_leaves = watch.light_leaves;
-        self.scores.record(&SCORES, answer.positive);
-        if counts_light {
-            let share = f64::from(light_leaves) / model::TREES as f64;
-            self.light.record(&LIGHT, share);
         }
-        answer
     }
 }
 
 /// Watches one request.
-struct Watch<'a> {
+pub(super) struct Watch<'a> {
     observations: &'a Observations,
     counts_light: bool,
     light_leaves: u32,
@@ -77,6 +82,14 @@ impl Watcher for Watch<'_> {
         }
         if features.regno_template_ai == UNKNOWN {
             counts.unknown_network_template.inc();
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        self.observations.scores.record(answer.positive);
+        if self.counts_light {
+            let share = f64::from(self.light_leaves) / model::TREES as f64;
+            self.observations.light.record(share);
         }
     }
 }
@@ -142,139 +155,83 @@ impl<const N: usize> Counts<N> {
     }
 }
 
-/// Numbers from 0 to 1 by bucket, and their sum.
-struct Histogram<const N: usize> {
-    buckets: Counts<N>,
-    sum: Counter,
-}
+/// Names and bucket bounds of the histograms.
+pub(super) const HISTOGRAMS: [(&str, &[f64]); 2] =
+    [(SCORES, &SCORE_BOUNDS), (LIGHT, &LIGHT_BOUNDS)];
 
-impl<const N: usize> Default for Histogram<N> {
-    fn default() -> Self {
-        Histogram {
-            buckets: Counts::default(),
-            sum: Counter::default(),
-        }
-    }
-}
-
-impl<const N: usize> Histogram<N> {
-    /// `bounds` ascend, and `number` is at most the last.
-    fn record(&self, bounds: &[f64; N], number: f64) {
-        let bucket = bounds.partition_point(|&bound| bound < number);
-        self.buckets.inc(bucket.min(N - 1));
-        self.sum.add((number * UNIT) as u64);
-    }
-}
-
-/// Writes the families of this file.
-pub(super) fn render(page: &mut Page, shards: &[impl AsRef<Shard>]) {
-    let sum = |count: &dyn Fn(&Observations) -> u64| -> u64 {
-        let counts = shards
-            .iter()
-            .map(|shard| count(&shard.as_ref().observations));
-        counts.sum()
-    };
-    page.family(
-        "pick_regno_positive_probability",
-        "histogram",
+/// Reports the histograms of all workers.
+pub(super) fn hand_over(workers: &[Arc<Observations>]) {
+    metrics::histogram(
+        SCORES,
         "The probabilities answered: how likely the network's reading is the one to keep.",
+        &NO_LABELS,
+        workers.iter().map(|worker| &worker.scores),
     );
-    page.shares("pick_regno_positive_probability", &SCORES, |bucket| {
-        sum(&|of| of.scores.at(bucket))
-    });
     if !model::LIGHT_LEAVES.is_empty() {
-        page.family(
-            "pick_regno_light_leaves_ratio",
-            "histogram",
+        metrics::histogram(
+            LIGHT,
             "What share of its leaves, one a tree, little training data had reached, by row; one row in 16 is looked at.",
+            &NO_LABELS,
+            workers.iter().map(|worker| &worker.light),
         );
-        page.shares("pick_regno_light_leaves_ratio", &LIGHT, |bucket| {
-            sum(&|of| of.light.at(bucket))
-        });
-        page.gauge(
+    }
+}
+
+/// Reports all that workers observed.
+pub(super) fn report(workers: &[Arc<Observations>]) {
+    hand_over(workers);
+    if !model::LIGHT_LEAVES.is_empty() {
+        metrics::gauge(
             "pick_regno_light_leaves_training_ratio",
             "The same share in the training data itself: what the mean of the histogram is to be compared with.",
+            &NO_LABELS,
             model::LIGHT_SHARE,
         );
     }
-    page.by_feature(
+    let by_feature = |name,
+                      help,
+                      features: &mut dyn Iterator<Item = Option<&'static str>>,
+                      count: &dyn Fn(&Observations, usize) -> u64| {
+        for (place, feature) in features.enumerate() {
+            let Some(feature) = feature else { continue };
+            let total = workers.iter().map(|worker| count(worker, place)).sum();
+            metrics::counter(name, help, &[("feature", feature)], total);
+        }
+    };
+    by_feature(
         "pick_regno_unseen_values_total",
         "Categorical values that the training data did not have.",
-        model::CATEGORICAL.iter().copied(),
-        |place| sum(&|of| of.unseen.0[place].value()),
+        &mut model::CATEGORICAL.iter().copied(),
+        &|of, place| of.unseen.0[place].value(),
     );
-    page.by_feature(
+    by_feature(
         "pick_regno_unknown_characters_total",
         "Characters of plates that the model's vocabulary does not have.",
-        model::TEXT.iter().map(|&name| Some(name)),
-        |place| sum(&|of| of.unknown_words.0[place].value()),
+        &mut model::TEXT.iter().copied().map(Some),
+        &|of, place| of.unknown_words.0[place].value(),
     );
-    page.by_feature(
+    by_feature(
         "pick_regno_missing_numbers_total",
         "Numeric features without a value (NaN).",
-        model::NUMERIC.iter().copied(),
-        |place| sum(&|of| of.missing.0[place].value()),
+        &mut model::NUMERIC.iter().copied(),
+        &|of, place| of.missing.0[place].value(),
     );
-    page.by_feature(
+    by_feature(
         "pick_regno_unknown_templates_total",
         "Plates that fit no template: as the camera read them, and as the network did.",
-        [Some("regno_template"), Some("regno_template_ai")].into_iter(),
-        |place| match place {
-            0 => sum(&|of| of.unknown_camera_template.value()),
-            _ => sum(&|of| of.unknown_network_template.value()),
+        &mut [Some("regno_template"), Some("regno_template_ai")].into_iter(),
+        &|of, place| match place {
+            0 => of.unknown_camera_template.value(),
+            _ => of.unknown_network_template.value(),
         },
     );
 }
 
-impl<const N: usize> Histogram<N> {
-    /// The count of a bucket, or, past the last, the sum of all numbers in parts of [`UNIT`].
-    fn at(&self, bucket: usize) -> u64 {
-        self.buckets.0.get(bucket).unwrap_or(&self.sum).value()
-    }
-}
-
-impl Page {
-    /// The samples of a histogram of numbers from 0 to 1; `at` is as [`Histogram::at`].
-    fn shares(&mut self, name: &str, bounds: &[f64], at: impl Fn(usize) -> u64) {
-        let mut count = 0;
-        for (bucket, bound) in bounds.iter().enumerate() {
-            count += at(bucket);
-            self.sample(
-                &format!("{name}_bucket"),
-                &format!("le=\"{bound:?}\""),
-                count,
-            );
-        }
-        self.sample(&format!("{name}_bucket"), "le=\"+Inf\"", count);
-        self.sample(&format!("{name}_sum"), "", at(bounds.len()) as f64 / UNIT);
-        self.sample(&format!("{name}_count"), "", count);
-    }
-
-    /// A counter with a sample for each place that has a name.
-    fn by_feature<'a>(
-        &mut self,
-        name: &str,
-        help: &str,
-        features: impl Iterator<Item = Option<&'a str>>,
-        count: impl Fn(usize) -> u64,
-    ) {
-        self.family(name, "counter", help);
-        for (place, feature) in features.enumerate() {
-            let Some(feature) = feature else { continue };
-            let feature = feature
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
-            self.sample(name, &format!("feature=\"{feature}\""), count(place));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use super::super::metrics::Registry;
     use super::*;
+    use crate::pick_regno::pick_regno_watched;
     use crate::request::parse_object;
 
     const REQUEST: &str = r#"{"regno_recognize": "А939НО196", "afts_regno_ai": "А939НО190",
@@ -285,16 +242,15 @@ mod tests {
 
     /// The samples of a page on which `requests` were answered, but for buckets.
     fn samples(requests: &[String]) -> Vec<(String, f64)> {
-        let shards = [Arc::new(Shard::default())];
+        let workers = [Arc::<Observations>::default()];
         for request in requests {
             let request = parse_object(request.as_bytes()).unwrap();
-            shards[0].observations.pick_regno(&request);
+            pick_regno_watched(&request, &mut workers[0].watch());
         }
-        let mut page = Page::for_test();
-        render(&mut page, &shards);
-        let text = page.into_text();
+        let text = Registry::new(&HISTOGRAMS).page(|| report(&workers));
         text.lines()
-            .filter(|line| !line.starts_with('#') && !line.contains("_bucket"))
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .filter(|line| !line.contains("_bucket"))
             .map(|line| line.rsplit_once(' ').unwrap())
             .map(|(sample, value)| (sample.to_owned(), value.parse().unwrap()))
             .collect()
@@ -389,7 +345,7 @@ mod tests {
             let light = leaves.0.iter().filter(is_light).count();
             let counted = of(&samples(&[request]), "pick_regno_light_leaves_ratio_sum");
             let share = light as f64 / model::TREES as f64;
-            assert!((counted - share).abs() < 2.0 / UNIT, "{counted} {share}");
+            assert!((counted - share).abs() < 1e-12, "{counted} {share}");
         }
     }
 
@@ -399,6 +355,6 @@ mod tests {
         let answer = crate::pick_regno::pick_regno(&parse_object(REQUEST.as_bytes()).unwrap());
         assert_eq!(of(&two, "pick_regno_positive_probability_count"), 2.0);
         let mean = of(&two, "pick_regno_positive_probability_sum") / 2.0;
-        assert!((mean - answer.positive).abs() < 2.0 / UNIT, "{mean}");
+        assert!((mean - answer.positive).abs() < 1e-12, "{mean}");
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use atomic_waker::AtomicWaker;
 
 use super::head::Refusal;
+use super::metrics::Label;
 
 /// Time between two sweeps.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_millis(200);
@@ -51,9 +52,9 @@ pub(super) enum Phase {
     Linger,
 }
 
-impl Phase {
-    /// The value of the `phase` label that counts its timeouts.
-    pub(super) fn label(self) -> &'static str {
+/// The value of the `phase` label that counts timeouts.
+impl Label for Phase {
+    fn label(self) -> &'static str {
         match self {
             Phase::Working => "write",
             Phase::Handshake => "handshake",
@@ -63,6 +64,17 @@ impl Phase {
             Phase::Linger => "linger",
         }
     }
+}
+
+impl Phase {
+    pub(super) const ALL: [Phase; 6] = [
+        Phase::Working,
+        Phase::Handshake,
+        Phase::Head,
+        Phase::Body,
+        Phase::Idle,
+        Phase::Linger,
+    ];
 
     fn from_code(code: u8) -> Phase {
         match code {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::metrics::Page;
+use super::metrics::{self, NO_LABELS};
 
 /// Ticks a second of the times in `/proc/self/stat`: fixed at 100 for all that Linux shows to programs (`USER_HZ`).
 const TICKS: f64 = 100.0;
@@ -20,10 +20,11 @@ pub(super) fn started() {
     let _ = STARTED.set(now);
 }
 
-/// Writes the families of this file; what cannot be read is left out.
-pub(super) fn render(page: &mut Page) {
-    if let Some(started) = STARTED.get() {
-        page.gauge(
+/// Reports what this file measures; what cannot be read is left out.
+pub(super) fn report() {
+    let gauge = |name, help, value| metrics::gauge(name, help, &NO_LABELS, value);
+    if let Some(&started) = STARTED.get() {
+        gauge(
             "process_start_time_seconds",
             "When the process started, in seconds since 1970.",
             started,
@@ -32,48 +33,46 @@ pub(super) fn render(page: &mut Page) {
     if let Ok(statm) = std::fs::read_to_string("/proc/self/statm") {
         let mut pages = statm.split(' ').map(|count| count.parse::<u64>());
         if let (Some(Ok(size)), Some(Ok(resident))) = (pages.next(), pages.next()) {
-            page.gauge(
+            gauge(
                 "process_virtual_memory_bytes",
                 "Size of the address space.",
-                size * PAGE_BYTES,
+                (size * PAGE_BYTES) as f64,
             );
-            page.gauge(
+            gauge(
                 "process_resident_memory_bytes",
                 "Memory in use (RSS).",
-                resident * PAGE_BYTES,
+                (resident * PAGE_BYTES) as f64,
             );
         }
     }
-    if let Some(ticks) = std::fs::read_to_string("/proc/self/stat")
-        .ok()
-        .as_deref()
-        .and_then(cpu_ticks)
-    {
-        page.counter(
-            "process_cpu_seconds_total",
-            "Time spent on a processor, user and system.",
-            ticks as f64 / TICKS,
-        );
-    }
     if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
         // The directory is itself open while it is counted.
-        page.gauge(
-            "process_open_fds",
-            "Open file descriptors.",
-            entries.count().saturating_sub(1),
-        );
+        let open = entries.count().saturating_sub(1);
+        gauge("process_open_fds", "Open file descriptors.", open as f64);
     }
-    if let Some(max) = std::fs::read_to_string("/proc/self/limits")
-        .ok()
-        .as_deref()
-        .and_then(max_fds)
-    {
-        page.gauge(
+    if let Some(max) = read("/proc/self/limits", max_fds) {
+        gauge(
             "process_max_fds",
             "File descriptors that the process may open.",
-            max,
+            max as f64,
         );
     }
+}
+
+/// The family `process_cpu_seconds_total` as text: the facade's counters are whole numbers, and this one is not.
+pub(super) fn cpu_seconds() -> String {
+    const NAME: &str = "process_cpu_seconds_total";
+    let Some(ticks) = read("/proc/self/stat", cpu_ticks) else {
+        return String::new();
+    };
+    format!(
+        "# HELP {NAME} Time spent on a processor, user and system.\n# TYPE {NAME} counter\n{NAME} {}\n",
+        ticks as f64 / TICKS
+    )
+}
+
+fn read(file: &str, value: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    value(&std::fs::read_to_string(file).ok()?)
 }
 
 /// User and system time of `/proc/self/stat`: fields 14 and 15, counted after the name in parentheses.

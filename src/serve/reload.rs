@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use super::metrics::{Counter, Page};
+use super::metrics::{self, Counter};
 
 /// A file's inode, length and last change (seconds and nanoseconds); `None` if it cannot be seen.
 type Stamp = Option<(u64, u64, i64, i64)>;
@@ -108,27 +108,17 @@ impl<T> FromFiles<T> {
         }
     }
 
-    /// Writes how often the files were read again; `what` they hold is the value of a label.
-    pub(super) fn render(&self, page: &mut Page, what: &str) {
-        for (result, counter) in [("ok", &self.reloaded), ("failed", &self.failed)] {
-            page.sample(
-                RELOADS,
-                &format!("files=\"{what}\",result=\"{result}\""),
-                counter.value(),
+    /// Reports how often the files were read again; `what` they hold is the value of a label.
+    pub(super) fn report(&self, what: &'static str) {
+        for (result, count) in [("ok", &self.reloaded), ("failed", &self.failed)] {
+            metrics::counter(
+                "pick_regno_reloads_total",
+                "Files read again because they were rewritten; what failed left in use what was read before.",
+                &[("files", what), ("result", result)],
+                count.value(),
             );
         }
     }
-}
-
-const RELOADS: &str = "pick_regno_reloads_total";
-
-/// Begins the family that [`FromFiles::render`] writes samples of.
-pub(super) fn render_family(page: &mut Page) {
-    page.family(
-        RELOADS,
-        "counter",
-        "Files read again because they were rewritten; what failed left in use what was read before.",
-    );
 }
 
 fn stamps(paths: &[PathBuf]) -> Vec<Stamp> {
@@ -149,6 +139,7 @@ fn stamp(path: &Path) -> Stamp {
 
 #[cfg(test)]
 mod tests {
+    use super::super::metrics::Registry;
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -220,12 +211,12 @@ mod tests {
         assert_eq!((numbers.look(), *numbers.value()), (Look::Reloaded, 4));
         std::fs::remove_file(&file).unwrap();
 
-        let mut page = Page::for_test();
-        numbers.render(&mut page, "numbers");
-        assert_eq!(
-            page.into_text(),
-            "pick_regno_reloads_total{files=\"numbers\",result=\"ok\"} 1\n\
-             pick_regno_reloads_total{files=\"numbers\",result=\"failed\"} 2\n"
-        );
+        let page = Registry::new(&[]).page(|| numbers.report("numbers"));
+        for (result, times) in [("ok", 1), ("failed", 2)] {
+            let line = format!(
+                "pick_regno_reloads_total{{files=\"numbers\",result=\"{result}\"}} {times}\n"
+            );
+            assert!(page.contains(&line), "{line}{page}");
+        }
     }
 }

@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::log::{Clock, Level, Log, push_json_string};
-use super::metrics::Shard;
-use super::routes::{METHODS, Route, method_index};
+use super::metrics::{Label as _, Shard};
+use super::routes::{Route, method_label};
 use super::trace::{IdSource, Ids};
 
 /// Bytes of lines that are handed over at once.
@@ -158,7 +158,7 @@ impl Ended<'_> {
             out,
             ",\"route\":\"{}\",\"method\":\"{}\"",
             self.route.label(),
-            METHODS[method_index(self.method)],
+            method_label(self.method),
         );
         if let Some(status) = self.status {
             let _ = write!(out, ",\"status\":{status}");

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, StatusCode};
 
 use super::admit::{Admission, Admitted, no_memory, too_large};
 use super::batch::Batch;
@@ -16,12 +16,13 @@ use super::discard::Discarding;
 use super::fields::Fields;
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
-use super::metrics::Shard;
+use super::metrics::Label;
 use super::phase::Phase;
 use super::reply::{self, Reply};
 use super::wire::is_stand_in;
 use crate::answer::{write_many, write_one};
-use crate::request::{Body, parse_body};
+use crate::pick_regno::pick_regno_watched;
+use crate::request::{Body, Request, parse_body};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,30 +43,9 @@ pub(super) enum Route {
     Unknown,
 }
 
-impl Route {
-    pub(super) const ALL: [Route; 7] = [
-        Route::Root,
-        Route::Reg,
-        Route::Batch,
-        Route::RegWithoutSlash,
-        Route::OpenApi,
-        Route::Docs,
-        Route::Unknown,
-    ];
-
-    pub(super) fn of(path: &str) -> Route {
-        match path {
-            "/reg/" => Route::Reg,
-            "/" => Route::Root,
-            "/reg" => Route::RegWithoutSlash,
-            "/openapi.json" => Route::OpenApi,
-            "/docs" | "/docs/page.css" | "/docs/page.js" => Route::Docs,
-            _ => Route::Unknown,
-        }
-    }
-
-    /// The value of the `route` label.
-    pub(super) fn label(self) -> &'static str {
+/// The value of the `route` label.
+impl Label for Route {
+    fn label(self) -> &'static str {
         match self {
             Route::Root => "/",
             Route::Reg => "/reg/",
@@ -74,6 +54,19 @@ impl Route {
             Route::OpenApi => "/openapi.json",
             Route::Docs => "/docs",
             Route::Unknown => "unknown",
+        }
+    }
+}
+
+impl Route {
+    pub(super) fn of(path: &str) -> Route {
+        match path {
+            "/reg/" => Route::Reg,
+            "/" => Route::Root,
+            "/reg" => Route::RegWithoutSlash,
+            "/openapi.json" => Route::OpenApi,
+            "/docs" | "/docs/page.css" | "/docs/page.js" => Route::Docs,
+            _ => Route::Unknown,
         }
     }
 
@@ -108,22 +101,21 @@ impl Route {
 pub(super) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "OPTIONS", OTHER_METHOD];
 pub(super) const OTHER_METHOD: &str = "OTHER";
 
-pub(super) fn method_index(method: &Method) -> usize {
-    METHODS
-        .iter()
-        .position(|&known| known == method.as_str())
-        .unwrap_or(METHODS.len() - 1)
+/// The value of the `method` label.
+pub(super) fn method_label(method: &Method) -> &'static str {
+    let known = METHODS.into_iter().find(|&known| known == method.as_str());
+    known.unwrap_or(OTHER_METHOD)
 }
 
 /// Answers the requests of one connection.
 pub(super) struct Routes(pub(super) Arc<Desk>);
 
-impl hyper::service::Service<Request<Incoming>> for Routes {
+impl hyper::service::Service<hyper::Request<Incoming>> for Routes {
     type Response = Reply;
     type Error = Infallible;
     type Future = Exchange;
 
-    fn call(&self, request: Request<Incoming>) -> Exchange {
+    fn call(&self, request: hyper::Request<Incoming>) -> Exchange {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let refusal = self.0.state.refusal().filter(|_| is_stand_in(path));
@@ -339,10 +331,10 @@ impl Reading {
 
     /// What the model says; a panic on the way is contained here.
     fn answer(&mut self, body: &[u8]) -> Reply {
-        let Desk { app, shard, .. } = &*self.ledger.desk;
+        let desk = &*self.ledger.desk;
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            app.faults.answering(body);
-            answer(body, shard)
+            desk.app.faults.answering(body);
+            answer(body, desk)
         }));
         match answered {
             Ok((reply, rows)) => {
@@ -351,7 +343,7 @@ impl Reading {
             }
             // `panics` has told it.
             Err(_) => {
-                shard.panics.inc();
+                desk.shard.panics.inc();
                 reply::fail(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "Internal server error: the fault is the service's, and has been noted",
@@ -362,20 +354,19 @@ impl Reading {
 }
 
 /// Reads a JSON body and asks the model: the answer, and how many rows were answered.
-fn answer(body: &[u8], shard: &Shard) -> (Reply, u64) {
+fn answer(body: &[u8], desk: &Desk) -> (Reply, u64) {
+    let pick_regno =
+        |request: &Request<'_>| pick_regno_watched(request, &mut desk.observations.watch());
     let mut out = Vec::new();
     let rows = match parse_body(body) {
         Ok(Body::One(request)) => {
-            let answer = shard.observations.pick_regno(&request);
+            let answer = pick_regno(&request);
             out.reserve_exact(128);
             write_one(&answer, &mut out);
             1
         }
         Ok(Body::Many(requests)) => {
-            let answers: Vec<_> = requests
-                .iter()
-                .map(|request| shard.observations.pick_regno(request))
-                .collect();
+            let answers: Vec<_> = requests.iter().map(pick_regno).collect();
             write_many(&answers, &mut out);
             answers.len() as u64
         }
@@ -384,7 +375,7 @@ fn answer(body: &[u8], shard: &Shard) -> (Reply, u64) {
             return (reply::fail(StatusCode::BAD_REQUEST, &message), 0);
         }
     };
-    shard.rows.add(rows);
+    desk.shard.rows.add(rows);
     (reply::json(StatusCode::OK, out), rows)
 }
 
@@ -394,7 +385,15 @@ mod tests {
 
     #[test]
     fn what_is_allowed_is_what_is_said_to_be() {
-        for route in Route::ALL {
+        for route in [
+            Route::Root,
+            Route::Reg,
+            Route::Batch,
+            Route::RegWithoutSlash,
+            Route::OpenApi,
+            Route::Docs,
+            Route::Unknown,
+        ] {
             let said: Vec<&str> = route.allow().split(", ").collect();
             for name in METHODS.into_iter().chain(["PUT", "get"]) {
                 let method = Method::from_bytes(name.as_bytes()).unwrap();

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::dsn::Dsn;
 use self::sender::Sender;
-use super::metrics::{Counter, Page};
+use super::metrics::{self, Counter};
 use super::reload::cannot_read;
 use super::tls;
 
@@ -210,20 +210,19 @@ impl Sentry {
         }
     }
 
-    /// Writes the counts.
-    pub(super) fn render(&self, page: &mut Page) {
-        const NAME: &str = "pick_regno_sentry_reports_total";
-        page.family(
-            NAME,
-            "counter",
-            "Faults by what became of them: reported, merged with the same a moment ago, or lost.",
-        );
-        for (result, counter) in [
+    /// Reports the counts.
+    pub(super) fn report_counts(&self) {
+        for (result, count) in [
             ("sent", &self.counts.sent),
             ("merged", &self.counts.merged),
             ("lost", &self.counts.lost),
         ] {
-            page.sample(NAME, &format!("result=\"{result}\""), counter.value());
+            metrics::counter(
+                "pick_regno_sentry_reports_total",
+                "Faults by what became of them: reported, merged with the same a moment ago, or lost.",
+                &[("result", result)],
+                count.value(),
+            );
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) use self::{
     client::{Client, client, connect},
     server::{Tls, TlsStream},
 };
-use super::metrics::{Page, Shard};
+use super::metrics::{self, Label, NO_LABELS, Shard};
 use super::phase::{ConnectionState, Phase};
 use crate::arguments::parse_duration;
 
@@ -124,9 +124,11 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) const ALL: [Failure; 3] = [Failure::Certificate, Failure::Protocol, Failure::Client];
+}
 
-    /// The value of the `reason` label that counts it.
-    pub(super) fn label(self) -> &'static str {
+/// The value of the `reason` label that counts it.
+impl Label for Failure {
+    fn label(self) -> &'static str {
         match self {
             Failure::Certificate => "certificate",
             Failure::Protocol => "protocol",
@@ -163,11 +165,13 @@ pub(super) async fn shake_hands(
     Some(stream)
 }
 
-/// Writes when the certificate ends.
-pub(super) fn render(page: &mut Page, tls: &Tls) {
-    page.gauge(
+/// Reports when the certificate ends, and how often its files were read again.
+pub(super) fn report(tls: &Tls) {
+    metrics::gauge(
         "pick_regno_tls_certificate_not_after_seconds",
         "When the server's certificate expires, in seconds since 1970.",
-        tls.not_after(),
+        &NO_LABELS,
+        tls.not_after() as f64,
     );
+    tls.files().report("tls");
 }

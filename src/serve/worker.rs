@@ -14,6 +14,7 @@ use super::connection;
 use super::drain::Stage;
 use super::ledger::Desk;
 use super::metrics::Shard;
+use super::observe::Observations;
 use super::phase::{ConnectionState, Connections, Phase, SWEEP_EVERY};
 use super::request_log::RequestLog;
 use super::routes::Routes;
@@ -36,6 +37,7 @@ pub(super) enum Role {
 pub(super) struct Worker {
     pub(super) app: Arc<App>,
     pub(super) shard: Arc<Shard>,
+    pub(super) observations: Arc<Observations>,
     pub(super) requests: Arc<RequestLog>,
     pub(super) role: Role,
     pub(super) places: Arc<Semaphore>,
@@ -132,6 +134,7 @@ impl Worker {
         let registered = self.connections.add(Arc::clone(&state));
         let app = Arc::clone(&self.app);
         let shard = Arc::clone(&self.shard);
+        let observations = Arc::clone(&self.observations);
         let requests = Arc::clone(&self.requests);
         let max_head = app.config.max_head;
         let role = self.role;
@@ -142,6 +145,7 @@ impl Worker {
                     let routes = Routes(Arc::new(Desk {
                         app: Arc::clone(&app),
                         shard: Arc::clone(&shard),
+                        observations,
                         requests,
                         state: Arc::clone(&state),
                     }));

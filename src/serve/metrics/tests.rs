@@ -1,56 +1,90 @@
-use super::*;
-use crate::serve::keys::Keys;
 use std::sync::Arc;
+
+use super::*;
+
+#[derive(Clone, Copy)]
+struct Named(&'static str);
+
+impl Label for Named {
+    fn label(self) -> &'static str {
+        self.0
+    }
+}
+
+fn lines(registry: &Registry, shards: &[Arc<Shard>]) -> Vec<String> {
+    let page = registry.page(|| report(shards));
+    page.lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn assert_has(lines: &[String], line: &str) {
+    assert!(
+        lines.iter().any(|found| found == line),
+        "{line} in:\n{}",
+        lines.join("\n")
+    );
+}
 
 #[test]
 fn shards_are_added_up() {
-    let shards = [Arc::new(Shard::default()), Arc::new(Shard::default())];
+    let registry = Registry::new(&[]);
+    let shards = [Arc::<Shard>::default(), Arc::default()];
     for shard in &shards {
-        shard.answered(
-            Route::Reg,
-            &hyper::Method::POST,
-            200,
-            Duration::from_micros(50),
-        );
-        shard.answered(
-            Route::Reg,
-            &hyper::Method::POST,
-            200,
-            Duration::from_nanos(50_001),
-        );
+        for nanos in [50_000, 50_001, 11_000_000_000] {
+            let took = Duration::from_nanos(nanos);
+            shard.answered(Named("/reg/"), "POST", 200, took);
+        }
+        shard.accepted.add(2);
+        shard.timed_out(Named("body"));
     }
-    let text = render(
-        &shards,
-        &Process {
-            max_connections: 10_000,
-            in_flight: 7,
-            keys: &Keys::load(None, None).unwrap(),
-            tls: None,
-            sentry: None,
-            log_lines_lost: 3,
-            ready: true,
-        },
-    );
+    shards[0].expect_answers(Named("/reg/"), "POST", &[503]);
+    shards[1].expect(&TIMEOUTS, [Named("idle")]);
     let labels = "route=\"/reg/\",method=\"POST\",status=\"200\"";
-    for line in [
-        format!("http_server_request_duration_seconds_bucket{{{labels},le=\"0.00005\"}} 2"),
-        format!("http_server_request_duration_seconds_bucket{{{labels},le=\"0.0001\"}} 4"),
-        format!("http_server_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 4"),
-        format!("http_server_request_duration_seconds_count{{{labels}}} 4"),
-        "http_server_active_requests 7".to_owned(),
-        "pick_regno_log_lines_lost_total 3".to_owned(),
-    ] {
-        assert!(
-            text.lines().any(|found| found == line),
-            "{line} in:\n{text}"
-        );
+    // Reported twice, handed over once.
+    for _ in 0..2 {
+        let lines = lines(&registry, &shards);
+        for line in [
+            format!("{DURATIONS}_bucket{{{labels},le=\"0.00005\"}} 2"),
+            format!("{DURATIONS}_bucket{{{labels},le=\"0.0001\"}} 4"),
+            format!("{DURATIONS}_bucket{{{labels},le=\"10\"}} 4"),
+            format!("{DURATIONS}_bucket{{{labels},le=\"+Inf\"}} 6"),
+            format!("{DURATIONS}_count{{{labels}}} 6"),
+            format!("{DURATIONS}_count{{{}}} 0", labels.replace("200", "503")),
+            "http_server_connections_accepted_total 4".to_owned(),
+            "http_server_timeouts_total{phase=\"body\"} 2".to_owned(),
+            "http_server_timeouts_total{phase=\"idle\"} 0".to_owned(),
+        ] {
+            assert_has(&lines, &line);
+        }
+        let sum = lines
+            .iter()
+            .find_map(|line| line.strip_prefix(&format!("{DURATIONS}_sum{{{labels}}} ")));
+        let sum: f64 = sum.unwrap().parse().unwrap();
+        assert!((sum - 22.000_200_002).abs() < 1e-12, "{sum}");
+        assert!(!lines.iter().any(|line| line.contains("status=\"404\"")));
     }
-    for status in [500, 503] {
-        let series = format!("method=\"POST\",status=\"{status}\"}} 0");
-        assert!(text.contains(&series), "{series} in:\n{text}");
+}
+
+#[test]
+fn a_mean_stays_in_the_bucket_of_its_numbers() {
+    const BOUNDS: [f64; 2] = [0.1, 0.3];
+    let registry = Registry::new(&[("a", &BOUNDS)]);
+    let histogram = Histogram::new(&BOUNDS);
+    let page = || {
+        let report = || super::histogram("a", "", &NO_LABELS, std::iter::once(&histogram));
+        registry.page(report)
+    };
+    // Sums of 0.1 and of 0.3 are not exact, so neither are their means.
+    for times in 1..200 {
+        for _ in 0..times {
+            histogram.record(0.1);
+            histogram.record(0.1_f64.next_up());
+            histogram.record(0.3);
+            histogram.record(f64::NAN);
+        }
+        let all = times * (times + 1) / 2;
+        let lines: Vec<String> = page().lines().map(str::to_owned).collect();
+        assert_has(&lines, &format!("a_bucket{{le=\"0.1\"}} {}", 2 * all));
+        assert_has(&lines, &format!("a_bucket{{le=\"0.3\"}} {}", 4 * all));
     }
-    assert!(
-        !text.contains("status=\"404\""),
-        "series that never occurred are not written"
-    );
 }

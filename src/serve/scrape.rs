@@ -1,0 +1,94 @@
+//! The page of metrics: gathers what all parts of the service count.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
+
+use super::App;
+use super::batch::Broken;
+use super::head::Refusal;
+use super::ledger::Shed;
+use super::metrics::{self, NO_LABELS, Registry, Shard};
+use super::phase::Phase;
+use super::routes::Route;
+use super::{observe, process, tls};
+
+/// The registry of a server.
+pub(super) fn registry() -> Registry {
+    Registry::new(&observe::HISTOGRAMS)
+}
+
+/// Makes series that are to be on the page before their first event.
+pub(super) fn expect_events(shard: &Shard) {
+    shard.expect(&metrics::SHED, Shed::ALL);
+    shard.expect(&metrics::CUT, Broken::ALL);
+    shard.expect(&metrics::REFUSED, Refusal::ALL);
+    shard.expect(&metrics::TIMEOUTS, Phase::ALL);
+    shard.expect(&metrics::TLS_FAILURES, tls::Failure::ALL);
+    // Those that alerts look at.
+    shard.expect_answers(Route::Reg, "POST", &[200, 500, 503]);
+}
+
+/// Hands histograms over every [`metrics::HAND_OVER_EVERY`], for as long as `app` is in use.
+pub(super) fn hand_over(app: &Weak<App>) {
+    loop {
+        std::thread::sleep(metrics::HAND_OVER_EVERY);
+        let Some(app) = app.upgrade() else { return };
+        app.registry.report(|| {
+            metrics::hand_over(&app.shards);
+            observe::hand_over(&app.observations);
+        });
+    }
+}
+
+/// All metrics in Prometheus' text format.
+pub(super) fn page(app: &Arc<App>) -> String {
+    let mut page = app.registry.page(|| report(app));
+    page.push_str(&process::cpu_seconds());
+    page
+}
+
+fn report(app: &App) {
+    let gauge = |name, help, value| metrics::gauge(name, help, &NO_LABELS, value);
+    metrics::report(&app.shards);
+    observe::report(&app.observations);
+    gauge(
+        "http_server_active_requests",
+        "Requests being read or answered.",
+        app.in_flight.load(Relaxed) as f64,
+    );
+    gauge(
+        "http_server_connections_limit",
+        "As many connections may be open at once.",
+        app.config.max_connections as f64,
+    );
+    gauge(
+        "pick_regno_ready",
+        "1 if the service takes requests: the self-check has passed and it is not draining.",
+        f64::from(u8::from(app.is_ready())),
+    );
+    metrics::gauge(
+        "pick_regno_build_info",
+        "Always 1; which service this is, and which model was compiled into it.",
+        &[
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("model_sha256", crate::model::SHA256),
+        ],
+        1.0,
+    );
+    metrics::counter(
+        "pick_regno_log_lines_lost_total",
+        "Log lines dropped because their reader was too slow.",
+        &NO_LABELS,
+        app.log.lost(),
+    );
+    if let Some(keys) = app.config.keys.file() {
+        keys.report("keys");
+    }
+    if let Some(tls) = &app.config.tls {
+        tls::report(tls);
+    }
+    if let Some(sentry) = &app.sentry {
+        sentry.report_counts();
+    }
+    process::report();
+}
