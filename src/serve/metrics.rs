@@ -6,13 +6,17 @@
 //! [`Registry::report`] is where the counts are handed to the facade: totals of counters at each scrape, samples of
 //! histograms every [`HAND_OVER_EVERY`] as well, so that the recorder never holds many.
 
+mod cells;
+
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::IntoLabels;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+
+use self::cells::Series;
+pub(super) use self::cells::{Counter, Gauge, Histogram};
 
 /// Time between two hand-overs of histograms. Of 35,000 requests/s, the recorder then holds the samples of 7,000.
 pub(super) const HAND_OVER_EVERY: Duration = Duration::from_millis(200);
@@ -99,157 +103,6 @@ pub(super) fn histogram<'a, const N: usize>(
 
 /// The labels of a metric that has none.
 pub(super) const NO_LABELS: [(&str, &str); 0] = [];
-
-/// A count that only grows, and that only one thread adds to: so its addition need not be one step, which would take a
-/// locked instruction.
-#[derive(Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn add(&self, count: u64) {
-        self.0.store(self.value() + count, Relaxed);
-    }
-
-    pub(super) fn inc(&self) {
-        self.add(1);
-    }
-
-    pub(super) fn value(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
-/// A number of things that exist at present.
-#[derive(Default)]
-pub(super) struct Gauge(AtomicI64);
-
-impl Gauge {
-    pub(super) fn add(&self, count: i64) {
-        self.0.fetch_add(count, Relaxed);
-    }
-
-    pub(super) fn value(&self) -> i64 {
-        self.0.load(Relaxed)
-    }
-}
-
-/// A sum of numbers that only one thread adds to.
-#[derive(Default)]
-struct Sum(AtomicU64);
-
-impl Sum {
-    fn add(&self, number: f64) {
-        self.0.store((self.value() + number).to_bits(), Relaxed);
-    }
-
-    fn value(&self) -> f64 {
-        f64::from_bits(self.0.load(Relaxed))
-    }
-}
-
-/// Numbers by bucket. In cache lines of their own, since another worker's may stand beside them.
-#[repr(align(128))]
-pub(super) struct Histogram<const N: usize> {
-    bounds: &'static [f64; N],
-    buckets: [Bucket; N],
-    /// The numbers above all bounds.
-    above: Bucket,
-}
-
-#[derive(Default)]
-struct Bucket {
-    count: Counter,
-    sum: Sum,
-    handed_over: Counter,
-    sum_handed_over: Sum,
-}
-
-impl<const N: usize> Histogram<N> {
-    /// Upper bounds of buckets, in ascending order.
-    pub(super) fn new(bounds: &'static [f64; N]) -> Histogram<N> {
-        Histogram {
-            bounds,
-            buckets: std::array::from_fn(|_| Bucket::default()),
-            above: Bucket::default(),
-        }
-    }
-
-    /// Counts `number`; NaN counts as 0.
-    pub(super) fn record(&self, number: f64) {
-        let number = number.max(0.0);
-        let index = self.bounds.partition_point(|&bound| bound < number);
-        let bucket = self.buckets.get(index).unwrap_or(&self.above);
-        bucket.count.inc();
-        bucket.sum.add(number);
-    }
-
-    fn hand_over(&self, to: &metrics::Histogram) {
-        let mut above = f64::NEG_INFINITY;
-        for (bucket, &bound) in self.buckets.iter().zip(self.bounds) {
-            bucket.hand_over(above, bound, to);
-            above = bound;
-        }
-        self.above.hand_over(above, f64::INFINITY, to);
-    }
-}
-
-impl Bucket {
-    /// Hands the numbers over that were counted since the last time: their mean, as often as there are numbers. The mean
-    /// lies within the bucket as they do, so the recorder's buckets and sum are theirs.
-    fn hand_over(&self, above: f64, bound: f64, to: &metrics::Histogram) {
-        let count = self.count.value() - self.handed_over.value();
-        if count == 0 {
-            return;
-        }
-        let mean = (self.sum.value() - self.sum_handed_over.value()) / count as f64;
-        // Rounding, or a sum that the worker is just adding to, must not move it into another bucket; the difference is made
-        // up for the next time.
-        let mean = mean.clamp(above.next_up(), bound);
-        to.record_many(mean, count as usize);
-        self.handed_over.add(count);
-        self.sum_handed_over.add(mean * count as f64);
-    }
-}
-
-/// Values by key, in the order in which their keys first occurred. Read while one thread adds; a key is never removed.
-struct Series<K, V>(OnceLock<Box<Entry<K, V>>>);
-
-struct Entry<K, V> {
-    key: K,
-    value: V,
-    rest: Series<K, V>,
-}
-
-impl<K, V> Default for Series<K, V> {
-    fn default() -> Self {
-        Series(OnceLock::new())
-    }
-}
-
-impl<K: Copy + PartialEq, V> Series<K, V> {
-    /// The value of `key`, which is made if it is not there. The first keys are found the fastest.
-    fn entry(&self, key: K, make: impl Fn() -> V) -> &V {
-        let mut series = self;
-        loop {
-            let entry = series.0.get_or_init(|| {
-                Box::new(Entry {
-                    key,
-                    value: make(),
-                    rest: Series::default(),
-                })
-            });
-            if entry.key == key {
-                return &entry.value;
-            }
-            series = &entry.rest;
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        let entries = std::iter::successors(self.0.get(), |entry| entry.rest.0.get());
-        entries.map(|entry| (entry.key, &entry.value))
-    }
-}
 
 /// A value of a label. Implemented by enums, so that the values of a label are a fixed set.
 pub(super) trait Label: Copy {
