@@ -155,6 +155,7 @@ pub enum Body<'a> {
 /// then each of its faults is named.
 pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
     let mut reader = Reader::new(utf8(bytes)?);
+    reader.skip_mark();
     match reader.value()? {
         Value::Text(inner) => {
             reader.end()?;

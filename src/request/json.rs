@@ -45,6 +45,13 @@ impl<'a> Reader<'a> {
         Reader { text, at: 0 }
     }
 
+    /// Skips a byte-order mark, which some programs begin UTF-8 with (RFC 8259, section 8.1, lets a reader ignore it).
+    pub fn skip_mark(&mut self) {
+        if self.text.starts_with('\u{feff}') {
+            self.at = '\u{feff}'.len_utf8();
+        }
+    }
+
     /// Reads a scalar whole, or stops before the `[` or `{` that begins here.
     #[inline(always)]
     pub fn value(&mut self) -> Result<Value<'a>, Syntax> {

@@ -332,7 +332,10 @@ fn what_is_not_json_is_refused_where_it_stops_being_so() {
             "[\"\\ud800\\u0041\"]",
             "not JSON from byte 2 on: half of a surrogate pair",
         ),
-        ("\u{feff}{}", "not JSON from byte 0 on: expected a value"),
+        (
+            "\u{feff}\u{feff}{}",
+            "not JSON from byte 3 on: expected a value",
+        ),
         (
             "null",
             "expected an object or an array of objects, not null",
@@ -479,4 +482,28 @@ fn the_reader_agrees_with_serde_json() {
         compare(&shorter);
     }
     assert!(agreed[0] > 1000 && agreed[1] > 1000, "{agreed:?}");
+}
+
+#[test]
+fn a_byte_order_mark_before_a_body_is_no_fault() {
+    for body in [
+        REQUEST.to_owned(),
+        format!(" [{REQUEST}]"),
+        format!("\n{REQUEST}\n"),
+    ] {
+        let marked = format!("\u{feff}{body}");
+        let expected = parse_body(body.as_bytes()).unwrap();
+        assert_eq!(parse_body(marked.as_bytes()).unwrap(), expected);
+    }
+    // One, at the beginning; and places are told as they are in what was sent.
+    for bad in [
+        "\u{feff}\u{feff}{}",
+        " \u{feff}{}",
+        "\u{feff}",
+        "{}\u{feff}",
+    ] {
+        parse_body(bad.as_bytes()).unwrap_err();
+    }
+    let unmarked = refusal("   {x");
+    assert_eq!(refusal("\u{feff}{x"), unmarked);
 }

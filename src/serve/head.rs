@@ -15,6 +15,8 @@ pub(super) const MAX_HEADERS: usize = 64;
 
 /// The header that asks for another protocol on the connection.
 const UPGRADE: &[u8] = b"upgrade";
+/// The first line of an HTTP/2 connection (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// Why a request was refused before it reached a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +37,12 @@ pub(super) enum Refusal {
     LengthAndEncoding,
     Chunk,
     HeadTimeout,
+    Http2,
 }
 
 impl Refusal {
     /// All of them, in the order of their codes.
-    pub(super) const ALL: [Refusal; 15] = [
+    pub(super) const ALL: [Refusal; 16] = [
         Refusal::RequestLine,
         Refusal::Version,
         Refusal::Target,
@@ -55,6 +58,7 @@ impl Refusal {
         Refusal::LengthAndEncoding,
         Refusal::Chunk,
         Refusal::HeadTimeout,
+        Refusal::Http2,
     ];
 
     /// The refusal that `code` (`self as u8`) stands for; `None` for 0, which stands for no refusal.
@@ -106,6 +110,10 @@ impl Refusal {
             }
             Refusal::Chunk => "Bad request: the chunked body is malformed",
             Refusal::HeadTimeout => "Request timeout: the head did not arrive in time",
+            Refusal::Http2 => {
+                "Bad request: this is HTTP/2 with prior knowledge, and HTTP/1.1 is spoken here; let the client, or the \
+                 proxy before the service, use HTTP/1.1"
+            }
         }
     }
 }
@@ -129,6 +137,7 @@ impl Label for Refusal {
             Refusal::LengthAndEncoding => "length_and_encoding",
             Refusal::Chunk => "chunk",
             Refusal::HeadTimeout => "head_timeout",
+            Refusal::Http2 => "http2",
         }
     }
 }
@@ -293,12 +302,15 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
     if target.len() > MAX_TARGET {
         return Err(Refusal::TargetTooLong);
     }
+    if line == PREFACE {
+        return Err(Refusal::Http2);
+    }
     let is_path = target.starts_with(b"/");
-    let is_absolute = target.starts_with(b"http://") || target.starts_with(b"https://");
     let is_asterisk = target == b"*" && method == b"OPTIONS";
     // There are no tunnels here, and hyper would make one of the connection.
     let is_tunnel = method == b"CONNECT";
-    if !(is_path || is_absolute || is_asterisk) || is_tunnel || !is_all(target, &TARGET) {
+    let has_form = is_path || is_asterisk || is_absolute(target);
+    if !has_form || is_tunnel || !is_all(target, &TARGET) {
         return Err(Refusal::Target);
     }
     match version {
@@ -306,6 +318,12 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
         b"HTTP/1.0" => Ok(false),
         _ => Err(Refusal::Version),
     }
+}
+
+/// Whether it is an address of HTTP that hyper can read, which answers others by itself: without an envelope, and uncounted.
+fn is_absolute(target: &[u8]) -> bool {
+    let has_scheme = target.starts_with(b"http://") || target.starts_with(b"https://");
+    has_scheme && hyper::Uri::try_from(target).is_ok()
 }
 
 /// Splits a header line into its name and its value, blanks around the value taken off.
@@ -419,6 +437,11 @@ mod tests {
             ("GET / http/1.1\r\n", Refusal::Version),
             ("CONNECT / HTTP/1.1\r\n", Refusal::Target),
             ("GET a HTTP/1.1\r\n", Refusal::Target),
+            ("GET http:///docs HTTP/1.1\r\n", Refusal::Target),
+            ("GET http://a@/docs HTTP/1.1\r\n", Refusal::Target),
+            ("GET https://a::1/ HTTP/1.1\r\n", Refusal::Target),
+            ("GET http://a%zz/ HTTP/1.1\r\n", Refusal::Target),
+            ("PRI * HTTP/2.0\r\n", Refusal::Http2),
             ("GET /\u{7f} HTTP/1.1\r\n", Refusal::Target),
             ("GET / HTTP/1.1\n", Refusal::BareLineFeed),
             (

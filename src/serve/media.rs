@@ -89,11 +89,12 @@ impl Form {
     }
 
     /// How much a client likes it, in thousandths: what the range that names it most exactly says. A client that does
-    /// not say what it accepts accepts everything.
+    /// not say what it accepts accepts everything; an empty list says nothing.
     fn quality(self, fields: &Fields<'_>) -> u16 {
         let (mut said, mut found) = (false, (0, 0));
         for value in fields.accept() {
-            for range in value.as_bytes().split(|&byte| byte == b',') {
+            let ranges = value.as_bytes().split(|&byte| byte == b',');
+            for range in ranges.filter(|range| !range.trim_ascii().is_empty()) {
                 said = true;
                 if let Some((exactness, quality)) = self.matched(range)
                     && exactness > found.0
@@ -115,7 +116,8 @@ impl Form {
             3
         } else if is([kind.as_bytes(), b"*"].concat().as_slice()) {
             2
-        } else if is(b"*/*") {
+        } else if is(b"*/*") || is(b"*") {
+            // Java's HttpURLConnection sends the short one.
             1
         } else {
             return None;
@@ -208,11 +210,20 @@ mod tests {
             ("text/html, application/xhtml+xml", None),
             ("*/*;q=0", None),
             ("text/csv;q=2", None),
-            ("", None),
+            ("", Some(Form::Ndjson)),
+            (" , ,", Some(Form::Ndjson)),
+            (";q=0", None),
+            ("*", Some(Form::Ndjson)),
+            (
+                "text/html, image/gif, *; q=.2, */*; q=.2",
+                Some(Form::Ndjson),
+            ),
+            ("*;q=0", None),
         ] {
             assert_eq!(chosen(&[accept]), form, "{accept:?}");
         }
         assert_eq!(chosen(&["text/html", "text/csv"]), Some(Form::Csv));
+        assert_eq!(chosen(&["", "text/csv"]), Some(Form::Csv));
         let takes_json = |value| Form::Json.is_accepted(&Fields::of(&headers(ACCEPT, &[value])));
         assert!(takes_json("text/html, */*;q=0.8"));
         assert!(!takes_json("text/html"));

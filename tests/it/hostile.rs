@@ -215,8 +215,8 @@ fn cases() -> Vec<(String, Vec<u8>)> {
             .collect(),
     );
     case(
-        "a byte order mark".into(),
-        format!("\u{feff}{text}").into_bytes(),
+        "two byte order marks".into(),
+        format!("\u{feff}\u{feff}{text}").into_bytes(),
     );
     case(
         "gzip".into(),
