@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hyper::Uri;
 
-use crate::serve::keys::{KEYS_VARIABLE, check, keys_of_file};
+use crate::serve::keys::{KEYS_VARIABLE, keys_of_file, read_variable, secret};
 
 /// A service that requests are sent to.
 #[derive(Debug)]
@@ -83,13 +83,11 @@ pub(super) fn key(file: Option<&Path>) -> Result<Option<String>, TargetError> {
         let keys = keys_of_file(file).map_err(TargetError)?;
         return Ok(keys.into_iter().next());
     }
-    let text = std::env::var(KEYS_VARIABLE).unwrap_or_default();
-    let mut keys = text.split(',').map(str::trim);
-    let key = keys.find(|key| !key.is_empty());
-    if let Some(key) = key {
-        check(key).map_err(|why| TargetError(format!("{KEYS_VARIABLE}: {why}")))?;
-    }
-    Ok(key.map(str::to_owned))
+    let text = secret(KEYS_VARIABLE).map_err(|why| TargetError(why.to_string()))?;
+    let keys = text.as_deref().map(read_variable).transpose();
+    Ok(keys
+        .map_err(TargetError)?
+        .and_then(|keys| keys.into_iter().next()))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
     reason = "the answer is moved once, and boxing it would cost an allocation"
 )]
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT_ENCODING, ALLOW, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
@@ -13,7 +15,7 @@ use hyper::{Method, StatusCode, Version};
 use super::App;
 use super::batch::Batch;
 use super::fields::Fields;
-use super::ledger::Ledger;
+use super::ledger::{Desk, Ledger};
 use super::media::{Content, Form};
 use super::reply::{self, Reply};
 use super::routes::Route;
@@ -160,13 +162,28 @@ impl<'a> Admission<'a> {
         }
     }
 
-    fn is_authorized(&self) -> bool {
-        let keys = &self.ledger.desk.app.config.keys;
-        if keys.is_empty() {
+    fn is_authorized(&mut self) -> bool {
+        let Desk {
+            app,
+            guesses,
+            state,
+            ..
+        } = &*self.ledger.desk;
+        if app.config.keys.is_empty() {
             return true;
         }
-        let key = self.fields.api_key.only();
-        key.is_some_and(|key| keys.accepts(key.as_bytes()))
+        let Some(key) = self.fields.api_key.only() else {
+            return false;
+        };
+        let is_good = app.config.keys.accepts(key.as_bytes());
+        if !is_good {
+            guesses.add();
+            if guesses.are_too_many() {
+                state.draining.store(true, Relaxed);
+            }
+            self.ledger.guessed = true;
+        }
+        is_good
     }
 }
 

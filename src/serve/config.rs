@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::keys::{KEYS_VARIABLE, Keys};
+use super::keys::{KEYS_VARIABLE, Keys, KeysError};
 use super::log::Level;
 use super::phase::Deadlines;
 use super::sentry::{SentryArgs, Target};
@@ -202,6 +202,12 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl From<KeysError> for ConfigError {
+    fn from(error: KeysError) -> ConfigError {
+        ConfigError(error.to_string())
+    }
+}
+
 impl Config {
     /// Checks `args`; `api_keys` is the text of `PICK_REGNO_API_KEYS`.
     pub fn new(args: &Args, api_keys: Option<&str>) -> Result<Config, ConfigError> {
@@ -230,8 +236,7 @@ impl Config {
             // The caller's.
             check_config: _,
         } = args.clone();
-        let keys = Keys::load(api_keys, api_keys_file.as_deref())
-            .map_err(|why| ConfigError(why.to_string()))?;
+        let keys = Keys::load(api_keys, api_keys_file.as_deref())?;
         let files = tls.files().map_err(ConfigError)?;
         let asks_for_certificates = tls.client_ca.is_some();
         if keys.is_empty() && !asks_for_certificates && !listen.ip().is_loopback() {
@@ -322,6 +327,21 @@ impl Config {
             log_level,
             log_sample,
         })
+    }
+
+    /// What a client needs to be answered.
+    pub(super) fn asks_for(&self) -> &'static str {
+        match (!self.keys.is_empty(), self.asks_for_certificates) {
+            (true, true) => "API key and client certificate",
+            (true, false) => "API key",
+            (false, true) => "client certificate",
+            (false, false) => "nothing",
+        }
+    }
+
+    /// Sentences about settings that work and are weak.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.keys.warnings()
     }
 }
 

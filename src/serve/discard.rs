@@ -2,13 +2,14 @@
 //! refused for want of room would otherwise have to connect again, which costs both sides more than an answer does.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as _, Incoming};
 
 use super::fields::{Field, Fields};
-use super::ledger::{Ledger, SHORT_BODY};
+use super::ledger::{Desk, Ledger, SHORT_BODY};
 use super::reply::Reply;
 
 /// Times that hyper is given to hand over what it has: the first only tells it that the body is wanted.
@@ -61,6 +62,11 @@ impl Discarding {
             }
         }
         Poll::Ready(())
+    }
+
+    /// The connection, if the request brought a wrong key.
+    pub(super) fn guessed(&self) -> Option<Arc<Desk>> {
+        self.ledger.guessed.then(|| Arc::clone(&self.ledger.desk))
     }
 
     pub(super) fn answer(self) -> Reply {

@@ -4,8 +4,6 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::hangup::Hangup;
-
 /// How far the server has come towards its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
@@ -45,22 +43,38 @@ impl Stopper {
             .wait_for(|&asked| asked >= count)
             .await;
     }
+}
 
-    /// Calls [`Stopper::stop`] for each SIGTERM, SIGINT and SIGHUP (the terminal is closed), for ever. Signals count from
-    /// this call on, not from the future's first poll.
-    pub(super) fn stop_on_signals(self) -> std::io::Result<impl Future<Output = ()>> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = Hangup::listen()?;
-        Ok(async move {
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                    () = hangup.recv() => {}
-                }
-                self.stop();
-            }
-        })
+/// What a process is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    Terminate,
+    Interrupt,
+    Hangup,
+}
+
+impl Signal {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Signal::Terminate => "SIGTERM",
+            Signal::Interrupt => "SIGINT",
+            Signal::Hangup => "SIGHUP",
+        }
     }
+}
+
+/// Calls `act` for each signal, for ever. Signals count from this call on, not from the future's first poll.
+pub(super) fn on_signals(act: impl Fn(Signal)) -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            act(tokio::select! {
+                _ = terminate.recv() => Signal::Terminate,
+                _ = interrupt.recv() => Signal::Interrupt,
+                _ = hangup.recv() => Signal::Hangup,
+            });
+        }
+    })
 }

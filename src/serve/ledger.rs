@@ -12,6 +12,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use super::App;
 use super::batch::Broken;
 use super::fields::Fields;
+use super::guesses::Guesses;
 use super::log::Level;
 use super::metrics::{Label, Shard};
 use super::observe::Observations;
@@ -34,6 +35,7 @@ pub(super) struct Desk {
     pub(super) observations: Arc<Observations>,
     pub(super) requests: Arc<RequestLog>,
     pub(super) state: Arc<ConnectionState>,
+    pub(super) guesses: Guesses,
 }
 
 /// Why requests are turned away before work is done on them.
@@ -72,6 +74,8 @@ pub(super) struct Ledger {
     pub(super) sent: u64,
     /// Rows that the model answered.
     pub(super) rows: u64,
+    /// Whether it brought a wrong key.
+    pub(super) guessed: bool,
     /// Bytes that are counted as held for it.
     held: u64,
     in_flight: bool,
@@ -95,6 +99,7 @@ impl Ledger {
             received: 0,
             sent: 0,
             rows: 0,
+            guessed: false,
             held: 0,
             in_flight: false,
             closed: false,

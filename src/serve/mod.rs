@@ -29,7 +29,9 @@ mod discard;
 mod docs;
 mod drain;
 mod fields;
+mod files;
 mod framing;
+mod guesses;
 mod head;
 pub(crate) mod keys;
 mod last_head;
@@ -50,6 +52,7 @@ mod self_check;
 mod sentry;
 mod tls;
 mod trace;
+
 mod wire;
 mod worker;
 
@@ -58,6 +61,7 @@ use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -65,9 +69,9 @@ use tokio::sync::{Semaphore, watch};
 
 pub use self::config::{Args, Config, ConfigError};
 use self::docs::Docs;
-use self::drain::Stage;
 pub use self::drain::Stopper;
-use self::keys::KEYS_VARIABLE;
+use self::drain::{Signal, Stage};
+use self::keys::{KEYS_VARIABLE, secret};
 pub use self::keys::{Keys, KeysError};
 pub use self::log::Level;
 use self::log::{Log, Value};
@@ -75,7 +79,6 @@ use self::metrics::{Registry, Shard};
 use self::observe::Observations;
 pub use self::panics::Faults;
 use self::phase::Connections;
-use self::reload::Look;
 use self::request_log::RequestLog;
 pub use self::sentry::SentryArgs;
 use self::sentry::{DSN_VARIABLE, Sentry};
@@ -85,14 +88,16 @@ use crate::exit;
 use crate::memory::KeepBlocks;
 use crate::messages::tell;
 
-/// How often files that may be rewritten are looked at.
-const RELOAD_EVERY: Duration = Duration::from_secs(1);
-
 /// Runs the command.
 pub fn run(mut args: Args) -> ExitCode {
-    let api_keys = std::env::var(KEYS_VARIABLE).ok();
-    args.sentry.sentry_dsn = std::env::var(DSN_VARIABLE).ok();
-    let config = match Config::new(&args, api_keys.as_deref()) {
+    let secrets = secret(KEYS_VARIABLE).and_then(|keys| Ok((keys, secret(DSN_VARIABLE)?)));
+    let config = secrets
+        .map_err(ConfigError::from)
+        .and_then(|(api_keys, sentry_dsn)| {
+            args.sentry.sentry_dsn = sentry_dsn;
+            Config::new(&args, api_keys.as_deref())
+        });
+    let config = match config {
         Ok(config) => config,
         Err(error) => {
             tell(format_args!("pick-regno serve: {error}"));
@@ -100,6 +105,9 @@ pub fn run(mut args: Args) -> ExitCode {
         }
     };
     if args.check_config {
+        for warning in config.warnings() {
+            tell(format_args!("pick-regno serve: warning: {warning}"));
+        }
         // The exit code says the same.
         let _ = writeln!(io::stdout(), "the settings are right");
         return ExitCode::SUCCESS;
@@ -237,7 +245,8 @@ impl Server {
         })
     }
 
-    /// Lets SIGTERM, SIGINT and SIGHUP stop the server: the first drains it, the second ends it.
+    /// Lets SIGTERM and SIGINT stop the server, the first drains it and the second ends it, and SIGHUP read keys and
+    /// certificates again.
     pub fn stop_on_signals(mut self) -> Server {
         self.signals = true;
         self
@@ -315,20 +324,26 @@ impl Server {
             stage: stages,
         };
         let control = runtime()?;
-        for (name, task) in [
-            ("files", watch_files as fn(&_)),
-            ("metrics", scrape::hand_over),
-        ] {
-            let app = Arc::downgrade(&self.app);
-            let thread = std::thread::Builder::new().name(name.to_owned());
-            thread.spawn(move || task(&app)).map_err(|why| StartError {
-                what: "cannot start a thread".to_owned(),
-                why,
-            })?;
-        }
+        let (reread, rereads) = sync_channel(1);
+        let watch = move |app: &Weak<App>| files::watch(app, &rereads);
+        beside(&self.app, "files", watch)?;
+        beside(&self.app, "metrics", scrape::hand_over)?;
         let signals = {
             let _inside = control.enter();
-            let signals = self.signals.then(|| self.stopper.clone().stop_on_signals());
+            let app = Arc::clone(&self.app);
+            let stopper = self.stopper.clone();
+            let on_signal = move |signal: Signal| {
+                let name = [("signal", Value::Text(signal.name()))];
+                if signal == Signal::Hangup {
+                    app.log.line(Level::Info, "reading files again", &name);
+                    // The thread ends with the process.
+                    let _ = reread.try_send(());
+                } else {
+                    app.log.line(Level::Info, "asked to stop", &name);
+                    stopper.stop();
+                }
+            };
+            let signals = self.signals.then(|| drain::on_signals(on_signal));
             signals.transpose().map_err(|why| StartError {
                 what: "cannot listen for signals".to_owned(),
                 why,
@@ -338,10 +353,12 @@ impl Server {
             let admin = tokio::spawn(serve(admin, self.admin));
             let signals = signals.map(tokio::spawn);
             self.app.ready.store(true, Relaxed);
+            files::warn(&self.app, self.app.config.warnings());
             self.app.log.line(
                 Level::Info,
                 "serving",
                 &[
+                    ("asks_for", Value::Text(self.app.config.asks_for())),
                     ("address", Value::Text(&addr.to_string())),
                     ("admin", Value::Text(&admin_addr.to_string())),
                     ("workers", Value::Number(threads.len() as u64)),
@@ -373,6 +390,27 @@ impl Server {
             })
         }
     }
+}
+
+/// Starts a thread that works beside the workers.
+fn beside(
+    app: &Arc<App>,
+    name: &str,
+    task: impl FnOnce(&Weak<App>) + Send + 'static,
+) -> Result<(), StartError> {
+    let app = Arc::downgrade(app);
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    let work = move || {
+        if let Some(app) = app.upgrade() {
+            panics::watch(&app);
+        }
+        task(&app);
+    };
+    let started = thread.spawn(work).map(drop);
+    started.map_err(|why| StartError {
+        what: "cannot start a thread".to_owned(),
+        why,
+    })
 }
 
 /// Waits for a stop, and leads the workers through it.
@@ -419,36 +457,6 @@ async fn stop_in_stages(
                 Value::Number(app.in_flight.load(Relaxed) as u64),
             )],
         );
-    }
-}
-
-/// Reads files that may be rewritten, when they are, for as long as `app` is in use. In a thread of its own: a file on a
-/// disk that does not answer holds up nothing else.
-fn watch_files(app: &Weak<App>) {
-    fn log(app: &App, what: &str, look: Look) {
-        match look {
-            Look::Same => {}
-            Look::Reloaded => app.log.line(
-                Level::Info,
-                "files were read again",
-                &[("files", Value::Text(what))],
-            ),
-            Look::Failed(why) => app.log.line(
-                Level::Error,
-                "files were rewritten and cannot be used; what was read before stays in use",
-                &[("files", Value::Text(what)), ("why", Value::Text(&why))],
-            ),
-        }
-    }
-    loop {
-        std::thread::sleep(RELOAD_EVERY);
-        let Some(app) = app.upgrade() else { return };
-        if let Some(file) = app.config.keys.file() {
-            log(&app, "keys", file.look());
-        }
-        if let Some(tls) = &app.config.tls {
-            log(&app, "tls", tls.files().look());
-        }
     }
 }
 

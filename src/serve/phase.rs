@@ -107,7 +107,7 @@ pub(super) struct ConnectionState {
     pub(super) unread_body: AtomicBool,
     /// Whether an answer said that it is the connection's last.
     pub(super) said_close: AtomicBool,
-    /// Whether the server is about to stop: answers say `Connection: close`.
+    /// Whether the next answer is the last, because the server is about to stop or the client guesses keys.
     pub(super) draining: AtomicBool,
     /// Whether the connection should end as soon as no request is on its way.
     pub(super) closing: AtomicBool,

@@ -1,6 +1,7 @@
 //! Files that may be rewritten while the service runs: keys, certificates.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -81,14 +82,25 @@ impl<T> FromFiles<T> {
     /// or a certificate whose key is about to follow, is left alone until it is whole. Files that could not be read are
     /// tried again at each look, for it may not have been their own fault, and told once.
     pub(super) fn look(&self) -> Look {
+        self.check(false)
+    }
+
+    /// Reads the files again whether they have changed or not, and tells of their faults even if it did before.
+    pub(super) fn reread(&self) -> Look {
+        self.check(true)
+    }
+
+    fn check(&self, asked: bool) -> Look {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let now = stamps(&self.paths);
         let settled = now == watch.seen;
         watch.seen.clone_from(&now);
-        if !settled || now == watch.read {
+        if !asked && (!settled || now == watch.read) {
             return Look::Same;
         }
-        let value = (self.read)();
+        // What was read before stays in use if a file makes its reader panic.
+        let value = catch_unwind(AssertUnwindSafe(|| (self.read)()))
+            .unwrap_or_else(|_| Err("reading them panicked".to_owned()));
         if stamps(&self.paths) != now {
             return Look::Same;
         }
@@ -99,7 +111,7 @@ impl<T> FromFiles<T> {
                 self.reloaded.inc();
                 Look::Reloaded
             }
-            Err(_) if watch.told == now => Look::Same,
+            Err(_) if watch.told == now && !asked => Look::Same,
             Err(why) => {
                 watch.told = now;
                 self.failed.inc();
@@ -187,6 +199,41 @@ mod tests {
         assert_eq!(watched.look(), Look::Same, "told already");
         FAILS.store(false, Relaxed);
         assert_eq!(watched.look(), Look::Reloaded);
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn what_is_asked_for_is_read_and_told_each_time() {
+        let (file, numbers) = numbers("asked");
+        assert_eq!(numbers.reread(), Look::Reloaded);
+        std::fs::write(&file, "22").unwrap();
+        assert_eq!(numbers.reread(), Look::Reloaded);
+        assert_eq!((numbers.look(), *numbers.value()), (Look::Same, 22));
+        std::fs::write(&file, "two").unwrap();
+        for _ in 0..2 {
+            assert!(matches!(numbers.reread(), Look::Failed(_)));
+        }
+        assert_eq!((numbers.look(), *numbers.value()), (Look::Same, 22));
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn a_reader_that_panics_changes_nothing() {
+        let file = std::env::temp_dir().join(format!("pick-regno-panics-{}", std::process::id()));
+        std::fs::write(&file, "1").unwrap();
+        static PANICS: AtomicBool = AtomicBool::new(false);
+        let read = || match PANICS.load(Relaxed) {
+            true => panic!("an index too far"),
+            false => Ok(()),
+        };
+        let watched = FromFiles::load(vec![file.clone()], read).unwrap();
+        PANICS.store(true, Relaxed);
+        assert_eq!(
+            watched.reread(),
+            Look::Failed("reading them panicked".to_owned())
+        );
+        PANICS.store(false, Relaxed);
+        assert_eq!(watched.reread(), Look::Reloaded);
         std::fs::remove_file(&file).unwrap();
     }
 

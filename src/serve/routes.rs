@@ -14,6 +14,7 @@ use super::admit::{Admission, Admitted, no_memory, too_large};
 use super::batch::Batch;
 use super::discard::Discarding;
 use super::fields::Fields;
+use super::guesses::Delayed;
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
 use super::metrics::Label;
@@ -174,6 +175,7 @@ pub(super) enum Exchange {
     Discarding(Box<Discarding>),
     Reading(Reading),
     Opening(Box<Batch>),
+    Delayed(Box<Delayed>),
     Done,
 }
 
@@ -183,7 +185,17 @@ impl Future for Exchange {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match std::mem::replace(&mut *self, Exchange::Done) {
             Exchange::Discarding(mut discarding) => match discarding.poll(cx) {
-                Poll::Ready(()) => Poll::Ready(Ok(discarding.answer())),
+                Poll::Ready(()) => {
+                    let guessed = discarding.guessed();
+                    let reply = discarding.answer();
+                    match guessed {
+                        None => Poll::Ready(Ok(reply)),
+                        Some(desk) => {
+                            *self = Exchange::Delayed(Box::new(Delayed::new(reply, desk)));
+                            self.poll(cx)
+                        }
+                    }
+                }
                 Poll::Pending => {
                     *self = Exchange::Discarding(discarding);
                     Poll::Pending
@@ -201,6 +213,13 @@ impl Future for Exchange {
                 Poll::Ready(Err(reply)) => Poll::Ready(Ok(batch.refuse(reply))),
                 Poll::Pending => {
                     *self = Exchange::Opening(batch);
+                    Poll::Pending
+                }
+            },
+            Exchange::Delayed(mut delayed) => match delayed.poll(cx) {
+                Poll::Ready(reply) => Poll::Ready(Ok(reply)),
+                Poll::Pending => {
+                    *self = Exchange::Delayed(delayed);
                     Poll::Pending
                 }
             },

@@ -68,19 +68,21 @@ pub(super) struct Target {
 impl SentryArgs {
     /// Where to report to, if anywhere; else a sentence that names the setting.
     pub(super) fn target(&self) -> Result<Option<Target>, String> {
-        let from_variable = self.sentry_dsn.as_deref().map(str::trim);
-        let (name, text) = match (from_variable, &self.sentry_dsn_file) {
-            (None | Some(""), None) => return Ok(None),
-            (Some(text), None) => (DSN_VARIABLE.to_owned(), text.to_owned()),
-            (None | Some(""), Some(file)) => {
-                (format!("--sentry-dsn-file {}", file.display()), read(file)?)
-            }
+        let (name, text) = match (&self.sentry_dsn, &self.sentry_dsn_file) {
+            (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
                 return Err(format!(
                     "--sentry-dsn-file: {DSN_VARIABLE} is set as well; leave one out"
                 ));
             }
+            (Some(text), None) => (DSN_VARIABLE.to_owned(), text.to_owned()),
+            (None, Some(file)) => (format!("--sentry-dsn-file {}", file.display()), read(file)?),
         };
+        if text.trim().is_empty() {
+            return Err(format!(
+                "{name}: is empty; put a DSN in it, or leave it out"
+            ));
+        }
         let dsn = Dsn::read(text.trim()).map_err(|why| format!("{name}: {why}"))?;
         let client = dsn
             .is_https

@@ -12,6 +12,7 @@ use super::accept::Acceptor;
 use super::admin::Admin;
 use super::connection;
 use super::drain::Stage;
+use super::guesses::Guesses;
 use super::ledger::Desk;
 use super::metrics::Shard;
 use super::observe::Observations;
@@ -148,6 +149,7 @@ impl Worker {
                         observations,
                         requests,
                         state: Arc::clone(&state),
+                        guesses: Guesses::default(),
                     }));
                     match &app.config.tls {
                         None => {

@@ -5,6 +5,7 @@
     reason = "in a test, a panic is how a failure is told"
 )]
 
+mod access;
 #[cfg(feature = "tls")]
 mod certificates;
 mod cli;
@@ -13,6 +14,7 @@ mod contract;
 mod customer;
 mod descriptors;
 mod documents;
+mod envelope;
 mod hostile;
 mod http;
 mod inputs;

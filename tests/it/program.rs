@@ -13,6 +13,9 @@ pub struct Program {
     child: Child,
     pub addr: SocketAddr,
     pub admin: SocketAddr,
+    /// Its line «serving», and those before.
+    pub serving: Value,
+    pub before: Vec<Value>,
     log: BufReader<ChildStderr>,
 }
 
@@ -53,6 +56,7 @@ impl Program {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut before = Vec::new();
         let serving = loop {
             let mut line = String::new();
             log.read_line(&mut line).unwrap();
@@ -60,11 +64,14 @@ impl Program {
             if line["message"] == "serving" {
                 break line;
             }
+            before.push(line);
         };
         let address = |field: &str| serving[field].as_str().unwrap().parse().unwrap();
         Program {
             addr: address("address"),
             admin: address("admin"),
+            serving,
+            before,
             child,
             log,
         }
@@ -87,9 +94,12 @@ impl Program {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for its end; whether it was a good one.
-    pub fn ended_well(mut self) -> bool {
-        self.child.wait().unwrap().success()
+    /// Waits for a good end; all that it wrote after its first line.
+    pub fn ended_with_log(mut self) -> String {
+        let mut text = String::new();
+        self.log.read_to_string(&mut text).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{text}");
+        text
     }
 
     /// Whether it has not ended.
@@ -98,12 +108,9 @@ impl Program {
     }
 
     /// Stops it; all that it wrote after its first line.
-    pub fn stop(mut self) -> String {
+    pub fn stop(self) -> String {
         self.terminate();
-        let mut text = String::new();
-        self.log.read_to_string(&mut text).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        text
+        self.ended_with_log()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::program::Program;
-use crate::support::{Client, KEY, REQUEST, serve};
+use crate::support::{Client, KEY, REQUEST, serve, within};
 
 #[test]
 fn requests_on_their_way_are_answered_and_idle_connections_closed() {
@@ -134,23 +134,64 @@ fn whoever_has_just_connected_is_answered() {
 }
 
 #[test]
-fn each_signal_that_asks_for_an_end_drains() {
-    for signal in ["TERM", "INT", "HUP"] {
+fn each_signal_that_asks_for_an_end_drains_and_is_named() {
+    for signal in ["TERM", "INT"] {
         let program = Program::start(&[]);
         program.signal(signal);
-        assert!(program.ended_well(), "{signal}");
+        let log = program.ended_with_log();
+        let named = format!("\"message\":\"asked to stop\",\"signal\":\"SIG{signal}\"");
+        assert_eq!(log.matches(&named).count(), 1, "{log}");
     }
+    // The second ends it, and is named too.
+    let program = Program::start(&["--drain-timeout", "1h"]);
+    let mut stuck = Client::connect(program.addr);
+    stuck.send(format!(
+        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n"
+    ));
+    program.signal("INT");
+    while Client::connect(program.admin).get("/readyz").status == 200 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    program.signal("TERM");
+    let log = program.ended_with_log();
+    let first = log.find("\"signal\":\"SIGINT\"").unwrap();
+    assert!(log[first..].contains("\"signal\":\"SIGTERM\""), "{log}");
 }
 
 #[test]
-fn under_nohup_the_end_of_a_terminal_is_not_the_services() {
-    let program = Program::start_after("trap '' HUP", &[]);
-    program.signal("HUP");
-    // What a signal does it does at once, and a stop has a second's wait for connections in it.
-    for _ in 0..20 {
-        assert_eq!(Client::connect(program.addr).get("/").status, 200);
-        std::thread::sleep(Duration::from_millis(20));
+fn a_hangup_reads_files_again_and_ends_nothing() {
+    let file = std::env::temp_dir().join(format!("pick-regno-hangup-{}", std::process::id()));
+    std::fs::write(&file, "old-key-of-16-characters\n").unwrap();
+    let flags = ["--api-keys-file", file.to_str().unwrap()];
+    // As `nohup` starts it, too.
+    for program in [
+        Program::start(&flags),
+        Program::start_after("trap '' HUP", &flags),
+    ] {
+        let mut open = Client::connect(program.addr);
+        let status =
+            |client: &mut Client, key: &str| client.request_with("GET", "/", key, &[], "").status;
+        for key in ["one", "other"] {
+            let key = format!("{key}-key-of-16-characters");
+            std::fs::write(&file, format!("{key}\n")).unwrap();
+            // Sooner than two looks would see it, one a second.
+            program.signal("HUP");
+            within(1, || {
+                status(&mut Client::connect(program.addr), &key) == 200
+            });
+            assert_eq!(status(&mut open, &key), 200, "the connection goes on");
+        }
+        // What is broken changes nothing, and is told each time it is asked for.
+        std::fs::write(&file, "").unwrap();
+        for _ in 0..2 {
+            program.signal("HUP");
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+        assert_eq!(status(&mut open, "other-key-of-16-characters"), 200);
+        let log = program.stop();
+        let asked = "\"message\":\"reading files again\",\"signal\":\"SIGHUP\"";
+        assert_eq!(log.matches(asked).count(), 4, "{log}");
+        assert!(log.matches("no key in it").count() >= 2, "{log}");
     }
-    program.signal("TERM");
-    assert!(program.ended_well());
+    std::fs::remove_file(&file).unwrap();
 }

@@ -1,0 +1,93 @@
+//! Wrong keys, which slow down the connection that brings them: a key is not found by trying.
+//!
+//! The answer to a wrong key waits, 100 ms the first time and twice as long each time after, up to a second; with the
+//! tenth the connection ends. Only this connection waits: whoever has a key is answered at once, and so is a request that
+//! brings no key at all. A connection that waits makes room for others as an idle one does.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
+
+use super::ledger::Desk;
+use super::reply::Reply;
+
+/// Wait for the answer to a connection's first wrong key.
+const FIRST: Duration = Duration::from_millis(100);
+/// Longest wait.
+const LONGEST: Duration = Duration::from_secs(1);
+/// Wrong keys after which a connection ends.
+const MOST: u32 = 10;
+
+/// Number of wrong keys that a connection has brought.
+#[derive(Default)]
+pub(super) struct Guesses(AtomicU32);
+
+impl Guesses {
+    /// Counts a wrong key.
+    pub(super) fn add(&self) {
+        // A connection's requests are answered one after the other.
+        self.0.store(self.0.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// Whether the connection is to end.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.0.load(Relaxed) >= MOST
+    }
+
+    fn delay(&self) -> Duration {
+        let doublings = self.0.load(Relaxed).saturating_sub(1).min(MOST);
+        (FIRST * 2_u32.pow(doublings)).min(LONGEST)
+    }
+}
+
+/// An answer that waits.
+pub(super) struct Delayed {
+    reply: Option<Reply>,
+    sleep: Pin<Box<Sleep>>,
+    desk: Arc<Desk>,
+}
+
+impl Delayed {
+    pub(super) fn new(reply: Reply, desk: Arc<Desk>) -> Delayed {
+        Delayed {
+            reply: Some(reply),
+            sleep: Box::pin(sleep(desk.guesses.delay())),
+            desk,
+        }
+    }
+
+    /// The answer, as soon as its time has come or the connection has to make room.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        let is_time = self.sleep.as_mut().poll(cx).is_ready();
+        match self.reply.take() {
+            Some(reply) if is_time || self.desk.state.overdue().is_some() => Poll::Ready(reply),
+            reply => {
+                self.reply = reply;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wrong_key_waits_longer_up_to_a_limit() {
+        let guesses = Guesses::default();
+        let mut delays = Vec::new();
+        while !guesses.are_too_many() {
+            guesses.add();
+            delays.push(guesses.delay().as_millis());
+        }
+        assert_eq!(
+            delays,
+            [100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000, 1000]
+        );
+    }
+}
