@@ -6,6 +6,7 @@
 mod decimal;
 mod draft;
 mod fault;
+mod field;
 mod json;
 mod number;
 mod scores;
@@ -19,6 +20,8 @@ use chrono::NaiveDateTime;
 use draft::Draft;
 use fault::BadElements;
 pub use fault::{Fault, Invalid, Problem};
+pub use field::Field;
+use field::each_field;
 use json::{Reader, Syntax, Value};
 pub use scores::Scores;
 
@@ -48,91 +51,6 @@ pub struct Request<'a> {
     pub time: NaiveDateTime,
     /// Whether the car comes or goes, as a number; NaN if it is not known.
     pub direction: f64,
-}
-
-/// A field of a request. In the order of the customer's files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`Request` describes them")]
-pub enum Field {
-    RegnoRecognize,
-    AftsRegnoAi,
-    RecognitionAccuracy,
-    AftsRegnoAiScore,
-    AftsRegnoAiCharScores,
-    AftsRegnoAiLengthScores,
-    CameraType,
-    CameraClass,
-    TimeCheck,
-    Direction,
-}
-
-impl Field {
-    /// All of them.
-    pub const ALL: [Field; 10] = [
-        Field::RegnoRecognize,
-        Field::AftsRegnoAi,
-        Field::RecognitionAccuracy,
-        Field::AftsRegnoAiScore,
-        Field::AftsRegnoAiCharScores,
-        Field::AftsRegnoAiLengthScores,
-        Field::CameraType,
-        Field::CameraClass,
-        Field::TimeCheck,
-        Field::Direction,
-    ];
-
-    /// Its name in JSON, and at the head of its column in CSV.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Field::RegnoRecognize => "regno_recognize",
-            Field::AftsRegnoAi => "afts_regno_ai",
-            Field::RecognitionAccuracy => "recognition_accuracy",
-            Field::AftsRegnoAiScore => "afts_regno_ai_score",
-            Field::AftsRegnoAiCharScores => "afts_regno_ai_char_scores",
-            Field::AftsRegnoAiLengthScores => "afts_regno_ai_length_scores",
-            Field::CameraType => "camera_type",
-            Field::CameraClass => "camera_class",
-            Field::TimeCheck => "time_check",
-            Field::Direction => "direction",
-        }
-    }
-
-    /// Whether it is a number, not a text.
-    #[must_use]
-    pub const fn is_number(self) -> bool {
-        matches!(
-            self,
-            Field::RecognitionAccuracy | Field::AftsRegnoAiScore | Field::Direction
-        )
-    }
-
-    /// The field of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Field> {
-        let field = Field::of_length(name.len())?;
-        (field.name() == name).then_some(field)
-    }
-
-    /// The field whose name has so many bytes.
-    #[inline]
-    fn of_length(len: usize) -> Option<Field> {
-        *Field::BY_LENGTH.get(len)?
-    }
-
-    /// By their names' lengths: no two names are as long.
-    const BY_LENGTH: [Option<Field>; 28] = {
-        let mut fields = [None; _];
-        let mut at = 0;
-        while at < Field::ALL.len() {
-            let field = Field::ALL[at];
-            let held = &mut fields[field.name().len()];
-            assert!(held.is_none());
-            *held = Some(field);
-            at += 1;
-        }
-        fields
-    };
 }
 
 /// The body of `POST /reg/`.
@@ -254,18 +172,8 @@ impl<'a> Request<'a> {
         mut column: impl FnMut(Field) -> Option<T>,
     ) -> Result<Request<'a>, Invalid> {
         let mut draft = Draft::new();
-        // One by one, so that each is compiled for its field.
         let mut take = |field| draft.take(field, column(field).map(T::into));
-        take(Field::RegnoRecognize);
-        take(Field::AftsRegnoAi);
-        take(Field::RecognitionAccuracy);
-        take(Field::AftsRegnoAiScore);
-        take(Field::AftsRegnoAiCharScores);
-        take(Field::AftsRegnoAiLengthScores);
-        take(Field::CameraType);
-        take(Field::CameraClass);
-        take(Field::TimeCheck);
-        take(Field::Direction);
+        each_field!(take);
         draft.check().map_err(Invalid::request)?;
         Ok(draft.request)
     }

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::Field;
 use super::decimal::{self, WINDOW};
+use super::field::{Field, NAMES};
 use crate::scan::marks;
 
 /// How deep arrays and objects may be nested.
@@ -155,16 +155,14 @@ impl<'a> Reader<'a> {
         let window: &[u8; WINDOW] = self.text.as_bytes()[self.at + 1..].first_chunk()?;
         let quotes = marks_of_window(window, |byte| byte == b'"');
         let len = quotes.trailing_zeros() as usize;
-        let place = usize::from(*NAMED.get(len)?);
-        let mut differing = *window;
-        for (byte, name) in differing.iter_mut().zip(&NAMES[place]) {
-            *byte ^= name;
-        }
-        let same = marks_of_window(&differing, |byte| byte == 0).trailing_ones() as usize;
-        if same < len {
-            return None;
-        }
-        let field = *Field::ALL.get(place)?;
+        let index = NAMES.find(len, |name| {
+            let mut differing = *window;
+            for (byte, name) in differing.iter_mut().zip(name) {
+                *byte ^= name;
+            }
+            marks_of_window(&differing, |byte| byte == 0).trailing_ones() as usize
+        })?;
+        let field = *Field::ALL.get(index)?;
         self.at += len + 2;
         Some(field)
     }
@@ -428,35 +426,6 @@ impl<'a> Reader<'a> {
 pub(super) struct Entered {
     is_first: bool,
 }
-
-/// By a name's length, the place of the field that it may be the name of; past the last if no name is as long.
-static NAMED: [u8; Field::BY_LENGTH.len()] = {
-    let mut named = [Field::ALL.len() as u8; _];
-    let mut len = 0;
-    while len < named.len() {
-        if let Some(field) = Field::BY_LENGTH[len] {
-            named[len] = field as u8;
-        }
-        len += 1;
-    }
-    named
-};
-
-/// The names of the fields, and zeros after them; none in the last place.
-static NAMES: [[u8; WINDOW]; Field::ALL.len() + 1] = {
-    let mut names = [[0; _]; _];
-    let mut field = 0;
-    while field < Field::ALL.len() {
-        let name = Field::ALL[field].name().as_bytes();
-        let mut at = 0;
-        while at < name.len() {
-            names[field][at] = name[at];
-            at += 1;
-        }
-        field += 1;
-    }
-    names
-};
 
 /// [`marks`] of a window.
 #[inline(always)]
