@@ -2,6 +2,9 @@
 //!
 //! It is slow and obvious. Compiled models are tested against it, and it against CatBoost, to the last bit.
 
+pub(crate) mod stored;
+mod trees;
+
 use catboost_runtime::{
     calcer::{Bm25, NaiveBayes, bayes_softmax, has_token},
     ctr::CtrFormula,
@@ -12,10 +15,12 @@ use catboost_runtime::{
 };
 
 use crate::ir::{
-    Child, Ctr, CtrTable, CtrType, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource,
-    FloatIdx, Gram, KnnTargets, Model, NanTreatment, NonSymmetricTree, ObliviousTree, OneHotIdx,
-    Projection, Split, SplitIdx, TextCalcer, TextCalcerKind, TokenTable, TokenizedIdx, Trees,
+    Ctr, CtrTable, CtrType, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource, FloatIdx,
+    Gram, KnnTargets, Model, NanTreatment, OneHotIdx, Projection, Split, SplitIdx, TextCalcer,
+    TextCalcerKind, TokenTable, TokenizedIdx,
 };
+
+pub use trees::{leaves, raw, raw_of_trees, stages};
 
 /// What a model is asked about: the values of its features, each list in the order of the model's own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,42 +35,8 @@ pub struct Row<'a> {
     pub embeddings: &'a [&'a [f32]],
 }
 
-/// The model's raw scores for a row, [`Model::dimension`] of them.
-///
-/// # Panics
-/// If the row has fewer values than the model has features, or an embedding is shorter than it should be.
-#[must_use]
-pub fn raw(model: &Model, row: &Row) -> Vec<f64> {
-    let numbers = Numbers::compute(model, row);
-    let answer = |split: SplitIdx| numbers.answer(model, row, split);
-    let mut sums = vec![0.0; model.dimension];
-    let mut add = |values: &[f64]| {
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += value;
-        }
-    };
-    match &model.trees {
-        Trees::Oblivious(trees) => {
-            for tree in trees {
-                add(leaf_values(
-                    &tree.values,
-                    oblivious_leaf(tree, answer),
-                    model,
-                ));
-            }
-        }
-        Trees::NonSymmetric(trees) => {
-            for tree in trees {
-                add(leaf_values(&tree.values, walk(tree, answer), model));
-            }
-        }
-    }
-    scale_and_bias(model, &mut sums);
-    sums
-}
-
 /// What the splits look at, beside the row itself.
-struct Numbers {
+pub(crate) struct Numbers {
     /// One an estimated feature.
     estimated: Vec<f32>,
     /// One a CTR.
@@ -73,7 +44,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn compute(model: &Model, row: &Row) -> Self {
+    pub(crate) fn compute(model: &Model, row: &Row) -> Self {
         Self {
             estimated: estimated(model, row),
             ctrs: model
@@ -84,7 +55,7 @@ impl Numbers {
         }
     }
 
-    fn answer(&self, model: &Model, row: &Row, split: SplitIdx) -> bool {
+    pub(crate) fn answer(&self, model: &Model, row: &Row, split: SplitIdx) -> bool {
         match model.splits[split.at()] {
             Split::Float { feature, border } => float_split(model, row, feature, border),
             Split::OneHot { feature, value } => one_hot_split(model, row, feature, value),
@@ -342,52 +313,6 @@ fn text_number(calcer: &TextCalcer, text: &[(u32, u32)], place: u32) -> f32 {
 fn find(counts: &[(u32, u32)], token: u32) -> Option<u32> {
     let place = counts.binary_search_by_key(&token, |&(id, _)| id);
     place.ok().map(|place| counts[place].1)
-}
-
-fn oblivious_leaf(tree: &ObliviousTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
-    tree.splits
-        .iter()
-        .enumerate()
-        .fold(0, |leaf, (bit, &split)| {
-            leaf | usize::from(answer(split)) << bit
-        })
-}
-
-fn walk(tree: &NonSymmetricTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
-    if tree.nodes.is_empty() {
-        return 0;
-    }
-    let mut at = 0;
-    loop {
-        let node = tree.nodes[at];
-        match if answer(node.split) {
-            node.yes
-        } else {
-            node.no
-        } {
-            Child::Node(next) => at = next as usize,
-            Child::Leaf(leaf) => return leaf as usize,
-        }
-    }
-}
-
-fn leaf_values<'a>(values: &'a [f64], leaf: usize, model: &Model) -> &'a [f64] {
-    &values[leaf * model.dimension..][..model.dimension]
-}
-
-/// `sum * scale + bias`, in the steps in which CatBoost takes them: a factor of 1 and biases that are all 0 leave no trace,
-/// not even on the sign of a zero.
-fn scale_and_bias(model: &Model, sums: &mut [f64]) {
-    if model.scale != 1.0 {
-        for sum in sums.iter_mut() {
-            *sum *= model.scale;
-        }
-    }
-    if model.bias.iter().any(|&bias| bias != 0.0) {
-        for (sum, bias) in sums.iter_mut().zip(&model.bias) {
-            *sum += bias;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -103,6 +103,30 @@ pub struct Model {
     pub trees: Trees,
 }
 
+impl Model {
+    /// Number of columns that a row of the training data had, as far as the model tells: the greatest flat index and 1.
+    #[must_use]
+    pub fn flat_features(&self) -> usize {
+        let floats = self.float_features.iter().map(|float| &float.feature);
+        let embeddings = self.embedding_features.iter();
+        let embeddings = embeddings.map(|embedding| &embedding.feature);
+        let all = floats.chain(&self.cat_features).chain(&self.text_features);
+        let indices = all
+            .chain(embeddings)
+            .map(|feature| feature.flat_index as usize + 1);
+        indices.max().unwrap_or(0)
+    }
+
+    /// Number of trees.
+    #[must_use]
+    pub fn tree_count(&self) -> usize {
+        match &self.trees {
+            Trees::Oblivious(trees) => trees.len(),
+            Trees::NonSymmetric(trees) => trees.len(),
+        }
+    }
+}
+
 /// Where a feature stands among the model's inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feature {

@@ -8,11 +8,14 @@
 mod cbm;
 mod error;
 pub mod eval;
+pub mod explain;
 pub mod ir;
 mod json;
 mod limits;
 mod lower;
 pub mod output;
+#[cfg(test)]
+mod parity;
 mod raw;
 mod text_number;
 

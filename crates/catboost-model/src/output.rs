@@ -3,10 +3,14 @@
 //! Everything that decides it (the loss, the classes, the threshold) is text in [`Model::info`]; the arithmetic is
 //! [`catboost_runtime::output`]'s, for compiled models as well.
 
+mod ensembles;
+
 use std::fmt;
 
 use catboost_runtime::{math::ln, output};
 use serde_json::Value;
+
+pub use ensembles::Ensembles;
 
 use crate::{ir::Model, limits::MAX_DIMENSION};
 
@@ -64,6 +68,14 @@ impl fmt::Display for OutputError {
 
 impl std::error::Error for OutputError {}
 
+/// The loss that a model was trained for, by CatBoost's name without parameters; empty if the file does not say.
+///
+/// # Errors
+/// If the part of [`Model::info`] that says it is no JSON, or no loss.
+pub fn loss(model: &Model) -> Result<String, OutputError> {
+    Info::read(model)?.loss()
+}
+
 impl Output {
     /// Reads what a model says of its output.
     ///
@@ -116,6 +128,18 @@ impl Output {
             Link::Sigmoid => return output::probability_of_two(values[0]).into(),
             Link::SigmoidEach => output::probability_of_each(&mut values),
             Link::Softmax => output::softmax(&mut values),
+        }
+        values
+    }
+
+    /// `LogProbability`: the logarithm of each [probability](Output::probability), computed without the detour.
+    #[must_use]
+    pub fn log_probability(&self, raw: &[f64]) -> Vec<f64> {
+        let mut values = self.raw(raw);
+        match self.link {
+            Link::Sigmoid => return output::log_probability_of_two(values[0]).into(),
+            Link::SigmoidEach => output::log_probability_of_each(&mut values),
+            Link::Softmax => output::log_softmax(&mut values),
         }
         values
     }

@@ -4,7 +4,7 @@
 //! that it was told of, else as the model gives them. Which of the functions a model's loss has is `catboost_model::output`'s
 //! to tell; `catboost-codegen` writes calls of those alone.
 
-use crate::math::{fast_exp, sigmoid};
+use crate::math::{exp, fast_exp, ln, sigmoid};
 
 /// Puts a model's raw values to their classes' places. The classes that have none, because the training data lacked
 /// them, get minus infinity.
@@ -52,6 +52,43 @@ pub fn softmax(values: &mut [f64]) {
     let total: f64 = values.iter().fold(0.0, |total, value| total + value);
     for value in values {
         *value /= total;
+    }
+}
+
+/// The logarithms of the probabilities of two classes that share one raw value.
+#[inline]
+#[must_use]
+pub fn log_probability_of_two(raw: f64) -> [f64; 2] {
+    [log_sigmoid(-raw), log_sigmoid(raw)]
+}
+
+/// Turns raw values into logarithms of probabilities, each on its own.
+#[inline]
+pub fn log_probability_of_each(values: &mut [f64]) {
+    for value in values {
+        *value = log_sigmoid(*value);
+    }
+}
+
+fn log_sigmoid(raw: f64) -> f64 {
+    -ln(1.0 + exp(-raw))
+}
+
+/// Turns raw values into logarithms of probabilities that add up to 1; nothing happens to an empty slice.
+pub fn log_softmax(values: &mut [f64]) {
+    let Some(&first) = values.first() else { return };
+    let greatest = values
+        .iter()
+        .fold(first, |max, &value| if max < value { value } else { max });
+    for value in values.iter_mut() {
+        *value -= greatest;
+    }
+    let mut exponents = values.to_vec();
+    fast_exp(&mut exponents);
+    let total: f64 = exponents.iter().fold(0.0, |total, value| total + value);
+    let total = ln(total);
+    for value in values {
+        *value -= total;
     }
 }
 

@@ -2,8 +2,8 @@ use catboost_runtime::hash::combine;
 
 use super::*;
 use crate::ir::{
-    CatIdx, CtrIdx, Feature, FloatFeature, Node, NumberPolicy, OneHot, TableIdx, Text, Tokenized,
-    Tokenizer,
+    CatIdx, Child, CtrIdx, Feature, FloatFeature, Node, NonSymmetricTree, NumberPolicy,
+    ObliviousTree, OneHot, TableIdx, Text, Tokenized, Tokenizer, Trees,
 };
 
 fn feature(name: &str) -> Feature {

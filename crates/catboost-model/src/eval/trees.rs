@@ -1,0 +1,138 @@
+//! From a row's answers to leaves and sums, for all trees or some.
+
+use std::ops::Range;
+
+use super::{Numbers, Row, stored::leaf_numbers};
+use crate::ir::{Child, Model, NonSymmetricTree, ObliviousTree, SplitIdx, Trees};
+
+/// The model's raw scores for a row, [`Model::dimension`] of them.
+///
+/// # Panics
+/// If the row has fewer values than the model has features, or an embedding is shorter than it should be.
+#[must_use]
+pub fn raw(model: &Model, row: &Row) -> Vec<f64> {
+    raw_of_trees(model, row, 0..model.tree_count())
+}
+
+/// The raw scores of some of the trees: CatBoost's `predict` with `ntree_start` and `ntree_end`. The scale applies to any trees, the
+/// bias belongs to the first.
+///
+/// # Panics
+/// If the model has not these trees; as [`raw`].
+#[must_use]
+pub fn raw_of_trees(model: &Model, row: &Row, trees: Range<usize>) -> Vec<f64> {
+    sum(model, &Numbers::compute(model, row), row, trees)
+}
+
+/// The raw scores after every `period` trees: CatBoost's `staged_predict`. Every stage adds its own trees' scores, scaled, to those of
+/// the stage before, so the last can differ from [`raw_of_trees`] in the last bits.
+///
+/// # Panics
+/// If `period` is 0; as [`raw_of_trees`].
+#[must_use]
+pub fn stages(model: &Model, row: &Row, trees: Range<usize>, period: usize) -> Vec<Vec<f64>> {
+    let numbers = Numbers::compute(model, row);
+    let mut stages: Vec<Vec<f64>> = Vec::new();
+    for start in trees.clone().step_by(period) {
+        let end = start.saturating_add(period).min(trees.end);
+        let mut scores = sum(model, &numbers, row, start..end);
+        if let Some(before) = stages.last() {
+            for (score, before) in scores.iter_mut().zip(before) {
+                *score += before;
+            }
+        }
+        stages.push(scores);
+    }
+    stages
+}
+
+/// Number of the leaf that the row comes to in each of some trees: CatBoost's `calc_leaf_indexes`. Bit `k` of an oblivious tree's number
+/// is the answer to its split `k`; the leaves of a non-symmetric tree are numbered in file order.
+///
+/// # Panics
+/// As [`raw_of_trees`].
+#[must_use]
+pub fn leaves(model: &Model, row: &Row, trees: Range<usize>) -> Vec<u32> {
+    let numbers = Numbers::compute(model, row);
+    let answer = |split: SplitIdx| numbers.answer(model, row, split);
+    match &model.trees {
+        Trees::Oblivious(all) => {
+            let trees = all[trees].iter();
+            trees
+                .map(|tree| oblivious_leaf(tree, answer) as u32)
+                .collect()
+        }
+        Trees::NonSymmetric(all) => {
+            let trees = all[trees].iter();
+            trees
+                .map(|tree| leaf_numbers(tree)[walk(tree, answer)])
+                .collect()
+        }
+    }
+}
+
+fn sum(model: &Model, numbers: &Numbers, row: &Row, range: Range<usize>) -> Vec<f64> {
+    let answer = |split: SplitIdx| numbers.answer(model, row, split);
+    let mut sums = vec![0.0; model.dimension];
+    let mut add = |values: &[f64], leaf: usize| {
+        for (sum, value) in sums.iter_mut().zip(&values[leaf * model.dimension..]) {
+            *sum += value;
+        }
+    };
+    let first = range.start == 0;
+    match &model.trees {
+        Trees::Oblivious(trees) => {
+            for tree in &trees[range] {
+                add(&tree.values, oblivious_leaf(tree, answer));
+            }
+        }
+        Trees::NonSymmetric(trees) => {
+            for tree in &trees[range] {
+                add(&tree.values, walk(tree, answer));
+            }
+        }
+    }
+    scale_and_bias(model, first, &mut sums);
+    sums
+}
+
+fn oblivious_leaf(tree: &ObliviousTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
+    let bits = tree.splits.iter().enumerate();
+    bits.fold(0, |leaf, (bit, &split)| {
+        leaf | usize::from(answer(split)) << bit
+    })
+}
+
+fn walk(tree: &NonSymmetricTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
+    if tree.nodes.is_empty() {
+        return 0;
+    }
+    let mut at = 0;
+    loop {
+        let node = tree.nodes[at];
+        let next = if answer(node.split) {
+            node.yes
+        } else {
+            node.no
+        };
+        match next {
+            Child::Node(next) => at = next as usize,
+            Child::Leaf(leaf) => return leaf as usize,
+        }
+    }
+}
+
+/// `sum * scale + bias`, in the steps in which CatBoost takes them: a factor of 1 and biases that are all 0 leave no trace,
+/// not even on the sign of a zero.
+fn scale_and_bias(model: &Model, first: bool, sums: &mut [f64]) {
+    if model.scale != 1.0 {
+        for sum in sums.iter_mut() {
+            *sum *= model.scale;
+        }
+    }
+    if first && model.bias.iter().any(|&bias| bias != 0.0) {
+        for (sum, bias) in sums.iter_mut().zip(&model.bias) {
+            *sum += bias;
+        }
+    }
+}

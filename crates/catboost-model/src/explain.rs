@@ -1,0 +1,213 @@
+//! Why a model said so: SHAP values, and how much each feature matters.
+//!
+//! Plain and slow, like [`crate::eval`]. The numbers are those of CatBoost 1.2.10's `get_feature_importance` with
+//! `type="ShapValues"`, to the bit, with the differences that [`Explainer`] names.
+
+mod classes;
+mod importance;
+mod path;
+mod trees;
+
+use std::fmt;
+
+pub use importance::importance;
+
+use crate::{
+    eval::{Numbers, Row},
+    ir::{Model, SplitIdx, Trees},
+    output,
+};
+use classes::Classes;
+use trees::{Weighted, add_to};
+
+/// What each feature contributes to a row's raw values. Base and values of a dimension add up to its raw value, up to rounding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Raw value of the mean training row, one a dimension.
+    pub base: Vec<f64>,
+    /// Contribution of each feature, by flat index, a list a dimension. Features that no tree uses have 0.
+    pub values: Vec<Vec<f64>>,
+}
+
+/// Computes SHAP values of a model.
+///
+/// Differences from CatBoost 1.2.10, which
+/// - numbers feature classes as if estimated features came last: where a model has texts or embeddings and also CTRs or one-hot
+///   values, it counts splits towards other features than they ask. Here a split counts towards the feature that it asks;
+/// - ends its process for models of trees without any split, and refuses models without trees: here the base is all there is.
+///
+/// Like CatBoost's, the values of a non-symmetric tree do not add up to its value if one of its nodes has a leaf on one side and a
+/// node on the other: such a leaf counts as if it were above that node's split.
+#[derive(Clone, Debug)]
+pub struct Explainer<'a> {
+    model: &'a Model,
+    classes: Classes,
+    trees: Vec<Weighted<'a>>,
+    /// Taken off every value of each tree.
+    averages: Vec<f64>,
+    base: Vec<f64>,
+    /// How many lists of values an explanation has.
+    lists: usize,
+    features: usize,
+}
+
+/// Why a model cannot be explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainError(String);
+
+impl fmt::Display for ExplainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ExplainError {}
+
+impl<'a> Explainer<'a> {
+    /// Prepares a model's trees.
+    ///
+    /// # Errors
+    /// If the model lacks leaf weights, has a scale other than 1, or has a leaf without weight but with a value (CatBoost refuses the
+    /// first two without data, and mixes the data's weights into the third); if its loss cannot be read.
+    pub fn new(model: &'a Model) -> Result<Self, ExplainError> {
+        if model.scale != 1.0 {
+            return Err(ExplainError(format!(
+                "the model's scale is {:?}: SHAP values are defined for a scale of 1 only, as in CatBoost",
+                model.scale
+            )));
+        }
+        check_weighted(model)?;
+        check_values(model)?;
+        let dimension = model.dimension;
+        let loss = output::loss(model).map_err(|error| ExplainError(error.to_string()))?;
+        let softmax = dimension > 1 && (loss.is_empty() || loss == "MultiClass");
+        let trees: Vec<Weighted> = match &model.trees {
+            Trees::Oblivious(trees) => trees.iter().map(Weighted::oblivious).collect(),
+            Trees::NonSymmetric(trees) => trees.iter().map(Weighted::non_symmetric).collect(),
+        };
+        let mut base = vec![0.0; dimension];
+        let mut averages = Vec::with_capacity(trees.len());
+        for tree in &trees {
+            let mean = tree.mean(dimension);
+            for (base, mean) in base.iter_mut().zip(&mean) {
+                *base += mean;
+            }
+            // What all classes get says nothing about any of them.
+            let sum = mean.iter().fold(0.0, |sum, mean| sum + mean);
+            averages.push(if softmax { sum / dimension as f64 } else { 0.0 });
+        }
+        for (base, bias) in base.iter_mut().zip(&model.bias) {
+            *base += bias;
+        }
+        let lists = if loss == "RMSEWithUncertainty" {
+            1
+        } else {
+            dimension
+        };
+        base.truncate(lists);
+        Ok(Self {
+            model,
+            classes: Classes::new(model),
+            trees,
+            averages,
+            base,
+            lists,
+            features: model.flat_features(),
+        })
+    }
+
+    /// Raw value of the mean training row, one a dimension; one for `RMSEWithUncertainty`, of which only the mean is explained.
+    #[must_use]
+    pub fn base(&self) -> &[f64] {
+        &self.base
+    }
+
+    /// What each feature contributes for a row.
+    ///
+    /// # Panics
+    /// As [`crate::eval::raw`].
+    #[must_use]
+    pub fn explain(&self, row: &Row) -> Explanation {
+        let numbers = Numbers::compute(self.model, row);
+        self.explain_answers(|split| numbers.answer(self.model, row, split))
+    }
+
+    /// What each feature contributes for a row that gives these answers to the model's splits.
+    pub(crate) fn explain_answers(&self, answer: impl Fn(SplitIdx) -> bool) -> Explanation {
+        let mut values = vec![vec![0.0; self.features]; self.lists];
+        for (tree, &average) in self.trees.iter().zip(&self.averages) {
+            let class = |split: SplitIdx| self.classes.of_split[split.at()];
+            let found = tree.contributions(self.model.dimension, average, class, &answer);
+            for (feature, shares) in self.by_feature(&found) {
+                for (values, share) in values.iter_mut().zip(shares) {
+                    values[feature as usize] += share;
+                }
+            }
+        }
+        Explanation {
+            base: self.base.clone(),
+            values,
+        }
+    }
+
+    /// The features of a class share what it has.
+    fn by_feature(&self, found: &trees::Contributions) -> Vec<(u32, Vec<f64>)> {
+        let mut shares = Vec::new();
+        for (class, values) in found {
+            let features = &self.classes.features[*class];
+            for &feature in features {
+                let values = values.iter().map(|value| value / features.len() as f64);
+                add_to(&mut shares, feature, values);
+            }
+        }
+        shares
+    }
+}
+
+/// The values and the weights of each tree's leaves.
+fn leaves(model: &Model) -> Vec<(&[f64], &[f64])> {
+    match &model.trees {
+        Trees::Oblivious(trees) => {
+            let trees = trees.iter();
+            trees
+                .map(|tree| (&tree.values[..], &tree.weights[..]))
+                .collect()
+        }
+        Trees::NonSymmetric(trees) => {
+            let trees = trees.iter();
+            trees
+                .map(|tree| (&tree.values[..], &tree.weights[..]))
+                .collect()
+        }
+    }
+}
+
+/// Refuses a model that does not say how many training rows each leaf had.
+fn check_weighted(model: &Model) -> Result<(), ExplainError> {
+    if leaves(model).iter().any(|(_, weights)| weights.is_empty()) {
+        return Err(ExplainError(
+            "the model has no leaf weights, which say how many training rows each leaf had: models that were edited, or trained \
+             elsewhere, can lack them"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a leaf that no training row came to, but that has a value: CatBoost would take the weights of the rows to explain.
+fn check_values(model: &Model) -> Result<(), ExplainError> {
+    for (tree, (values, weights)) in leaves(model).into_iter().enumerate() {
+        let sizes = values.chunks(model.dimension);
+        let sizes = sizes.map(|values| values.iter().fold(0.0, |sum, value| sum + value.abs()));
+        let mut leaves = sizes.zip(weights);
+        if let Some(leaf) = leaves.position(|(size, &weight)| weight == 0.0 && size >= 1e-9) {
+            return Err(ExplainError(format!(
+                "leaf {leaf} of tree {tree} has a value, but the weight 0: such a model cannot be explained without data"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! How much each feature matters: CatBoost's `PredictionValuesChange`.
+
+use super::{ExplainError, check_weighted, classes::source_feature};
+use crate::{
+    eval::stored::stored,
+    ir::{CtrIdx, EstimatedIdx, Model, NonSymmetricTree, ObliviousTree, Split, SplitIdx, Trees},
+};
+
+/// How much predictions change on average if a feature's value does, by flat index, in percent of all features' changes: CatBoost's
+/// `get_feature_importance(type="PredictionValuesChange")`.
+///
+/// # Errors
+/// If the model has no leaf weights.
+pub fn importance(model: &Model) -> Result<Vec<f64>, ExplainError> {
+    check_weighted(model)?;
+    let sources = Sources::new(model);
+    let mut changes = vec![0.0; sources.all.len()];
+    match &model.trees {
+        Trees::Oblivious(trees) => {
+            for tree in trees {
+                oblivious(model, &sources, tree, &mut changes);
+            }
+        }
+        Trees::NonSymmetric(trees) => {
+            for tree in trees {
+                non_symmetric(model, &sources, tree, &mut changes);
+            }
+        }
+    }
+    let total = changes.iter().fold(0.0, |sum, change| sum + change);
+    for change in &mut changes {
+        *change *= 100.0 / total;
+    }
+    // The greatest is added first.
+    let mut order: Vec<usize> = (0..changes.len()).collect();
+    order.sort_by(|&a, &b| changes[b].total_cmp(&changes[a]).then(b.cmp(&a)));
+    let mut importance = vec![0.0; model.flat_features()];
+    for place in order {
+        let features = features(model, sources.all[place]);
+        for feature in &features {
+            importance[*feature as usize] += changes[place] / features.len() as f64;
+        }
+    }
+    Ok(importance)
+}
+
+/// What a split looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Float(u32),
+    Cat(u32),
+    Ctr(CtrIdx),
+    Estimated(EstimatedIdx),
+}
+
+/// What the trees' splits look at, in the order in which trees first ask.
+struct Sources {
+    all: Vec<Source>,
+    /// Place in `all` of each split that is asked.
+    of_split: Vec<usize>,
+}
+
+impl Sources {
+    fn new(model: &Model) -> Self {
+        let mut all = Vec::new();
+        let mut of_split = vec![0; model.splits.len()];
+        let mut ask = |split: SplitIdx| {
+            let source = match model.splits[split.at()] {
+                Split::Float { feature, .. } => Source::Float(feature.0),
+                Split::OneHot { feature, .. } => Source::Cat(model.one_hots[feature.at()].cat.0),
+                Split::Ctr { feature, .. } => Source::Ctr(feature),
+                Split::Estimated { feature, .. } => Source::Estimated(feature),
+            };
+            let place = all.iter().position(|other| *other == source);
+            of_split[split.at()] = place.unwrap_or_else(|| {
+                all.push(source);
+                all.len() - 1
+            });
+        };
+        match &model.trees {
+            Trees::Oblivious(trees) => trees
+                .iter()
+                .flat_map(|tree| &tree.splits)
+                .for_each(|&split| ask(split)),
+            Trees::NonSymmetric(trees) => {
+                for tree in trees {
+                    let nodes = stored(tree);
+                    // A leaf's place in the list of splits holds split 0.
+                    let asked = nodes.iter().map(|node| node.split.unwrap_or(SplitIdx(0)));
+                    asked
+                        .filter(|split| split.at() < model.splits.len())
+                        .for_each(&mut ask);
+                }
+            }
+        }
+        Self { all, of_split }
+    }
+}
+
+/// Flat indices of the features that a source is computed from, as often as they are in it.
+fn features(model: &Model, source: Source) -> Vec<u32> {
+    let float = |place: usize| model.float_features[place].feature.flat_index;
+    let cat = |place: usize| model.cat_features[place].flat_index;
+    match source {
+        Source::Float(place) => vec![float(place as usize)],
+        Source::Cat(place) => vec![cat(place as usize)],
+        Source::Ctr(ctr) => {
+            let projection = &model.ctr_tables[model.ctrs[ctr.at()].table.at()].projection;
+            let floats = projection.floats.iter().map(|(index, _)| float(index.at()));
+            let cats = projection.cats.iter().map(|index| cat(index.at()));
+            let one_hots = projection.one_hots.iter();
+            let one_hots = one_hots.map(|(index, _)| cat(model.one_hots[index.at()].cat.at()));
+            floats.chain(cats).chain(one_hots).collect()
+        }
+        Source::Estimated(estimated) => {
+            vec![source_feature(
+                model,
+                model.estimated[estimated.at()].source,
+            )]
+        }
+    }
+}
+
+fn squared(value: f64) -> f64 {
+    value * value
+}
+
+fn oblivious(model: &Model, sources: &Sources, tree: &ObliviousTree, changes: &mut [f64]) {
+    let dimension = model.dimension;
+    for (level, split) in tree.splits.iter().enumerate() {
+        let change = &mut changes[sources.of_split[split.at()]];
+        for leaf in 0..tree.weights.len() {
+            let other = leaf ^ (1 << level);
+            let (count, other_count) = (tree.weights[leaf], tree.weights[other]);
+            if other < leaf || count == 0.0 || other_count == 0.0 {
+                continue;
+            }
+            for nth in 0..dimension {
+                let value = tree.values[leaf * dimension + nth];
+                let other_value = tree.values[other * dimension + nth];
+                let mean = (value * count + other_value * other_count) / (count + other_count);
+                *change +=
+                    squared(value - mean) * count + squared(other_value - mean) * other_count;
+            }
+        }
+    }
+}
+
+fn non_symmetric(model: &Model, sources: &Sources, tree: &NonSymmetricTree, changes: &mut [f64]) {
+    let dimension = model.dimension;
+    let nodes = stored(tree);
+    // Mean values and weight of what is at or below a node; at first, of the leaf that it holds.
+    let mut known: Vec<(Vec<f64>, f64)> = nodes
+        .iter()
+        .map(|node| match node.leaf {
+            Some(leaf) => {
+                let values = &tree.values[leaf * dimension..][..dimension];
+                (values.to_vec(), tree.weights[leaf])
+            }
+            None => (vec![0.0; dimension], 0.0),
+        })
+        .collect();
+    for (place, node) in nodes.iter().enumerate().rev() {
+        let Some(split) = node.split else { continue };
+        let [(no, no_count), (yes, yes_count)] = node.children.map(|child| known[child].clone());
+        let count = no_count + yes_count;
+        let change = &mut changes[sources.of_split[split.at()]];
+        let mut means = Vec::with_capacity(dimension);
+        for (&no, &yes) in no.iter().zip(&yes) {
+            let no = if no_count == 0.0 { 0.0 } else { no };
+            let yes = if yes_count == 0.0 { 0.0 } else { yes };
+            let divisor = if count == 0.0 { 1.0 } else { count };
+            let mean = (no * no_count + yes * yes_count) / divisor;
+            *change += squared(no - mean) * no_count + squared(yes - mean) * yes_count;
+            means.push(mean);
+        }
+        known[place] = (means, count);
+    }
+}

@@ -1,0 +1,240 @@
+//! TreeSHAP for one tree: how much each feature class moves the tree's value for a row.
+
+use super::path::{Step, extended, is_zero, root, unwound};
+use crate::{
+    eval::stored::{StoredNode, stored},
+    ir::{NonSymmetricTree, ObliviousTree, SplitIdx},
+};
+
+/// What feature classes contribute, in the order in which they are first met: class, and one value a dimension.
+pub(super) type Contributions = Vec<(usize, Vec<f64>)>;
+
+/// A tree with the training weights of its parts.
+#[derive(Clone, Debug)]
+pub(super) enum Weighted<'a> {
+    Oblivious {
+        tree: &'a ObliviousTree,
+        /// Weights of the nodes of each level, the root's first. The last split is asked first.
+        weights: Vec<Vec<f64>>,
+    },
+    NonSymmetric {
+        tree: &'a NonSymmetricTree,
+        nodes: Vec<StoredNode>,
+        /// Weight of each stored node.
+        weights: Vec<f64>,
+    },
+}
+
+impl<'a> Weighted<'a> {
+    pub(super) fn oblivious(tree: &'a ObliviousTree) -> Self {
+        let mut weights = vec![tree.weights.clone()];
+        for _ in &tree.splits {
+            let below = &weights[weights.len() - 1];
+            let level = below.chunks(2).map(|pair| pair[0] + pair[1]).collect();
+            weights.push(level);
+        }
+        weights.reverse();
+        Self::Oblivious { tree, weights }
+    }
+
+    pub(super) fn non_symmetric(tree: &'a NonSymmetricTree) -> Self {
+        let nodes = stored(tree);
+        let own = |node: &StoredNode| node.leaf.map(|leaf| tree.weights[leaf]);
+        let mut weights = vec![0.0; nodes.len()];
+        // The leaf that the root itself holds is left out, as CatBoost does.
+        for (place, node) in nodes.iter().enumerate().skip(1).rev() {
+            weights[place] += own(node).unwrap_or(0.0);
+            weights[node.parent] += weights[place];
+        }
+        if let [node] = nodes[..] {
+            weights[0] = own(&node).unwrap_or(0.0);
+        }
+        Self::NonSymmetric {
+            tree,
+            nodes,
+            weights,
+        }
+    }
+
+    /// Mean value over the training rows, one a dimension.
+    pub(super) fn mean(&self, dimension: usize) -> Vec<f64> {
+        let mut mean = vec![0.0; dimension];
+        let mut add = |values: &[f64], weight: f64| {
+            for (mean, value) in mean.iter_mut().zip(values) {
+                *mean += value * weight;
+            }
+        };
+        let total = match self {
+            Self::Oblivious { tree, weights } => {
+                for (values, &weight) in tree.values.chunks(dimension).zip(&tree.weights) {
+                    add(values, weight);
+                }
+                weights[0][0]
+            }
+            Self::NonSymmetric {
+                tree,
+                nodes,
+                weights,
+            } => {
+                for leaf in nodes.iter().filter_map(|node| node.leaf) {
+                    add(&tree.values[leaf * dimension..], tree.weights[leaf]);
+                }
+                weights[0]
+            }
+        };
+        mean.iter().map(|sum| sum / total).collect()
+    }
+
+    /// What each class contributes for a row. `answer` is the row's answer to a split, `class` a split's class; `average` is
+    /// taken off every leaf value.
+    pub(super) fn contributions(
+        &self,
+        dimension: usize,
+        average: f64,
+        class: impl Fn(SplitIdx) -> usize,
+        answer: impl Fn(SplitIdx) -> bool,
+    ) -> Contributions {
+        let mut walk = Walk {
+            tree: self,
+            dimension,
+            average,
+            class,
+            answer,
+            found: Vec::new(),
+        };
+        walk.down(0, 0, &root());
+        walk.found
+    }
+}
+
+struct Walk<'a, C, A> {
+    tree: &'a Weighted<'a>,
+    dimension: usize,
+    average: f64,
+    class: C,
+    answer: A,
+    found: Contributions,
+}
+
+/// What is below a node: the split, and the child that the row goes to and the one that it does not, each with its weight.
+struct Below {
+    split: SplitIdx,
+    weight: f64,
+    go: (usize, f64),
+    skip: (usize, f64),
+}
+
+impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
+    /// Adds what is at and below a node, reached by `path`. Oblivious trees number the nodes of a level, `depth`.
+    fn down(&mut self, depth: usize, node: usize, path: &[Step]) {
+        let tree = self.tree;
+        let (leaf, below) = match tree {
+            Weighted::Oblivious { tree, weights } => {
+                let Some(last) = tree.splits.len().checked_sub(depth + 1) else {
+                    self.leaf(path, &tree.values[node * self.dimension..]);
+                    return;
+                };
+                let split = tree.splits[last];
+                let child = |side: bool| {
+                    let child = node * 2 + usize::from(side);
+                    (child, weights[depth + 1][child])
+                };
+                let yes = (self.answer)(split);
+                let below = Below {
+                    split,
+                    weight: weights[depth][node],
+                    go: child(yes),
+                    skip: child(!yes),
+                };
+                (None, Some(below))
+            }
+            Weighted::NonSymmetric {
+                tree,
+                nodes,
+                weights,
+            } => {
+                let StoredNode {
+                    split,
+                    children,
+                    leaf,
+                    ..
+                } = nodes[node];
+                let below = split.map(|split| {
+                    let yes = (self.answer)(split);
+                    let child = |side: bool| {
+                        let child = children[usize::from(side)];
+                        (child, weights[child])
+                    };
+                    Below {
+                        split,
+                        weight: weights[node],
+                        go: child(yes),
+                        skip: child(!yes),
+                    }
+                });
+                (
+                    leaf.map(|leaf| &tree.values[leaf * self.dimension..]),
+                    below,
+                )
+            }
+        };
+        // The leaf that a node holds is added before the node's split is: so does CatBoost, whichever way the row goes.
+        if let Some(values) = leaf {
+            self.leaf(path, values);
+        }
+        if let Some(below) = below {
+            self.split(depth, node, path, &below);
+        }
+    }
+
+    fn split(&mut self, depth: usize, node: usize, path: &[Step], below: &Below) {
+        let class = Some((self.class)(below.split));
+        let (mut zero, mut one) = (1.0, 1.0);
+        let met = path.iter().position(|step| step.class == class);
+        let shorter = met.map(|place| {
+            (zero, one) = (path[place].zero, path[place].one);
+            unwound(path, place)
+        });
+        let path = shorter.as_deref().unwrap_or(path);
+        // Where a node has no child, it holds the leaf itself. (Oblivious trees number the nodes of each level anew.)
+        let oblivious = matches!(self.tree, Weighted::Oblivious { .. });
+        for ((child, weight), one) in [(below.go, one), (below.skip, 0.0)] {
+            if (oblivious || child != node) && !is_zero(weight) {
+                let zero = zero * (weight / below.weight);
+                self.down(depth + 1, child, &extended(path, class, zero, one));
+            }
+        }
+    }
+
+    /// Adds a leaf's share to every class on the way to it.
+    fn leaf(&mut self, path: &[Step], values: &[f64]) {
+        for (place, step) in path.iter().enumerate() {
+            let Some(class) = step.class else { continue };
+            let mut weight = 0.0;
+            for step in unwound(path, place) {
+                weight += step.weight;
+            }
+            let factor = weight * (step.one - step.zero);
+            let shares = values[..self.dimension]
+                .iter()
+                .map(|value| factor * (value - self.average));
+            add_to(&mut self.found, class, shares);
+        }
+    }
+}
+
+/// Adds to what a class has. One that has nothing yet begins with the shares themselves: 0 in their place would lose the sign of -0.
+pub(super) fn add_to<K: PartialEq>(
+    found: &mut Vec<(K, Vec<f64>)>,
+    key: K,
+    shares: impl Iterator<Item = f64>,
+) {
+    match found.iter_mut().find(|(other, _)| *other == key) {
+        Some((_, values)) => {
+            for (value, share) in values.iter_mut().zip(shares) {
+                *value += share;
+            }
+        }
+        None => found.push((key, shares.collect())),
+    }
+}

@@ -1,0 +1,236 @@
+//! Virtual ensembles: the uncertainty of a model that was trained with `posterior_sampling`, from parts of its trees.
+
+use std::ops::Range;
+
+use catboost_runtime::{
+    math::{ln, sigmoid},
+    output::{mean_and_variance, softmax},
+};
+use serde_json::Value;
+
+use super::{Info, OutputError};
+use crate::{
+    eval::{self, Row},
+    ir::Model,
+};
+
+/// The virtual ensembles of a model: all share the first half of the trees, each adds more of the second.
+#[derive(Clone, Debug)]
+pub struct Ensembles<'a> {
+    model: &'a Model,
+    kind: Kind,
+    /// Trees that all ensembles have.
+    shared: usize,
+    /// Trees that each adds to those of the one before.
+    period: usize,
+    count: usize,
+    /// What an update of the training shrank the model by.
+    shrink: f32,
+}
+
+/// What the ensembles of a loss tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Regression,
+    MeanAndVariance,
+    Classification,
+}
+
+const REGRESSION: [&str; 14] = [
+    "RMSE",
+    "MAE",
+    "Quantile",
+    "MultiQuantile",
+    "LogLinQuantile",
+    "Expectile",
+    "MAPE",
+    "Poisson",
+    "Lq",
+    "Huber",
+    "Tweedie",
+    "LogCosh",
+    "Cox",
+    "GroupQuantile",
+];
+
+const CLASSIFICATION: [&str; 14] = [
+    "Logloss",
+    "CrossEntropy",
+    "Focal",
+    "MultiClass",
+    "MultiClassOneVsAll",
+    "MultiLogloss",
+    "MultiCrossEntropy",
+    "PairLogit",
+    "PairLogitPairwise",
+    "YetiRank",
+    "YetiRankPairwise",
+    "QuerySoftMax",
+    "QueryCrossEntropy",
+    "StochasticFilter",
+];
+
+impl<'a> Ensembles<'a> {
+    /// Divides the first `trees` trees of a model among `count` ensembles.
+    ///
+    /// # Errors
+    /// If there are not enough trees, or the model does not say how it was trained, or CatBoost has no ensembles for its loss.
+    pub fn new(model: &'a Model, trees: usize, count: usize) -> Result<Self, OutputError> {
+        let info = Info::read(model)?;
+        let loss = info.loss()?;
+        let kind = match loss.as_str() {
+            "RMSEWithUncertainty" if model.dimension == 2 => Kind::MeanAndVariance,
+            loss if REGRESSION.contains(&loss) => Kind::Regression,
+            loss if CLASSIFICATION.contains(&loss) => Kind::Classification,
+            loss => {
+                return Err(OutputError(format!(
+                    "virtual ensembles are not defined for the loss `{}`",
+                    loss.escape_debug()
+                )));
+            }
+        };
+        let period = count
+            .checked_mul(2)
+            .and_then(|parts| trees.checked_div(parts));
+        let period = period.filter(|&period| period > 0 && trees <= model.tree_count());
+        let Some(period) = period.filter(|period| period * count < trees) else {
+            return Err(OutputError(format!(
+                "{trees} trees are not enough for {count} virtual ensembles"
+            )));
+        };
+        Ok(Self {
+            model,
+            kind,
+            shared: trees - period * count,
+            period,
+            count,
+            shrink: shrink(&info)?,
+        })
+    }
+
+    /// `VirtEnsembles`: what each ensemble predicts for a row; raw values, for `RMSEWithUncertainty` mean and variance.
+    ///
+    /// # Panics
+    /// As [`eval::raw`].
+    #[must_use]
+    pub fn predict(&self, row: &Row) -> Vec<Vec<f64>> {
+        let mut ensembles = self.raw(row);
+        if self.kind == Kind::MeanAndVariance {
+            for values in &mut ensembles {
+                values[1] = mean_and_variance([values[0], values[1]]).1;
+            }
+        }
+        ensembles
+    }
+
+    /// `TotalUncertainty` of a row. For regression: mean of the ensembles' predictions and their variance; with `RMSEWithUncertainty` also
+    /// the mean of their variances. For classification: mean entropy of the ensembles' probabilities, and entropy of their mean.
+    ///
+    /// # Panics
+    /// As [`eval::raw`].
+    #[must_use]
+    pub fn uncertainty(&self, row: &Row) -> Vec<f64> {
+        let ensembles = self.raw(row);
+        match self.kind {
+            // CatBoost takes the raw values of all dimensions for one prediction each.
+            Kind::Regression => spread(&ensembles.concat()).into(),
+            Kind::MeanAndVariance => {
+                let means: Vec<f64> = ensembles.iter().map(|values| values[0]).collect();
+                let variances = ensembles
+                    .iter()
+                    .map(|values| mean_and_variance([values[0], values[1]]).1);
+                let [mean, variance] = spread(&means);
+                vec![mean, variance, average(variances, self.count)]
+            }
+            Kind::Classification if self.model.dimension == 1 => {
+                let probabilities = ensembles.iter().map(|values| sigmoid(values[0]));
+                let entropies = probabilities.clone().map(entropy_of_two);
+                vec![
+                    average(entropies, self.count),
+                    entropy_of_two(average(probabilities, self.count)),
+                ]
+            }
+            Kind::Classification => self.class_uncertainty(ensembles),
+        }
+    }
+
+    fn class_uncertainty(&self, mut ensembles: Vec<Vec<f64>>) -> Vec<f64> {
+        for values in &mut ensembles {
+            softmax(values);
+        }
+        let entropies = ensembles.iter().map(|values| entropy(values));
+        let means: Vec<f64> = (0..self.model.dimension)
+            .map(|class| average(ensembles.iter().map(|values| values[class]), self.count))
+            .collect();
+        vec![average(entropies, self.count), entropy(&means)]
+    }
+
+    /// Raw values of each ensemble. All but the last are scaled up by what the training went on to shrink them by.
+    fn raw(&self, row: &Row) -> Vec<Vec<f64>> {
+        let trees = |range: Range<usize>| eval::raw_of_trees(self.model, row, range);
+        let mut sums = trees(0..self.shared);
+        let end = self.shared + self.period * self.count;
+        let ensemble = |nth: usize| {
+            let start = self.shared + self.period * nth;
+            for (sum, value) in sums.iter_mut().zip(trees(start..start + self.period)) {
+                *sum += value;
+            }
+            let factor = if nth + 1 == self.count {
+                1.0
+            } else {
+                let missing = (start + self.period) as f32 - end as f32;
+                f64::from((1.0 - f64::from(self.shrink)).powf(f64::from(missing)) as f32)
+            };
+            sums.iter().map(|sum| sum * factor).collect()
+        };
+        (0..self.count).map(ensemble).collect()
+    }
+}
+
+/// Learning rate times shrink rate.
+fn shrink(info: &Info) -> Result<f32, OutputError> {
+    let options = info
+        .params
+        .as_ref()
+        .and_then(|params| params.get("boosting_options"));
+    let rate = |name: &str| {
+        let rate = options
+            .and_then(|options| options.get(name))
+            .and_then(Value::as_f64);
+        rate.ok_or_else(|| {
+            OutputError(format!(
+                "model info, `params`: virtual ensembles need `boosting_options`.`{name}`"
+            ))
+        })
+    };
+    let shrink = (rate("learning_rate")? * rate("model_shrink_rate")?) as f32;
+    if (0.0..1.0).contains(&shrink) {
+        return Ok(shrink);
+    }
+    Err(OutputError(format!(
+        "model info, `params`: learning rate times shrink rate is {shrink:?}, expected 0 or more and less than 1"
+    )))
+}
+
+fn average(values: impl Iterator<Item = f64>, count: usize) -> f64 {
+    values.fold(0.0, |sum, value| sum + value) / count as f64
+}
+
+/// Mean and variance.
+fn spread(values: &[f64]) -> [f64; 2] {
+    let mean = average(values.iter().copied(), values.len());
+    let squares = values.iter().map(|value| (value - mean) * (value - mean));
+    [mean, average(squares, values.len())]
+}
+
+fn entropy_of_two(probability: f64) -> f64 {
+    let other = 1.0 - probability;
+    -probability * ln(probability) - other * ln(other)
+}
+
+fn entropy(probabilities: &[f64]) -> f64 {
+    let parts = probabilities
+        .iter()
+        .map(|&probability| probability * ln(probability));
+    parts.fold(0.0, |entropy, part| entropy - part)
+}
