@@ -2,7 +2,9 @@
 
 mod diff;
 mod eval;
+mod explain;
 mod inspect;
+mod print;
 mod rows;
 
 use std::{
@@ -31,6 +33,9 @@ enum Command {
     Inspect {
         /// The model.
         model: PathBuf,
+        /// Says instead how much each feature matters, in percent: CatBoost's PredictionValuesChange.
+        #[arg(long)]
+        importance: bool,
     },
     /// Writes a model as JSON to standard output: CatBoost's own schema, with texts and embeddings added.
     ///
@@ -40,7 +45,7 @@ enum Command {
         /// The model.
         model: PathBuf,
     },
-    /// Computes a model's raw values for rows, one JSON array a line.
+    /// Computes what a model predicts for rows, one JSON array a line.
     ///
     /// The rows are JSON objects, one a line, or a JSON array of objects, or CSV (separated by commas) with a header; gzipped or not. The first
     /// bytes of the file tell which. Keys and columns are features: by name, or by index among all columns where a feature
@@ -58,6 +63,43 @@ enum Command {
         model: PathBuf,
         /// The rows, as JSON or CSV; - for standard input.
         rows: PathBuf,
+        #[command(flatten)]
+        options: eval::Options,
+    },
+    /// Says why: SHAP values of rows, one JSON object a line.
+    ///
+    /// {"base":…,"values":{"feature":…}}: the raw value of the mean training row, and what each feature adds to it for this
+    /// row; together they are the row's raw value, up to rounding. An array of such objects if the model has several raw
+    /// values. The numbers are CatBoost's. Rows are read as by eval.
+    #[command(
+        after_help = "Example:\n  echo '{\"age\": 37, \"city\": \"Tver\"}' | cbm explain model.cbm - --top 3"
+    )]
+    Explain {
+        /// The model.
+        model: PathBuf,
+        /// The rows, as JSON or CSV; - for standard input.
+        rows: PathBuf,
+        /// Prints the N features that add or take most, the greatest first. All, in the order of columns, by default.
+        #[arg(long, value_name = "N")]
+        top: Option<usize>,
+        /// Prints CSV with a header.
+        #[arg(long, conflicts_with = "top")]
+        csv: bool,
+    },
+    /// Says which leaf of each tree rows come to, one JSON array a line.
+    ///
+    /// The numbers are those of CatBoost's calc_leaf_indexes. Rows are read as by eval.
+    Leaves {
+        /// The model.
+        model: PathBuf,
+        /// The rows, as JSON or CSV; - for standard input.
+        rows: PathBuf,
+        /// Trees to ask, counted from 0: A..B without B, A.. or ..B. All by default.
+        #[arg(long, value_name = "A..B", default_value = "..")]
+        trees: String,
+        /// Prints CSV with a header.
+        #[arg(long)]
+        csv: bool,
     },
     /// Says what differs between two models. Exit code 0: nothing, 1: something, 2: a model cannot be read.
     Diff {
@@ -70,9 +112,31 @@ enum Command {
 
 fn main() -> ExitCode {
     let (result, failure) = match Cli::parse().command {
-        Command::Inspect { model } => (inspect(&model), 1),
+        Command::Inspect { model, importance } => (inspect(&model, importance), 1),
         Command::ToJson { model } => (to_json(&model), 1),
-        Command::Eval { model, rows } => (eval(&model, &rows), 1),
+        Command::Eval {
+            model,
+            rows,
+            options,
+        } => (with(&model, |model| eval::eval(model, &rows, &options)), 1),
+        Command::Explain {
+            model,
+            rows,
+            top,
+            csv,
+        } => (
+            with(&model, |model| explain::explain(model, &rows, top, csv)),
+            1,
+        ),
+        Command::Leaves {
+            model,
+            rows,
+            trees,
+            csv,
+        } => (
+            with(&model, |model| eval::leaves(model, &rows, &trees, csv)),
+            1,
+        ),
         Command::Diff { old, new } => (diff(&old, &new), 2),
     };
     result.unwrap_or_else(|error| {
@@ -82,17 +146,25 @@ fn main() -> ExitCode {
     })
 }
 
-fn inspect(path: &Path) -> Result<ExitCode, String> {
-    print(&inspect::describe(&load(path)?))
+fn inspect(path: &Path, importance: bool) -> Result<ExitCode, String> {
+    let model = load(path)?;
+    if importance {
+        let importances = explain::importances(&model);
+        return print(&importances.map_err(|error| format!("{}: {error}", path.display()))?);
+    }
+    print(&inspect::describe(&model))
 }
 
 fn to_json(path: &Path) -> Result<ExitCode, String> {
     print(&catboost_model::to_json(&load(path)?))
 }
 
-fn eval(model: &Path, rows: &Path) -> Result<ExitCode, String> {
-    let model = load(model)?;
-    eval::eval(&model, rows).map(|()| ExitCode::SUCCESS)
+/// Answers for the rows of a file.
+fn with(
+    path: &Path,
+    answer: impl FnOnce(&Model) -> Result<(), String>,
+) -> Result<ExitCode, String> {
+    answer(&load(path)?).map(|()| ExitCode::SUCCESS)
 }
 
 fn diff(old: &Path, new: &Path) -> Result<ExitCode, String> {

@@ -408,7 +408,7 @@ fn a_reader_that_has_enough_is_no_error() {
 fn usage_is_told() {
     let output = cbm(&[], b"");
     assert_eq!(output.status.code(), Some(2));
-    for command in ["inspect", "to-json", "eval", "diff"] {
+    for command in ["inspect", "to-json", "eval", "explain", "leaves", "diff"] {
         assert!(stderr(&output).contains(command), "{command}");
         let help = cbm(&[command, "--help"], b"");
         assert!(

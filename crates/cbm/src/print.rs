@@ -1,0 +1,104 @@
+//! Answers for the rows of a file: a JSON line each, or records of CSV.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use catboost_model::{eval::Row, ir::Model};
+
+use crate::{rows::Rows, written};
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell {
+    Number(f64),
+    Index(u32),
+    Text(String),
+}
+
+impl Cell {
+    pub(crate) fn numbers(values: &[f64]) -> Vec<Self> {
+        values.iter().copied().map(Self::Number).collect()
+    }
+
+    /// As JSON: the fewest digits that read back to the same bits; what JSON has no number for, as a string.
+    pub(crate) fn json(&self) -> String {
+        match self {
+            Self::Number(value) if value.is_finite() => format!("{value:?}"),
+            Self::Number(value) => format!("\"{value}\"").to_lowercase(),
+            Self::Index(index) => index.to_string(),
+            Self::Text(text) => quoted(text),
+        }
+    }
+
+    fn csv(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(value) if !value.is_finite() => value.to_string().to_lowercase(),
+            other => other.json(),
+        }
+    }
+}
+
+/// A JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Cells as a JSON array.
+pub(crate) fn list(cells: &[Cell]) -> String {
+    let cells: Vec<String> = cells.iter().map(Cell::json).collect();
+    format!("[{}]", cells.join(","))
+}
+
+/// How answers are printed.
+pub(crate) enum Format<'a> {
+    /// A line each, of the records of the row.
+    Json(&'a dyn Fn(&[Vec<Cell>]) -> String),
+    /// The header, then the records of each row.
+    Csv(Vec<String>),
+}
+
+/// Prints an answer for each row of a file. Ends at the first row that is wrong; what was printed before it is right.
+pub(crate) fn each_row(
+    model: &Model,
+    rows: &Path,
+    format: &Format,
+    answer: impl Fn(&Row) -> Vec<Vec<Cell>>,
+) -> Result<(), String> {
+    let rows = Rows::open(rows, model)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut result = Ok(());
+    let mut printed = match format {
+        Format::Csv(header) => record(&mut out, header.iter().cloned()),
+        Format::Json(_) => Ok(()),
+    };
+    for row in rows {
+        if printed.is_err() {
+            break;
+        }
+        let records = match row {
+            Ok(row) => answer(&row.row(&row.borrowed())),
+            Err(what) => {
+                result = Err(what);
+                break;
+            }
+        };
+        printed = match format {
+            Format::Json(line) => writeln!(out, "{}", line(&records)),
+            Format::Csv(_) => records
+                .iter()
+                .try_for_each(|cells| record(&mut out, cells.iter().map(Cell::csv))),
+        };
+    }
+    written(printed.and_then(|()| out.flush()))?;
+    result
+}
+
+fn record(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(cells)?;
+    let bytes = writer.into_inner();
+    out.write_all(&bytes.map_err(|error| io::Error::other(error.to_string()))?)
+}
