@@ -24,8 +24,6 @@ pub enum Level {
     Warn,
     /// What the service does.
     Info,
-    /// What helps to find a fault.
-    Debug,
 }
 
 impl Level {
@@ -34,7 +32,6 @@ impl Level {
             Level::Error => "error",
             Level::Warn => "warn",
             Level::Info => "info",
-            Level::Debug => "debug",
         }
     }
 }

@@ -88,7 +88,7 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("sentry-dsn-file", &[], &[("/nonexistent/dsn", 78, "serve: --sentry-dsn-file /nonexistent/dsn: No such file")]),
     // Read only if there is a DSN of https.
     ("sentry-ca", &["/nonexistent/ca"], &[]),
-    ("log-level", &["error", "debug"], &[("trace", 64, "possible values: error, warn, info, debug"), ("INFO", 64, "--log-level")]),
+    ("log-level", &["error", "warn"], &[("debug", 64, "possible values: error, warn, info]"), ("INFO", 64, "--log-level")]),
     ("log-sample", &["0", "1", "1e-9"], &[
         ("-0.1", 78, "--log-sample -0.1: must be 0 to 1"), ("1.1", 78, "--log-sample 1.1"), ("nan", 78, "--log-sample NaN"),
         ("1%", 64, "--log-sample <SHARE>': a share is"),
