@@ -18,7 +18,7 @@ use super::fields::Fields;
 use super::ledger::{Desk, Ledger};
 use super::media::{Content, Form};
 use super::reply::{self, Reply};
-use super::routes::Route;
+use super::route::Route;
 use crate::records::Format;
 
 /// How a body is to be read and answered.

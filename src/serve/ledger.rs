@@ -14,12 +14,13 @@ use super::batch::Broken;
 use super::fields::Fields;
 use super::guesses::Guesses;
 use super::log::Level;
+use super::method::method_label;
 use super::metrics::{Label, Shard};
 use super::observe::Observations;
 use super::phase::{ConnectionState, Phase};
 use super::reply::{Reason, Reply};
 use super::request_log::{Ended, RequestLog};
-use super::routes::{Route, method_label};
+use super::route::Route;
 use super::sentry::Fault;
 use super::trace::Ids;
 

@@ -12,8 +12,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::log::{Clock, Level, Log, push_json_string};
+use super::method::method_label;
 use super::metrics::{Label as _, Shard};
-use super::routes::{Route, method_label};
+use super::route::Route;
 use super::trace::{IdSource, Ids};
 
 /// Bytes of lines that are handed over at once.

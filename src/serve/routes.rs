@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
+use hyper::StatusCode;
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
-use hyper::{Method, StatusCode};
 
 use super::admit::{Admission, Admitted, no_memory, too_large};
 use super::batch::Batch;
@@ -17,96 +17,13 @@ use super::fields::Fields;
 use super::guesses::Delayed;
 use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
-use super::metrics::Label;
 use super::phase::Phase;
 use super::reply::{self, Reply};
+use super::route::Route;
 use super::wire::is_stand_in;
 use crate::answer::{write_many, write_one};
 use crate::pick_regno::pick_regno_watched;
 use crate::request::{Body, Request, parse_body};
-
-/// Where a request goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// `/`: whether the service answers.
-    Root,
-    /// `/reg/`: the model.
-    Reg,
-    /// `/reg/` with a batch, whose time says nothing about the time of others.
-    Batch,
-    /// `/reg`, which redirects to `/reg/`.
-    RegWithoutSlash,
-    /// `/openapi.json`.
-    OpenApi,
-    /// `/docs` and its files.
-    Docs,
-    /// Anything else.
-    Unknown,
-}
-
-/// The value of the `route` label.
-impl Label for Route {
-    fn label(self) -> &'static str {
-        match self {
-            Route::Root => "/",
-            Route::Reg => "/reg/",
-            Route::Batch => "/reg/ batch",
-            Route::RegWithoutSlash => "/reg",
-            Route::OpenApi => "/openapi.json",
-            Route::Docs => "/docs",
-            Route::Unknown => "unknown",
-        }
-    }
-}
-
-impl Route {
-    pub(super) fn of(path: &str) -> Route {
-        match path {
-            "/reg/" => Route::Reg,
-            "/" => Route::Root,
-            "/reg" => Route::RegWithoutSlash,
-            "/openapi.json" => Route::OpenApi,
-            "/docs" | "/docs/page.css" | "/docs/page.js" => Route::Docs,
-            _ => Route::Unknown,
-        }
-    }
-
-    /// The value of `Allow`; empty if there is nothing at the route.
-    pub(super) fn allow(self) -> &'static str {
-        match self {
-            Route::Root | Route::OpenApi | Route::Docs => "GET, HEAD, OPTIONS",
-            Route::Reg | Route::Batch | Route::RegWithoutSlash => "OPTIONS, POST",
-            Route::Unknown => "",
-        }
-    }
-
-    pub(super) fn allows(self, method: &Method) -> bool {
-        match self {
-            Route::Root | Route::OpenApi | Route::Docs => {
-                matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-            }
-            Route::Reg | Route::Batch | Route::RegWithoutSlash => {
-                matches!(*method, Method::POST | Method::OPTIONS)
-            }
-            Route::Unknown => false,
-        }
-    }
-
-    /// Whether it is answered without a key.
-    pub(super) fn is_open(self) -> bool {
-        matches!(self, Route::RegWithoutSlash | Route::OpenApi | Route::Docs)
-    }
-}
-
-/// The values of the `method` label; any other method is counted as the last.
-pub(super) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "OPTIONS", OTHER_METHOD];
-pub(super) const OTHER_METHOD: &str = "OTHER";
-
-/// The value of the `method` label.
-pub(super) fn method_label(method: &Method) -> &'static str {
-    let known = METHODS.into_iter().find(|&known| known == method.as_str());
-    known.unwrap_or(OTHER_METHOD)
-}
 
 /// Answers the requests of one connection.
 pub(super) struct Routes(pub(super) Arc<Desk>);
@@ -396,32 +313,4 @@ fn answer(body: &[u8], desk: &Desk) -> (Reply, u64) {
     };
     desk.shard.rows.add(rows);
     (reply::json(StatusCode::OK, out), rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{METHODS, Method, Route};
-
-    #[test]
-    fn what_is_allowed_is_what_is_said_to_be() {
-        for route in [
-            Route::Root,
-            Route::Reg,
-            Route::Batch,
-            Route::RegWithoutSlash,
-            Route::OpenApi,
-            Route::Docs,
-            Route::Unknown,
-        ] {
-            let said: Vec<&str> = route.allow().split(", ").collect();
-            for name in METHODS.into_iter().chain(["PUT", "get"]) {
-                let method = Method::from_bytes(name.as_bytes()).unwrap();
-                assert_eq!(
-                    route.allows(&method),
-                    said.contains(&name),
-                    "{route:?} {name}"
-                );
-            }
-        }
-    }
 }

@@ -9,7 +9,7 @@ use super::head::Refusal;
 use super::ledger::Shed;
 use super::metrics::{self, NO_LABELS, Registry, Shard};
 use super::phase::Phase;
-use super::routes::Route;
+use super::route::Route;
 use super::{observe, process, tls};
 
 /// The registry of a server.

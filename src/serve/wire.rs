@@ -20,9 +20,9 @@ use tokio::net::TcpStream;
 
 use super::framing::{Framing, Passed};
 use super::head::Refusal;
+use super::method;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Phase};
-use super::routes::{METHODS, OTHER_METHOD};
 
 /// Bytes read at once.
 const SCRATCH: usize = 16 * 1024;
@@ -48,10 +48,7 @@ fn stand_in(refused: &[u8]) -> String {
         .trim_ascii_start()
         .split(|&byte| byte == b' ')
         .next();
-    let known = METHODS
-        .into_iter()
-        .find(|known| Some(known.as_bytes()) == method);
-    let method = known.unwrap_or(OTHER_METHOD);
+    let method = method::label_of(method.unwrap_or_default());
     format!("{method} {STAND_IN_TARGET} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n")
 }
 
