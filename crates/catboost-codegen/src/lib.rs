@@ -12,10 +12,9 @@
 
 mod card;
 mod emit;
-mod layout;
+mod light;
 mod names;
 mod self_check;
-mod tables;
 
 use std::{
     env,
@@ -25,8 +24,11 @@ use std::{
     process,
 };
 
+use catboost_apply::layout;
 use catboost_model::ir::Model;
 use emit::Outputs;
+use light::Light;
+use self_check::SelfCheck;
 use sha2::{Digest, Sha256};
 
 /// Where a model comes from.
@@ -110,23 +112,22 @@ pub fn compile(path: &Path, module: &str) -> Result<(), Error> {
 /// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`.
 #[must_use]
 pub fn generate(model: &Model, origin: &Origin, module: &str) -> Generated {
-    let layout = layout::lay_out(model);
     let fields = names::fields(model);
     let outputs = Outputs::of(model);
-    let source = emit::Module {
+    let (source, pools) = emit::Module {
         model,
         origin,
-        layout: &layout,
+        layout: &layout::lay_out(model),
+        light: &Light::new(model),
+        check: &SelfCheck::new(model),
         fields: &fields,
         outputs: outputs.as_ref().map_err(String::as_str),
         module,
     }
-    .to_string();
-    let tables = layout
-        .tables
-        .files()
+    .write();
+    let tables = pools
         .into_iter()
-        .map(|file| (table_path(module, file.name), file.bytes));
+        .map(|(name, pool)| (table_path(module, name), pool.bytes));
     Generated {
         files: tables
             .chain([(format!("{module}.rs"), source.into_bytes())])

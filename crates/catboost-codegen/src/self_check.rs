@@ -14,11 +14,6 @@ use catboost_runtime::{
     text::TokenTable as _,
 };
 
-use crate::{
-    layout::Part,
-    tables::{Tables, put},
-};
-
 /// How many rows.
 pub(crate) const ROWS: usize = 16;
 /// The most words of a text.
@@ -28,18 +23,18 @@ const UNSEEN: &str = "unseen by any model";
 
 /// The rows, and the bits of the raw values that they have.
 pub(crate) struct SelfCheck {
-    /// Of `f32s`: a number a feature, row by row.
-    pub(crate) floats: Part,
+    /// A number a feature, row by row.
+    pub(crate) floats: Vec<f32>,
     pub(crate) cats: Vec<Vec<String>>,
     pub(crate) texts: Vec<Vec<String>>,
-    /// Of `f32s`: for each embedding feature as many as its dimension, row by row.
-    pub(crate) embeddings: Vec<Part>,
-    /// Of `u64s`: as many as the model has dimensions, row by row.
-    pub(crate) bits: Part,
+    /// For each embedding feature as many as its dimension, row by row.
+    pub(crate) embeddings: Vec<Vec<f32>>,
+    /// As many as the model has dimensions, row by row.
+    pub(crate) bits: Vec<u64>,
 }
 
 impl SelfCheck {
-    pub(crate) fn make(model: &Model, tables: &mut Tables) -> Self {
+    pub(crate) fn new(model: &Model) -> Self {
         let common = common_words();
         let known_cats: Vec<Vec<&str>> = (0..model.cat_features.len() as u32)
             .map(|cat| known(&common, |word| knows_value(model, CatIdx(cat), word)))
@@ -90,14 +85,11 @@ impl SelfCheck {
             }
         }
         Self {
-            floats: put(&mut tables.f32s, floats),
+            floats,
             cats,
             texts,
-            embeddings: embeddings
-                .into_iter()
-                .map(|vectors: Vec<f32>| put(&mut tables.f32s, vectors))
-                .collect(),
-            bits: put(&mut tables.u64s, bits),
+            embeddings,
+            bits,
         }
     }
 }

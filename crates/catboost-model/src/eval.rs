@@ -5,6 +5,7 @@
 pub(crate) mod stored;
 mod trees;
 
+pub use catboost_runtime::predict::Row;
 use catboost_runtime::{
     calcer::{Bm25, NaiveBayes, bayes_softmax, has_token},
     ctr::CtrFormula,
@@ -21,19 +22,6 @@ use crate::ir::{
 };
 
 pub use trees::{leaves, raw, raw_of_trees, stages};
-
-/// What a model is asked about: the values of its features, each list in the order of the model's own.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Row<'a> {
-    /// One a numeric feature; NaN where there is no value.
-    pub floats: &'a [f32],
-    /// One a categorical feature, as CatBoost writes it (an integer as its decimal digits).
-    pub cats: &'a [&'a str],
-    /// One a text feature.
-    pub texts: &'a [&'a str],
-    /// One an embedding feature, as long as its dimension.
-    pub embeddings: &'a [&'a [f32]],
-}
 
 /// What the splits look at, beside the row itself.
 pub(crate) struct Numbers {

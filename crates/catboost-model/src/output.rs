@@ -112,6 +112,24 @@ impl Output {
         })
     }
 
+    /// Checks that the model names as many classes as it predicts.
+    ///
+    /// # Errors
+    /// If it names some, and another number of them.
+    pub fn checked(self) -> Result<Self, OutputError> {
+        let expected = if self.dimension == 1 {
+            2
+        } else {
+            self.dimension
+        };
+        match self.classes.len() {
+            named if named != 0 && named != expected => Err(OutputError(format!(
+                "the model names {named} classes, expected {expected}"
+            ))),
+            _ => Ok(self),
+        }
+    }
+
     /// `RawFormulaVal`: the scores by place, minus infinity for classes that the training data lacked.
     #[must_use]
     pub fn raw(&self, raw: &[f64]) -> Vec<f64> {

@@ -16,16 +16,20 @@ compile_error!("without the feature `std`, catboost-runtime needs the feature `l
 
 /// Goes up with every change that takes code that was generated before out of step: of what [`compiled`]'s types hold, of what
 /// their numbers mean, of [`output`]'s functions. Generated code does not compile with another.
-pub const LAYOUT: u32 = 7;
+pub const LAYOUT: u32 = 8;
 
 pub mod calcer;
 pub mod compiled;
 pub mod ctr;
+#[doc(hidden)]
+pub mod emit;
 pub mod hash;
 pub mod knn;
 pub mod lda;
 mod lowercase;
 pub mod math;
 pub mod output;
+pub mod predict;
+pub mod storage;
 pub mod tables;
 pub mod text;

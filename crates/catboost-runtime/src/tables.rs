@@ -1,30 +1,59 @@
 //! Tables that come from files beside the generated source.
 
-use crate::compiled::Line;
+use alloc::vec::Vec;
+
+use crate::compiled::{Answer, Line};
 
 /// Types any of whose bit patterns is a value, and that have no padding.
-pub trait Plain: sealed::Sealed + Copy + 'static {}
+pub trait Plain: sealed::Sealed + Copy + 'static {
+    /// The name of the type.
+    const NAME: &'static str;
+    /// The name of the static that has all elements of the type.
+    const POOL: &'static str;
+    /// Appends the value, little-endian.
+    fn write(&self, bytes: &mut Vec<u8>);
+}
 
 mod sealed {
     pub trait Sealed {}
 }
 
 macro_rules! plain {
-    ($($type:ty)*) => {$(
+    ($($type:ident $pool:literal $words:expr)*) => {$(
         impl sealed::Sealed for $type {}
-        impl Plain for $type {}
+        impl Plain for $type {
+            const NAME: &'static str = stringify!($type);
+            const POOL: &'static str = $pool;
+
+            fn write(&self, bytes: &mut Vec<u8>) {
+                let words: fn(&Self) -> _ = $words;
+                for word in words(self) {
+                    bytes.extend(word.to_le_bytes());
+                }
+            }
+        }
     )*};
 }
 
-plain!(u8 u16 u32 u64 i32 f32 f64 Line);
+plain! {
+    u8 "U8S" |value| [*value]
+    u16 "U16S" |value| [*value]
+    u32 "U32S" |value| [*value]
+    u64 "U64S" |value| [*value]
+    i32 "I32S" |value| [*value]
+    f32 "F32S" |value| [*value]
+    f64 "F64S" |value| [*value]
+    Line "LINES" |line| line.0
+    Answer "ANSWERS" |answer| [answer.0]
+}
 
 /// Defines a `static` array of a [`Plain`] type from a file of its little-endian bytes. It does not compile unless the
 /// file has exactly the array's size.
 #[macro_export]
 macro_rules! table {
-    ($name:ident: [$type:ty; $len:expr] = $file:expr) => {
+    ($visibility:vis $name:ident: [$type:ty; $len:expr] = $file:expr) => {
         #[allow(clippy::useless_transmute, reason = "a table of bytes is one already")]
-        static $name: [$type; $len] = {
+        $visibility static $name: [$type; $len] = {
             const fn plain<T: $crate::tables::Plain>() {}
             plain::<$type>();
             assert!(

@@ -1,6 +1,8 @@
 //! Rows as arrays, a kind of feature each: for those who have a model's features by number.
 
-use std::fmt::{self, Formatter};
+use std::fmt::{self, Write as _};
+
+use catboost_runtime::emit::Emitter;
 
 use super::Module;
 use crate::names::{Field, Kind};
@@ -8,7 +10,7 @@ use crate::names::{Field, Kind};
 impl Module<'_> {
     /// The constructor from arrays, and its inverse: one array a kind, and one an embedding if there are any, as their
     /// lengths may differ.
-    pub(super) fn kinds(&self, f: &mut Formatter<'_>, lifetime: &str) -> fmt::Result {
+    pub(super) fn kinds(&self, f: &mut Emitter, lifetime: &str) -> fmt::Result {
         let text = if lifetime.is_empty() {
             "&str"
         } else {

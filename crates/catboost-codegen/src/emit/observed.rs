@@ -1,22 +1,22 @@
 //! What the numbers mean that observers are told.
 
-use std::fmt::{self, Formatter};
+use std::fmt::{self, Write as _};
 
 use catboost_model::ir::Trees;
+use catboost_runtime::emit::{Emit as _, Emitter};
 
-use super::{Module, of};
-use crate::{layout::LIGHT, names::Kind};
+use super::Module;
+use crate::{light::LIGHT, names::Kind};
 
 impl Module<'_> {
-    pub(super) fn observed(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    pub(super) fn observed(&self, f: &mut Emitter) -> fmt::Result {
         let layout = self.layout;
         writeln!(
             f,
             "/// The numeric features by their place in `Row::floats`; `None` for a place that no feature has."
         )?;
         let numeric: Vec<Option<String>> = layout
-            .numbers
-            .places
+            .floats
             .iter()
             .map(|place| place.map(|index| self.name(Kind::Float, index)))
             .collect();
@@ -26,10 +26,9 @@ impl Module<'_> {
             "/// The categorical features by their place in `Row::cats`; `None` for one whose unseen values are not known."
         )?;
         let categorical: Vec<Option<String>> = layout
-            .categories
-            .used
+            .cats
             .iter()
-            .zip(&layout.categories.counted)
+            .zip(&layout.counted)
             .map(|(&index, &counted)| counted.then(|| self.name(Kind::Categorical, index)))
             .collect();
         writeln!(
@@ -38,7 +37,7 @@ impl Module<'_> {
         )?;
         writeln!(f, "/// The text features by their place in `Row::texts`.")?;
         let text: Vec<String> = layout
-            .used_texts
+            .texts
             .iter()
             .map(|&index| self.name(Kind::Text, index))
             .collect();
@@ -48,16 +47,14 @@ impl Module<'_> {
             "/// A bit a leaf, counted over all the trees: whether less than {LIGHT} training rows' weight reached it. Empty if the"
         )?;
         writeln!(f, "/// model file has no weights.")?;
-        writeln!(
-            f,
-            "pub static LIGHT_LEAVES: &[u64] = {};",
-            of("U64S", &layout.light.bits)
-        )?;
+        write!(f, "pub static LIGHT_LEAVES: &[u64] = ")?;
+        u64::emit_slice(&self.light.bits, f);
+        writeln!(f, ";")?;
         writeln!(
             f,
             "/// What share of the training data's own leaves, by weight, `LIGHT_LEAVES` has."
         )?;
-        writeln!(f, "pub const LIGHT_SHARE: f64 = {:?};", layout.light.share)?;
+        writeln!(f, "pub const LIGHT_SHARE: f64 = {:?};", self.light.share)?;
         writeln!(f, "/// How many trees, and so leaves a row.")?;
         let trees = match &self.model.trees {
             Trees::Oblivious(trees) => trees.len(),
@@ -67,7 +64,7 @@ impl Module<'_> {
     }
 
     /// The model's own name of a feature, or its place among the columns if it has none.
-    fn name(&self, kind: Kind, index: usize) -> String {
+    pub(super) fn name(&self, kind: Kind, index: usize) -> String {
         let mut fields = self.fields.iter();
         let field = fields
             .find(|field| field.kind == kind && field.index == index)

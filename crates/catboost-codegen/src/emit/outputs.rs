@@ -1,11 +1,12 @@
 //! What is made of raw values: probabilities, classes, exponents. Each model has what its loss has.
 
-use std::fmt::{self, Formatter};
+use std::fmt::{self, Write as _};
 
 use catboost_model::{
     ir::Model,
     output::{Label, Link, Output},
 };
+use catboost_runtime::emit::Emitter;
 
 use super::Module;
 
@@ -22,19 +23,9 @@ impl Outputs {
     /// # Errors
     /// Why nothing but raw values can be had of it.
     pub(crate) fn of(model: &Model) -> Result<Self, String> {
-        let output = Output::of(model).map_err(|error| error.to_string())?;
-        let named = output.classes.len();
-        let expected = if output.dimension == 1 {
-            2
-        } else {
-            output.dimension
-        };
-        if named != 0 && named != expected {
-            return Err(format!(
-                "the model names {named} classes, expected {expected}"
-            ));
-        }
-        let classes = match named {
+        let output = Output::of(model).and_then(Output::checked);
+        let output = output.map_err(|error| error.to_string())?;
+        let classes = match output.classes.len() {
             0 => None,
             _ => Some(labels(&output.classes)?),
         };
@@ -73,7 +64,7 @@ fn labels(classes: &[Label]) -> Result<(&'static str, Vec<String>), String> {
 }
 
 impl Module<'_> {
-    pub(super) fn outputs(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    pub(super) fn outputs(&self, f: &mut Emitter) -> fmt::Result {
         let outputs = match self.outputs {
             Ok(outputs) => outputs,
             Err(why) => {
@@ -88,8 +79,8 @@ impl Module<'_> {
         if let Some((label, names)) = &outputs.classes {
             return outputs.classifier(f, dimension, label, names);
         }
-        match (outputs.output.loss.as_str(), dimension) {
-            ("RMSEWithUncertainty", 2) => writeln!(
+        match outputs.regression(dimension) {
+            Some("mean_and_variance") => writeln!(
                 f,
                 "/// The predicted value and its variance, of a row's [`raw`] values: CatBoost's `RMSEWithUncertainty`.
 #[must_use]
@@ -98,7 +89,7 @@ pub fn mean_and_variance(raw: &[f64; 2]) -> (f64, f64) {{
 }}
 "
             ),
-            (_, 1) => writeln!(
+            Some(_) => writeln!(
                 f,
                 "/// e to the power of a row's [`raw`] value: CatBoost's `Exponent`, what losses like Poisson and Tweedie predict.
 #[must_use]
@@ -107,15 +98,42 @@ pub fn exponent(raw: &[f64; 1]) -> f64 {{
 }}
 "
             ),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }
 
+/// How many of its classes a model predicts of a row.
+pub(super) enum Classes {
+    /// It does not classify.
+    None,
+    /// One.
+    One,
+    /// Any number.
+    Many,
+}
+
 impl Outputs {
+    pub(super) fn classes(&self, dimension: usize) -> Classes {
+        match &self.classes {
+            None => Classes::None,
+            Some(_) if dimension > 1 && self.output.many_labels() => Classes::Many,
+            Some(_) => Classes::One,
+        }
+    }
+
+    /// The function that a model has which does not classify.
+    pub(super) fn regression(&self, dimension: usize) -> Option<&'static str> {
+        match (self.output.loss.as_str(), dimension) {
+            ("RMSEWithUncertainty", 2) => Some("mean_and_variance"),
+            (_, 1) => Some("exponent"),
+            _ => None,
+        }
+    }
+
     fn classifier(
         &self,
-        f: &mut Formatter<'_>,
+        f: &mut Emitter,
         dimension: usize,
         label: &str,
         names: &[String],
@@ -160,34 +178,41 @@ pub fn probability(raw: &[f64; {dimension}]) -> [f64; {classes}] {{"
                 output.threshold
             )?;
         }
-        let label = label.replace('&', "&'static ");
-        let (which, label, class) = if one_value {
-            let class = "CLASSES[usize::from(raw[0] > THRESHOLD)]".to_owned();
-            ("The predicted class", label, class)
+        let index = if one_value {
+            "usize::from(raw[0] > THRESHOLD)".to_owned()
         } else if output.many_labels() {
-            let class = format!("{array}.map(|value| value > THRESHOLD)");
-            (
-                "Which of [`CLASSES`] are predicted",
-                format!("[bool; {classes}]"),
-                class,
-            )
+            return writeln!(
+                f,
+                "/// Which of [`CLASSES`] are predicted, of a row's [`raw`] values: CatBoost's `Class`.
+#[must_use]
+pub fn class(raw: &[f64; {dimension}]) -> [bool; {classes}] {{
+    {array}.map(|value| value > THRESHOLD)
+}}
+"
+            );
         } else {
-            let class = format!("CLASSES[output::class({slice})]");
-            ("The predicted class", label, class)
+            format!("output::class({slice})")
         };
+        let label = label.replace('&', "&'static ");
         writeln!(
             f,
-            "/// {which}, of a row's [`raw`] values: CatBoost's `Class`.
+            "/// The predicted class, of a row's [`raw`] values: CatBoost's `Class`.
 #[must_use]
 pub fn class(raw: &[f64; {dimension}]) -> {label} {{
-    {class}
+    CLASSES[class_index(raw)]
+}}
+
+/// The place of the predicted class among [`CLASSES`].
+#[must_use]
+pub fn class_index(raw: &[f64; {dimension}]) -> usize {{
+    {index}
 }}
 "
         )
     }
 
     /// The function that puts raw values to their classes, if the training data lacked some of them; whether it did.
-    fn by_class(&self, f: &mut Formatter<'_>, dimension: usize) -> Result<bool, fmt::Error> {
+    fn by_class(&self, f: &mut Emitter, dimension: usize) -> Result<bool, fmt::Error> {
         let Output {
             places,
             dimension: classes,

@@ -1,13 +1,15 @@
 //! The function by which a compiled model checks itself.
 
-use std::fmt::{self, Formatter};
+use std::fmt::{self, Write as _};
+
+use catboost_runtime::emit::Emitter;
 
 use super::Module;
-use crate::{layout::Part, self_check::ROWS};
+use crate::self_check::ROWS;
 
 impl Module<'_> {
-    pub(super) fn self_check(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let check = &self.layout.self_check;
+    pub(super) fn self_check(&self, f: &mut Emitter) -> fmt::Result {
+        let check = self.check;
         let model = self.model;
         let (floats, dimension) = (model.float_features.len(), model.dimension);
         writeln!(
@@ -19,11 +21,9 @@ impl Module<'_> {
             "/// compiled.\n///\n/// # Errors\n/// The number of the first row that comes out otherwise."
         )?;
         writeln!(f, "pub fn self_check() -> Result<(), usize> {{")?;
-        writeln!(
-            f,
-            "    static FLOATS: &[[f32; {floats}]] = {};",
-            table_rows("F32S", &check.floats, floats)
-        )?;
+        write!(f, "    static FLOATS: &[[f32; {floats}]] = ")?;
+        f.rows(&check.floats, floats, ROWS);
+        writeln!(f, ";")?;
         writeln!(
             f,
             "    static CATS: [[&str; {}]; {ROWS}] = {:?};",
@@ -36,24 +36,20 @@ impl Module<'_> {
             model.text_features.len(),
             check.texts
         )?;
-        writeln!(
-            f,
-            "    static BITS: &[[u64; {dimension}]] = {};",
-            table_rows("U64S", &check.bits, dimension)
-        )?;
+        write!(f, "    static BITS: &[[u64; {dimension}]] = ")?;
+        f.rows(&check.bits, dimension, ROWS);
+        writeln!(f, ";")?;
         let mut embeddings = String::new();
-        for (index, (part, feature)) in check
+        for (index, (vectors, feature)) in check
             .embeddings
             .iter()
             .zip(&model.embedding_features)
             .enumerate()
         {
             let dimension = feature.dimension;
-            writeln!(
-                f,
-                "    static EMBEDDING_{index}: &[[f32; {dimension}]] = {};",
-                table_rows("F32S", part, dimension)
-            )?;
+            write!(f, "    static EMBEDDING_{index}: &[[f32; {dimension}]] = ")?;
+            f.rows(vectors, dimension, ROWS);
+            writeln!(f, ";")?;
             embeddings += &format!("&EMBEDDING_{index}[row], ");
         }
         if !embeddings.is_empty() {
@@ -69,13 +65,5 @@ impl Module<'_> {
             "        if raw(&features).map(f64::to_bits) != BITS[row] {{\n            return Err(row);\n        }}\n    }}"
         )?;
         writeln!(f, "    Ok(())\n}}\n")
-    }
-}
-
-/// A part of a table as rows of `len` elements, as an expression.
-fn table_rows(table: &str, part: &Part, len: usize) -> String {
-    match len {
-        0 => format!("&[[]; {ROWS}]"),
-        len => format!("rows::<_, {len}>(&{table}, {}, {ROWS})", part.start),
     }
 }

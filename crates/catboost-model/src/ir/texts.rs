@@ -53,7 +53,7 @@ pub struct Tokenizer {
 impl Tokenizer {
     /// The tokenizer that does it.
     #[must_use]
-    pub fn runtime(&self) -> text::Tokenizer<'_> {
+    pub fn runtime(&self) -> text::Tokenizer<&str> {
         text::Tokenizer {
             delimiter: &self.delimiter,
             split_by_set: self.split_by_set,

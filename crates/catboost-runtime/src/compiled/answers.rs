@@ -1,14 +1,17 @@
 //! Bins → answers, for trees that are walked.
 
+use super::{Answer, Group};
+use crate::emit::emit;
+
 /// What all the splits on a group ask. The answers, 0 or 1, stand among the bins, where a walk finds them by number.
 ///
 /// A CTR or an occurrence of a token has no such list: its answers are what is looked up.
 #[derive(Debug)]
 pub struct Answers {
     /// The group.
-    pub group: u32,
+    pub group: Group,
     /// Where the first answer is.
-    pub first: u32,
+    pub first: Answer,
     /// What is asked.
     pub asked: Asked,
 }
@@ -28,7 +31,7 @@ impl Answers {
 
     #[inline(always)]
     pub(super) fn give(&self, bins: &mut [u16]) {
-        let (first, bin) = (self.first as usize, bins[self.group as usize]);
+        let (first, bin) = (self.first.index(), bins[self.group.index()]);
         match self.asked {
             Asked::Above(times) => {
                 let answers = &mut bins[first..first + times as usize * Self::AT_ONCE];
@@ -45,6 +48,9 @@ impl Answers {
     }
 }
 
+emit!(struct Answers Answers { group, first, asked });
+emit!(enum Asked Asked { Above(times), Equal });
+
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;
@@ -54,8 +60,8 @@ mod tests {
     #[test]
     fn a_bin_is_above_those_below_it() {
         let answers = Answers {
-            group: 1,
-            first: 2,
+            group: Group(1),
+            first: Answer(2),
             asked: Asked::Above(2),
         };
         for bin in [0, 1, 15, 16, 17, 31, 32, u16::MAX] {
@@ -71,8 +77,8 @@ mod tests {
     #[test]
     fn a_bin_equals_one() {
         let answers = Answers {
-            group: 0,
-            first: 2,
+            group: Group(0),
+            first: Answer(2),
             asked: Asked::Equal,
         };
         for (bin, expected) in [(0, [0, 0]), (1, [1, 0]), (2, [0, 1])] {

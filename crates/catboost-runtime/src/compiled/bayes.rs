@@ -3,30 +3,31 @@
 use super::{Estimate, letters::Codes, texts};
 use crate::{
     calcer::{bayes_softmax, bayes_softmax_of_two},
+    emit::emit,
     math,
+    storage::{Owned, Static, Storage},
 };
 
 /// A multinomial naive Bayes with its logarithms taken.
-#[derive(Debug)]
-pub struct NaiveBayes {
+pub struct NaiveBayes<S: Storage = Static> {
     /// ln(docs + class prior), one a class.
-    pub log_priors: &'static [f64],
+    pub log_priors: S::Slice<f64>,
     /// The token id of the first row of `log_counts`.
     pub first: u32,
     /// ln(token prior + count): for each class a row a token id from `first` on, the last for every id that no class has.
-    pub log_counts: &'static [f64],
+    pub log_counts: S::Slice<f64>,
     /// Whether the class lacks the token (1 or 0), in the same places.
-    pub lacks: &'static [u8],
+    pub lacks: S::Slice<u8>,
     /// ln of the class's total if it lacks 0, 1, … of the text's tokens: a row a class.
-    pub log_totals: &'static [f64],
+    pub log_totals: S::Slice<f64>,
     /// The class's total if it lacks none, from which a total beyond the rows above is computed.
-    pub totals: &'static [f64],
+    pub totals: S::Slice<f64>,
     /// What each lacking token adds to the total.
     pub token_prior: f64,
     /// The numbers that the model compares with borders.
-    pub estimates: &'static [Estimate],
+    pub estimates: S::Slice<Estimate<S>>,
     /// What tells the bins of most texts sooner; `None` unless there are two classes.
-    pub odds: Option<Odds>,
+    pub odds: Option<Odds<S>>,
 }
 
 /// What tells the bins of most texts, if there are two classes, without a count of tokens and without `exp`.
@@ -34,28 +35,26 @@ pub struct NaiveBayes {
 /// A class's probability depends on nothing but the difference of the two logarithms, the odds. But for rounding, these are
 /// a sum over the tokens, in any order. Where they are further from all borders than any rounding could carry them, there is
 /// no doubt of the bin. Where they are not, the bins are computed as CatBoost does.
-#[derive(Debug)]
-pub struct Odds {
+pub struct Odds<S: Storage = Static> {
     /// The odds of the first class if there are no tokens.
     pub prior: f64,
     /// What a token adds, a number a token id from [`NaiveBayes::first`] on; NaN if a class lacks it, as then the total is another.
-    pub weights: &'static [f64],
+    pub weights: S::Slice<f64>,
     /// The same by the codes of [`super::Letters`], 0 where there is no token; `None` if tokens are not single letters.
-    pub by_code: Option<&'static [f64; 256]>,
+    pub by_code: Option<S::Boxed<[f64; 256]>>,
     /// One for each of [`NaiveBayes::estimates`].
-    pub limits: &'static [Limits],
+    pub limits: S::Slice<Limits<S>>,
 }
 
 /// Where there is no doubt of a number's bin.
-#[derive(Debug)]
-pub struct Limits {
+pub struct Limits<S: Storage = Static> {
     /// If the odds of its class are above number `k`, the number is above border `k`. Ascending.
-    pub above: &'static [f64],
+    pub above: S::Slice<f64>,
     /// If they are below number `k`, it is not above border `k`; the last is +∞.
-    pub below: &'static [f64],
+    pub below: S::Slice<f64>,
 }
 
-impl NaiveBayes {
+impl<S: Storage> NaiveBayes<S> {
     /// Sets the bins if there is no doubt of them: if not, returns false, and [`NaiveBayes::compute`] has to. `codes` are those
     /// of the tokens, if they are letters.
     #[inline(always)]
@@ -66,11 +65,11 @@ impl NaiveBayes {
         bins: &mut [u16],
     ) -> bool {
         let Some(odds) = &self.odds else { return false };
-        let odds_of_text = match (odds.by_code, codes) {
+        let odds_of_text = match (&odds.by_code, codes) {
             (Some(weights), Some(codes)) => odds.of_codes(weights, codes),
             _ => odds.of_ids(self.first, ids),
         };
-        odds.set_undoubted(odds_of_text, self.estimates, bins)
+        odds.set_undoubted(odds_of_text, &self.estimates, bins)
     }
 
     #[inline(always)]
@@ -79,14 +78,14 @@ impl NaiveBayes {
         if classes == 2 {
             // By far the commonest.
             let logarithms = [self.logarithm(0, counts), self.logarithm(1, counts)];
-            texts::set_bins(self.estimates, &bayes_softmax_of_two(logarithms), bins);
+            texts::set_bins(&self.estimates, &bayes_softmax_of_two(logarithms), bins);
             return;
         }
         let mut scores: texts::ByClass = (0..classes)
             .map(|class| self.logarithm(class, counts))
             .collect();
         bayes_softmax(&mut scores);
-        texts::set_bins(self.estimates, &scores, bins);
+        texts::set_bins(&self.estimates, &scores, bins);
     }
 
     /// The logarithm of a class's unnormalized probability.
@@ -124,12 +123,14 @@ impl NaiveBayes {
 impl Odds {
     /// Limits are for texts of so many tokens at most: each rounds the sum once more.
     pub const MOST_TOKENS: usize = 64;
+}
 
+impl<S: Storage> Odds<S> {
     /// The odds of a text, but for rounding; NaN if they are not known.
     #[inline(always)]
     fn of_ids(&self, first: u32, ids: impl Iterator<Item = u32>) -> f64 {
         let most = ids.size_hint().1;
-        if most.is_none_or(|most| most > Self::MOST_TOKENS) {
+        if most.is_none_or(|most| most > Odds::MOST_TOKENS) {
             return f64::NAN;
         }
         ids.fold(self.prior, |odds, id| {
@@ -141,28 +142,35 @@ impl Odds {
     /// The same of letters.
     #[inline(always)]
     fn of_codes(&self, weights: &[f64; 256], codes: &Codes) -> f64 {
-        const { assert!(Codes::MOST <= Self::MOST_TOKENS) };
+        const { assert!(Codes::MOST <= Odds::MOST_TOKENS) };
         let weights = codes.iter().map(|code| weights[usize::from(code)]);
         weights.fold(self.prior, |odds, weight| odds + weight)
     }
 
     /// Sets the bins if there is no doubt of them at these odds of the first class; returns whether it is so.
     #[inline(always)]
-    fn set_undoubted(&self, odds: f64, estimates: &[Estimate], bins: &mut [u16]) -> bool {
-        let mut estimates = estimates.iter().zip(self.limits);
+    fn set_undoubted(&self, odds: f64, estimates: &[Estimate<S>], bins: &mut [u16]) -> bool {
+        let mut estimates = estimates.iter().zip(&*self.limits);
         estimates.all(|(estimate, limits)| {
             let odds = if estimate.class == 0 { odds } else { -odds };
             let above = limits.above.iter().map(|&limit| u16::from(odds > limit));
             let bin: u16 = above.sum();
-            bins[estimate.group as usize] = bin;
+            bins[estimate.group.index()] = bin;
             odds < limits.below[usize::from(bin)]
         })
     }
 }
 
+emit!(struct NaiveBayes NaiveBayes<Owned> {
+    log_priors, first, log_counts, lacks, log_totals, totals, token_prior, estimates, odds,
+});
+emit!(struct Odds Odds<Owned> { prior, weights, by_code, limits });
+emit!(struct Limits Limits<Owned> { above, below });
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compiled::Group;
 
     /// A number of either class, with borders where the odds are 0 and 1, and a doubt of a quarter about each.
     const BAYES: NaiveBayes = NaiveBayes {
@@ -177,12 +185,12 @@ mod tests {
             Estimate {
                 class: 1,
                 borders: &[0.5, 0.75],
-                group: 0,
+                group: Group(0),
             },
             Estimate {
                 class: 0,
                 borders: &[0.5],
-                group: 2,
+                group: Group(2),
             },
         ],
         odds: Some(Odds {
@@ -236,7 +244,7 @@ mod tests {
         for lacking in [0, 1, 5, 6, u32::MAX] {
             assert_eq!(undoubted(&[2, lacking, 2]), None, "{lacking}");
         }
-        let none = NaiveBayes {
+        let none: NaiveBayes = NaiveBayes {
             odds: None,
             ..BAYES
         };
@@ -249,7 +257,7 @@ mod tests {
         (weights[0], weights[1], weights[255]) = (0.0, 1.0, -1.0);
         let undoubted = |by_code, codes: &[u8]| {
             let odds = BAYES.odds.as_ref().expect("it has some");
-            let bayes = NaiveBayes {
+            let bayes: NaiveBayes = NaiveBayes {
                 odds: Some(Odds { by_code, ..*odds }),
                 ..BAYES
             };

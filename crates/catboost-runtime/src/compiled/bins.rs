@@ -1,40 +1,44 @@
 //! Numbers → bins.
 
+use super::{Bin, Group};
+use crate::{
+    emit::emit,
+    storage::{Owned, Static, Storage},
+};
+
 /// Features in a [`Block`].
 pub const LANES: usize = 8;
 
 /// Up to eight numeric features, side by side: one vector comparison counts a border of each.
-#[derive(Debug)]
-pub struct Block {
+pub struct Block<S: Storage = Static> {
     /// Row `k` has border `k` of each feature; +∞ (above which nothing is) where a feature has fewer.
-    pub borders: &'static [[f32; LANES]],
+    pub borders: S::Slice<[f32; LANES]>,
     /// What stands in for NaN: -∞, +∞, or NaN itself (not above any border).
     pub nan: [f32; LANES],
     /// The group of the first feature; the others follow.
-    pub group: u32,
+    pub group: Group,
     /// If features share groups two by two: how many bins the first of each pair has. The pair's bin is the first's, and so many
     /// times the second's.
     pub pairs: Option<[u16; LANES / 2]>,
 }
 
 /// A numeric feature with so many borders that halving beats comparing with all.
-#[derive(Debug)]
-pub struct Wide {
+pub struct Wide<S: Storage = Static> {
     /// Ascending.
-    pub borders: &'static [f32],
+    pub borders: S::Slice<f32>,
     /// What stands in for NaN.
     pub nan: f32,
     /// The feature's group.
-    pub group: u32,
+    pub group: Group,
 }
 
 /// What a split asks: is a group's bin one of `count` bins from `from` on? In a word, so that tables can hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// The group.
-    pub group: u32,
+    pub group: Group,
     /// The first bin.
-    pub from: u16,
+    pub from: Bin,
     /// How many.
     pub count: u16,
 }
@@ -43,7 +47,7 @@ impl Condition {
     /// The condition as a word.
     #[must_use]
     pub const fn to_word(self) -> u64 {
-        self.group as u64 | (self.from as u64) << 32 | (self.count as u64) << 48
+        self.group.0 as u64 | (self.from.0 as u64) << 32 | (self.count as u64) << 48
     }
 
     /// The condition that a word holds.
@@ -51,8 +55,8 @@ impl Condition {
     #[inline(always)]
     pub const fn from_word(word: u64) -> Self {
         Self {
-            group: word as u32,
-            from: (word >> 32) as u16,
+            group: Group(word as u32),
+            from: Bin((word >> 32) as u16),
             count: (word >> 48) as u16,
         }
     }
@@ -61,7 +65,14 @@ impl Condition {
     #[inline(always)]
     #[must_use]
     pub fn holds(self, bins: &[u16]) -> bool {
-        bins[self.group as usize].wrapping_sub(self.from) < self.count
+        self.has(self.group.bin(bins))
+    }
+
+    /// Whether it holds of a bin of its group.
+    #[inline(always)]
+    #[must_use]
+    pub fn has(self, bin: Bin) -> bool {
+        bin.0.wrapping_sub(self.from.0) < self.count
     }
 }
 
@@ -69,15 +80,15 @@ impl Condition {
 ///
 /// `floats` has the features of the blocks, eight a block, then those of `wides`. `AVX2` is whether the processor has it.
 #[inline(always)]
-pub(super) fn quantize<const AVX2: bool>(
-    blocks: &[Block],
-    wides: &[Wide],
+pub(super) fn quantize<S: Storage, const AVX2: bool>(
+    blocks: &[Block<S>],
+    wides: &[Wide<S>],
     floats: &[f32],
     bins: &mut [u16],
 ) {
     let (lanes, rest) = floats.as_chunks::<LANES>();
     for (block, values) in blocks.iter().zip(lanes) {
-        let group = block.group as usize;
+        let group = block.group.index();
         let own = block.bins::<AVX2>(values);
         match block.pairs {
             None => bins[group..group + LANES].copy_from_slice(&own),
@@ -98,11 +109,11 @@ pub(super) fn quantize<const AVX2: bool>(
         } else {
             wide.borders.partition_point(|&border| border < value)
         };
-        bins[wide.group as usize] = bin as u16;
+        bins[wide.group.index()] = bin as u16;
     }
 }
 
-impl Block {
+impl<S: Storage> Block<S> {
     #[inline(always)]
     fn bins<const AVX2: bool>(&self, values: &[f32; LANES]) -> [u16; LANES] {
         let mut value = *values;
@@ -110,14 +121,14 @@ impl Block {
             *value = if value.is_nan() { nan } else { *value };
         }
         #[cfg(not(target_arch = "x86_64"))]
-        return count_below_portably(&value, self.borders);
+        return count_below_portably(&value, &self.borders);
         // SAFETY: every x86-64 processor has SSE2, and this one has AVX2 if it says so.
         #[cfg(target_arch = "x86_64")]
         unsafe {
             if AVX2 {
-                count_below_at_once(&value, self.borders)
+                count_below_at_once(&value, &self.borders)
             } else {
-                count_below(&value, self.borders)
+                count_below(&value, &self.borders)
             }
         }
     }
@@ -223,11 +234,15 @@ pub fn count_above(value: f32, borders: &[f32]) -> u16 {
         .sum()
 }
 
+emit!(struct Block Block<Owned> { borders, nan, group, pairs });
+emit!(struct Wide Wide<Owned> { borders, nan, group });
+
 #[cfg(test)]
 impl Condition {
     /// Whether a group's bin is at least `from`, as a word.
     pub(super) const fn at_least(group: u32, from: u16) -> u64 {
         let count = from.wrapping_neg();
+        let (group, from) = (Group(group), Bin(from));
         Self { group, from, count }.to_word()
     }
 }
@@ -239,16 +254,16 @@ mod tests {
     #[test]
     fn a_condition_is_a_range_of_bins() {
         let condition = Condition {
-            group: 0xdead_beef,
-            from: 0x1234,
+            group: Group(0xdead_beef),
+            from: Bin(0x1234),
             count: 0xabcd,
         };
         assert_eq!(condition.to_word(), 0xabcd_1234_dead_beef);
         assert_eq!(Condition::from_word(condition.to_word()), condition);
 
         let two_or_three = Condition {
-            group: 1,
-            from: 2,
+            group: Group(1),
+            from: Bin(2),
             count: 2,
         };
         let holds = [0, 1, 2, 3, 4, u16::MAX].map(|bin| two_or_three.holds(&[9, bin, 9]));
@@ -258,19 +273,19 @@ mod tests {
     /// Borders and what stands in for NaN of the features of a block.
     const INFINITE: f32 = f32::INFINITY;
     static BLOCKS: [Block; 2] = [
-        Block {
+        Block::<Static> {
             borders: &[
                 [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, -1.0, INFINITE],
                 [1.0, 2.0, INFINITE, INFINITE, 2.0, 3.0, 0.0, INFINITE],
             ],
             nan: [INFINITE, -INFINITE, f32::NAN, 0.0, 0.0, 0.0, 0.0, 0.0],
-            group: 8,
+            group: Group(8),
             pairs: None,
         },
-        Block {
+        Block::<Static> {
             borders: &[[0.5; LANES]],
             nan: [INFINITE; LANES],
-            group: 0,
+            group: Group(0),
             pairs: None,
         },
     ];
@@ -278,15 +293,15 @@ mod tests {
     #[test]
     fn bins_are_counts_of_borders_below() {
         let wides = [
-            Wide {
+            Wide::<Static> {
                 borders: &[-1.0, 0.0, 1.0, 2.0, 3.0],
                 nan: INFINITE,
-                group: 17,
+                group: Group(17),
             },
-            Wide {
+            Wide::<Static> {
                 borders: &[0.0, 1.0],
                 nan: f32::NAN,
-                group: 16,
+                group: Group(16),
             },
         ];
         let first = [0.5, 2.5, 1.0, -0.0, 1.5, 3.0, 0.0, 3e38];
@@ -294,7 +309,7 @@ mod tests {
         let quantized = |wide: [f32; 2], first: [f32; 8]| {
             let floats = [first.as_slice(), &second, &wide].concat();
             let mut bins = [77; 19];
-            quantize::<false>(&BLOCKS, &wides, &floats, &mut bins);
+            quantize::<Static, false>(&BLOCKS, &wides, &floats, &mut bins);
             assert_eq!(bins[..8], [0, 1, 0, 1, 0, 1, 0, 1]);
             assert_eq!(bins[18], 77, "no feature's group");
             let (first, _) = bins[8..].split_first_chunk::<8>().expect("19 bins");
@@ -332,29 +347,29 @@ mod tests {
 
     #[test]
     fn features_share_groups_two_by_two() {
-        let block = Block {
+        let block = Block::<Static> {
             borders: &[[0.0; LANES], [1.0; LANES]],
             pairs: Some([3, 4, 5, 6]),
             nan: [INFINITE; LANES],
-            group: 1,
+            group: Group(1),
         };
         let mut bins = [77; 6];
         let floats = [0.0, 0.0, 0.5, 0.0, 0.0, 0.5, 2.0, 2.0];
-        quantize::<false>(&[block], &[], &floats, &mut bins);
+        quantize::<Static, false>(&[block], &[], &floats, &mut bins);
         assert_eq!(bins, [77, 0, 1, 5, 2 + 2 * 6, 77]);
     }
 
     /// More than eight wide features: those past the blocks' own come from whole lanes too.
     #[test]
     fn wide_features_follow_the_blocks() {
-        let wides: [Wide; 10] = core::array::from_fn(|nth| Wide {
+        let wides: [Wide; 10] = core::array::from_fn(|nth| Wide::<Static> {
             borders: &[2.0, 4.0, 6.0, 8.0],
             nan: 0.0,
-            group: nth as u32,
+            group: Group(nth as u32),
         });
         let floats: [f32; 10] = core::array::from_fn(|nth| nth as f32);
         let mut bins = [0; 10];
-        quantize::<false>(&[], &wides, &floats, &mut bins);
+        quantize::<Static, false>(&[], &wides, &floats, &mut bins);
         assert_eq!(bins, [0, 0, 0, 1, 1, 2, 2, 3, 3, 4]);
     }
 

@@ -1,20 +1,23 @@
 //! Categorical values → bins.
 
-use super::{Condition, Keys, Observer};
-use crate::hash;
+use super::{Condition, Group, Keys, Observer, Slot};
+use crate::{
+    emit::emit,
+    hash,
+    storage::{Owned, Static, Storage},
+};
 
 /// A categorical feature that is compared with single values.
-#[derive(Debug)]
-pub struct OneHot {
+pub struct OneHot<S: Storage = Static> {
     /// Index into [`super::Row::cats`].
     pub cat: u32,
     /// Its group. The bin is 0 for a value that is not listed, else the value's place + 1.
-    pub group: u32,
+    pub group: Group,
     /// The hashes of the values, ascending.
-    pub values: &'static [u32],
+    pub values: S::Slice<u32>,
 }
 
-impl OneHot {
+impl<S: Storage> OneHot<S> {
     #[inline(always)]
     pub(super) fn bin(&self, cats: &[u32]) -> u16 {
         let value = cats[self.cat as usize];
@@ -27,56 +30,57 @@ impl OneHot {
 /// A combination of categorical features and splits, and the bins of all the CTRs that count by it.
 ///
 /// Which row of `bins` a combination has, `keys` say by its hash.
-#[derive(Debug)]
-pub struct Projection {
+pub struct Projection<S: Storage = Static> {
     /// The categorical features, indices into [`super::Row::cats`], in the order of hashing.
-    pub cats: &'static [u32],
+    pub cats: S::Slice<u32>,
     /// The splits, as words, in the order of hashing.
-    pub conditions: &'static [u64],
+    pub conditions: S::Slice<u64>,
     /// The keys of the training data → the row of `bins`, which is not 0.
-    pub keys: Keys,
+    pub keys: Keys<S>,
     /// A row a combination of bins that occurs; row 0 is that of a key that the training data did not have. After the last
     /// row there are [`Projection::AT_ONCE`] - 1 more. None at all if a row is one bin, which is its number.
-    pub bins: &'static [u16],
+    pub bins: S::Slice<u16>,
     /// The length of a row of `bins`. The groups follow each other. As many bins after the last may be overwritten as there are
     /// more at the end of `bins`.
     pub len: u32,
-    /// The first group.
-    pub group: u32,
+    /// The first group, or, if the trees are walked, the first answer.
+    pub first: Slot,
 }
 
 impl Projection {
     /// So many bins are copied at once.
     pub const AT_ONCE: usize = 4;
+}
 
+impl<S: Storage> Projection<S> {
     /// Looks the row's combination up.
     #[inline(always)]
     pub(super) fn quantize<O: Observer>(&self, cats: &[u32], bins: &mut [u16], observer: &mut O) {
         let row = self.row(cats, bins, observer);
-        let (len, group) = (self.len as usize, self.group as usize);
+        let (len, first) = (self.len as usize, self.first.index());
         if self.bins.is_empty() {
-            bins[group] = row as u16;
+            bins[first] = row as u16;
             return;
         }
-        let (from, to) = (&self.bins[row * len..], &mut bins[group..]);
-        for at in (0..len).step_by(Self::AT_ONCE) {
-            to[at..at + Self::AT_ONCE].copy_from_slice(&from[at..at + Self::AT_ONCE]);
+        let (from, to) = (&self.bins[row * len..], &mut bins[first..]);
+        for at in (0..len).step_by(Projection::AT_ONCE) {
+            to[at..at + Projection::AT_ONCE].copy_from_slice(&from[at..at + Projection::AT_ONCE]);
         }
     }
 
     #[inline(always)]
     fn row<O: Observer>(&self, cats: &[u32], bins: &[u16], observer: &mut O) -> usize {
         let mut key = 0;
-        for &cat in self.cats {
+        for &cat in &*self.cats {
             key = hash::ctr_key_cat(key, cats[cat as usize]);
         }
-        for &condition in self.conditions {
+        for &condition in &*self.conditions {
             key = hash::ctr_key_split(key, Condition::from_word(condition).holds(bins));
         }
         match self.keys.find(key) {
             Some(row) => row as usize,
             None => {
-                if let ([cat], []) = (self.cats, self.conditions) {
+                if let ([cat], []) = (&*self.cats, &*self.conditions) {
                     observer.unseen(*cat as usize);
                 }
                 0
@@ -85,18 +89,21 @@ impl Projection {
     }
 }
 
+emit!(struct OneHot OneHot<Owned> { cat, group, values });
+emit!(struct Projection Projection<Owned> { cats, conditions, keys, bins, len, first });
+
 #[cfg(test)]
 mod tests {
     use std::{vec, vec::Vec};
 
-    use super::{Keys, Observer, OneHot, Projection};
+    use super::{Group, Keys, Observer, OneHot, Projection, Slot};
     use crate::{compiled::Condition, hash::combine};
 
     #[test]
     fn a_one_hot_bin_is_the_place_of_the_value() {
-        let one_hot = OneHot {
+        let one_hot: OneHot = OneHot {
             cat: 1,
-            group: 0,
+            group: Group(0),
             values: &[3, 8, 0x8000_0000],
         };
         let bins = [3, 8, 0x8000_0000, 0, 5, u32::MAX].map(|value| one_hot.bin(&[8, value]));
@@ -120,13 +127,13 @@ mod tests {
         conditions: &'static [u64],
         key: u64,
     ) -> ([u16; 2], Vec<usize>) {
-        let projection = Projection {
+        let projection: Projection = Projection {
             cats,
             conditions,
             keys: Keys::of(&[(key, 2)]),
             bins: &[0, 90, 10, 91, 20, 92, 0, 0, 0],
             len: 2,
-            group: 1,
+            first: Slot(1),
         };
         let (mut bins, mut unseen) = ([4, 0, 0, 0, 0, 9], Unseen::default());
         projection.quantize(&[5, 6, 7], &mut bins, &mut unseen);
@@ -136,13 +143,13 @@ mod tests {
 
     #[test]
     fn a_row_without_bins_is_one_itself() {
-        let projection = Projection {
+        let projection: Projection = Projection {
             cats: &[0],
             conditions: &[],
             keys: Keys::of(&[(combine(0, 7), 3)]),
             bins: &[],
             len: 1,
-            group: 1,
+            first: Slot(1),
         };
         for (value, bin) in [(7, 3), (8, 0)] {
             let mut bins = [99; 3];
@@ -155,13 +162,13 @@ mod tests {
     #[test]
     fn a_long_row_is_copied_whole() {
         let bins: Vec<u16> = (0..2 * 9 + 3).collect();
-        let projection = Projection {
+        let projection: Projection = Projection {
             cats: &[0],
             conditions: &[],
             keys: Keys::of(&[(combine(0, 7), 1)]),
             bins: bins.leak(),
             len: 9,
-            group: 1,
+            first: Slot(1),
         };
         for (value, first) in [(7, 9), (8, 0)] {
             let mut bins = [99; 14];

@@ -2,59 +2,55 @@
 
 use core::array;
 
-use super::{Keys, Observer, Projection};
+use super::{Answer, Bin, Group, Keys, Observer, Projection, Slot};
+use crate::{
+    emit::emit,
+    storage::{Owned, Static, Storage},
+};
 
 /// What crosses are looked up by: the numbers of categorical values, and what the splits of combinations say. Both stand
 /// among the bins.
-#[derive(Debug)]
-pub struct Digits {
+pub struct Digits<S: Storage = Static> {
     /// The categorical features of crosses.
-    pub cats: &'static [Numbered],
+    pub cats: S::Slice<Numbered<S>>,
     /// The groups that the splits ask of.
-    pub masks: &'static [Masks],
+    pub masks: S::Slice<Masks<S>>,
     /// Where the first word of masks is.
-    pub first: u32,
+    pub first: Slot,
     /// How many words of masks there are: a multiple of [`Cross::AT_ONCE`].
     pub len: u32,
 }
 
 /// The values of a categorical feature, numbered.
-#[derive(Debug)]
-pub struct Numbered {
+pub struct Numbered<S: Storage = Static> {
     /// Index into [`super::Row::cats`].
     pub cat: u32,
-    /// Where the number is among the bins.
-    pub place: u32,
+    /// Where the number is.
+    pub slot: Slot,
     /// The hashes of known values → their numbers.
-    pub numbers: Keys,
+    pub numbers: Keys<S>,
 }
 
 /// What a group's bin says of splits.
-#[derive(Debug)]
-pub struct Masks {
+pub struct Masks<S: Storage = Static> {
     /// The group.
-    pub group: u32,
+    pub group: Group,
     /// The bins from this one on say the same.
-    pub last: u16,
+    pub last: Bin,
     /// [`Digits::len`] words a bin: the bits of the splits that hold.
-    pub rows: &'static [u16],
+    pub rows: S::Slice<u16>,
 }
 
-impl Digits {
+impl<S: Storage> Digits<S> {
     #[inline(always)]
     pub(super) fn find(&self, cats: &[u32], bins: &mut [u16]) {
-        for Numbered {
-            cat,
-            place,
-            numbers,
-        } in self.cats
-        {
+        for Numbered { cat, slot, numbers } in &*self.cats {
             let number = numbers.find(cats[*cat as usize].into());
-            bins[*place as usize] = number.map_or(Cross::UNKNOWN, |number| number as u16);
+            bins[slot.index()] = number.map_or(Cross::UNKNOWN, |number| number as u16);
         }
-        let (first, len) = (self.first as usize, self.len as usize);
-        for masks in self.masks {
-            let bin = bins[masks.group as usize].min(masks.last);
+        let (first, len) = (self.first.index(), self.len as usize);
+        for masks in &*self.masks {
+            let Bin(bin) = masks.group.bin(bins).min(masks.last);
             let row = &masks.rows[usize::from(bin) * len..][..len];
             let (row, _) = row.as_chunks::<{ Cross::AT_ONCE }>();
             let (words, _) = bins[first..first + len].as_chunks_mut::<{ Cross::AT_ONCE }>();
@@ -71,20 +67,28 @@ impl Digits {
 ///
 /// The numbers of the features' values name a cell. It has the answers to what trees ask of the combinations' CTRs, as
 /// bits, for each outcome of the splits.
-#[derive(Debug)]
-pub struct Cross {
-    /// The features: where the number of each one's value is among the bins, and how many cells one more of it is worth.
-    pub digits: &'static [[u32; 2]],
+pub struct Cross<S: Storage = Static> {
+    /// The features.
+    pub digits: S::Slice<Digit>,
     /// How many cells there are: fewer than [`Cross::UNKNOWN`].
     pub count: u32,
     /// The length of a cell.
     pub len: u32,
     /// The cells: for each of `selects` a word an outcome.
-    pub cells: &'static [u16],
+    pub cells: S::Slice<u16>,
     /// What is made of a cell.
-    pub selects: &'static [Select],
+    pub selects: S::Slice<Select>,
     /// The combinations one by one, for values that are not known, in the order of their answers.
-    pub projections: &'static [Projection],
+    pub projections: S::Slice<Projection<S>>,
+}
+
+/// A feature of a [`Cross`].
+#[derive(Clone, Copy, Debug)]
+pub struct Digit {
+    /// Where the number of its value is.
+    pub slot: Slot,
+    /// How many cells one more of that is worth.
+    pub worth: u32,
 }
 
 /// Answers of combinations that have the same number of splits.
@@ -92,11 +96,11 @@ pub struct Cross {
 pub struct Select {
     /// How many splits, at most [`Cross::MOST_SPLITS`]. Of the number of an outcome, bit `k` is what split `k` says.
     pub splits: u32,
-    /// Where the masks are among the bins, one a split: its bits are what the split says of the combination that each
+    /// Where the masks are, one a split: its bits are what the split says of the combination that each
     /// answer belongs to.
-    pub masks: u32,
-    /// Where the first of [`Cross::AT_ONCE`] answers is among the bins.
-    pub answers: u32,
+    pub masks: Slot,
+    /// The first of [`Cross::AT_ONCE`] answers.
+    pub answers: Answer,
 }
 
 impl Cross {
@@ -106,29 +110,31 @@ impl Cross {
     pub const AT_ONCE: usize = u16::BITS as usize;
     /// A combination has no more splits.
     pub const MOST_SPLITS: usize = 4;
+}
 
+impl<S: Storage> Cross<S> {
     /// Answers what is asked of the row's combinations.
     #[inline(always)]
     pub(super) fn quantize<O: Observer>(&self, cats: &[u32], bins: &mut [u16], observer: &mut O) {
         let cell: u64 = self
             .digits
             .iter()
-            .map(|&[place, worth]| u64::from(bins[place as usize]) * u64::from(worth))
+            .map(|digit| u64::from(bins[digit.slot.index()]) * u64::from(digit.worth))
             .sum();
         if cell >= self.count.into() {
-            for projection in self.projections {
+            for projection in &*self.projections {
                 projection.quantize(cats, bins, observer);
             }
             return;
         }
         let len = self.len as usize;
         let mut cell = &self.cells[cell as usize * len..][..len];
-        for select in self.selects {
+        for select in &*self.selects {
             let (outcomes, others) = cell.split_at(1 << select.splits);
             cell = others;
-            let masks = &bins[select.masks as usize..][..select.splits as usize];
+            let masks = &bins[select.masks.index()..][..select.splits as usize];
             let word = choose(outcomes, masks);
-            let answers = &mut bins[select.answers as usize..][..Self::AT_ONCE];
+            let answers = &mut bins[select.answers.index()..][..Cross::AT_ONCE];
             for (bit, answer) in answers.iter_mut().enumerate() {
                 *answer = u16::from(word & (1 << bit) != 0);
             }
@@ -165,12 +171,24 @@ fn half<const N: usize, const HALF: usize>(mask: u16, outcomes: [u16; N]) -> [u1
     array::from_fn(|at| no[at] ^ (no[at] ^ yes[at]) & mask)
 }
 
+emit!(struct Digits Digits<Owned> { cats, masks, first, len });
+emit!(struct Numbered Numbered<Owned> { cat, slot, numbers });
+emit!(struct Masks Masks<Owned> { group, last, rows });
+emit!(struct Cross Cross<Owned> { digits, count, len, cells, selects, projections });
+emit!(struct Digit Digit { slot, worth });
+emit!(struct Select Select { splits, masks, answers });
+
 #[cfg(test)]
 mod tests {
     use std::{vec, vec::Vec};
 
-    use super::{Cross, Digits, Keys, Masks, Numbered, Projection, Select, choose};
+    use super::*;
     use crate::{compiled::Condition, hash::combine};
+
+    const fn digit(slot: u32, worth: u32) -> Digit {
+        let slot = Slot(slot);
+        Digit { slot, worth }
+    }
 
     #[test]
     fn each_bit_is_of_the_outcome_that_its_splits_say() {
@@ -193,34 +211,34 @@ mod tests {
     fn values_have_numbers_and_bins_have_masks() {
         let row = |bits: u16| (0..16).map(move |word| bits << (word / 8));
         let rows = |bits: [u16; 3]| bits.into_iter().flat_map(row).collect::<Vec<_>>().leak();
-        let digits = Digits {
+        let digits = Digits::<Static> {
             cats: vec![
-                Numbered {
+                Numbered::<Static> {
                     cat: 1,
-                    place: 2,
+                    slot: Slot(2),
                     numbers: Keys::of(&[(6, 1), (7, 0)]),
                 },
-                Numbered {
+                Numbered::<Static> {
                     cat: 0,
-                    place: 3,
+                    slot: Slot(3),
                     numbers: Keys::of(&[(6, 2)]),
                 },
             ]
             .leak(),
             masks: vec![
-                Masks {
-                    group: 0,
-                    last: 2,
+                Masks::<Static> {
+                    group: Group(0),
+                    last: Bin(2),
                     rows: rows([0, 1, 3]),
                 },
-                Masks {
-                    group: 1,
-                    last: 1,
+                Masks::<Static> {
+                    group: Group(1),
+                    last: Bin(1),
                     rows: rows([4, 8, 0]),
                 },
             ]
             .leak(),
-            first: 4,
+            first: Slot(4),
             len: 16,
         };
         for (cats, numbers, given, word) in [
@@ -244,26 +262,26 @@ mod tests {
         const NUMBERS: usize = 1;
         const MASK: usize = 3;
         const ANSWERS: usize = 4;
-        let projections = vec![
-            Projection {
+        let projections: Vec<Projection> = vec![
+            Projection::<Static> {
                 cats: &[0, 1],
                 conditions: &[],
                 keys: Keys::of(&[(combine(combine(0, 5), 8), 1)]),
                 bins: &[0, 0, 1, 0, 0, 0, 0],
                 len: 2,
-                group: ANSWERS as u32,
+                first: Slot(ANSWERS as u32),
             },
-            Projection {
+            Projection::<Static> {
                 cats: &[0, 1],
                 conditions: vec![Condition::at_least(0, 4)].leak(),
                 keys: Keys::of(&[(combine(combine(combine(0, 5), 8), 1), 1)]),
                 bins: &[1, 0, 0, 0, 0],
                 len: 1,
-                group: ANSWERS as u32 + 16,
+                first: Slot(ANSWERS as u32 + 16),
             },
         ];
-        let cross = Cross {
-            digits: &[[1, 1], [2, 2]],
+        let cross = Cross::<Static> {
+            digits: const { &[digit(1, 1), digit(2, 2)] },
             count: 4,
             len: 3,
             // Of each cell, the first combination's answers and the second's, if its split does not hold and if it does.
@@ -271,13 +289,13 @@ mod tests {
             selects: &[
                 Select {
                     splits: 0,
-                    masks: 0,
-                    answers: ANSWERS as u32,
+                    masks: Slot(0),
+                    answers: Answer(ANSWERS as u32),
                 },
                 Select {
                     splits: 1,
-                    masks: MASK as u32,
-                    answers: ANSWERS as u32 + 16,
+                    masks: Slot(MASK as u32),
+                    answers: Answer(ANSWERS as u32 + 16),
                 },
             ],
             projections: projections.leak(),
@@ -309,15 +327,15 @@ mod tests {
     /// Beyond 32 bits, which a sum of so many numbers reaches.
     #[test]
     fn unknown_values_name_no_cell_whatever_they_are_worth() {
-        let cross = Cross {
-            digits: &[[0, u32::MAX], [0, 2]],
+        let cross = Cross::<Static> {
+            digits: const { &[digit(0, u32::MAX), digit(0, 2)] },
             count: 60_000,
             len: 1,
             cells: &[1; 60_000],
             selects: &[Select {
                 splits: 0,
-                masks: 0,
-                answers: 1,
+                masks: Slot(0),
+                answers: Answer(1),
             }],
             projections: &[],
         };

@@ -1,59 +1,83 @@
 //! Embeddings → bins.
 
 use super::{Estimate, bins::count_above};
-use crate::{knn, lda};
+use crate::{
+    emit::emit,
+    knn, lda,
+    storage::{Owned, Static, Storage},
+};
 
 /// What is computed from an embedding by one calcer.
-#[derive(Debug)]
-pub struct Embedding {
+pub struct Embedding<S: Storage = Static> {
     /// Index into [`super::Row::embeddings`].
     pub embedding: u32,
     /// How.
-    pub calcer: EmbeddingCalcer,
+    pub calcer: EmbeddingCalcer<S>,
     /// The numbers that the model compares with borders; [`Estimate::class`] is the direction or the class.
-    pub estimates: &'static [Estimate],
+    pub estimates: S::Slice<Estimate<S>>,
 }
 
 /// Computes numbers from an embedding.
-#[derive(Debug)]
-pub enum EmbeddingCalcer {
+pub enum EmbeddingCalcer<S: Storage = Static> {
     /// The components along directions: see [`crate::lda`].
     Lda {
         /// The directions, each of the embedding's dimension.
-        directions: &'static [f32],
+        directions: S::Slice<f32>,
         /// The embedding's dimension.
         dimension: usize,
     },
     /// The nearest of the training data: see [`crate::knn`]. It allocates: what is visited is not known beforehand.
-    Knn {
-        /// The training data.
-        graph: knn::Graph<'static>,
-        /// What is known of it.
-        targets: knn::Targets<'static>,
-    },
+    Knn(Knn<S>),
 }
 
-impl Embedding {
+/// The training data of a KNN calcer: see [`knn::Graph`], whose fields these are.
+pub struct Knn<S: Storage = Static> {
+    /// How many of the nearest are found.
+    pub neighbors: usize,
+    /// Length of a point.
+    pub dimension: usize,
+    /// The points.
+    pub points: S::Slice<f32>,
+    /// The most links of a point on any level.
+    pub max_links: u32,
+    /// Points of each level.
+    pub level_sizes: S::Slice<u32>,
+    /// Where each point of each level leads.
+    pub links: S::Slice<u32>,
+    /// What is known of each point.
+    pub targets: Targets<S>,
+}
+
+/// What is known of each point: see [`knn::Targets`].
+pub enum Targets<S: Storage = Static> {
+    /// Its class.
+    Classes(S::Slice<u32>),
+    /// Its target.
+    Values(S::Slice<f32>),
+}
+
+impl<S: Storage> Embedding<S> {
     #[inline(always)]
     pub(super) fn quantize(&self, embeddings: &[&[f32]], bins: &mut [u16]) {
         let embedding = embeddings[self.embedding as usize];
-        let mut set = |estimate: &Estimate, value| {
-            bins[estimate.group as usize] = count_above(value, estimate.borders);
+        let mut set = |estimate: &Estimate<S>, value| {
+            bins[estimate.group.index()] = count_above(value, &estimate.borders);
         };
         match &self.calcer {
             EmbeddingCalcer::Lda {
                 directions,
                 dimension,
             } => {
-                for estimate in self.estimates {
+                for estimate in &*self.estimates {
                     let direction =
                         &directions[estimate.class as usize * dimension..][..*dimension];
                     set(estimate, lda::project(direction, embedding));
                 }
             }
-            EmbeddingCalcer::Knn { graph, targets } => {
-                let nearest = graph.nearest(embedding);
-                for estimate in self.estimates {
+            EmbeddingCalcer::Knn(knn) => {
+                let nearest = knn.graph().nearest(embedding);
+                let targets = knn.targets.as_ref();
+                for estimate in &*self.estimates {
                     set(estimate, targets.number(&nearest, estimate.class));
                 }
             }
@@ -61,28 +85,57 @@ impl Embedding {
     }
 }
 
+impl<S: Storage> Knn<S> {
+    fn graph(&self) -> knn::Graph<'_> {
+        knn::Graph {
+            neighbors: self.neighbors,
+            dimension: self.dimension,
+            points: &self.points,
+            max_links: self.max_links,
+            level_sizes: &self.level_sizes,
+            links: &self.links,
+        }
+    }
+}
+
+impl<S: Storage> Targets<S> {
+    fn as_ref(&self) -> knn::Targets<'_> {
+        match self {
+            Self::Classes(classes) => knn::Targets::Classes(classes),
+            Self::Values(values) => knn::Targets::Values(values),
+        }
+    }
+}
+
+emit!(struct Embedding Embedding<Owned> { embedding, calcer, estimates });
+emit!(enum EmbeddingCalcer EmbeddingCalcer<Owned> { Lda { directions, dimension }, Knn(knn) });
+emit!(struct Knn Knn<Owned> {
+    neighbors, dimension, points, max_links, level_sizes, links, targets,
+});
+emit!(enum Targets Targets<Owned> { Classes(classes), Values(values) });
+
 #[cfg(test)]
 mod tests {
-    use super::{Embedding, EmbeddingCalcer, Estimate};
-    use crate::knn::{Graph, Targets};
+    use super::{Embedding, EmbeddingCalcer, Estimate, Knn, Static, Targets};
+    use crate::compiled::Group;
 
     /// The first and the last number of a calcer, in the groups 2 and 0.
     const ESTIMATES: &[Estimate] = &[
         Estimate {
             class: 0,
             borders: &[-1.0, 0.0, 1.0],
-            group: 2,
+            group: Group(2),
         },
         Estimate {
             class: 1,
             borders: &[0.0, 5.0],
-            group: 0,
+            group: Group(0),
         },
     ];
 
     #[test]
     fn each_direction_has_its_own_component() {
-        let embedding = Embedding {
+        let embedding: Embedding = Embedding {
             embedding: 1,
             calcer: EmbeddingCalcer::Lda {
                 directions: &[1.0, 0.0, 0.0, 0.0, 2.0, 3.0],
@@ -99,19 +152,17 @@ mod tests {
     #[test]
     fn neighbors_are_counted_by_class() {
         // Two points at each end of a line; all lead to all.
-        let embedding = Embedding {
+        let embedding: Embedding = Embedding {
             embedding: 0,
-            calcer: EmbeddingCalcer::Knn {
-                graph: Graph {
-                    neighbors: 2,
-                    dimension: 1,
-                    points: &[0.0, 1.0, 100.0, 101.0],
-                    max_links: 3,
-                    level_sizes: &[4],
-                    links: &[1, 2, 3, 0, 2, 3, 0, 1, 3, 0, 1, 2],
-                },
-                targets: Targets::Classes(&[0, 0, 1, 1]),
-            },
+            calcer: EmbeddingCalcer::Knn(Knn {
+                neighbors: 2,
+                dimension: 1,
+                points: &[0.0, 1.0, 100.0, 101.0],
+                max_links: 3,
+                level_sizes: &[4],
+                links: &[1, 2, 3, 0, 2, 3, 0, 1, 3, 0, 1, 2],
+                targets: Targets::<Static>::Classes(&[0, 0, 1, 1]),
+            }),
             estimates: ESTIMATES,
         };
         let mut bins = [7, 7, 7];

@@ -1,18 +1,24 @@
-//! A hash table laid out at build time.
+//! A hash table that is laid out once.
+
+use crate::{
+    emit::emit,
+    storage::{Owned, Static, Storage},
+};
 
 /// Maps 64-bit keys, which are hashes already, to numbers: open addressing from the key's low bits.
-#[derive(Debug)]
-pub struct Keys {
+pub struct Keys<S: Storage = Static> {
     /// A power of two of them, at least one [`Keys::EMPTY`].
-    pub slots: &'static [u64],
+    pub slots: S::Slice<u64>,
     /// The number of the key in each slot.
-    pub numbers: &'static [u32],
+    pub numbers: S::Slice<u32>,
 }
 
 impl Keys {
     /// Marks a free slot. CatBoost's own tables do the same, so no key of a model has this value.
     pub const EMPTY: u64 = u64::MAX;
+}
 
+impl<S: Storage> Keys<S> {
     /// The number of a key, or `None` if the table does not have it.
     #[inline(always)]
     pub fn find(&self, key: u64) -> Option<u32> {
@@ -20,7 +26,7 @@ impl Keys {
         let mut slot = key as usize & mask;
         loop {
             let found = self.slots[slot];
-            if found == Self::EMPTY {
+            if found == Keys::EMPTY {
                 return None;
             }
             if found == key {
@@ -30,6 +36,8 @@ impl Keys {
         }
     }
 }
+
+emit!(struct Keys Keys<Owned> { slots, numbers });
 
 #[cfg(test)]
 impl Keys {
@@ -55,12 +63,12 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
+    use super::{Keys, Static};
 
     #[test]
     fn keys_are_found_where_others_have_pushed_them() {
         // 2, 6 and 7 in this order: 6 finds slot 2 taken, and 7 slot 3, after which slot 0 follows.
-        let keys = Keys {
+        let keys = Keys::<Static> {
             slots: &[7, Keys::EMPTY, 2, 6],
             numbers: &[30, 0, 10, 20],
         };

@@ -1,33 +1,35 @@
 //! Texts whose tokens are single characters: all that depends on the dictionaries was looked up when the model was
 //! compiled.
 
-use super::{Line, trees::Indices};
+use super::{Line, trees};
+use crate::{
+    emit::emit,
+    storage::{Owned, Static, Storage},
+};
 
-/// What single characters are to the dictionaries of a text feature. `LINES` is that of the model.
+/// What single characters are to the dictionaries of a text feature.
 ///
 /// A character has a *code*. Those that all the dictionaries take alike share one, and 0 is the code of those that none
 /// of them has.
-#[derive(Debug)]
-pub struct Letters<const LINES: usize> {
+pub struct Letters<S: Storage = Static> {
     /// What tokens are separated by: an ASCII character.
     pub delimiter: u8,
     /// The code of every character below U+0800, or [`Letters::NO_TOKEN`].
-    pub codes: &'static [u8; 0x800],
+    pub codes: S::Boxed<[u8; 0x800]>,
     /// Codes below this are of words that the dictionary with [`super::Tokenized::tells_unknown`] lacks.
     pub unknown: u8,
     /// The row of `lines` that a token sets after another; no rows if the trees are walked.
-    pub rows: Steps<u16>,
-    /// The bits of the leaf indices that the dictionaries' bags of words set.
-    pub lines: &'static [[Line; LINES]],
+    pub rows: Steps<u16, S>,
+    /// The bits of the leaf indices that the dictionaries' bags of words set: a row is as many lines as leaf indices take.
+    pub lines: S::Slice<Line>,
 }
 
 /// A number for every step of a text, from one token to the next.
-#[derive(Debug)]
-pub struct Steps<T: 'static> {
+pub struct Steps<T: Send + Sync + 'static, S: Storage = Static> {
     /// How many codes there are, or 0 if the token before makes no difference.
     pub stride: u32,
     /// By `before * stride + code`. The code before the first is 0.
-    pub table: &'static [T],
+    pub table: S::Slice<T>,
 }
 
 /// The codes of a text's tokens.
@@ -36,10 +38,12 @@ pub(super) struct Codes {
     len: usize,
 }
 
-impl<const LINES: usize> Letters<LINES> {
+impl Letters {
     /// The code of a character that is not one token: the delimiter, for one.
     pub const NO_TOKEN: u8 = u8::MAX;
+}
 
+impl<S: Storage> Letters<S> {
     /// Puts the codes of a text's tokens in place of those that are there. Returns whether it is characters below U+0800
     /// with single delimiters between them.
     ///
@@ -65,7 +69,7 @@ impl<const LINES: usize> Letters<LINES> {
             codes.codes[len] = code;
             at += 1;
             match bytes.get(at) {
-                _ if code == Self::NO_TOKEN => return false,
+                _ if code == Letters::NO_TOKEN => return false,
                 Some(&byte) if byte == self.delimiter => at += 1,
                 Some(_) => return false,
                 None => {
@@ -79,12 +83,12 @@ impl<const LINES: usize> Letters<LINES> {
 
     /// Sets what the tokens set.
     #[inline(always)]
-    pub(super) fn set(&self, codes: &Codes, indices: &mut Indices<LINES>) {
-        indices.or(self.lines, self.rows.of(codes).map(usize::from));
+    pub(super) fn set(&self, codes: &Codes, indices: &mut [Line]) {
+        trees::or(indices, &self.lines, self.rows.of(codes).map(usize::from));
     }
 }
 
-impl<T: Copy> Steps<T> {
+impl<T: Copy + Send + Sync + 'static, S: Storage> Steps<T, S> {
     /// That of each step.
     #[inline(always)]
     pub(super) fn of(&self, codes: &Codes) -> impl Iterator<Item = T> + Clone {
@@ -120,6 +124,10 @@ impl Codes {
     }
 }
 
+emit!(struct Letters Letters<Owned> { delimiter, codes, unknown, rows, lines });
+emit!(struct Steps Steps<u16, Owned> { stride, table });
+emit!(struct Steps Steps<u32, Owned> { stride, table });
+
 #[cfg(test)]
 impl Codes {
     pub(super) fn of(of_tokens: &[u8]) -> Self {
@@ -138,12 +146,12 @@ mod tests {
 
     static CODES: [u8; 0x800] = {
         let mut codes = [0; 0x800];
-        codes[' ' as usize] = Letters::<0>::NO_TOKEN;
+        codes[' ' as usize] = Letters::NO_TOKEN;
         codes['a' as usize] = 1;
         codes['ж' as usize] = 2;
         codes
     };
-    static LETTERS: Letters<0> = Letters {
+    static LETTERS: Letters = Letters {
         delimiter: b' ',
         codes: &CODES,
         unknown: 1,
@@ -203,7 +211,7 @@ mod tests {
         let mut codes = Codes::new();
         assert!(LETTERS.read("a ж ж x a", &mut codes));
         assert!(LETTERS.rows.of(&codes).eq([1, 5, 8, 6, 1]));
-        let alone = Steps {
+        let alone: Steps<u32> = Steps {
             stride: 0,
             table: &[7_u32, 8, 9],
         };

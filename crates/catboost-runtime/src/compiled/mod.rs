@@ -27,6 +27,13 @@
 //! Leaf values are added up in the order of the trees, in f64, from 0, as CatBoost does: floating-point addition is
 //! not associative.
 
+use alloc::vec::Vec;
+
+use crate::{
+    emit::emit,
+    storage::{Owned, Storage},
+};
+
 mod answers;
 mod bayes;
 mod bins;
@@ -35,6 +42,8 @@ mod crosses;
 mod embeddings;
 mod keys;
 mod letters;
+mod shape;
+mod slots;
 mod texts;
 mod tokens;
 mod trees;
@@ -43,10 +52,12 @@ pub use answers::{Answers, Asked};
 pub use bayes::{Limits, NaiveBayes, Odds};
 pub use bins::{Block, Condition, LANES, Wide, count_above};
 pub use categories::{OneHot, Projection};
-pub use crosses::{Cross, Digits, Masks, Numbered, Select};
-pub use embeddings::{Embedding, EmbeddingCalcer};
+pub use crosses::{Cross, Digit, Digits, Masks, Numbered, Select};
+pub use embeddings::{Embedding, EmbeddingCalcer, Knn, Targets};
 pub use keys::Keys;
 pub use letters::{Letters, Steps};
+pub use shape::{Const, Dynamic, Shape, WithSizes};
+pub use slots::{Answer, Bin, Group, Slot};
 pub use texts::{BagOfWords, Bm25, Calcer, Estimate, Text, Tokenized, Tokens};
 pub use trees::Trees;
 
@@ -55,41 +66,37 @@ pub use trees::Trees;
 #[derive(Clone, Copy, Debug)]
 pub struct Line(pub [u32; 16]);
 
-/// A compiled model. `catboost-codegen` writes one as a `static`; every index in it was checked when it was written.
-///
-/// `DIMENSION` is the number of raw values a row, `GROUPS` the number of bins: one a group, with room for a whole [`Block`],
-/// and what else has its place among them. `LINES` is the number of [`Line`]s that the leaf indices take (0 if the trees are
-/// walked), `BITS` how many bits of them each takes.
-#[derive(Debug)]
-pub struct Model<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS: usize>
-{
+/// A model, laid out. Whoever puts one together has seen to it that every index in it is right.
+pub struct Model<S: Storage, P: Shape> {
+    /// The sizes that evaluation depends on.
+    pub shape: P,
     /// `raw = sum * scale + bias`.
     pub scale: f64,
     /// One a dimension.
-    pub bias: [f64; DIMENSION],
+    pub bias: S::Slice<f64>,
     /// Numeric features with few borders, eight at a time.
-    pub blocks: &'static [Block],
+    pub blocks: S::Slice<Block<S>>,
     /// Numeric features with many borders.
-    pub wides: &'static [Wide],
+    pub wides: S::Slice<Wide<S>>,
     /// Categorical features that are compared with single values.
-    pub one_hots: &'static [OneHot],
+    pub one_hots: S::Slice<OneHot<S>>,
     /// What crosses are looked up by.
-    pub digits: Digits,
+    pub digits: Digits<S>,
     /// Combinations of categorical features that CTRs count by, looked up together.
-    pub crosses: &'static [Cross],
+    pub crosses: S::Slice<Cross<S>>,
     /// Those that are looked up one by one.
-    pub projections: &'static [Projection],
+    pub projections: S::Slice<Projection<S>>,
     /// Text features.
-    pub texts: &'static [Text<LINES>],
+    pub texts: S::Slice<Text<S>>,
     /// What is computed from embeddings.
-    pub embeddings: &'static [Embedding],
+    pub embeddings: S::Slice<Embedding<S>>,
     /// What the splits on each group ask; nothing unless the trees are walked.
-    pub answers: &'static [Answers],
-    /// The bins of a row in which no token occurs; 0 for every group that is always computed. Digits and answers have their
-    /// places among them, too.
-    pub initial: [u16; GROUPS],
+    pub answers: S::Slice<Answers>,
+    /// The slots of a row in which no token occurs; 0 for every group that is always computed. There is room for a whole
+    /// [`Block`].
+    pub initial: S::Slice<u16>,
     /// The trees.
-    pub trees: Trees<LINES, BITS>,
+    pub trees: Trees<S>,
 }
 
 /// A row: what a compiled model is asked about.
@@ -124,8 +131,8 @@ pub trait Observer {
 
 impl Observer for () {}
 
-impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS: usize>
-    Model<DIMENSION, GROUPS, LINES, BITS>
+impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS: usize>
+    Model<S, Const<DIMENSION, SLOTS, LINES, BITS>>
 {
     /// The raw values of a row.
     #[inline]
@@ -136,12 +143,7 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
     /// The raw values of a row; `observer` is told what was met on the way.
     pub fn raw_observed<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
-        if std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("fma")
-            && std::arch::is_x86_feature_detected!("bmi1")
-            && std::arch::is_x86_feature_detected!("bmi2")
-            && std::arch::is_x86_feature_detected!("popcnt")
-        {
+        if has_avx2() {
             // SAFETY: the CPU has all five features that the function is compiled for.
             return unsafe { self.raw_avx2(row, observer) };
         }
@@ -149,7 +151,7 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
     }
 
     /// [`Self::raw_portable`], compiled for AVX2. The same source, so the same bits: no floating-point operation in it
-    /// is reordered or fused by the compiler.
+    /// may be fused or reordered.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
     fn raw_avx2<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
@@ -163,36 +165,114 @@ impl<const DIMENSION: usize, const GROUPS: usize, const LINES: usize, const BITS
         row: Row<'_>,
         observer: &mut O,
     ) -> [f64; DIMENSION] {
-        observer.row(&row);
-        let mut bins = self.initial;
-        let mut present = self.trees.initial();
-        bins::quantize::<AVX2>(self.blocks, self.wides, row.floats, &mut bins);
-        for one_hot in self.one_hots {
-            bins[one_hot.group as usize] = one_hot.bin(row.cats);
-        }
-        for text in self.texts {
-            text.quantize(row.texts, &mut bins, &mut present, observer);
-        }
-        for embedding in self.embeddings {
-            embedding.quantize(row.embeddings, &mut bins);
-        }
-        self.digits.find(row.cats, &mut bins);
-        for cross in self.crosses {
-            cross.quantize(row.cats, &mut bins, observer);
-        }
-        for projection in self.projections {
-            projection.quantize(row.cats, &mut bins, observer);
-        }
-        for answers in self.answers {
-            answers.give(&mut bins);
-        }
-        let mut raw: [f64; DIMENSION] = self.trees.sum(&bins, present, observer);
-        for (raw, bias) in raw.iter_mut().zip(self.bias) {
-            *raw = *raw * self.scale + bias;
-        }
+        let (mut slots, mut indices) = ([0; SLOTS], [Line([0; 16]); LINES]);
+        let mut raw = [0.0; DIMENSION];
+        self.evaluate::<O, AVX2>(row, &mut slots, &mut indices, &mut raw, observer);
         raw
     }
 }
+
+/// Memory that rows are evaluated in, kept from row to row, of any models whose sizes are known only once they are loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    slots: Vec<u16>,
+    indices: Vec<Line>,
+}
+
+impl<S: Storage> Model<S, Dynamic> {
+    /// Puts in `raw` the raw values of a row; `observer` is told what was met on the way.
+    ///
+    /// # Panics
+    /// If `raw` is not as long as the model has raw values.
+    pub fn raw_observed<O: Observer>(
+        &self,
+        row: Row<'_>,
+        scratch: &mut Scratch,
+        raw: &mut [f64],
+        observer: &mut O,
+    ) {
+        let Scratch { slots, indices } = scratch;
+        slots.resize(self.shape.slots(), 0);
+        indices.resize(self.shape.lines(), Line([0; 16]));
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        if has_avx2() {
+            // SAFETY: the CPU has all five features that the function is compiled for.
+            return unsafe { self.evaluate_avx2(row, slots, indices, raw, observer) };
+        }
+        self.evaluate::<O, false>(row, slots, indices, raw, observer);
+    }
+
+    /// [`Self::evaluate`], compiled for AVX2.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
+    fn evaluate_avx2<O: Observer>(
+        &self,
+        row: Row<'_>,
+        slots: &mut [u16],
+        indices: &mut [Line],
+        raw: &mut [f64],
+        observer: &mut O,
+    ) {
+        self.evaluate::<O, true>(row, slots, indices, raw, observer);
+    }
+}
+
+impl<S: Storage, P: Shape> Model<S, P> {
+    /// Evaluates a row in `slots` and `indices`, whatever is in them. `AVX2` is whether the processor has it.
+    #[inline(always)]
+    fn evaluate<O: Observer, const AVX2: bool>(
+        &self,
+        row: Row<'_>,
+        slots: &mut [u16],
+        indices: &mut [Line],
+        raw: &mut [f64],
+        observer: &mut O,
+    ) {
+        observer.row(&row);
+        slots.copy_from_slice(&self.initial);
+        self.trees.begin(indices);
+        bins::quantize::<S, AVX2>(&self.blocks, &self.wides, row.floats, slots);
+        for one_hot in &*self.one_hots {
+            slots[one_hot.group.index()] = one_hot.bin(row.cats);
+        }
+        for text in &*self.texts {
+            text.quantize(row.texts, slots, indices, observer);
+        }
+        for embedding in &*self.embeddings {
+            embedding.quantize(row.embeddings, slots);
+        }
+        self.digits.find(row.cats, slots);
+        for cross in &*self.crosses {
+            cross.quantize(row.cats, slots, observer);
+        }
+        for projection in &*self.projections {
+            projection.quantize(row.cats, slots, observer);
+        }
+        for answers in &*self.answers {
+            answers.give(slots);
+        }
+        self.trees.sum(self.shape, slots, indices, raw, observer);
+        for (raw, bias) in raw.iter_mut().zip(&*self.bias) {
+            *raw = *raw * self.scale + bias;
+        }
+    }
+}
+
+/// Whether the processor has what the fast path is compiled for.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[inline(always)]
+fn has_avx2() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("fma")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("popcnt")
+}
+
+emit!(struct Model Model<Owned, Dynamic> {
+    shape, scale, bias, blocks, wides, one_hots, digits, crosses, projections, texts, embeddings,
+    answers, initial, trees,
+});
 
 #[cfg(test)]
 mod tests;

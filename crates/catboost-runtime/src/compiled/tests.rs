@@ -5,13 +5,14 @@ use std::{vec, vec::Vec};
 use super::*;
 use crate::{
     hash::combine,
+    storage::Static,
     text::{Dictionary, NumberPolicy, Tokenizer},
 };
 
 /// The groups of a block are the first eight.
-const WIDE: u32 = 8;
-const ONE_HOT: u32 = 9;
-const LDA: u32 = 10;
+const WIDE: Group = Group(8);
+const ONE_HOT: Group = Group(9);
+const LDA: Group = Group(10);
 const WORD: u32 = 11;
 /// More bins after it are overwritten.
 const CTR: u32 = 12;
@@ -25,49 +26,50 @@ const GROUPS: usize = MASKS as usize + 16;
 
 /// Each tree asks one thing, and is worth a power of two, or three times that as the second raw value, where the answer is
 /// yes: the sums say what was answered.
-fn model() -> Model<2, GROUPS, 0, 1> {
+fn model<P: Shape>(shape: P) -> Model<Static, P> {
     let values =
         (0..7).flat_map(|tree| [0.0, 0.0, f64::from(1 << tree), 3.0 * f64::from(1 << tree)]);
     Model {
+        shape,
         scale: 2.0,
-        bias: [0.5, -1.0],
-        blocks: vec![Block {
+        bias: &[0.5, -1.0],
+        blocks: vec![Block::<Static> {
             borders: vec![[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]].leak(),
             nan: [f32::INFINITY; 8],
-            group: 0,
+            group: Group(0),
             pairs: None,
         }]
         .leak(),
-        wides: vec![Wide {
+        wides: vec![Wide::<Static> {
             borders: &[1.0, 2.0, 3.0],
             nan: f32::NAN,
             group: WIDE,
         }]
         .leak(),
-        one_hots: vec![OneHot {
+        one_hots: vec![OneHot::<Static> {
             cat: 0,
             group: ONE_HOT,
             values: &[4, 5],
         }]
         .leak(),
-        digits: Digits {
+        digits: Digits::<Static> {
             cats: vec![
-                Numbered {
+                Numbered::<Static> {
                     cat: 0,
-                    place: DIGITS,
+                    slot: Slot(DIGITS),
                     numbers: Keys::of(&[(5, 0)]),
                 },
-                Numbered {
+                Numbered::<Static> {
                     cat: 1,
-                    place: DIGITS + 1,
+                    slot: Slot(DIGITS + 1),
                     numbers: Keys::of(&[(6, 0)]),
                 },
             ]
             .leak(),
             // A CTR may count by numbers and one-hot values: their bins are there already.
-            masks: vec![Masks {
+            masks: vec![Masks::<Static> {
                 group: ONE_HOT,
-                last: 2,
+                last: Bin(2),
                 rows: const {
                     &{
                         let mut rows = [0; 3 * 16];
@@ -77,40 +79,49 @@ fn model() -> Model<2, GROUPS, 0, 1> {
                 },
             }]
             .leak(),
-            first: MASKS,
+            first: Slot(MASKS),
             len: 16,
         },
-        crosses: vec![Cross {
-            digits: &[[DIGITS, 1], [DIGITS + 1, 1]],
+        crosses: vec![Cross::<Static> {
+            digits: &[
+                Digit {
+                    slot: Slot(DIGITS),
+                    worth: 1,
+                },
+                Digit {
+                    slot: Slot(DIGITS + 1),
+                    worth: 1,
+                },
+            ],
             count: 1,
             len: 2,
             cells: &[0, 1],
             selects: &[Select {
                 splits: 1,
-                masks: MASKS,
-                answers: CTR,
+                masks: Slot(MASKS),
+                answers: Answer(CTR),
             }],
-            projections: vec![Projection {
+            projections: vec![Projection::<Static> {
                 cats: &[0, 1],
-                conditions: vec![Condition::at_least(ONE_HOT, 2)].leak(),
+                conditions: vec![Condition::at_least(ONE_HOT.0, 2)].leak(),
                 keys: Keys::of(&[]),
                 bins: &[0, 0, 0, 0],
                 len: 1,
-                group: CTR,
+                first: Slot(CTR),
             }]
             .leak(),
         }]
         .leak(),
-        projections: vec![Projection {
+        projections: vec![Projection::<Static> {
             cats: &[1],
             conditions: &[],
             keys: Keys::of(&[(combine(0, 6), 0)]),
             bins: &[0; Projection::AT_ONCE - 1],
             len: 0,
-            group: CTR,
+            first: Slot(CTR),
         }]
         .leak(),
-        texts: vec![Text {
+        texts: vec![Text::<Static> {
             text: 0,
             tokenizer: Tokenizer {
                 delimiter: " ",
@@ -120,7 +131,7 @@ fn model() -> Model<2, GROUPS, 0, 1> {
                 numbers: NumberPolicy::LeaveAsIs,
             },
             letters: None,
-            tokenized: vec![Tokenized {
+            tokenized: vec![Tokenized::<Static> {
                 dictionary: Dictionary::Words {
                     words: Tokens::of(&[("word", 0)]),
                     end_of_sentence: None,
@@ -138,13 +149,13 @@ fn model() -> Model<2, GROUPS, 0, 1> {
             .leak(),
         }]
         .leak(),
-        embeddings: vec![Embedding {
+        embeddings: vec![Embedding::<Static> {
             embedding: 0,
             calcer: EmbeddingCalcer::Lda {
                 directions: &[1.0, -1.0],
                 dimension: 2,
             },
-            estimates: vec![Estimate {
+            estimates: vec![Estimate::<Static> {
                 class: 0,
                 borders: &[0.0],
                 group: LDA,
@@ -153,27 +164,27 @@ fn model() -> Model<2, GROUPS, 0, 1> {
         }]
         .leak(),
         answers: vec![
-            above(0, ANSWERS),
-            above(7, ANSWERS + ROOM),
+            above(Group(0), ANSWERS),
+            above(Group(7), ANSWERS + ROOM),
             above(WIDE, ANSWERS + 2 * ROOM),
             above(LDA, ANSWERS + 3 * ROOM),
             Answers {
                 group: ONE_HOT,
-                first: EQUAL,
+                first: Answer(EQUAL),
                 asked: Asked::Equal,
             },
         ]
         .leak(),
-        initial: [0; GROUPS],
+        initial: &[0; GROUPS],
         trees: Trees::Levels {
             splits: &[
-                [ANSWERS],
-                [ANSWERS + ROOM],
-                [ANSWERS + 2 * ROOM + 1],
-                [EQUAL],
-                [CTR],
-                [ANSWERS + 3 * ROOM],
-                [WORD],
+                Answer(ANSWERS),
+                Answer(ANSWERS + ROOM),
+                Answer(ANSWERS + 2 * ROOM + 1),
+                Answer(EQUAL),
+                Answer(CTR),
+                Answer(ANSWERS + 3 * ROOM),
+                Answer(WORD),
             ],
             offsets: &[0, 2, 4, 6, 8, 10, 12],
             values: values.collect::<Vec<_>>().leak(),
@@ -181,8 +192,8 @@ fn model() -> Model<2, GROUPS, 0, 1> {
     }
 }
 
-fn above(group: u32, first: u32) -> Answers {
-    let asked = Asked::Above(1);
+fn above(group: Group, first: u32) -> Answers {
+    let (first, asked) = (Answer(first), Asked::Above(1));
     Answers {
         group,
         first,
@@ -233,7 +244,14 @@ fn every_feature_has_its_say() {
         (([9.0, 9.0, 9.0], [5, 6], "word", [9.0, 1.0]), 0b111_0111),
         (([f32::NAN; 3], [9, 9], "", [1.0, 1.0]), 0b000_0011),
     ];
-    let model = model();
+    let compiled = model(Const::<2, GROUPS, 0, 1>);
+    let loaded = model(Dynamic {
+        dimension: 2,
+        slots: GROUPS,
+        lines: 0,
+        bits: 1,
+    });
+    let mut scratch = Scratch::default();
     for (row, answers) in cases {
         let ([first, last, wide], cats, text, embedding) = row;
         let floats = [first, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, last, wide];
@@ -245,10 +263,10 @@ fn every_feature_has_its_say() {
         };
         let sum = f64::from(answers);
         let expected = [2.0 * sum + 0.5, 6.0 * sum - 1.0];
-        assert_eq!(model.raw(row), expected, "{row:?}");
+        assert_eq!(compiled.raw(row), expected, "{row:?}");
 
         let mut told = Told::default();
-        assert_eq!(model.raw_observed(row, &mut told), expected, "{row:?}");
+        assert_eq!(compiled.raw_observed(row, &mut told), expected, "{row:?}");
         let words = text.split(' ').filter(|&word| !word.is_empty());
         let leaves = (0..7).map(|tree| 2 * tree + (answers as usize >> tree & 1));
         assert_eq!(told.leaves, leaves.collect::<Vec<_>>(), "{row:?}");
@@ -258,9 +276,14 @@ fn every_feature_has_its_say() {
         let unknown = words.filter(|&word| word != "word").count();
         assert_eq!(told.unknown, vec![0; unknown], "{row:?}");
 
+        let (mut raw, mut told_dynamically) = ([7.0; 2], Told::default());
+        loaded.raw_observed(row, &mut scratch, &mut raw, &mut told_dynamically);
+        assert_eq!(raw, expected, "{row:?}");
+        assert_eq!(told_dynamically.leaves, told.leaves);
+
         let mut told_portably = Told::default();
         assert_eq!(
-            model.raw_portable::<_, false>(row, &mut told_portably),
+            compiled.raw_portable::<_, false>(row, &mut told_portably),
             expected
         );
         assert_eq!(told_portably.leaves, told.leaves);

@@ -3,49 +3,50 @@
 use smallvec::SmallVec;
 
 use super::{
-    Keys, Letters, NaiveBayes, Observer, Steps, bins::count_above, letters::Codes, tokens,
-    trees::Indices,
+    Group, Keys, Letters, Line, NaiveBayes, Observer, Steps, bins::count_above, letters::Codes,
+    tokens, trees,
 };
-use crate::text;
+use crate::{
+    emit::emit,
+    storage::{Owned, Static, Storage},
+    text,
+};
 
 /// A text feature after one tokenizer.
-#[derive(Debug)]
-pub struct Text<const LINES: usize> {
+pub struct Text<S: Storage = Static> {
     /// Index into [`super::Row::texts`].
     pub text: u32,
     /// Cuts the text into tokens.
-    pub tokenizer: text::Tokenizer<'static>,
+    pub tokenizer: text::Tokenizer<S::Text>,
     /// What is known of texts whose tokens are single characters; `None` if it is nothing.
-    pub letters: Option<Letters<LINES>>,
+    pub letters: Option<Letters<S>>,
     /// What is made of the tokens.
-    pub tokenized: &'static [Tokenized],
+    pub tokenized: S::Slice<Tokenized<S>>,
 }
 
 /// A text feature after one tokenizer and one dictionary.
-#[derive(Debug)]
-pub struct Tokenized {
+pub struct Tokenized<S: Storage = Static> {
     /// Turns tokens into ids.
-    pub dictionary: text::Dictionary<Tokens>,
+    pub dictionary: text::Dictionary<Tokens<S>>,
     /// The same for single characters, or [`Steps::NO_ID`]; `None` if ids depend on more than a token and the one before.
-    pub by_letter: Option<Steps<u32>>,
+    pub by_letter: Option<Steps<u32, S>>,
     /// Whether observers are told of the words that the dictionary lacks: one dictionary a text feature does.
     pub tells_unknown: bool,
     /// What the occurrence of each id sets.
-    pub bag: BagOfWords,
+    pub bag: BagOfWords<S>,
     /// What is computed from ids and their counts.
-    pub calcers: &'static [Calcer],
+    pub calcers: S::Slice<Calcer<S>>,
 }
 
 /// Hash of a token, or of the inner ids of an n-gram → id.
-#[derive(Debug)]
-pub struct Tokens {
+pub struct Tokens<S: Storage = Static> {
     /// Of the hash.
     pub seed: u64,
     /// Hash → id.
-    pub keys: Keys,
+    pub keys: Keys<S>,
 }
 
-impl text::TokenTable for Tokens {
+impl<S: Storage> text::TokenTable for Tokens<S> {
     #[inline(always)]
     fn seed(&self) -> u64 {
         self.seed
@@ -58,49 +59,45 @@ impl text::TokenTable for Tokens {
 }
 
 /// What the occurrence of a token sets: each number that is 1 where the token occurs, and 0 elsewhere.
-#[derive(Debug)]
-pub struct BagOfWords {
+pub struct BagOfWords<S: Storage = Static> {
     /// The token id that the first of `starts` belongs to.
     pub first: u32,
     /// Token `first + i` sets `starts[i]..starts[i + 1]` of what follows; other ids set nothing.
-    pub starts: &'static [u32],
+    pub starts: S::Slice<u32>,
     /// What is set: a word of the trees' leaf indices, or an answer if the trees are walked.
-    pub at: &'static [u32],
+    pub at: S::Slice<u32>,
     /// To what: the word's bits, or 1.
-    pub to: &'static [u32],
+    pub to: S::Slice<u32>,
 }
 
 /// Computes numbers from token ids and their counts.
-#[derive(Debug)]
-pub enum Calcer {
+pub enum Calcer<S: Storage = Static> {
     /// See [`crate::calcer`].
-    NaiveBayes(NaiveBayes),
+    NaiveBayes(NaiveBayes<S>),
     /// See [`crate::calcer`].
-    Bm25(Bm25),
+    Bm25(Bm25<S>),
 }
 
 /// BM25 with each token's share in each class's score computed.
-#[derive(Debug)]
-pub struct Bm25 {
+pub struct Bm25<S: Storage = Static> {
     /// The token id of the first row of `shares`.
     pub first: u32,
     /// How many classes.
     pub classes: u32,
     /// A row of classes a token id from `first` on; the last row is for every id that no class has.
-    pub shares: &'static [f64],
+    pub shares: S::Slice<f64>,
     /// The numbers that the model compares with borders.
-    pub estimates: &'static [Estimate],
+    pub estimates: S::Slice<Estimate<S>>,
 }
 
 /// A calcer's number that the model compares with borders.
-#[derive(Debug)]
-pub struct Estimate {
+pub struct Estimate<S: Storage = Static> {
     /// Which class's.
     pub class: u32,
     /// Ascending.
-    pub borders: &'static [f32],
+    pub borders: S::Slice<f32>,
     /// Its group.
-    pub group: u32,
+    pub group: Group,
 }
 
 /// Token ids of a text: on the stack unless there are many.
@@ -110,13 +107,13 @@ pub(super) type Counts = SmallVec<[(u32, u32); 64]>;
 /// Numbers by class: on the stack unless there are many.
 pub(super) type ByClass = SmallVec<[f64; 16]>;
 
-impl<const LINES: usize> Text<LINES> {
+impl<S: Storage> Text<S> {
     #[inline(always)]
     pub(super) fn quantize<O: Observer>(
         &self,
         texts: &[&str],
         bins: &mut [u16],
-        indices: &mut Indices<LINES>,
+        indices: &mut [Line],
         observer: &mut O,
     ) {
         let feature = self.text as usize;
@@ -135,10 +132,10 @@ impl<const LINES: usize> Text<LINES> {
             }
             letters.set(&codes, indices);
         }
-        for tokenized in self.tokenized {
+        for tokenized in &*self.tokenized {
             if let (Some(_), Some(by_letter)) = (letters, &tokenized.by_letter) {
                 let ids = by_letter.of(&codes).filter(|&id| id != Steps::NO_ID);
-                if LINES == 0 {
+                if indices.is_empty() {
                     // Else `set` has set what they set.
                     tokenized.bag.set(ids.clone(), bins, indices);
                 }
@@ -160,7 +157,7 @@ impl<const LINES: usize> Text<LINES> {
     }
 }
 
-impl Tokenized {
+impl<S: Storage> Tokenized<S> {
     /// The bins of what is computed from ids. `codes` are those of the tokens, if they are letters.
     #[inline(always)]
     fn compute(
@@ -170,7 +167,7 @@ impl Tokenized {
         bins: &mut [u16],
     ) {
         let mut counts = None;
-        for calcer in self.calcers {
+        for calcer in &*self.calcers {
             if let Calcer::NaiveBayes(bayes) = calcer
                 && bayes.set_undoubted(ids.clone(), codes, bins)
             {
@@ -217,27 +214,22 @@ fn sort_and_count(mut ids: Ids) -> Counts {
 
 /// Sets the bins of a calcer's numbers.
 #[inline(always)]
-pub(super) fn set_bins(estimates: &[Estimate], numbers: &[f64], bins: &mut [u16]) {
+pub(super) fn set_bins<S: Storage>(estimates: &[Estimate<S>], numbers: &[f64], bins: &mut [u16]) {
     for estimate in estimates {
         let number = numbers[estimate.class as usize] as f32;
-        bins[estimate.group as usize] = count_above(number, estimate.borders);
+        bins[estimate.group.index()] = count_above(number, &estimate.borders);
     }
 }
 
-impl BagOfWords {
+impl<S: Storage> BagOfWords<S> {
     /// Sets what the ids set.
     #[inline(always)]
-    fn set<const LINES: usize>(
-        &self,
-        ids: impl Iterator<Item = u32>,
-        bins: &mut [u16],
-        indices: &mut Indices<LINES>,
-    ) {
+    fn set(&self, ids: impl Iterator<Item = u32>, bins: &mut [u16], indices: &mut [Line]) {
         for (at, to) in ids.flat_map(|id| self.of(id)) {
-            if LINES > 0 {
-                indices.set(at as usize, to);
-            } else {
+            if indices.is_empty() {
                 bins[at as usize] = to as u16;
+            } else {
+                trees::set(indices, at as usize, to);
             }
         }
     }
@@ -256,7 +248,7 @@ impl BagOfWords {
     }
 }
 
-impl Bm25 {
+impl<S: Storage> Bm25<S> {
     #[inline(always)]
     fn compute(&self, counts: &[(u32, u32)], bins: &mut [u16]) {
         let classes = self.classes as usize;
@@ -269,9 +261,19 @@ impl Bm25 {
                 *score += share;
             }
         }
-        set_bins(self.estimates, &scores, bins);
+        set_bins(&self.estimates, &scores, bins);
     }
 }
+
+emit!(struct Text Text<Owned> { text, tokenizer, letters, tokenized });
+emit!(struct Tokenized Tokenized<Owned> {
+    dictionary, by_letter, tells_unknown, bag, calcers,
+});
+emit!(struct Tokens Tokens<Owned> { seed, keys });
+emit!(struct BagOfWords BagOfWords<Owned> { first, starts, at, to });
+emit!(enum Calcer Calcer<Owned> { NaiveBayes(bayes), Bm25(bm25) });
+emit!(struct Bm25 Bm25<Owned> { first, classes, shares, estimates });
+emit!(struct Estimate Estimate<Owned> { class, borders, group });
 
 #[cfg(test)]
 impl Tokens {

@@ -1,192 +1,237 @@
 //! Bins → leaves → sums.
 
-use super::{Line, Observer};
+use super::{
+    Answer, Line, Observer,
+    shape::{Shape, WithSizes},
+};
+use crate::{
+    emit::emit,
+    storage::{Owned, Static, Storage},
+};
 
 /// The trees of a compiled model.
 ///
-/// A leaf index takes `BITS` bits of a [`Line`]'s word; `BITS` is the depth of the deepest tree. The first sixteen trees have the
-/// lowest bits of the first line's words, the next sixteen the bits after these, and so on, until fewer than `BITS` are left;
-/// then the next line follows.
-#[derive(Debug)]
-pub enum Trees<const LINES: usize, const BITS: usize> {
+/// A leaf index takes as many bits of a [`Line`]'s word as the deepest tree has levels. The first sixteen trees have the lowest
+/// bits of the first line's words, the next sixteen the bits after these, and so on, until fewer bits are left than an index
+/// takes; then the next line follows.
+pub enum Trees<S: Storage = Static> {
     /// Oblivious trees, whose leaf indices are put together by OR-ing rows.
     Rows {
         /// The leaf indices of a row of data in which no token occurs and every bin is 0.
-        initial: [Line; LINES],
-        /// For each bin, the bits that it sets in the leaf indices of all the trees.
-        rows: &'static [[Line; LINES]],
+        initial: S::Slice<Line>,
+        /// For each bin, the bits that it sets in the leaf indices of all the trees: as many lines as `initial` has.
+        rows: S::Slice<Line>,
         /// Where each group's bin 0 is among the bins; its other bins follow.
-        starts: &'static [u32],
+        starts: S::Slice<u32>,
         /// The first leaf of each tree.
-        offsets: &'static [u32],
-        /// `DIMENSION` values a leaf.
-        values: &'static [f64],
+        offsets: S::Slice<u32>,
+        /// As many values per leaf as a row has raw values.
+        values: S::Slice<f64>,
     },
     /// Oblivious trees, level by level.
     Levels {
-        /// Where each tree's answers are among the bins: bit `k` of its leaf index is answer `k`. A tree that asks less than
-        /// others has answers that are always 0.
-        splits: &'static [[u32; BITS]],
+        /// The answers of each tree, as many as a leaf index has bits: bit `k` of its leaf index is answer `k`. A tree that asks
+        /// less than others has answers that are always 0.
+        splits: S::Slice<Answer>,
         /// The first leaf of each tree.
-        offsets: &'static [u32],
-        /// `DIMENSION` values a leaf.
-        values: &'static [f64],
+        offsets: S::Slice<u32>,
+        /// As many values per leaf as a row has raw values.
+        values: S::Slice<f64>,
     },
     /// Non-symmetric trees, node by node.
     Nodes {
         /// Where each tree begins: the index of a node, or, if negative, `!leaf`, counted over all trees.
-        roots: &'static [i32],
-        /// Where the answer to each inner node of all trees is among the bins.
-        splits: &'static [u32],
+        roots: S::Slice<i32>,
+        /// The answer to each inner node of all trees.
+        splits: S::Slice<Answer>,
         /// Where a node leads to, in the same way, if the answer is no, and if it is yes.
-        children: &'static [[i32; 2]],
-        /// `DIMENSION` values a leaf.
-        values: &'static [f64],
+        children: S::Slice<[i32; 2]>,
+        /// As many values per leaf as a row has raw values.
+        values: S::Slice<f64>,
     },
 }
-
-/// The leaf indices of all the trees, side by side.
-pub(super) struct Indices<const LINES: usize>(pub(super) [Line; LINES]);
 
 /// How many lines are OR-ed at once, to stay in vector registers.
 const LINES_AT_ONCE: usize = 4;
 /// How many trees ahead of the sum their leaves are fetched. By then they have come from a cache that all cores share.
 const AHEAD: usize = 32;
 
-impl<const LINES: usize, const BITS: usize> Trees<LINES, BITS> {
-    /// The leaf indices that data without tokens starts from.
+impl<S: Storage> Trees<S> {
+    /// Puts in `indices` the leaf indices that data without tokens starts from.
     #[inline(always)]
-    pub(super) fn initial(&self) -> Indices<LINES> {
-        match self {
-            Self::Rows { initial, .. } => Indices(*initial),
-            Self::Levels { .. } | Self::Nodes { .. } => Indices([Line([0; 16]); LINES]),
+    pub(super) fn begin(&self, indices: &mut [Line]) {
+        if let Self::Rows { initial, .. } = self {
+            indices.copy_from_slice(initial);
         }
     }
 
     /// The trees' values, added up in order.
     #[inline(always)]
-    pub(super) fn sum<const DIMENSION: usize, const GROUPS: usize, O: Observer>(
+    pub(super) fn sum<O: Observer>(
         &self,
-        bins: &[u16; GROUPS],
-        mut indices: Indices<LINES>,
+        shape: impl Shape,
+        bins: &[u16],
+        indices: &mut [Line],
+        sums: &mut [f64],
         observer: &mut O,
-    ) -> [f64; DIMENSION] {
-        let mut sums = Sums {
-            sums: [0.0; DIMENSION],
-            observer,
-        };
-        match *self {
-            Self::Rows {
+    ) {
+        if let Self::Rows { rows, starts, .. } = self {
+            let starts_and_bins = starts.iter().zip(bins);
+            or(
+                indices,
                 rows,
-                starts,
-                offsets,
-                values,
-                ..
-            } => {
-                let starts_and_bins = starts.iter().zip(bins);
-                indices.or(
-                    rows,
-                    starts_and_bins.map(|(&start, &bin)| start as usize + usize::from(bin)),
-                );
-                sums.add_packed::<LINES, BITS>(&indices, offsets, values);
+                starts_and_bins.map(|(&start, &bin)| start as usize + usize::from(bin)),
+            );
+        }
+        shape.with_sizes(Add {
+            trees: self,
+            bins,
+            indices,
+            sums,
+            observer,
+        });
+    }
+}
+
+/// Adds up the trees' values, once the sizes that matter are known.
+struct Add<'a, S: Storage, O> {
+    trees: &'a Trees<S>,
+    bins: &'a [u16],
+    indices: &'a [Line],
+    sums: &'a mut [f64],
+    observer: &'a mut O,
+}
+
+impl<S: Storage, O: Observer> WithSizes for Add<'_, S, O> {
+    #[inline(always)]
+    fn run<const DIMENSION: usize, const BITS: usize>(self) {
+        let Self {
+            trees,
+            bins,
+            indices,
+            sums: all,
+            observer,
+        } = self;
+        if DIMENSION == 0 {
+            all.fill(0.0);
+            let mut sums = Sums {
+                sums: all,
+                observer,
+            };
+            sums.add_trees::<S, BITS>(trees, bins, indices);
+        } else {
+            // Of their own, so that the compiler can keep them in registers.
+            let mut own = [0.0; DIMENSION];
+            let mut sums = Sums {
+                sums: &mut own,
+                observer,
+            };
+            sums.add_trees::<S, BITS>(trees, bins, indices);
+            all.copy_from_slice(&own);
+        }
+    }
+}
+
+/// Sets bits of a word of leaf indices.
+#[inline(always)]
+pub(super) fn set(indices: &mut [Line], word: usize, mask: u32) {
+    indices[word / 16].0[word % 16] |= mask;
+}
+
+/// ORs those of `rows` that have these numbers. A row is as many lines as `indices`.
+#[inline(always)]
+pub(super) fn or(
+    indices: &mut [Line],
+    rows: &[Line],
+    numbers: impl Iterator<Item = usize> + Clone,
+) {
+    let lines = indices.len();
+    let mut line = 0;
+    while line < lines {
+        match lines - line {
+            1 => or_lines::<1>(indices, rows, numbers.clone(), line),
+            2 => or_lines::<2>(indices, rows, numbers.clone(), line),
+            3 => or_lines::<3>(indices, rows, numbers.clone(), line),
+            _ => or_lines::<LINES_AT_ONCE>(indices, rows, numbers.clone(), line),
+        }
+        line += LINES_AT_ONCE;
+    }
+}
+
+/// ORs lines `line..line + N` of each row.
+#[inline(always)]
+fn or_lines<const N: usize>(
+    indices: &mut [Line],
+    rows: &[Line],
+    numbers: impl Iterator<Item = usize>,
+    line: usize,
+) {
+    let lines = indices.len();
+    let mut sum = [Line([0; 16]); N];
+    sum.copy_from_slice(&indices[line..line + N]);
+    for number in numbers {
+        let first = number * lines + line;
+        for (sum, row) in sum.iter_mut().zip(&rows[first..first + N]) {
+            for (sum, row) in sum.0.iter_mut().zip(row.0) {
+                *sum |= row;
             }
-            Self::Levels {
+        }
+    }
+    indices[line..line + N].copy_from_slice(&sum);
+}
+
+/// Running sums over trees, as many as a row has raw values.
+struct Sums<'a, O> {
+    sums: &'a mut [f64],
+    observer: &'a mut O,
+}
+
+impl<O: Observer> Sums<'_, O> {
+    #[inline(always)]
+    fn add_trees<S: Storage, const BITS: usize>(
+        &mut self,
+        trees: &Trees<S>,
+        bins: &[u16],
+        indices: &[Line],
+    ) {
+        match trees {
+            Trees::Rows {
+                offsets, values, ..
+            } => self.add_packed::<BITS>(indices, offsets, values),
+            Trees::Levels {
                 splits,
                 offsets,
                 values,
-            } => {
-                sums.add_walked(bins, splits, offsets, values);
-            }
-            Self::Nodes {
+            } => self.add_walked(bins, splits.as_chunks::<BITS>().0, offsets, values),
+            Trees::Nodes {
                 roots,
                 splits,
                 children,
                 values,
             } => {
-                for &root in roots {
+                for &root in &**roots {
                     let mut at = root;
                     while at >= 0 {
-                        let yes = bins[splits[at as usize] as usize] == 1;
+                        let yes = bins[splits[at as usize].index()] == 1;
                         at = children[at as usize][usize::from(yes)];
                     }
-                    sums.add(values, !at as usize);
+                    self.add(values, !at as usize);
                 }
             }
         }
-        sums.sums
-    }
-}
-
-impl<const LINES: usize> Indices<LINES> {
-    /// Sets bits of a word.
-    #[inline(always)]
-    pub(super) fn set(&mut self, word: usize, mask: u32) {
-        self.0[word / 16].0[word % 16] |= mask;
     }
 
-    /// ORs those of `rows` that have these numbers.
-    #[inline(always)]
-    pub(super) fn or(
-        &mut self,
-        rows: &[[Line; LINES]],
-        numbers: impl Iterator<Item = usize> + Clone,
-    ) {
-        let mut line = 0;
-        while line < LINES {
-            match LINES - line {
-                1 => self.or_lines::<1>(rows, numbers.clone(), line),
-                2 => self.or_lines::<2>(rows, numbers.clone(), line),
-                3 => self.or_lines::<3>(rows, numbers.clone(), line),
-                _ => self.or_lines::<LINES_AT_ONCE>(rows, numbers.clone(), line),
-            }
-            line += LINES_AT_ONCE;
-        }
-    }
-
-    /// ORs lines `line..line + N` of each row.
-    #[inline(always)]
-    fn or_lines<const N: usize>(
-        &mut self,
-        rows: &[[Line; LINES]],
-        numbers: impl Iterator<Item = usize>,
-        line: usize,
-    ) {
-        let mut sum = [Line([0; 16]); N];
-        sum.copy_from_slice(&self.0[line..line + N]);
-        for number in numbers {
-            for (sum, row) in sum.iter_mut().zip(&rows[number][line..line + N]) {
-                for (sum, row) in sum.0.iter_mut().zip(row.0) {
-                    *sum |= row;
-                }
-            }
-        }
-        self.0[line..line + N].copy_from_slice(&sum);
-    }
-}
-
-/// A running sum over trees.
-struct Sums<'a, const DIMENSION: usize, O> {
-    sums: [f64; DIMENSION],
-    observer: &'a mut O,
-}
-
-impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
     /// Adds the leaves whose indices take `BITS` bits each.
     #[inline(always)]
-    fn add_packed<const LINES: usize, const BITS: usize>(
-        &mut self,
-        indices: &Indices<LINES>,
-        offsets: &[u32],
-        values: &[f64],
-    ) {
-        let leaves = values.len().checked_div(DIMENSION).unwrap_or(0);
+    fn add_packed<const BITS: usize>(&mut self, indices: &[Line], offsets: &[u32], values: &[f64]) {
+        let leaves = values.len().checked_div(self.sums.len()).unwrap_or(0);
         // None is beyond it: to say so to the compiler costs less than a check of each.
         let last = leaves.saturating_sub(1) as u32;
         let leaf = |word: u32, nth: usize, offset: u32| {
             let leaf = word >> (nth * BITS) & const { u32::MAX >> (32 - BITS) };
             last.min(offset + leaf) as usize
         };
-        for (Line(words), offsets) in indices.0.iter().zip(offsets.chunks(32 / BITS * 16)) {
+        for (Line(words), offsets) in indices.iter().zip(offsets.chunks(32 / BITS * 16)) {
             // Sixteen trees apart, so that the compiler knows how many they are.
             let (sixteens, rest) = offsets.as_chunks::<16>();
             for (nth, offsets) in sixteens.iter().enumerate() {
@@ -204,10 +249,10 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
 
     /// Adds the leaves of trees that are walked level by level, which are fetched a while before.
     #[inline(always)]
-    fn add_walked<const BITS: usize, const GROUPS: usize>(
+    fn add_walked<const BITS: usize>(
         &mut self,
-        bins: &[u16; GROUPS],
-        splits: &[[u32; BITS]],
+        bins: &[u16],
+        splits: &[[Answer; BITS]],
         offsets: &[u32],
         values: &[f64],
     ) {
@@ -215,17 +260,18 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
         let last = splits
             .as_flattened()
             .iter()
-            .fold(0, |last, &split| last.max(split));
+            .fold(0, |last, split| last.max(split.0));
         assert!(
-            splits.is_empty() || (last as usize) < GROUPS,
+            splits.is_empty() || (last as usize) < bins.len(),
             "answers stand among the bins"
         );
         // SAFETY: no split is after `last`, and that is one of the bins.
-        let answer = |split: u32| u32::from(unsafe { *bins.get_unchecked(split as usize) });
+        let answer = |split: Answer| u32::from(unsafe { *bins.get_unchecked(split.index()) });
+        let dimension = self.sums.len();
         let mut leaves = splits.iter().zip(offsets).map(|(splits, offset)| {
             let levels = splits.iter().rev();
             let leaf = offset + levels.fold(0, |leaf, &split| 2 * leaf + answer(split));
-            fetch(values, leaf as usize * DIMENSION);
+            fetch(values, leaf as usize * dimension);
             leaf
         });
         // Those that are not added yet, in a ring. Additions wait for each other: so other work stands between them.
@@ -247,8 +293,9 @@ impl<const DIMENSION: usize, O: Observer> Sums<'_, DIMENSION, O> {
 
     #[inline(always)]
     fn add(&mut self, values: &[f64], leaf: usize) {
-        let first = leaf * DIMENSION;
-        for (sum, value) in self.sums.iter_mut().zip(&values[first..first + DIMENSION]) {
+        let dimension = self.sums.len();
+        let first = leaf * dimension;
+        for (sum, value) in self.sums.iter_mut().zip(&values[first..first + dimension]) {
             *sum += value;
         }
         self.observer.leaf(leaf);
@@ -268,11 +315,18 @@ fn fetch(values: &[f64], at: usize) {
     let _ = (values, at);
 }
 
+emit!(enum Trees Trees<Owned> {
+    Rows { initial, rows, starts, offsets, values },
+    Levels { splits, offsets, values },
+    Nodes { roots, splits, children, values },
+});
+
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;
 
-    use super::{AHEAD, Indices, Line, Observer, Trees};
+    use super::{AHEAD, Answer, Line, Observer, Trees, or, set};
+    use crate::compiled::{Const, Dynamic, Shape as _};
 
     /// Notes leaves.
     #[derive(Default)]
@@ -284,11 +338,41 @@ mod tests {
         }
     }
 
+    /// The sums, which are the same if the sizes are no constants.
+    fn sum<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS: usize>(
+        trees: &Trees,
+        slots: &[u16; SLOTS],
+        told: &mut impl Observer,
+    ) -> [f64; DIMENSION] {
+        let mut indices = [Line([0; 16]); LINES];
+        let (mut sums, mut same) = ([7.0; DIMENSION], [7.0; DIMENSION]);
+        trees.begin(&mut indices);
+        let shape = Const::<DIMENSION, SLOTS, LINES, BITS>;
+        trees.sum(shape, slots, &mut indices, &mut sums, told);
+        let shape = Dynamic {
+            dimension: shape.dimension(),
+            slots: shape.slots(),
+            lines: shape.lines(),
+            bits: BITS,
+        };
+        if BITS <= 16 {
+            trees.begin(&mut indices);
+            trees.sum(shape, slots, &mut indices, &mut same, &mut ());
+            assert_eq!(sums, same);
+        }
+        sums
+    }
+
+    fn answers(places: &[u32]) -> &'static [Answer] {
+        let answers: Vec<Answer> = places.iter().copied().map(Answer).collect();
+        answers.leak()
+    }
+
     #[test]
     fn answers_are_bits_of_the_leaf_index() {
         // Of depth 2, of depth 0, of depth 1; the first answer is always 0.
-        let trees: Trees<0, 2> = Trees::Levels {
-            splits: &[[1, 3], [0, 0], [2, 0]],
+        let trees: Trees = Trees::Levels {
+            splits: answers(&[1, 3, 0, 0, 2, 0]),
             offsets: &[0, 4, 5],
             values: &[1.0, 2.0, 4.0, 8.0, 100.0, 0.0, 1000.0],
         };
@@ -299,7 +383,7 @@ mod tests {
             ([0, 0, 0, 1], 104.0),
             ([0, 1, 1, 1], 1108.0),
         ] {
-            let sum: [f64; 1] = trees.sum(&answers, trees.initial(), &mut ());
+            let sum = sum::<1, 4, 0, 2>(&trees, &answers, &mut ());
             assert_eq!(sum, [expected], "{answers:?}");
         }
     }
@@ -308,20 +392,20 @@ mod tests {
     #[test]
     fn walked_trees_are_added_up_in_order() {
         const MOST: usize = 3 * AHEAD + 1;
-        let splits: [[u32; 1]; MOST] = core::array::from_fn(|tree| [tree as u32 % 3]);
+        let splits: [Answer; MOST] = core::array::from_fn(|tree| Answer(tree as u32 % 3));
         let offsets: [u32; MOST] = core::array::from_fn(|tree| 2 * tree as u32);
         let values: [f64; 4 * MOST] = core::array::from_fn(|at| f64::from(at as u32).sqrt());
         let (splits, offsets) = (Vec::leak(splits.to_vec()), Vec::leak(offsets.to_vec()));
         let values: &[f64] = Vec::leak(values.to_vec());
         let answers = [0, 1, 0];
         for count in [0, 1, AHEAD - 1, AHEAD, AHEAD + 1, 2 * AHEAD, MOST] {
-            let trees: Trees<0, 1> = Trees::Levels {
+            let trees: Trees = Trees::Levels {
                 splits: &splits[..count],
                 offsets: &offsets[..count],
                 values,
             };
             let mut told = Leaves::default();
-            let sums: [f64; 2] = trees.sum(&answers, trees.initial(), &mut told);
+            let sums = sum::<2, 3, 0, 1>(&trees, &answers, &mut told);
             let leaves: Vec<usize> = (0..count)
                 .map(|tree| 2 * tree + usize::from(tree % 3 == 1))
                 .collect();
@@ -336,12 +420,12 @@ mod tests {
     #[test]
     #[should_panic(expected = "answers stand among the bins")]
     fn an_answer_that_is_no_bin_is_not_looked_up() {
-        let trees: Trees<0, 2> = Trees::Levels {
-            splits: &[[0, 0], [1, 3], [0, 2]],
+        let trees: Trees = Trees::Levels {
+            splits: answers(&[0, 0, 1, 3, 0, 2]),
             offsets: &[0, 4, 8],
             values: &[0.0; 12],
         };
-        let _: [f64; 1] = trees.sum(&[0; 3], trees.initial(), &mut ());
+        sum::<1, 3, 0, 2>(&trees, &[0; 3], &mut ());
     }
 
     /// Bits that no other row has, and other ones in each word.
@@ -355,9 +439,9 @@ mod tests {
 
     fn ors_rows<const LINES: usize>() {
         let rows = [row::<LINES>(0), row(1), row(2)];
-        let mut indices = Indices(row::<LINES>(3));
-        indices.or(&rows, [2, 0, 2].into_iter());
-        for (line, found) in indices.0.iter().enumerate() {
+        let mut indices = row::<LINES>(3);
+        or(&mut indices, rows.as_flattened(), [2, 0, 2].into_iter());
+        for (line, found) in indices.iter().enumerate() {
             let expected: [u32; 16] = core::array::from_fn(|nth| {
                 [0, 2, 3]
                     .iter()
@@ -381,16 +465,16 @@ mod tests {
 
     #[test]
     fn bits_are_set_in_words_of_all_lines() {
-        let mut indices = Indices([Line([1; 16]); 2]);
-        indices.set(3, 6);
-        indices.set(3, 8);
-        indices.set(29, 5);
+        let mut indices = [Line([1; 16]); 2];
+        set(&mut indices, 3, 6);
+        set(&mut indices, 3, 8);
+        set(&mut indices, 29, 5);
         assert_eq!(
-            indices.0[0].0,
+            indices[0].0,
             [1, 1, 1, 15, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
         );
         assert_eq!(
-            indices.0[1].0,
+            indices[1].0,
             [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1]
         );
     }
@@ -408,15 +492,15 @@ mod tests {
             .map(|leaf| (leaf as f64 + 0.5).sqrt())
             .collect();
         let values: &[f64] = values.leak();
-        let trees: Trees<LINES, BITS> = Trees::Rows {
-            initial,
-            rows: rows.leak(),
+        let trees: Trees = Trees::Rows {
+            initial: Vec::from(initial).leak(),
+            rows: rows.concat().leak(),
             starts: &[0, 1],
             offsets: offsets.leak(),
             values,
         };
         let mut told = Leaves::default();
-        let [sum] = trees.sum::<1, 2, _>(&bins, trees.initial(), &mut told);
+        let [sum] = sum::<1, 2, LINES, BITS>(&trees, &bins, &mut told);
         let expected = told.0.iter().fold(0.0, |sum, &leaf| sum + values[leaf]);
         assert_eq!(sum, expected);
         let answers = told
@@ -465,9 +549,9 @@ mod tests {
     #[test]
     fn nodes_lead_to_nodes_or_leaves() {
         // The second tree is one leaf.
-        let trees: Trees<0, 1> = Trees::Nodes {
+        let trees: Trees = Trees::Nodes {
             roots: &[0, !3, 2],
-            splits: &[0, 1, 2],
+            splits: answers(&[0, 1, 2]),
             children: &[[!0, 1], [!1, !2], [!5, !4]],
             // Two values a leaf.
             values: &[1.0, 0.0, 2.0, 0.0, 4.0, 0.0, 0.0, 7.0, 0.0, 10.0, 0.0, 20.0],
@@ -479,7 +563,7 @@ mod tests {
             ([1, 1, 1], [4.0, 17.0], [2, 3, 4]),
         ] {
             let mut told = Leaves::default();
-            let sums: [f64; 2] = trees.sum(&answers, trees.initial(), &mut told);
+            let sums = sum::<2, 3, 0, 1>(&trees, &answers, &mut told);
             assert_eq!(sums, expected, "{answers:?}");
             assert_eq!(told.0, leaves, "{answers:?}");
         }

@@ -1,15 +1,15 @@
 //! Cutting a text into tokens.
 
-use alloc::vec::Vec;
-use core::str;
+use alloc::{boxed::Box, vec::Vec};
+use core::{ops::Deref, str};
 
-use crate::lowercase;
+use crate::{emit::emit, lowercase};
 
 /// How a text is cut into tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tokenizer<'a> {
+pub struct Tokenizer<T = &'static str> {
     /// What tokens are separated by.
-    pub delimiter: &'a str,
+    pub delimiter: T,
     /// Whether any one byte of `delimiter` (up to its first NUL) separates, rather than all of it.
     pub split_by_set: bool,
     /// Whether empty tokens are dropped.
@@ -17,21 +17,26 @@ pub struct Tokenizer<'a> {
     /// Whether tokens are put in lower case.
     pub lowercasing: bool,
     /// What becomes of tokens that are numbers: that are not empty, and all of whose bytes are ASCII digits.
-    pub numbers: NumberPolicy<'a>,
+    pub numbers: NumberPolicy<T>,
 }
 
 /// What becomes of tokens that are numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NumberPolicy<'a> {
+pub enum NumberPolicy<T = &'static str> {
     /// They are dropped.
     Skip,
     /// They stay.
     LeaveAsIs,
     /// This token takes their place.
-    Replace(&'a str),
+    Replace(T),
 }
 
-impl Tokenizer<'_> {
+emit!(struct Tokenizer Tokenizer<Box<str>> {
+    delimiter, split_by_set, skip_empty, lowercasing, numbers,
+});
+emit!(enum NumberPolicy NumberPolicy<Box<str>> { Skip, LeaveAsIs, Replace(token) });
+
+impl<T: Deref<Target = str>> Tokenizer<T> {
     /// Replaces what is in `tokens` by the tokens of `text`, in order.
     ///
     /// A text that is empty, or that a delimiter ends, has an empty token at its end; an empty delimiter makes one empty
@@ -54,7 +59,7 @@ impl Tokenizer<'_> {
         } else if self.delimiter.is_empty() {
             self.push(&[], tokens);
         } else {
-            for token in text.split(self.delimiter) {
+            for token in text.split(&*self.delimiter) {
                 self.push(token.as_bytes(), tokens);
             }
         }
@@ -65,7 +70,7 @@ impl Tokenizer<'_> {
         if self.skip_empty && token.is_empty() {
             return;
         }
-        match self.numbers {
+        match &self.numbers {
             NumberPolicy::Skip if is_number(token) => {}
             NumberPolicy::Replace(number) if is_number(token) => tokens.push(number.as_bytes()),
             _ if self.lowercasing => match str::from_utf8(token) {

@@ -3,8 +3,9 @@ use std::{vec, vec::Vec};
 use super::*;
 use crate::{
     calcer,
-    compiled::{Limits, Line, Odds},
+    compiled::{Limits, Odds},
     math,
+    storage::Static,
     text::{Dictionary, NumberPolicy, Tokenizer},
 };
 
@@ -23,7 +24,7 @@ fn ids_are_counted_by_ascending_id() {
 
 #[test]
 fn a_bag_knows_what_each_id_sets() {
-    let bag = BagOfWords {
+    let bag: BagOfWords = BagOfWords {
         first: 5,
         starts: &[0, 1, 1, 3],
         at: &[2, 0, 3],
@@ -38,13 +39,13 @@ fn a_bag_knows_what_each_id_sets() {
     }
 
     let mut bins = [9; 4];
-    bag.set([7, 4].into_iter(), &mut bins, &mut Indices([]));
+    bag.set([7, 4].into_iter(), &mut bins, &mut []);
     assert_eq!(bins, [1, 9, 9, 2]);
-    let mut indices = Indices([Line([1; 16])]);
+    let mut indices = [Line([1; 16])];
     bag.set([5, 7].into_iter(), &mut bins, &mut indices);
     let mut expected = [1; 16];
     (expected[2], expected[3]) = (5, 3);
-    assert_eq!(indices.0[0].0, expected);
+    assert_eq!(indices[0].0, expected);
     assert_eq!(bins, [1, 9, 9, 2]);
 }
 
@@ -53,10 +54,10 @@ fn a_bag_knows_what_each_id_sets() {
 fn exactly(expected: &[f64]) -> &'static [Estimate] {
     let estimates = (0..).zip(expected).map(|(class, &number)| {
         let number = number as f32;
-        Estimate {
+        Estimate::<Static> {
             class,
             borders: vec![number.next_down(), number].leak(),
-            group: class,
+            group: Group(class),
         }
     });
     estimates.collect::<Vec<_>>().leak()
@@ -122,7 +123,7 @@ fn naive_bayes_is_that_of_the_interpreter() {
                 })
                 .collect();
             calcer::bayes_softmax(&mut expected);
-            let compiled = NaiveBayes {
+            let compiled: NaiveBayes = NaiveBayes {
                 log_priors: log_priors.clone().collect::<Vec<_>>().leak(),
                 first: 2,
                 log_counts: log_counts.clone().collect::<Vec<_>>().leak(),
@@ -151,10 +152,10 @@ fn of_lacking(odds: Option<Odds>) -> NaiveBayes {
         log_totals: &[0.0, 100.0, 100.0, 0.0],
         totals: &[1.0, 1.0],
         token_prior: 0.0,
-        estimates: &[Estimate {
+        estimates: &[Estimate::<Static> {
             class: 0,
             borders: &[0.25, 0.75],
-            group: 0,
+            group: Group(0),
         }],
         odds,
     }
@@ -176,16 +177,16 @@ fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
 /// The odds say other bins than the logarithms, so that it shows which are asked.
 #[test]
 fn naive_bayes_is_computed_where_its_odds_leave_a_doubt() {
-    let odds = Odds {
+    let odds = Odds::<Static> {
         prior: 0.5,
         weights: &[1.0, -1.0],
         by_code: None,
-        limits: &[Limits {
+        limits: &[Limits::<Static> {
             above: &[0.0, 1.0],
             below: &[-0.25, 0.75, f64::INFINITY],
         }],
     };
-    let words = Tokenized {
+    let words = Tokenized::<Static> {
         dictionary: Dictionary::Words {
             words: Tokens::of(&[]),
             end_of_sentence: None,
@@ -238,7 +239,7 @@ fn bm25_is_that_of_the_interpreter() {
             shares.fold(0.0, |score, share| score + share)
         };
         let expected = [0, 1, 2].map(score);
-        let compiled = Bm25 {
+        let compiled: Bm25 = Bm25 {
             first: 2,
             classes: 3,
             shares: shares.clone().leak(),
@@ -252,7 +253,7 @@ fn bm25_is_that_of_the_interpreter() {
 
 static CODES: [u8; 0x800] = {
     let mut codes = [0; 0x800];
-    codes[' ' as usize] = Letters::<0>::NO_TOKEN;
+    codes[' ' as usize] = Letters::NO_TOKEN;
     codes['a' as usize] = 1;
     codes['ж' as usize] = 2;
     codes
@@ -261,16 +262,16 @@ static CODES: [u8; 0x800] = {
 /// A text of the words `a`, `ж` and `bb`, which set 1, 2 and 4 in group or word 0, and of the pair `a ж`, which sets 8 in 3.
 /// The score by which group 1 is set counts the words `a` and `ж`, each once. `by_letter`: whether it knows what single
 /// letters are.
-fn text<const LINES: usize>(by_letter: bool) -> Text<LINES> {
+fn text(by_letter: bool, lines: usize) -> Text {
     let line = |bits: [u32; 2]| {
-        let mut lines = [Line([0; 16]); LINES];
+        let mut lines = vec![Line([0; 16]); lines];
         if let Some(Line(words)) = lines.first_mut() {
             (words[0], words[3]) = (bits[0], bits[1]);
         }
         lines
     };
     const NO_ID: u32 = Steps::NO_ID;
-    let letters = Letters {
+    let letters: Letters = Letters {
         delimiter: b' ',
         codes: &CODES,
         unknown: 1,
@@ -278,9 +279,11 @@ fn text<const LINES: usize>(by_letter: bool) -> Text<LINES> {
             stride: 3,
             table: &[0, 1, 2, 0, 1, 3, 0, 1, 2],
         },
-        lines: vec![line([0, 0]), line([1, 0]), line([2, 0]), line([2, 8])].leak(),
+        lines: [line([0, 0]), line([1, 0]), line([2, 0]), line([2, 8])]
+            .concat()
+            .leak(),
     };
-    let words = Tokenized {
+    let words = Tokenized::<Static> {
         dictionary: Dictionary::Words {
             words: Tokens::of(&[("a", 5), ("ж", 6), ("bb", 7)]),
             end_of_sentence: None,
@@ -300,14 +303,14 @@ fn text<const LINES: usize>(by_letter: bool) -> Text<LINES> {
             first: 5,
             classes: 1,
             shares: &[1.0, 1.0, 0.0],
-            estimates: &[Estimate {
+            estimates: &[Estimate::<Static> {
                 class: 0,
                 borders: &[0.5, 1.5],
-                group: 1,
+                group: Group(1),
             }],
         })],
     };
-    let pairs = Tokenized {
+    let pairs = Tokenized::<Static> {
         dictionary: Dictionary::Grams {
             order: 2,
             skip_step: 0,
@@ -328,7 +331,7 @@ fn text<const LINES: usize>(by_letter: bool) -> Text<LINES> {
         },
         calcers: &[],
     };
-    Text {
+    Text::<Static> {
         text: 1,
         tokenizer: Tokenizer {
             delimiter: " ",
@@ -354,12 +357,12 @@ impl Observer for Unknown {
 }
 
 /// What a text sets in 0 and 3, its score's bin, and how many of its words are unknown.
-fn quantized<const LINES: usize>(by_letter: bool, words: &str) -> (u64, u64, u16, usize) {
+fn quantized(lines: usize, by_letter: bool, words: &str) -> (u64, u64, u16, usize) {
     let (mut bins, mut unknown) = ([0; 4], Unknown::default());
-    let mut indices = Indices([Line([0; 16]); LINES]);
+    let mut indices = vec![Line([0; 16]); lines];
     let texts = ["a", words];
-    text::<LINES>(by_letter).quantize(&texts, &mut bins, &mut indices, &mut unknown);
-    let (first, fourth) = match indices.0.first() {
+    text(by_letter, lines).quantize(&texts, &mut bins, &mut indices, &mut unknown);
+    let (first, fourth) = match indices.first() {
         Some(Line(words)) => {
             assert_eq!([bins[0], bins[3]], [0, 0]);
             (words[0].into(), words[3].into())
@@ -384,7 +387,7 @@ fn texts_set_what_their_words_and_pairs_set() {
         ("xx yy a", (1, 0, 1, 2)),
     ] {
         for by_letter in [false, true] {
-            let in_lines = quantized::<1>(by_letter, text);
+            let in_lines = quantized(1, by_letter, text);
             assert_eq!(in_lines, expected, "{text:?}, by letter: {by_letter}");
         }
     }
@@ -396,7 +399,7 @@ fn texts_set_what_their_words_and_pairs_set() {
         ("ж  a", (1, 0, 2, 0)),
     ] {
         for by_letter in [false, true] {
-            let in_bins = quantized::<0>(by_letter, text);
+            let in_bins = quantized(0, by_letter, text);
             assert_eq!(in_bins, expected, "{text:?}, by letter: {by_letter}");
         }
     }

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use catboost_model::ir::{CatIdx, Model};
 use catboost_runtime::{
-    compiled::{self, Condition},
+    compiled::{
+        Answer, Bin, Condition, Cross, Digit, Digits, Group, Keys, Masks, Numbered, Select, Slot,
+    },
     hash,
+    storage::Owned,
 };
 
-use super::{
-    Groups, Keys, Part,
-    categories::{Combination, Projection},
-};
-use crate::tables::{Tables, put};
+use super::{Groups, categories::Combination, keys};
 
 /// A combination may have so many times as many cells as keys.
 const CELLS_PER_KEY: usize = 4;
@@ -21,49 +20,7 @@ const CELLS_BITS: usize = 1 << 24;
 /// What splits say may take this much.
 const MASKS_BYTES: usize = 4 << 20;
 /// So many answers are a word.
-const AT_ONCE: usize = compiled::Cross::AT_ONCE;
-
-/// See [`compiled::Digits`].
-pub(crate) struct Digits {
-    pub(crate) cats: Vec<Numbered>,
-    pub(crate) masks: Vec<Masks>,
-    pub(crate) first: u32,
-    pub(crate) len: usize,
-}
-
-/// See [`compiled::Numbered`].
-pub(crate) struct Numbered {
-    pub(crate) cat: u32,
-    pub(crate) place: u32,
-    pub(crate) numbers: Keys,
-}
-
-/// See [`compiled::Masks`].
-pub(crate) struct Masks {
-    pub(crate) group: u32,
-    pub(crate) last: u16,
-    /// Of `u16s`.
-    pub(crate) rows: Part,
-}
-
-/// See [`compiled::Cross`].
-pub(crate) struct Cross {
-    /// Of `u32s`: pairs.
-    pub(crate) digits: Part,
-    pub(crate) count: usize,
-    pub(crate) len: usize,
-    /// Of `u16s`.
-    pub(crate) cells: Part,
-    pub(crate) selects: Vec<Select>,
-    pub(crate) projections: Vec<Projection>,
-}
-
-/// See [`compiled::Select`].
-pub(crate) struct Select {
-    pub(crate) splits: usize,
-    pub(crate) masks: u32,
-    pub(crate) answers: u32,
-}
+const AT_ONCE: usize = Cross::AT_ONCE;
 
 /// Lays out those of the combinations that can be looked up together, and gives back the rest, which have no groups yet.
 /// Combinations of the same features follow each other, those with fewer splits first. `place` is that of a feature among
@@ -73,8 +30,7 @@ pub(super) fn lay_out<'a>(
     combinations: Vec<Combination<'a>>,
     place: impl Fn(CatIdx) -> u32 + Copy,
     groups: &mut Groups,
-    tables: &mut Tables,
-) -> (Digits, Vec<Cross>, Vec<Combination<'a>>) {
+) -> (Digits<Owned>, Box<[Cross<Owned>]>, Vec<Combination<'a>>) {
     let values = Values::of(&combinations);
     let (together, mut rest): (Vec<_>, Vec<_>) = combinations
         .into_iter()
@@ -85,14 +41,14 @@ pub(super) fn lay_out<'a>(
         .partition(|each| fit || each.conditions.is_empty());
     rest.extend(split);
 
-    let mut numbers: BTreeMap<CatIdx, u32> = BTreeMap::new();
+    let mut numbers: BTreeMap<CatIdx, Slot> = BTreeMap::new();
     for &cat in together.iter().flat_map(|each| &each.projection.cats) {
-        numbers.entry(cat).or_insert_with(|| groups.add_places(1));
+        numbers.entry(cat).or_insert_with(|| groups.add_slots(1));
     }
-    let cats = numbers.iter().map(|(&cat, &number)| Numbered {
+    let cats = numbers.iter().map(|(&cat, &slot)| Numbered {
         cat: place(cat),
-        place: number,
-        numbers: values.keys(cat, tables),
+        slot,
+        numbers: values.keys(cat),
     });
     let cats = cats.collect();
     let alike = |one: &Combination, other: &Combination| {
@@ -105,7 +61,7 @@ pub(super) fn lay_out<'a>(
     });
     let len = words.sum::<usize>().next_multiple_of(AT_ONCE);
     let mut masks = Words {
-        first: groups.add_places(len),
+        first: groups.add_slots(len),
         splits: Vec::new(),
     };
     let mut crosses = Vec::new();
@@ -118,34 +74,35 @@ pub(super) fn lay_out<'a>(
         }
         let selects = selects(model, &mut members, &mut masks, groups);
         let count = values.cells(cats).expect("they fit");
-        let cells: Vec<u16> = (0..count)
+        let cells: Box<[u16]> = (0..count)
             .flat_map(|cell| cell_words(&members, values.key(cats, cell)))
             .collect();
         let mut worth = 1;
-        let digits = cats.iter().flat_map(|cat| {
-            let digit = [numbers[cat], worth];
-            worth *= values.0[cat].len() as u32;
+        let digits = cats.iter().map(|cat| {
+            let (slot, known) = (numbers[cat], values.0[cat].len() as u32);
+            let digit = Digit { slot, worth };
+            worth *= known;
             digit
         });
         crosses.push(Cross {
-            digits: put(&mut tables.u32s, digits),
-            count,
-            len: cells.len() / count.max(1),
-            cells: put(&mut tables.u16s, cells),
+            digits: digits.collect(),
+            count: count as u32,
+            len: (cells.len() / count.max(1)) as u32,
+            cells,
             selects,
             projections: members
                 .into_iter()
-                .map(|member| member.lay_out(place, tables))
+                .map(|member| member.lay_out(place))
                 .collect(),
         });
     }
     let digits = Digits {
         cats,
         first: masks.first,
-        len,
-        masks: masks.lay_out(len, tables),
+        len: len as u32,
+        masks: masks.lay_out(len),
     };
-    (digits, crosses, rest)
+    (digits, crosses.into(), rest)
 }
 
 /// What is made of a cell. Gives the combinations their groups.
@@ -154,28 +111,28 @@ fn selects(
     members: &mut [Combination],
     masks: &mut Words,
     groups: &mut Groups,
-) -> Vec<Select> {
+) -> Box<[Select]> {
     let mut selects = Vec::new();
     for alike in members.chunk_by_mut(|one, other| one.conditions.len() == other.conditions.len()) {
         let first = groups.next();
         for member in alike.iter_mut() {
             member.place(model, groups);
         }
-        let room = (groups.next() - first).next_multiple_of(AT_ONCE as u32);
-        groups.add_places((first + room - groups.next()) as usize);
+        let len = groups.next().index() - first.index();
+        groups.add_slots(len.next_multiple_of(AT_ONCE) - len);
         let owners: Vec<&Combination> = alike
             .iter()
             .flat_map(|member| std::iter::repeat_n(member, member.len))
             .collect();
-        for (answers, owners) in (first..).step_by(AT_ONCE).zip(owners.chunks(AT_ONCE)) {
+        for (answers, owners) in (first.0..).step_by(AT_ONCE).zip(owners.chunks(AT_ONCE)) {
             selects.push(Select {
-                splits: owners[0].conditions.len(),
+                splits: owners[0].conditions.len() as u32,
                 masks: masks.add(owners),
-                answers,
+                answers: Answer(answers),
             });
         }
     }
-    selects
+    selects.into()
 }
 
 /// What a cell has; `key` is that of its values.
@@ -201,14 +158,14 @@ fn cell_words(members: &[Combination], key: u64) -> Vec<u16> {
 
 /// How much what the splits say would take, at most.
 fn masks_bytes(combinations: &[Combination]) -> usize {
-    let mut rows: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut rows: BTreeMap<Group, usize> = BTreeMap::new();
     let mut words = 0;
     for each in combinations {
         words += each.conditions.len() * (each.len / AT_ONCE + 1);
         for &condition in &each.conditions {
             let condition = Condition::from_word(condition);
             let many = rows.entry(condition.group).or_default();
-            *many = usize::from(last(condition)).max(*many);
+            *many = usize::from(last(condition).0).max(*many);
         }
     }
     let rows: usize = rows.values().map(|last| last + 1).sum();
@@ -217,22 +174,22 @@ fn masks_bytes(combinations: &[Combination]) -> usize {
 }
 
 /// From this bin on, a condition says the same.
-fn last(condition: Condition) -> u16 {
-    match condition.from.checked_add(condition.count) {
-        Some(end) => end,
+fn last(condition: Condition) -> Bin {
+    match condition.from.0.checked_add(condition.count) {
+        Some(end) => Bin(end),
         None => condition.from,
     }
 }
 
 /// The words of masks: what split each bit is of.
 struct Words {
-    first: u32,
+    first: Slot,
     splits: Vec<Vec<Condition>>,
 }
 
 impl Words {
     /// A word a split. Returns the place of the first.
-    fn add(&mut self, owners: &[&Combination]) -> u32 {
+    fn add(&mut self, owners: &[&Combination]) -> Slot {
         let place = self.first + self.splits.len() as u32;
         for split in 0..owners[0].conditions.len() {
             let splits = owners.iter().map(|owner| owner.conditions[split]);
@@ -241,21 +198,21 @@ impl Words {
         place
     }
 
-    fn lay_out(self, len: usize, tables: &mut Tables) -> Vec<Masks> {
-        let mut groups: BTreeMap<u32, u16> = BTreeMap::new();
+    fn lay_out(self, len: usize) -> Box<[Masks<Owned>]> {
+        let mut groups: BTreeMap<Group, Bin> = BTreeMap::new();
         for &condition in self.splits.iter().flatten() {
-            let most = groups.entry(condition.group).or_default();
+            let most = groups.entry(condition.group).or_insert(Bin(0));
             *most = last(condition).max(*most);
         }
         let word = |splits: &Vec<Condition>, group, bin| {
             let bits = splits.iter().enumerate().map(|(bit, &split)| {
-                let holds = split.group == group && Condition { group: 0, ..split }.holds(&[bin]);
+                let holds = split.group == group && split.has(bin);
                 u16::from(holds) << bit
             });
             bits.fold(0, |word, bit| word | bit)
         };
         let masks = groups.into_iter().map(|(group, last)| {
-            let rows = (0..=last).flat_map(|bin| {
+            let rows = (0..=last.0).map(Bin).flat_map(|bin| {
                 let words = self
                     .splits
                     .iter()
@@ -265,7 +222,7 @@ impl Words {
             Masks {
                 group,
                 last,
-                rows: put(&mut tables.u16s, rows),
+                rows: rows.collect(),
             }
         });
         masks.collect()
@@ -291,7 +248,7 @@ impl Values {
             let known = self.0.get(cat)?.len();
             cells = cells.checked_mul(known)?;
         }
-        (cells < compiled::Cross::UNKNOWN.into()).then_some(cells)
+        (cells < Cross::UNKNOWN.into()).then_some(cells)
     }
 
     /// Whether a combination can be looked up by its values' numbers.
@@ -300,7 +257,7 @@ impl Values {
             return false;
         };
         let splits = combination.conditions.len();
-        splits <= compiled::Cross::MOST_SPLITS
+        splits <= Cross::MOST_SPLITS
             && cells << splits <= CELLS_PER_KEY * combination.keys.len()
             && (cells << splits) * combination.len.next_multiple_of(AT_ONCE) <= CELLS_BITS
     }
@@ -316,15 +273,15 @@ impl Values {
         })
     }
 
-    fn keys(&self, cat: CatIdx, tables: &mut Tables) -> Keys {
-        let numbers = (0..).zip(&self.0[&cat]);
-        let numbers = numbers.map(|(number, &value)| (value.into(), number));
-        Keys::lay_out(numbers.collect(), tables)
+    fn keys(&self, cat: CatIdx) -> Keys<Owned> {
+        let numbers = self.0[&cat].iter().zip(0..);
+        let numbers = numbers.map(|(&value, number)| (value.into(), number));
+        keys::lay_out(&numbers.collect::<Vec<_>>())
     }
 }
 
 /// The hash of a value, from the key of the value alone.
-fn hash_of(key: u64) -> Option<u32> {
+pub(crate) fn hash_of(key: u64) -> Option<u32> {
     let factor = hash::ctr_key_cat(0, 1);
     // Each step doubles the low bits that are right, from three on.
     let inverse = (0..5).fold(factor, |inverse, _| {
@@ -422,8 +379,11 @@ mod tests {
 
     #[test]
     fn masks_have_the_bits_of_the_splits_that_hold() {
-        let (split, mut tables) = (projection(1), Tables::default());
-        let condition = |group, from, count| Condition { group, from, count }.to_word();
+        let split = projection(1);
+        let condition = |group, from, count| {
+            let (group, from) = (Group(group), Bin(from));
+            Condition { group, from, count }.to_word()
+        };
         let owner = |condition| Combination::of(&split, vec![condition], vec![], vec![], 1);
         let owners = [
             owner(condition(5, 2, 2_u16.wrapping_neg())),
@@ -431,16 +391,15 @@ mod tests {
             owner(condition(5, 1, 1_u16.wrapping_neg())),
         ];
         let mut words = Words {
-            first: 70,
+            first: Slot(70),
             splits: Vec::new(),
         };
-        assert_eq!(words.add(&[&owners[0], &owners[1]]), 70);
-        assert_eq!(words.add(&[&owners[2]]), 71);
-        let masks = words.lay_out(3, &mut tables);
-        let rows = masks.iter().map(|masks| {
-            let rows = &tables.u16s[masks.rows.clone()];
-            (masks.group, masks.last, rows.to_vec())
-        });
+        assert_eq!(words.add(&[&owners[0], &owners[1]]), Slot(70));
+        assert_eq!(words.add(&[&owners[2]]), Slot(71));
+        let masks = words.lay_out(3);
+        let rows = masks
+            .iter()
+            .map(|masks| (masks.group.0, masks.last.0, masks.rows.to_vec()));
         let expected = [
             (3, 2, vec![0, 0, 0, 0b10, 0, 0, 0, 0, 0]),
             (5, 2, vec![0, 0, 0, 0, 1, 0, 1, 1, 0]),

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use catboost_model::ir::{EstimatedSource, Model, NanTreatment, Split, TextCalcerKind};
-use catboost_runtime::compiled::{self, Condition, LANES, count_above};
-
-use super::Part;
-use crate::tables::{Tables, put};
+use catboost_runtime::{
+    compiled::{
+        Answer, Answers, Asked, Bin, Block, Condition, Group, LANES, Slot, Wide, count_above,
+    },
+    storage::Owned,
+};
 
 /// With more borders than this, halving is cheaper than a share in a block's comparisons.
 const WIDE: usize = 128;
@@ -14,23 +16,23 @@ const WIDE: usize = 128;
 const MOST_SHARED: usize = 32;
 
 /// The groups of a model, as they are numbered.
-pub(crate) struct Groups {
+pub(super) struct Groups {
     /// How many bins each group has, if the trees are not walked.
     bins: Vec<usize>,
     /// Each group's bin in a row in which no token occurs. What is computed on the way has its place after the groups.
     initial: Vec<u16>,
     /// Whether the trees are walked: then there are bins that are answers to their questions, 0 or 1.
     are_walked: bool,
-    floats: Vec<Option<u32>>,
-    one_hots: Vec<u32>,
+    floats: Vec<Option<Group>>,
+    one_hots: Vec<Group>,
     /// For each one-hot feature: the bin of each value, in the model's order.
-    one_hot_bins: Vec<Vec<u16>>,
-    ctrs: Vec<u32>,
-    estimated: Vec<Option<u32>>,
+    one_hot_bins: Vec<Vec<Bin>>,
+    ctrs: Vec<Group>,
+    estimated: Vec<Option<Group>>,
     /// Of a number or a CTR that has a group together with others, its own bin in each of the group's bins.
     shared: HashMap<Member, Vec<u16>>,
     /// The first answer to what is asked of each group that is not itself the first of its answers.
-    answers: HashMap<u32, u32>,
+    answers: HashMap<Group, Answer>,
 }
 
 /// What may share a group.
@@ -42,19 +44,11 @@ pub(super) enum Member {
     Ctr(usize),
 }
 
-/// See [`compiled::Answers`].
-pub(crate) struct Answers {
-    pub(crate) group: u32,
-    pub(crate) first: u32,
-    /// `None` if what is asked is whether bins are equal.
-    pub(crate) above: Option<usize>,
-}
-
 /// What a number of a model's bag of words can be: it is 0 or 1, and this is the bin of each.
 #[derive(Clone, Copy)]
-pub(crate) struct Presence {
-    pub(crate) absent: u16,
-    pub(crate) present: u16,
+pub(super) struct Presence {
+    pub(super) absent: u16,
+    pub(super) present: u16,
 }
 
 impl Groups {
@@ -66,7 +60,7 @@ impl Groups {
             floats: vec![None; model.float_features.len()],
             one_hots: Vec::new(),
             one_hot_bins: Vec::new(),
-            ctrs: vec![0; model.ctrs.len()],
+            ctrs: vec![Group(0); model.ctrs.len()],
             estimated: vec![None; model.estimated.len()],
             shared: HashMap::new(),
             answers: HashMap::new(),
@@ -92,7 +86,7 @@ impl Groups {
     }
 
     /// A new group.
-    pub(super) fn add(&mut self, bins: usize) -> u32 {
+    pub(super) fn add(&mut self, bins: usize) -> Group {
         if !self.are_walked {
             assert_eq!(
                 self.bins.len(),
@@ -101,26 +95,26 @@ impl Groups {
             );
             self.bins.push(bins);
         }
-        self.add_places(1)
+        Group(self.add_slots(1).0)
     }
 
     pub(super) fn are_walked(&self) -> bool {
         self.are_walked
     }
 
-    /// The next group.
-    pub(super) fn next(&self) -> u32 {
-        self.initial.len() as u32
+    /// The next slot.
+    pub(super) fn next(&self) -> Slot {
+        Slot(self.initial.len() as u32)
     }
 
-    /// So many places. Returns the first.
-    pub(super) fn add_places(&mut self, count: usize) -> u32 {
-        let first = self.initial.len();
-        self.initial.resize(first + count, 0);
-        first as u32
+    /// Adds slots. Returns the first.
+    pub(super) fn add_slots(&mut self, count: usize) -> Slot {
+        let first = self.next();
+        self.initial.resize(first.index() + count, 0);
+        first
     }
 
-    pub(super) fn add_one_hot(&mut self, bins: Vec<u16>) -> u32 {
+    pub(super) fn add_one_hot(&mut self, bins: Vec<Bin>) -> Group {
         let group = self.add(bins.len() + 1);
         self.one_hots.push(group);
         self.one_hot_bins.push(bins);
@@ -135,10 +129,10 @@ impl Groups {
             self.estimated[index] = match presence(model, index) {
                 None => Some(self.add(borders + 1)),
                 Some(presence) if self.are_walked => {
-                    let first = self.add_places(borders);
-                    let yes = first as usize..first as usize + usize::from(presence.absent);
+                    let first = self.add_slots(borders);
+                    let yes = first.index()..first.index() + usize::from(presence.absent);
                     self.initial[yes].fill(1);
-                    Some(first)
+                    Some(Group(first.0))
                 }
                 Some(_) => None,
             };
@@ -148,14 +142,14 @@ impl Groups {
     /// Gives a group to a CTR, or one to each of its answers. A row of a table of CTRs has what [`Groups::of_ctr`] says.
     pub(super) fn add_ctr(&mut self, ctr: usize, borders: usize) {
         self.ctrs[ctr] = if self.are_walked {
-            self.add_places(borders)
+            Group(self.add_slots(borders).0)
         } else {
             self.add(borders + 1)
         };
     }
 
     /// A new group for all of these together. In each of its bins, each member is in a bin of its own, and these are they.
-    pub(super) fn add_shared(&mut self, bins: usize, members: &[(Member, Vec<u16>)]) -> u32 {
+    pub(super) fn add_shared(&mut self, bins: usize, members: &[(Member, Vec<u16>)]) -> Group {
         let group = self.add(bins);
         for (member, of_group) in members {
             match *member {
@@ -179,11 +173,11 @@ impl Groups {
     }
 
     /// Makes room for the answers to all that trees ask which are walked.
-    pub(super) fn add_answers(&mut self, model: &Model) -> Vec<Answers> {
+    pub(super) fn add_answers(&mut self, model: &Model) -> Box<[Answers]> {
         if !self.are_walked {
-            return Vec::new();
+            return [].into();
         }
-        const AT_ONCE: usize = compiled::Answers::AT_ONCE;
+        const AT_ONCE: usize = Answers::AT_ONCE;
         let floats = model.float_features.iter().map(|feature| &feature.borders);
         let floats = self.floats.iter().zip(floats);
         let estimated = model.estimated.iter().enumerate();
@@ -191,31 +185,35 @@ impl Groups {
         let estimated = estimated.map(|(index, number)| (&self.estimated[index], &number.borders));
         let above = floats.chain(estimated).filter_map(|(group, borders)| {
             let times = borders.len().div_ceil(AT_ONCE);
-            Some(((*group)?, Some(times), borders.len()))
+            Some(((*group)?, Asked::Above(times as u32), borders.len()))
         });
         let equal = self.one_hots.iter().zip(&self.one_hot_bins);
-        let equal = equal.map(|(&group, bins)| (group, None, bins.len()));
+        let equal = equal.map(|(&group, bins)| (group, Asked::Equal, bins.len()));
         let asked: Vec<_> = above.chain(equal).collect();
-        let answers = asked.into_iter().map(|(group, above, count)| {
-            let room = above.map_or(count, |times| times * AT_ONCE);
-            let first = self.add_places(room);
+        let answers = asked.into_iter().map(|(group, asked, count)| {
+            let room = match asked {
+                Asked::Above(_) => count.next_multiple_of(AT_ONCE),
+                Asked::Equal => count,
+            };
+            let first = Answer(self.add_slots(room).0);
             self.answers.insert(group, first);
             Answers {
                 group,
                 first,
-                above,
+                asked,
             }
         });
         answers.collect()
     }
 
     /// Where the answer to a split is among the bins, if the trees are walked.
-    pub(super) fn answer(&self, split: Split) -> u32 {
+    pub(super) fn answer(&self, split: Split) -> Answer {
         let condition = self
             .condition(split)
             .expect("when trees are walked, every split has a group");
         let group = condition.group;
-        self.answers.get(&group).unwrap_or(&group) + u32::from(condition.from) - 1
+        let first = self.answers.get(&group).copied();
+        first.unwrap_or(Answer(group.0)) + (u32::from(condition.from.0) - 1)
     }
 
     /// How many bins each group has, if the trees are not walked.
@@ -228,7 +226,7 @@ impl Groups {
     }
 
     /// The group of a number that is computed from a text or an embedding.
-    pub(super) fn of_estimated(&self, index: usize) -> Option<u32> {
+    pub(super) fn of_estimated(&self, index: usize) -> Option<Group> {
         self.estimated[index]
     }
 
@@ -241,10 +239,10 @@ impl Groups {
             Split::Ctr { feature, .. } => self.shared.get(&Member::Ctr(feature.at())),
             Split::OneHot { .. } | Split::Estimated { .. } => None,
         };
-        let group = condition.group as usize;
+        let group = condition.group.index();
         let is_yes = |&bin: &usize| {
             let own = member.map_or(bin as u16, |bins| bins[bin]);
-            own.wrapping_sub(condition.from) < condition.count
+            condition.has(Bin(own))
         };
         Some((group, (0..self.bins[group]).filter(is_yes).collect()))
     }
@@ -267,14 +265,14 @@ impl Groups {
         let from = border as u16 + 1;
         group.map(|group| Condition {
             group,
-            from,
+            from: Bin(from),
             count: from.wrapping_neg(),
         })
     }
 }
 
 /// The bins of a number that is 0 or 1, or `None` if it can be anything.
-pub(crate) fn presence(model: &Model, index: usize) -> Option<Presence> {
+pub(super) fn presence(model: &Model, index: usize) -> Option<Presence> {
     let estimated = &model.estimated[index];
     match estimated.source {
         EstimatedSource::Text { calcer, .. } => match model.text.calcers[calcer.at()].kind {
@@ -289,35 +287,15 @@ pub(crate) fn presence(model: &Model, index: usize) -> Option<Presence> {
 }
 
 /// The numeric features of a model, laid out.
-pub(crate) struct Numbers {
+pub(super) struct Numbers {
     /// Where each place of a row's numbers comes from: a float feature, or nothing (it fills up a block).
-    pub(crate) places: Vec<Option<usize>>,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) wides: Vec<Wide>,
-}
-
-/// Eight features side by side.
-pub(crate) struct Block {
-    /// Of `f32s`: rows of eight.
-    pub(crate) borders: Part,
-    /// Of `f32s`.
-    pub(crate) nan: Part,
-    pub(crate) group: u32,
-    /// See [`compiled::Block::pairs`].
-    pub(crate) pairs: Option<[usize; LANES / 2]>,
-}
-
-/// A feature with many borders.
-pub(crate) struct Wide {
-    /// Of `f32s`.
-    pub(crate) borders: Part,
-    /// Of `f32s`: one.
-    pub(crate) nan: Part,
-    pub(crate) group: u32,
+    pub(super) places: Vec<Option<usize>>,
+    pub(super) blocks: Vec<Block<Owned>>,
+    pub(super) wides: Vec<Wide<Owned>>,
 }
 
 impl Numbers {
-    pub(super) fn lay_out(model: &Model, groups: &mut Groups, tables: &mut Tables) -> Self {
+    pub(super) fn lay_out(model: &Model, groups: &mut Groups) -> Self {
         let features = &model.float_features;
         let mut used: Vec<usize> = (0..features.len())
             .filter(|&index| !features[index].borders.is_empty())
@@ -347,16 +325,10 @@ impl Numbers {
                     .and_then(|feature| feature.borders.get(row).copied())
                     .unwrap_or(f32::INFINITY)
             };
-            let borders = (0..rows).flat_map(|row| (0..LANES).map(move |column| (row, column)));
-            let borders = put(
-                &mut tables.f32s,
-                borders.map(|(row, column)| border(row, column)),
-            );
-            let nan = put(
-                &mut tables.f32s,
-                (0..LANES).map(|column| lane(column).map_or(f32::NAN, nan_value)),
-            );
-            let group = groups.next();
+            let row = |row| std::array::from_fn(|column| border(row, column));
+            let borders = (0..rows).map(row).collect();
+            let nan = std::array::from_fn(|column| lane(column).map_or(f32::NAN, nan_value));
+            let group = Group(groups.next().0);
             let bins: [usize; LANES] =
                 std::array::from_fn(|place| lane(place).map_or(1, |lane| lane.borders.len() + 1));
             let pairs = pairs(model, groups, lanes, &bins);
@@ -391,8 +363,8 @@ impl Numbers {
             groups.floats[index] = Some(group);
             numbers.places.push(Some(index));
             numbers.wides.push(Wide {
-                borders: put(&mut tables.f32s, features[index].borders.iter().copied()),
-                nan: put(&mut tables.f32s, [nan_value(&features[index])]),
+                borders: features[index].borders.as_slice().into(),
+                nan: nan_value(&features[index]),
                 group,
             });
         }
@@ -406,7 +378,7 @@ fn pairs(
     groups: &Groups,
     features: &[usize],
     bins: &[usize; LANES],
-) -> Option<[usize; LANES / 2]> {
+) -> Option<[u16; LANES / 2]> {
     let pairs = bins.as_chunks::<2>().0;
     let are_small = pairs.iter().all(|[a, b]| a * b <= MOST_SHARED);
     let mut projections = model.ctr_tables.iter().map(|table| &table.projection);
@@ -416,7 +388,7 @@ fn pairs(
         floats.any(|(feature, _)| features.contains(&feature.at()))
     });
     (are_small && !is_asked && !groups.are_walked())
-        .then(|| std::array::from_fn(|pair| pairs[pair][0]))
+        .then(|| std::array::from_fn(|pair| pairs[pair][0] as u16))
 }
 
 /// A group for two features with so many bins.
@@ -455,7 +427,7 @@ mod tests {
             floats: vec![None; 3],
             one_hots: Vec::new(),
             one_hot_bins: Vec::new(),
-            ctrs: vec![0; 2],
+            ctrs: vec![Group(0); 2],
             estimated: Vec::new(),
             shared: HashMap::new(),
             answers: HashMap::new(),
@@ -487,7 +459,7 @@ mod tests {
             (Member::Ctr(1), vec![0, 1, 1]),
         ];
         groups.add(5);
-        assert_eq!(groups.add_shared(3, &members), 1);
+        assert_eq!(groups.add_shared(3, &members), Group(1));
         let yes = |feature, border| {
             let feature = CtrIdx(feature);
             groups.yes_bins(Split::Ctr { feature, border })

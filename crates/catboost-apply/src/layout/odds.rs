@@ -1,9 +1,10 @@
 //! Naive Bayes of two classes: where there is no doubt of a bin.
 
-use catboost_runtime::{calcer::bayes_softmax_of_two, compiled};
-
-use super::{Estimate, Part};
-use crate::tables::{Tables, put};
+use catboost_runtime::{
+    calcer::bayes_softmax_of_two,
+    compiled::{Estimate, Limits, Odds, Steps},
+    storage::Owned,
+};
 
 /// Far more than the relative error of a probability, which is made by an `exp`, a sum and a quotient.
 const TOLERANCE: f64 = 1.0 / (1_u64 << 40) as f64;
@@ -12,87 +13,61 @@ const CERTAIN: f64 = 1000.0;
 /// So many halvings leave of it what a single rounding would.
 const HALVINGS: usize = 64;
 
-/// See [`compiled::Odds`].
-pub(crate) struct Odds {
-    /// Of `f64s`: one.
-    pub(crate) prior: Part,
-    /// Of `f64s`.
-    pub(crate) weights: Part,
-    /// Of `f64s`: 256.
-    pub(crate) by_code: Option<Part>,
-    pub(crate) limits: Vec<Limits>,
+/// `tokens` are each token's logarithms in the two classes, or `None` if one lacks it.
+pub(super) fn lay_out(
+    log_priors: [f64; 2],
+    tokens: impl Iterator<Item = Option<[f64; 2]>>,
+    log_totals: [f64; 2],
+    estimates: &[Estimate<Owned>],
+) -> Odds<Owned> {
+    let tokens: Vec<_> = tokens.collect();
+    let difference = |[a, b]: [f64; 2]| a - b;
+    let absolute = |[a, b]: [f64; 2]| a.abs() + b.abs();
+    let weight = |token: &Option<[f64; 2]>| {
+        token.map_or(f64::NAN, |[a, b]| {
+            difference([a - log_totals[0], b - log_totals[1]])
+        })
+    };
+    // No sum on the way is greater, neither here nor in CatBoost's order. Each of 64 tokens makes fewer than 16 roundings, of
+    // at most 2^-53 of that: so this is eight times the error or more.
+    let greatest = tokens
+        .iter()
+        .flatten()
+        .map(|&logarithms| absolute(logarithms));
+    let greatest = greatest.fold(0.0, f64::max) + absolute(log_totals);
+    let sum = absolute(log_priors) + Odds::MOST_TOKENS as f64 * greatest;
+    let error = sum / (1_u64 << 40) as f64;
+    let limits = estimates.iter().map(|estimate| {
+        let borders = estimate.borders.iter();
+        let above = borders.clone().map(|&border| above(border) + error);
+        let below = borders.map(|&border| below(border) - error);
+        Limits {
+            above: above.collect(),
+            below: below.chain([f64::INFINITY]).collect(),
+        }
+    });
+    Odds {
+        limits: limits.collect(),
+        prior: difference(log_priors),
+        weights: tokens.iter().map(weight).collect(),
+        by_code: None,
+    }
 }
 
-/// See [`compiled::Limits`].
-pub(crate) struct Limits {
-    /// Of `f64s`.
-    pub(crate) above: Part,
-    /// Of `f64s`.
-    pub(crate) below: Part,
-}
-
-impl Odds {
-    /// `tokens` are each token's logarithms in the two classes, or `None` if one lacks it.
-    pub(super) fn lay_out(
-        log_priors: [f64; 2],
-        tokens: impl Iterator<Item = Option<[f64; 2]>>,
-        log_totals: [f64; 2],
-        estimates: &[Estimate],
-        tables: &mut Tables,
-    ) -> Self {
-        let tokens: Vec<_> = tokens.collect();
-        let difference = |[a, b]: [f64; 2]| a - b;
-        let absolute = |[a, b]: [f64; 2]| a.abs() + b.abs();
-        let weight = |token: &Option<[f64; 2]>| {
-            token.map_or(f64::NAN, |[a, b]| {
-                difference([a - log_totals[0], b - log_totals[1]])
-            })
+/// Adds the weights by letters, whose ids these are, and of which `first` has the first weight.
+pub(super) fn add_codes(odds: &mut Odds<Owned>, first: u32, ids: &[u32]) {
+    let mut by_code = Box::new([f64::NAN; 256]);
+    for (of_code, &id) in by_code.iter_mut().zip(ids) {
+        *of_code = match id {
+            Steps::NO_ID => 0.0,
+            id => odds
+                .weights
+                .get(id.wrapping_sub(first) as usize)
+                .copied()
+                .unwrap_or(f64::NAN),
         };
-        // No sum on the way is greater, neither here nor in CatBoost's order. Each of 64 tokens makes fewer than 16 roundings, of
-        // at most 2^-53 of that: so this is eight times the error or more.
-        let greatest = tokens
-            .iter()
-            .flatten()
-            .map(|&logarithms| absolute(logarithms));
-        let greatest = greatest.fold(0.0, f64::max) + absolute(log_totals);
-        let sum = absolute(log_priors) + compiled::Odds::MOST_TOKENS as f64 * greatest;
-        let error = sum / (1_u64 << 40) as f64;
-        let limits = estimates.iter().map(|estimate| {
-            let borders = &tables.f32s[estimate.borders.clone()];
-            let above: Vec<f64> = borders
-                .iter()
-                .map(|&border| above(border) + error)
-                .collect();
-            let below = borders.iter().map(|&border| below(border) - error);
-            let below: Vec<f64> = below.chain([f64::INFINITY]).collect();
-            Limits {
-                above: put(&mut tables.f64s, above),
-                below: put(&mut tables.f64s, below),
-            }
-        });
-        Self {
-            limits: limits.collect(),
-            prior: put(&mut tables.f64s, [difference(log_priors)]),
-            weights: put(&mut tables.f64s, tokens.iter().map(weight)),
-            by_code: None,
-        }
     }
-
-    /// Adds the weights by letters, whose ids these are, and of which `first` has the first weight.
-    pub(super) fn add_codes(&mut self, first: u32, ids: &[u32], tables: &mut Tables) {
-        let mut by_code = vec![f64::NAN; 256];
-        for (of_code, &id) in by_code.iter_mut().zip(ids) {
-            let weights = &tables.f64s[self.weights.clone()];
-            *of_code = match id {
-                compiled::Steps::NO_ID => 0.0,
-                id => weights
-                    .get(id.wrapping_sub(first) as usize)
-                    .copied()
-                    .unwrap_or(f64::NAN),
-            };
-        }
-        self.by_code = Some(put(&mut tables.f64s, by_code));
-    }
+    odds.by_code = Some(by_code);
 }
 
 /// Odds from which on a probability is above a border.
@@ -132,7 +107,7 @@ fn turn(holds: impl Fn(f64) -> bool) -> [f64; 2] {
 
 #[cfg(test)]
 mod tests {
-    use catboost_runtime::calcer::NaiveBayes;
+    use catboost_runtime::{calcer::NaiveBayes, compiled::Group};
 
     use super::*;
 
@@ -210,26 +185,21 @@ mod tests {
     fn undoubted(text: [u32; 4], borders: [&[f32]; 2]) -> Option<[usize; 2]> {
         let ln = |count: f64| catboost_runtime::math::ln(count);
         let prior = f64::from(BAYES.token_prior);
-        let mut tables = Tables::default();
         let estimates = [0, 1].map(|class| Estimate {
             class,
-            borders: put(&mut tables.f32s, borders[class as usize].iter().copied()),
-            group: class,
+            borders: borders[class as usize].into(),
+            group: Group(class),
         });
-        let odds = Odds::lay_out(
+        let odds = lay_out(
             DOCS.map(|docs| ln(f64::from(docs) + f64::from(BAYES.class_prior))),
             COUNTS
                 .iter()
                 .map(|counts| Some(counts.map(|count| ln(prior + f64::from(count))))),
             TOTALS.map(|total| ln(total as f64 + prior * 5.0)),
             &estimates,
-            &mut tables,
         );
-        let [first] = tables.f64s[odds.prior][..] else {
-            panic!("one prior");
-        };
-        let weights = tables.f64s[odds.weights].iter().zip(text);
-        let odds_of = weights.fold(first, |sum, (weight, occurs)| {
+        let weights = odds.weights.iter().zip(text);
+        let odds_of = weights.fold(odds.prior, |sum, (weight, occurs)| {
             sum + f64::from(occurs) * weight
         });
         let bins = odds
@@ -237,11 +207,9 @@ mod tests {
             .iter()
             .zip([odds_of, -odds_of])
             .map(|(limits, odds)| {
-                let bin = tables.f64s[limits.above.clone()]
-                    .iter()
-                    .filter(|&&limit| odds > limit)
-                    .count();
-                (odds < tables.f64s[limits.below.clone()][bin]).then_some(bin)
+                let above = limits.above.iter();
+                let bin = above.filter(|&&limit| odds > limit).count();
+                (odds < limits.below[bin]).then_some(bin)
             });
         let bins: Option<Vec<usize>> = bins.collect();
         bins.map(|bins| [bins[0], bins[1]])
@@ -285,16 +253,15 @@ mod tests {
 
     #[test]
     fn codes_have_the_weights_of_their_ids() {
-        let mut tables = Tables::default();
         let mut odds = Odds {
-            prior: 0..0,
-            weights: put(&mut tables.f64s, [1.0, 2.0, f64::NAN]),
+            prior: 0.0,
+            weights: [1.0, 2.0, f64::NAN].into(),
             by_code: None,
-            limits: Vec::new(),
+            limits: [].into(),
         };
-        let no_id = compiled::Steps::NO_ID;
-        odds.add_codes(5, &[no_id, 5, 6, 7, 8, 4, 5], &mut tables);
-        let by_code = &tables.f64s[odds.by_code.expect("it was added")];
+        let no_id = Steps::NO_ID;
+        add_codes(&mut odds, 5, &[no_id, 5, 6, 7, 8, 4, 5]);
+        let by_code = odds.by_code.expect("it was added");
         let (known, rest) = by_code.split_at(7);
         let shown: Vec<String> = known.iter().map(f64::to_string).collect();
         assert_eq!(shown, ["0", "1", "2", "NaN", "NaN", "NaN", "1"]);
@@ -303,27 +270,23 @@ mod tests {
 
     #[test]
     fn infinite_logarithms_leave_no_text_without_doubt() {
-        let mut tables = Tables::default();
         let estimates = [Estimate {
             class: 0,
-            borders: put(&mut tables.f32s, [0.5]),
-            group: 0,
+            borders: [0.5].into(),
+            group: Group(0),
         }];
         for log_totals in [[0.0, f64::NEG_INFINITY], [f64::NAN, 0.0]] {
-            let odds = Odds::lay_out(
+            let odds = lay_out(
                 [0.0; 2],
                 [Some([1.0, 2.0])].into_iter(),
                 log_totals,
                 &estimates,
-                &mut tables,
             );
             let [limits] = &odds.limits[..] else {
                 panic!("one estimate");
             };
-            let above = tables.f64s[limits.above.clone()]
-                .iter()
-                .any(|&limit| 1e300 > limit);
-            let not_above = -1e300 < tables.f64s[limits.below.clone()][0];
+            let above = limits.above.iter().any(|&limit| 1e300 > limit);
+            let not_above = -1e300 < limits.below[0];
             assert!(!above && !not_above, "{log_totals:?}");
         }
     }

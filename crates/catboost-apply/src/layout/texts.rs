@@ -3,97 +3,37 @@
 use std::collections::BTreeMap;
 
 use catboost_model::ir::{
-    self, DictionaryIdx, EstimatedIdx, EstimatedSource, Model, TextCalcerIdx, TextCalcerKind,
-    TextIdx, TokenizedIdx, TokenizerIdx,
+    self, EstimatedIdx, EstimatedSource, Model, TextCalcerIdx, TextCalcerKind, TextIdx,
+    TokenizedIdx, TokenizerIdx,
 };
-use catboost_runtime::{calcer, math};
+use catboost_runtime::{
+    calcer,
+    compiled::{
+        BagOfWords, Bm25, Calcer, Estimate, NaiveBayes, Steps, Text, Tokenized, Tokens, Trees,
+    },
+    math,
+    storage::Owned,
+    text,
+};
 
 use super::{
-    Groups, Keys, Letters, Odds, Part, Steps, Trees,
+    Groups,
     groups::presence,
-    letters::{ROOM, Source},
+    keys,
+    letters::{self, ROOM, Source},
+    odds,
+    trees::Laid,
 };
-use crate::tables::{Tables, put};
 
 /// A text may lack this many of a class's tokens before a logarithm is taken at run time.
 const LACKING: usize = 64;
-
-/// A text feature after one tokenizer.
-pub(crate) struct Text {
-    /// Place among the texts that the model uses.
-    pub(crate) text: usize,
-    pub(crate) tokenizer: TokenizerIdx,
-    pub(crate) letters: Option<Letters>,
-    pub(crate) tokenized: Vec<Tokenized>,
-}
-
-/// A text feature after one tokenizer and one dictionary.
-pub(crate) struct Tokenized {
-    pub(crate) dictionary: DictionaryIdx,
-    /// Of `u32s`.
-    pub(crate) by_letter: Option<Steps>,
-    /// Whether observers are told of words that its dictionary lacks.
-    pub(crate) tells_unknown: bool,
-    pub(crate) tokens: Keys,
-    pub(crate) grams: Keys,
-    pub(crate) bag: Bag,
-    pub(crate) calcers: Vec<Calcer>,
-}
-
-/// What the occurrence of each token sets.
-pub(crate) struct Bag {
-    /// The token id that the first of `starts` belongs to.
-    pub(crate) first: u32,
-    /// Of `u32s`.
-    pub(crate) starts: Part,
-    /// Of `u32s`.
-    pub(crate) at: Part,
-    /// Of `u32s`.
-    pub(crate) to: Part,
-}
-
-/// What is computed from token ids and their counts.
-pub(crate) enum Calcer {
-    NaiveBayes {
-        first: u32,
-        /// Of `f64s`.
-        log_priors: Part,
-        /// Of `f64s`.
-        log_counts: Part,
-        /// Of `u8s`.
-        lacks: Part,
-        /// Of `f64s`.
-        log_totals: Part,
-        /// Of `f64s`.
-        totals: Part,
-        token_prior: f32,
-        estimates: Vec<Estimate>,
-        odds: Option<Odds>,
-    },
-    Bm25 {
-        first: u32,
-        classes: usize,
-        /// Of `f64s`.
-        shares: Part,
-        estimates: Vec<Estimate>,
-    },
-}
-
-/// A calcer's number that the model compares with borders.
-pub(crate) struct Estimate {
-    pub(crate) class: u32,
-    /// Of `f32s`.
-    pub(crate) borders: Part,
-    pub(crate) group: u32,
-}
 
 /// The text features that the model uses, and what is computed from them.
 pub(super) fn lay_out(
     model: &Model,
     groups: &Groups,
-    trees: &Trees,
-    tables: &mut Tables,
-) -> (Vec<usize>, Vec<Text>) {
+    trees: &Laid,
+) -> (Vec<usize>, Box<[Text<Owned>]>) {
     let mut estimated: BTreeMap<TokenizedIdx, BTreeMap<TextCalcerIdx, Vec<EstimatedIdx>>> =
         BTreeMap::new();
     for (index, number) in (0..).zip(&model.estimated) {
@@ -131,100 +71,134 @@ pub(super) fn lay_out(
         .map(|((text, tokenizer), members)| {
             let parts = members.iter().map(|tokenized| {
                 let tells = tells.contains(tokenized);
-                Tokenized::lay_out(
+                lay_out_tokenized(
                     model,
                     *tokenized,
                     &estimated[tokenized],
                     tells,
                     groups,
                     trees,
-                    tables,
                 )
             });
-            let (mut tokenized, bags): (Vec<Tokenized>, Vec<TokenBits>) = parts.unzip();
-            let sources = tokenized.iter().zip(&bags).map(|(tokenized, bag)| {
-                let dictionary = &model.text.dictionaries[tokenized.dictionary.at()];
-                Source::new(dictionary, tokenized.tells_unknown, bag)
-            });
+            let (mut tokenized, bags): (Vec<Tokenized<Owned>>, Vec<TokenBits>) = parts.unzip();
+            let laid_out = tokenized.iter().zip(&bags);
+            let sources = members
+                .iter()
+                .zip(laid_out)
+                .map(|(index, (tokenized, bag))| {
+                    let dictionary = model.text.tokenized[index.at()].dictionary;
+                    let dictionary = &model.text.dictionaries[dictionary.at()];
+                    Source::new(dictionary, tokenized.tells_unknown, bag)
+                });
             let sources: Vec<Source> = sources.collect();
             let tokenizer_of = &model.text.tokenizers[tokenizer.at()];
-            let letters =
-                Letters::lay_out(tokenizer_of, &sources, trees.lines(), &mut room, tables);
+            let letters = letters::lay_out(tokenizer_of, &sources, trees.lines(), &mut room);
             let letters = letters.map(|(letters, by_letter)| {
                 for (tokenized, by_letter) in tokenized.iter_mut().zip(by_letter) {
-                    tokenized.set_by_letter(by_letter, tables);
+                    set_by_letter(tokenized, by_letter);
                 }
                 letters
             });
             Text {
-                text: used.partition_point(|&index| index < text.at()),
-                tokenizer,
+                text: used.partition_point(|&index| index < text.at()) as u32,
+                tokenizer: lay_out_tokenizer(tokenizer_of),
                 letters,
-                tokenized,
+                tokenized: tokenized.into(),
             }
         });
     let texts = texts.collect();
     (used, texts)
 }
 
-impl Tokenized {
-    /// But for `by_letter`, and with what each token sets.
-    fn lay_out(
-        model: &Model,
-        tokenized: TokenizedIdx,
-        numbers: &BTreeMap<TextCalcerIdx, Vec<EstimatedIdx>>,
-        tells_unknown: bool,
-        groups: &Groups,
-        trees: &Trees,
-        tables: &mut Tables,
-    ) -> (Self, TokenBits) {
-        let dictionary = model.text.tokenized[tokenized.at()].dictionary;
-        let tables_of = &model.text.dictionaries[dictionary.at()];
-        let grams = tables_of.grams.as_ref();
-        let grams = grams.map_or_else(Vec::new, |grams| grams.entries.clone());
-        let mut bag = TokenBits::new();
-        let mut calcers = Vec::new();
-        for (calcer, numbers) in numbers {
-            let calcer = &model.text.calcers[calcer.at()];
-            match &calcer.kind {
-                TextCalcerKind::BagOfWords { .. } => {
-                    add_to_bag(&mut bag, model, calcer, numbers, groups, trees)
-                }
-                kind => calcers.push(lay_out_calcer(
-                    kind,
-                    estimates(model, &calcer.active, numbers, groups, tables),
-                    tables,
-                )),
+/// Lays out a text feature after one tokenizer and one dictionary, but for what single letters are to it. Returns what each
+/// token sets as well.
+fn lay_out_tokenized(
+    model: &Model,
+    tokenized: TokenizedIdx,
+    numbers: &BTreeMap<TextCalcerIdx, Vec<EstimatedIdx>>,
+    tells_unknown: bool,
+    groups: &Groups,
+    trees: &Laid,
+) -> (Tokenized<Owned>, TokenBits) {
+    let dictionary = &model.text.dictionaries[model.text.tokenized[tokenized.at()].dictionary.at()];
+    let mut bag = TokenBits::new();
+    let mut calcers = Vec::new();
+    for (calcer, numbers) in numbers {
+        let calcer = &model.text.calcers[calcer.at()];
+        match &calcer.kind {
+            TextCalcerKind::BagOfWords { .. } => {
+                add_to_bag(&mut bag, model, calcer, numbers, groups, trees);
             }
+            kind => calcers.push(lay_out_calcer(
+                kind,
+                estimates(model, &calcer.active, numbers, groups),
+            )),
         }
-        let laid_out = Self {
-            dictionary,
-            by_letter: None,
-            tells_unknown,
-            tokens: Keys::lay_out(tables_of.tokens.entries.clone(), tables),
-            grams: Keys::lay_out(grams, tables),
-            bag: Bag::lay_out(&bag, tables),
-            calcers,
-        };
-        (laid_out, bag)
     }
+    let laid_out = Tokenized {
+        dictionary: lay_out_dictionary(dictionary),
+        by_letter: None,
+        tells_unknown,
+        bag: lay_out_bag(&bag),
+        calcers: calcers.into(),
+    };
+    (laid_out, bag)
+}
 
-    fn set_by_letter(&mut self, by_letter: Option<Steps>, tables: &mut Tables) {
-        if let Some(Steps { stride: 0, table }) = &by_letter {
-            for calcer in &mut self.calcers {
-                if let Calcer::NaiveBayes {
-                    first,
-                    odds: Some(odds),
-                    ..
-                } = calcer
-                {
-                    let ids = tables.u32s[table.clone()].to_vec();
-                    odds.add_codes(*first, &ids, tables);
-                }
+fn lay_out_tokenizer(tokenizer: &ir::Tokenizer) -> text::Tokenizer<Box<str>> {
+    text::Tokenizer {
+        delimiter: tokenizer.delimiter.as_str().into(),
+        split_by_set: tokenizer.split_by_set,
+        skip_empty: tokenizer.skip_empty,
+        lowercasing: tokenizer.lowercasing,
+        numbers: match &tokenizer.numbers {
+            ir::NumberPolicy::Skip => text::NumberPolicy::Skip,
+            ir::NumberPolicy::LeaveAsIs => text::NumberPolicy::LeaveAsIs,
+            ir::NumberPolicy::Replace(token) => text::NumberPolicy::Replace(token.as_str().into()),
+        },
+    }
+}
+
+fn lay_out_dictionary(dictionary: &ir::Dictionary) -> text::Dictionary<Tokens<Owned>> {
+    let table = |table: &ir::TokenTable| Tokens {
+        seed: table.seed,
+        keys: keys::lay_out(&table.entries),
+    };
+    let end = dictionary.end_of_sentence;
+    match (dictionary.gram, &dictionary.grams) {
+        (ir::Gram::Words { order, skip_step }, Some(grams)) => text::Dictionary::Grams {
+            order,
+            skip_step,
+            end_of_sentence: end,
+            words: table(&dictionary.tokens),
+            grams: table(grams),
+        },
+        (ir::Gram::Words { .. }, None) => text::Dictionary::Words {
+            words: table(&dictionary.tokens),
+            end_of_sentence: end.then_some(dictionary.end_of_sentence_token_id),
+        },
+        (ir::Gram::Letters { order, end_of_word }, _) => text::Dictionary::Letters {
+            order,
+            end_of_word,
+            grams: table(&dictionary.tokens),
+        },
+    }
+}
+
+fn set_by_letter(tokenized: &mut Tokenized<Owned>, by_letter: Option<Steps<u32, Owned>>) {
+    if let Some(Steps { stride: 0, table }) = &by_letter {
+        for calcer in &mut tokenized.calcers {
+            if let Calcer::NaiveBayes(NaiveBayes {
+                first,
+                odds: Some(odds),
+                ..
+            }) = calcer
+            {
+                odds::add_codes(odds, *first, table);
             }
         }
-        self.by_letter = by_letter;
     }
+    tokenized.by_letter = by_letter;
 }
 
 /// The first tokenizer that does the same: CatBoost writes one down for each dictionary.
@@ -264,14 +238,14 @@ fn add_to_bag(
     calcer: &ir::TextCalcer,
     numbers: &[EstimatedIdx],
     groups: &Groups,
-    trees: &Trees,
+    trees: &Laid,
 ) {
     for &number in numbers {
         let token = bag
             .entry(calcer.active[model.estimated[number.at()].local as usize])
             .or_default();
-        match trees {
-            Trees::Rows { present, .. } => token.extend(present.get(&number).into_iter().flatten()),
+        match &trees.trees {
+            Trees::Rows { .. } => token.extend(trees.present.get(&number).into_iter().flatten()),
             Trees::Levels { .. } | Trees::Nodes { .. } => {
                 let group = groups
                     .of_estimated(number.at())
@@ -279,30 +253,28 @@ fn add_to_bag(
                 let presence =
                     presence(model, number.at()).expect("a number of a bag of words is 0 or 1");
                 let yes = u32::from(presence.absent)..u32::from(presence.present);
-                token.extend(yes.map(|border| (group + border, 1)));
+                token.extend(yes.map(|border| (group.0 + border, 1)));
             }
         }
     }
 }
 
-impl Bag {
-    fn lay_out(bag: &TokenBits, tables: &mut Tables) -> Self {
-        let first = bag.keys().next().copied().unwrap_or(0);
-        let ids = bag.keys().next_back().map_or(0, |last| last - first + 1);
-        let (mut starts, mut at, mut to) = (vec![0], Vec::new(), Vec::new());
-        for id in 0..ids {
-            for &(place, value) in bag.get(&(first + id)).into_iter().flatten() {
-                at.push(place);
-                to.push(value);
-            }
-            starts.push(at.len() as u32);
+fn lay_out_bag(bag: &TokenBits) -> BagOfWords<Owned> {
+    let first = bag.keys().next().copied().unwrap_or(0);
+    let ids = bag.keys().next_back().map_or(0, |last| last - first + 1);
+    let (mut starts, mut at, mut to) = (vec![0], Vec::new(), Vec::new());
+    for id in 0..ids {
+        for &(place, value) in bag.get(&(first + id)).into_iter().flatten() {
+            at.push(place);
+            to.push(value);
         }
-        Self {
-            first,
-            starts: put(&mut tables.u32s, starts),
-            at: put(&mut tables.u32s, at),
-            to: put(&mut tables.u32s, to),
-        }
+        starts.push(at.len() as u32);
+    }
+    BagOfWords {
+        first,
+        starts: starts.into(),
+        at: at.into(),
+        to: to.into(),
     }
 }
 
@@ -312,13 +284,12 @@ pub(super) fn estimates(
     active: &[u32],
     numbers: &[EstimatedIdx],
     groups: &Groups,
-    tables: &mut Tables,
-) -> Vec<Estimate> {
+) -> Box<[Estimate<Owned>]> {
     let estimate = |&number: &EstimatedIdx| {
         let estimated = &model.estimated[number.at()];
         Estimate {
             class: active[estimated.local as usize],
-            borders: put(&mut tables.f32s, estimated.borders.iter().copied()),
+            borders: estimated.borders.as_slice().into(),
             group: groups
                 .of_estimated(number.at())
                 .expect("a number that is not of a bag of words has a group"),
@@ -328,7 +299,7 @@ pub(super) fn estimates(
 }
 
 /// Computes all that depends on the model alone, in CatBoost's order of operations.
-fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut Tables) -> Calcer {
+fn lay_out_calcer(kind: &TextCalcerKind, estimates: Box<[Estimate<Owned>]>) -> Calcer<Owned> {
     match kind {
         TextCalcerKind::BagOfWords { .. } => {
             unreachable!("a bag of words is laid out by `add_to_bag`")
@@ -369,7 +340,7 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                         _ => None,
                     });
                     let log_totals = [of_a, of_b].map(math::ln);
-                    let odds = Odds::lay_out([a, b], tokens, log_totals, &estimates, tables);
+                    let odds = odds::lay_out([a, b], tokens, log_totals, &estimates);
                     Some(odds)
                 }
                 _ => None,
@@ -379,20 +350,17 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                     .take(LACKING)
                     .map(math::ln)
             });
-            Calcer::NaiveBayes {
+            Calcer::NaiveBayes(NaiveBayes {
                 first,
-                log_priors: put(&mut tables.f64s, log_priors),
-                log_counts: put(&mut tables.f64s, by_class().map(log_count)),
-                lacks: put(
-                    &mut tables.u8s,
-                    by_class().map(|count| u8::from(count.is_none())),
-                ),
-                log_totals: put(&mut tables.f64s, log_totals),
-                totals: put(&mut tables.f64s, totals.iter().copied()),
-                token_prior: *token_prior,
+                log_priors: log_priors.into(),
+                log_counts: by_class().map(log_count).collect(),
+                lacks: by_class().map(|count| u8::from(count.is_none())).collect(),
+                log_totals: log_totals.collect(),
+                totals: totals.into(),
+                token_prior: prior,
                 estimates,
                 odds,
-            }
+            })
         }
         TextCalcerKind::Bm25 {
             k,
@@ -420,12 +388,12 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Vec<Estimate>, tables: &mut 
                     formula.term(weight, count.unwrap_or(0), class.total_tokens)
                 })
             });
-            Calcer::Bm25 {
+            Calcer::Bm25(Bm25 {
                 first,
-                classes: classes.len(),
-                shares: put(&mut tables.f64s, shares),
+                classes: classes.len() as u32,
+                shares: shares.collect(),
                 estimates,
-            }
+            })
         }
     }
 }

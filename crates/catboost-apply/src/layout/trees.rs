@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use catboost_model::ir::{self, Child, EstimatedIdx, Model, ObliviousTree, Split};
-use catboost_runtime::compiled;
+use catboost_runtime::{
+    compiled::{Answer, Line, Trees},
+    storage::Owned,
+};
 
-use super::{Groups, Part, groups::presence};
-use crate::tables::{Line, Tables, put};
+use super::{Groups, groups::presence};
 
 /// Rows of bits may always take this much.
 const ROWS_BYTES: usize = 4 << 20;
@@ -16,109 +18,58 @@ const QUESTIONS_PER_LINE: usize = 3;
 /// Leaf indices go on the stack: no more lines than this.
 const MOST_LINES: usize = 512;
 
+/// Words of leaf indices and the bits that are set in them.
+pub(super) type WordBits = Vec<(u32, u32)>;
+
 /// The trees of a model, laid out.
-pub(crate) enum Trees {
-    Rows {
-        /// `LINES` lines.
-        initial: Vec<Line>,
-        /// Of `lines`.
-        rows: Part,
-        /// Of `u32s`.
-        starts: Part,
-        /// How many bits a leaf index takes.
-        bits: usize,
-        /// Of `u32s`.
-        offsets: Part,
-        /// Of `f64s`.
-        values: Part,
-        /// The bits that a number of a bag of words sets when it becomes 1: (word, bits).
-        present: HashMap<EstimatedIdx, Vec<(u32, u32)>>,
-    },
-    Levels {
-        /// Of `u32s`: rows of `bits`.
-        splits: Part,
-        /// How many bits a leaf index takes.
-        bits: usize,
-        /// Of `u32s`.
-        offsets: Part,
-        /// Of `f64s`.
-        values: Part,
-    },
-    Nodes {
-        /// Of `i32s`.
-        roots: Part,
-        /// Of `u32s`.
-        splits: Part,
-        /// Of `i32s`: pairs.
-        children: Part,
-        /// Of `f64s`.
-        values: Part,
-    },
+pub(super) struct Laid {
+    pub(super) trees: Trees<Owned>,
+    /// How many bits a leaf index takes.
+    pub(super) bits: usize,
+    /// The bits that a number of a bag of words sets when it becomes 1; none if the trees are walked.
+    pub(super) present: HashMap<EstimatedIdx, WordBits>,
 }
 
-impl Trees {
-    /// `rows` is what [`Rows::plan`] says.
-    pub(super) fn lay_out(
-        rows: Option<Rows>,
-        model: &Model,
-        groups: &mut Groups,
-        tables: &mut Tables,
-    ) -> Self {
-        match (&model.trees, rows) {
-            (ir::Trees::Oblivious(trees), Some(rows)) => rows.lay_out(model, trees, groups, tables),
-            (ir::Trees::Oblivious(trees), None) => levels(model, trees, groups, tables),
-            (ir::Trees::NonSymmetric(trees), _) => nodes(model, trees, groups, tables),
-        }
+/// `rows` is what [`Rows::plan`] says.
+pub(super) fn lay_out(rows: Option<Rows>, model: &Model, groups: &mut Groups) -> Laid {
+    match (&model.trees, rows) {
+        (ir::Trees::Oblivious(trees), Some(rows)) => rows.lay_out(model, trees, groups),
+        (ir::Trees::Oblivious(trees), None) => levels(model, trees, groups),
+        (ir::Trees::NonSymmetric(trees), _) => nodes(model, trees, groups),
     }
+}
 
+impl Laid {
     /// How many lines the leaf indices take; 0 if the trees are walked.
-    pub(crate) fn lines(&self) -> usize {
-        match self {
-            Self::Rows { initial, .. } => initial.len(),
-            Self::Levels { .. } | Self::Nodes { .. } => 0,
-        }
-    }
-
-    /// How many bits of the lines a leaf index takes.
-    pub(crate) fn bits(&self) -> usize {
-        match self {
-            Self::Rows { bits, .. } | Self::Levels { bits, .. } => *bits,
-            Self::Nodes { .. } => 1,
+    pub(super) fn lines(&self) -> usize {
+        match &self.trees {
+            Trees::Rows { initial, .. } => initial.len(),
+            Trees::Levels { .. } | Trees::Nodes { .. } => 0,
         }
     }
 }
 
-fn levels(
-    model: &Model,
-    trees: &[ObliviousTree],
-    groups: &mut Groups,
-    tables: &mut Tables,
-) -> Trees {
+fn levels(model: &Model, trees: &[ObliviousTree], groups: &mut Groups) -> Laid {
     let bits = bits(trees);
     // It is always 0.
-    let no = groups.add_places(1);
+    let no = Answer(groups.add_slots(1).0);
     let splits = trees.iter().flat_map(|tree| {
         let answers = tree.splits.iter();
         let answers = answers.map(|split| groups.answer(model.splits[split.at()]));
         answers.chain(std::iter::repeat(no)).take(bits)
     });
-    Trees::Levels {
-        splits: put(&mut tables.u32s, splits),
+    Laid {
+        trees: Trees::Levels {
+            splits: splits.collect(),
+            offsets: offsets(trees).collect(),
+            values: values(trees.iter().map(|tree| &tree.values)),
+        },
         bits,
-        offsets: put(&mut tables.u32s, offsets(trees)),
-        values: put(
-            &mut tables.f64s,
-            trees.iter().flat_map(|tree| tree.values.iter().copied()),
-        ),
+        present: HashMap::new(),
     }
 }
 
-fn nodes(
-    model: &Model,
-    trees: &[ir::NonSymmetricTree],
-    groups: &Groups,
-    tables: &mut Tables,
-) -> Trees {
+fn nodes(model: &Model, trees: &[ir::NonSymmetricTree], groups: &Groups) -> Laid {
     let (mut node_count, mut leaf_count) = (0, 0);
     let (mut roots, mut splits, mut children) = (Vec::new(), Vec::new(), Vec::new());
     for tree in trees {
@@ -133,20 +84,30 @@ fn nodes(
         }));
         for node in &tree.nodes {
             splits.push(groups.answer(model.splits[node.split.at()]));
-            children.extend([place(node.no), place(node.yes)]);
+            children.push([place(node.no), place(node.yes)]);
         }
         node_count += tree.nodes.len() as i32;
         leaf_count += (tree.values.len() / model.dimension) as i32;
     }
-    Trees::Nodes {
-        roots: put(&mut tables.i32s, roots),
-        splits: put(&mut tables.u32s, splits),
-        children: put(&mut tables.i32s, children),
-        values: put(
-            &mut tables.f64s,
-            trees.iter().flat_map(|tree| tree.values.iter().copied()),
-        ),
+    Laid {
+        trees: Trees::Nodes {
+            roots: roots.into(),
+            splits: splits.into(),
+            children: children.into(),
+            values: values(trees.iter().map(|tree| &tree.values)),
+        },
+        bits: 1,
+        present: HashMap::new(),
     }
+}
+
+/// The values of all leaves.
+fn values<'a>(trees: impl Iterator<Item = &'a Vec<f64>> + Clone) -> Box<[f64]> {
+    let mut values = Vec::with_capacity(trees.clone().map(Vec::len).sum());
+    for tree in trees {
+        values.extend_from_slice(tree);
+    }
+    values.into()
 }
 
 /// How many bits a leaf index takes.
@@ -180,7 +141,7 @@ impl Rows {
         let bits = bits(trees);
         let lines = trees.len().div_ceil(32 / bits * 16);
         let groups = Groups::count_bins(model);
-        let bytes = groups.iter().sum::<usize>() * lines * size_of::<compiled::Line>();
+        let bytes = groups.iter().sum::<usize>() * lines * size_of::<Line>();
         let values: usize = trees.iter().map(|tree| tree.values.len()).sum();
         let fits = bytes <= ROWS_BYTES.max(2 * values * size_of::<f64>())
             && (1..=MOST_LINES).contains(&lines);
@@ -189,13 +150,7 @@ impl Rows {
         (fits && is_worth_it && model.dimension > 0).then_some(Self { bits, lines })
     }
 
-    fn lay_out(
-        self,
-        model: &Model,
-        trees: &[ObliviousTree],
-        groups: &Groups,
-        tables: &mut Tables,
-    ) -> Trees {
+    fn lay_out(self, model: &Model, trees: &[ObliviousTree], groups: &Groups) -> Laid {
         let lines = self.lines;
         let mut starts: Vec<u32> = Vec::new();
         let mut bins = 0;
@@ -203,9 +158,9 @@ impl Rows {
             starts.push(bins as u32);
             bins += count;
         }
-        let mut rows = vec![[0; 16]; bins * lines];
-        let mut initial = vec![[0; 16]; lines];
-        let mut present: HashMap<EstimatedIdx, Vec<(u32, u32)>> = HashMap::new();
+        let mut rows = vec![Line([0; 16]); bins * lines];
+        let mut initial = vec![Line([0; 16]); lines];
+        let mut present: HashMap<EstimatedIdx, WordBits> = HashMap::new();
         for (tree, level, &split) in trees.iter().enumerate().flat_map(|(tree, t)| {
             t.splits
                 .iter()
@@ -216,13 +171,13 @@ impl Rows {
             let split = model.splits[split.at()];
             if let Some((group, bins)) = groups.yes_bins(split) {
                 for bin in bins {
-                    rows[(starts[group] as usize + bin) * lines + word / 16][word % 16] |= bit;
+                    rows[(starts[group] as usize + bin) * lines + word / 16].0[word % 16] |= bit;
                 }
             } else if let Split::Estimated { feature, border } = split {
                 let presence =
                     presence(model, feature.at()).expect("only a bag of words has no group");
                 if presence.absent as u32 > border {
-                    initial[word / 16][word % 16] |= bit;
+                    initial[word / 16].0[word % 16] |= bit;
                 } else if presence.present as u32 > border {
                     let set = present.entry(feature).or_default();
                     match set.iter_mut().find(|(other, _)| *other == word as u32) {
@@ -232,16 +187,15 @@ impl Rows {
                 }
             }
         }
-        Trees::Rows {
-            initial,
-            rows: put(&mut tables.lines, rows),
-            starts: put(&mut tables.u32s, starts),
+        Laid {
+            trees: Trees::Rows {
+                initial: initial.into(),
+                rows: rows.into(),
+                starts: starts.into(),
+                offsets: offsets(trees).collect(),
+                values: values(trees.iter().map(|tree| &tree.values)),
+            },
             bits: self.bits,
-            offsets: put(&mut tables.u32s, offsets(trees)),
-            values: put(
-                &mut tables.f64s,
-                trees.iter().flat_map(|tree| tree.values.iter().copied()),
-            ),
             present,
         }
     }

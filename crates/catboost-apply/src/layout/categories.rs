@@ -3,59 +3,29 @@
 use std::collections::{BTreeMap, HashMap};
 
 use catboost_model::ir::{self, Model, Split};
-use catboost_runtime::{compiled, hash};
-
-use super::{
-    Groups, Part,
-    crosses::{self, Cross, Digits},
-    groups::Member,
+use catboost_runtime::{
+    compiled::{Bin, Cross, Digits, OneHot, Projection, Slot, count_above},
+    hash,
+    storage::Owned,
 };
-use crate::tables::{Tables, put};
+
+use super::{Groups, crosses, groups::Member, keys};
 
 /// The categorical features of a model, laid out.
-pub(crate) struct Categories {
+pub(super) struct Categories {
     /// The features that the model uses.
-    pub(crate) used: Vec<usize>,
+    pub(super) used: Vec<usize>,
     /// Whether all values that the training data had are known: a CTR counts by the feature alone.
-    pub(crate) counted: Vec<bool>,
-    pub(crate) one_hots: Vec<OneHot>,
-    pub(crate) digits: Digits,
-    pub(crate) crosses: Vec<Cross>,
+    pub(super) counted: Vec<bool>,
+    pub(super) one_hots: Box<[OneHot<Owned>]>,
+    pub(super) digits: Digits<Owned>,
+    pub(super) crosses: Box<[Cross<Owned>]>,
     /// Those that are in no cross.
-    pub(crate) projections: Vec<Projection>,
-}
-
-/// A categorical feature that is compared with single values.
-pub(crate) struct OneHot {
-    pub(crate) cat: u32,
-    pub(crate) group: u32,
-    /// Of `u32s`: the values' hashes, ascending.
-    pub(crate) values: Part,
-}
-
-/// A combination that CTRs count by.
-pub(crate) struct Projection {
-    /// Of `u32s`.
-    pub(crate) cats: Part,
-    /// Of `u64s`.
-    pub(crate) conditions: Part,
-    pub(crate) keys: Keys,
-    /// Of `u16s`: rows of `len` bins; none if a row is one bin, which is its number.
-    pub(crate) bins: Part,
-    pub(crate) len: usize,
-    pub(crate) group: u32,
-}
-
-/// A hash table.
-pub(crate) struct Keys {
-    /// Of `u64s`.
-    pub(crate) slots: Part,
-    /// Of `u32s`.
-    pub(crate) numbers: Part,
+    pub(super) projections: Box<[Projection<Owned>]>,
 }
 
 impl Categories {
-    pub(super) fn lay_out(model: &Model, groups: &mut Groups, tables: &mut Tables) -> Self {
+    pub(super) fn lay_out(model: &Model, groups: &mut Groups) -> Self {
         let mut used: Vec<usize> = model
             .one_hots
             .iter()
@@ -74,12 +44,12 @@ impl Categories {
         let one_hots = model.one_hots.iter().map(|one_hot| {
             let mut values: Vec<u32> = one_hot.values.iter().map(|&value| value as u32).collect();
             values.sort_unstable();
-            let bin =
-                |&value: &i32| values.partition_point(|&other| other < value as u32) as u16 + 1;
+            let place_of = |value: u32| values.partition_point(|&other| other < value);
+            let bin = |&value: &i32| Bin(place_of(value as u32) as u16 + 1);
             OneHot {
                 cat: place(one_hot.cat),
                 group: groups.add_one_hot(one_hot.values.iter().map(bin).collect()),
-                values: put(&mut tables.u32s, values),
+                values: values.into(),
             }
         });
         let one_hots = one_hots.collect();
@@ -110,12 +80,12 @@ impl Categories {
             .into_iter()
             .map(|(projection, ctrs)| Combination::new(model, projection, ctrs, groups))
             .collect();
-        let (digits, crosses, mut rest) = crosses::lay_out(model, all, place, groups, tables);
+        let (digits, crosses, mut rest) = crosses::lay_out(model, all, place, groups);
         for combination in &mut rest {
             combination.place(model, groups);
         }
         // More than the bins of the last may be overwritten.
-        groups.add_places(compiled::Projection::AT_ONCE - 1);
+        groups.add_slots(Projection::AT_ONCE - 1);
         Self {
             counted,
             one_hots,
@@ -123,7 +93,7 @@ impl Categories {
             crosses,
             projections: rest
                 .into_iter()
-                .map(|combination| combination.lay_out(place, tables))
+                .map(|combination| combination.lay_out(place))
                 .collect(),
             used,
         }
@@ -161,8 +131,8 @@ pub(super) struct Combination<'a> {
     /// Rows of `len`, and what may be copied after the last.
     bins: Vec<u16>,
     pub(super) len: usize,
-    /// 0 until it has its place.
-    group: u32,
+    /// The first of its groups or answers; 0 until it has them.
+    first: Slot,
 }
 
 impl<'a> Combination<'a> {
@@ -179,7 +149,7 @@ impl<'a> Combination<'a> {
         });
         let mut bins: Vec<u16> = bins.collect();
         let len = bins.len() / rows.len();
-        bins.extend([0; compiled::Projection::AT_ONCE - 1]);
+        bins.extend([0; Projection::AT_ONCE - 1]);
         Self {
             projection,
             conditions: conditions(projection, groups),
@@ -187,7 +157,7 @@ impl<'a> Combination<'a> {
             bins,
             len,
             ctrs,
-            group: 0,
+            first: Slot(0),
         }
     }
 
@@ -206,14 +176,14 @@ impl<'a> Combination<'a> {
             keys,
             bins,
             len,
-            group: 0,
+            first: Slot(0),
         }
     }
 
     /// Gives it its groups: a single one if that has no more bins than they would have.
     pub(super) fn place(&mut self, model: &Model, groups: &mut Groups) {
-        self.group = groups.next();
-        let rows = (self.bins.len() - compiled::Projection::AT_ONCE + 1) / self.len.max(1);
+        self.first = groups.next();
+        let rows = (self.bins.len() - Projection::AT_ONCE + 1) / self.len.max(1);
         let borders = self
             .ctrs
             .iter()
@@ -244,21 +214,14 @@ impl<'a> Combination<'a> {
         &self.bins[row * self.len..][..self.len]
     }
 
-    pub(super) fn lay_out(
-        self,
-        place: impl Fn(ir::CatIdx) -> u32,
-        tables: &mut Tables,
-    ) -> Projection {
+    pub(super) fn lay_out(self, place: impl Fn(ir::CatIdx) -> u32) -> Projection<Owned> {
         Projection {
-            cats: put(
-                &mut tables.u32s,
-                self.projection.cats.iter().map(|&cat| place(cat)),
-            ),
-            conditions: put(&mut tables.u64s, self.conditions),
-            keys: Keys::lay_out(self.keys, tables),
-            bins: put(&mut tables.u16s, self.bins),
-            len: self.len,
-            group: self.group,
+            cats: self.projection.cats.iter().map(|&cat| place(cat)).collect(),
+            conditions: self.conditions.into(),
+            keys: keys::lay_out(&self.keys),
+            bins: self.bins.into(),
+            len: self.len as u32,
+            first: self.first,
         }
     }
 }
@@ -268,7 +231,7 @@ fn ctr_bins(model: &Model, ctrs: &[usize]) -> (Vec<(u64, u32)>, Vec<Vec<u16>>) {
     let bin = |ctr: usize, entry: Option<usize>| {
         let ctr = &model.ctrs[ctr];
         let value = ctr.value(&model.ctr_tables[ctr.table.at()], entry);
-        compiled::count_above(value, &ctr.borders)
+        count_above(value, &ctr.borders)
     };
     let unknown: Vec<u16> = ctrs.iter().map(|&ctr| bin(ctr, None)).collect();
     let mut by_key: BTreeMap<u64, Vec<u16>> = BTreeMap::new();
@@ -293,24 +256,4 @@ fn ctr_bins(model: &Model, ctrs: &[usize]) -> (Vec<(u64, u32)>, Vec<Vec<u16>>) {
     });
     let keys = keys.collect();
     (keys, rows)
-}
-
-impl Keys {
-    /// Lays a hash table out, at most half full.
-    pub(super) fn lay_out(entries: Vec<(u64, u32)>, tables: &mut Tables) -> Self {
-        let capacity = (entries.len() * 2 + 1).next_power_of_two();
-        let mut slots = vec![compiled::Keys::EMPTY; capacity];
-        let mut numbers = vec![0; capacity];
-        for (key, number) in entries {
-            let mut slot = key as usize & (capacity - 1);
-            while slots[slot] != compiled::Keys::EMPTY {
-                slot = (slot + 1) & (capacity - 1);
-            }
-            (slots[slot], numbers[slot]) = (key, number);
-        }
-        Self {
-            slots: put(&mut tables.u64s, slots),
-            numbers: put(&mut tables.u32s, numbers),
-        }
-    }
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use catboost_model::ir::{Dictionary, Gram, Tokenizer};
 use catboost_runtime::{
-    compiled, hash,
+    compiled::{Letters, Line, Steps},
+    hash,
+    storage::Owned,
     text::{TokenTable as _, Tokens},
 };
 
-use super::{Part, texts::TokenBits};
-use crate::tables::{Line, Tables, put};
+use super::texts::TokenBits;
 
 /// Characters of one or two bytes are below this.
 const LETTERS: u32 = 0x800;
@@ -18,27 +19,8 @@ const LETTERS: u32 = 0x800;
 pub(super) const ROOM: usize = 64 << 20;
 /// Texts are looked up in few dictionaries.
 const MOST_SOURCES: usize = 64;
-const NO_TOKEN: u8 = compiled::Letters::<0>::NO_TOKEN;
-const NO_ID: u32 = compiled::Steps::NO_ID;
-
-/// See [`compiled::Letters`].
-pub(crate) struct Letters {
-    pub(crate) delimiter: u8,
-    /// Of `u8s`.
-    pub(crate) codes: Part,
-    pub(crate) unknown: usize,
-    /// Of `u16s`.
-    pub(crate) rows: Steps,
-    /// Of `lines`: rows of `row` lines.
-    pub(crate) lines: Part,
-    pub(crate) row: usize,
-}
-
-/// See [`compiled::Steps`].
-pub(crate) struct Steps {
-    pub(crate) stride: usize,
-    pub(crate) table: Part,
-}
+const NO_TOKEN: u8 = Letters::NO_TOKEN;
+const NO_ID: u32 = Steps::NO_ID;
 
 /// One of the dictionaries in which a text's tokens are looked up.
 pub(super) struct Source<'a> {
@@ -68,75 +50,74 @@ impl<'a> Source<'a> {
     }
 }
 
-impl Letters {
-    /// The letters, and of each dictionary its ids by letters (of `u32s`); `None` if nothing is known of letters, or their
-    /// tables would take more than `room`, of which else their size is taken.
-    ///
-    /// `lines` is how many lines the leaf indices take. If that is 0, the trees are walked, and bags set nothing here.
-    pub(super) fn lay_out(
-        tokenizer: &Tokenizer,
-        sources: &[Source],
-        lines: usize,
-        room: &mut usize,
-        tables: &mut Tables,
-    ) -> Option<(Self, Vec<Option<Steps>>)> {
-        let &[delimiter] = tokenizer.delimiter.as_bytes() else {
-            return None;
-        };
-        if tokenizer.split_by_set || sources.len() > MOST_SOURCES {
-            return None;
-        }
-        let letters: Vec<Option<Word>> = (0..LETTERS)
-            .map(|letter| Some(Word::of(&only_token(tokenizer, letter)?, sources)))
-            .collect();
-        let unknown_to_all = Word {
-            is_known: false,
-            ids: vec![None; sources.len()],
-        };
-        let words: BTreeSet<&Word> = letters.iter().flatten().chain([&unknown_to_all]).collect();
-        let words: Vec<&Word> = words.into_iter().collect();
-        if words.len() < 2 || words.len() > usize::from(NO_TOKEN) {
-            return None;
-        }
-        let by_pair = |source: &Source| source.is_by_letter && source.dictionary.grams.is_some();
-        let steps = match sources.iter().any(by_pair) {
-            true => words.len() * words.len(),
-            false => words.len(),
-        };
-        let size = LETTERS as usize
-            + steps * (size_of::<Line>() * lines + size_of::<u32>() * sources.len());
-        *room = room.checked_sub(size)?;
+/// By letters, the ids of each dictionary that goes by them.
+type IdsByLetter = Vec<Option<Steps<u32, Owned>>>;
 
-        let codes = letters.iter().map(|word| match word {
-            Some(word) => words.partition_point(|&other| other < word) as u8,
-            None => NO_TOKEN,
-        });
-        let ids: Vec<Option<BySteps<Option<u32>>>> = (0..)
-            .zip(sources)
-            .map(|(place, source)| ids(place, source, &words))
-            .collect();
-        let (rows, row_lines) = match lines {
-            0 => (BySteps::new(0, 0, |_| 0), Vec::new()),
-            lines => rows(words.len(), sources, &ids, lines),
-        };
-        let tells = |source: &Source| source.tells_unknown && source.is_by_letter;
-        let letters = Self {
-            delimiter,
-            codes: put(&mut tables.u8s, codes),
-            unknown: match sources.iter().any(tells) {
-                true => words.partition_point(|word| !word.is_known),
-                false => 0,
-            },
-            rows: rows.lay_out(&mut tables.u16s, |number| number),
-            lines: put(&mut tables.lines, row_lines),
-            row: lines,
-        };
-        let id = |id: Option<u32>| id.unwrap_or(NO_ID);
-        let by_letter = ids
-            .iter()
-            .map(|ids| Some(ids.as_ref()?.lay_out(&mut tables.u32s, id)));
-        Some((letters, by_letter.collect()))
+/// The letters, and of each dictionary its ids by letters; `None` if nothing is known of letters, or their
+/// tables would take more than `room`, of which else their size is taken.
+///
+/// `lines` is how many lines the leaf indices take. If that is 0, the trees are walked, and bags set nothing here.
+pub(super) fn lay_out(
+    tokenizer: &Tokenizer,
+    sources: &[Source],
+    lines: usize,
+    room: &mut usize,
+) -> Option<(Letters<Owned>, IdsByLetter)> {
+    let &[delimiter] = tokenizer.delimiter.as_bytes() else {
+        return None;
+    };
+    if tokenizer.split_by_set || sources.len() > MOST_SOURCES {
+        return None;
     }
+    let letters: Vec<Option<Word>> = (0..LETTERS)
+        .map(|letter| Some(Word::of(&only_token(tokenizer, letter)?, sources)))
+        .collect();
+    let unknown_to_all = Word {
+        is_known: false,
+        ids: vec![None; sources.len()],
+    };
+    let words: BTreeSet<&Word> = letters.iter().flatten().chain([&unknown_to_all]).collect();
+    let words: Vec<&Word> = words.into_iter().collect();
+    if words.len() < 2 || words.len() > usize::from(NO_TOKEN) {
+        return None;
+    }
+    let by_pair = |source: &Source| source.is_by_letter && source.dictionary.grams.is_some();
+    let steps = match sources.iter().any(by_pair) {
+        true => words.len() * words.len(),
+        false => words.len(),
+    };
+    let size =
+        LETTERS as usize + steps * (size_of::<Line>() * lines + size_of::<u32>() * sources.len());
+    *room = room.checked_sub(size)?;
+
+    let mut codes = Box::new([NO_TOKEN; LETTERS as usize]);
+    for (code, word) in codes.iter_mut().zip(&letters) {
+        if let Some(word) = word {
+            *code = words.partition_point(|&other| other < word) as u8;
+        }
+    }
+    let ids: Vec<Option<BySteps<Option<u32>>>> = (0..)
+        .zip(sources)
+        .map(|(place, source)| ids(place, source, &words))
+        .collect();
+    let (rows, row_lines) = match lines {
+        0 => (BySteps::new(0, 0, |_| 0), Vec::new()),
+        lines => rows(words.len(), sources, &ids, lines),
+    };
+    let tells = |source: &Source| source.tells_unknown && source.is_by_letter;
+    let letters = Letters {
+        delimiter,
+        codes,
+        unknown: match sources.iter().any(tells) {
+            true => words.partition_point(|word| !word.is_known) as u8,
+            false => 0,
+        },
+        rows: rows.lay_out(|number| number),
+        lines: row_lines.into(),
+    };
+    let id = |id: Option<u32>| id.unwrap_or(NO_ID);
+    let by_letter = ids.iter().map(|ids| Some(ids.as_ref()?.lay_out(id)));
+    Some((letters, by_letter.collect()))
 }
 
 /// The token of a text of one character, if it is one.
@@ -195,10 +176,10 @@ impl<T: Copy> BySteps<T> {
         self.table[before * self.stride + code]
     }
 
-    fn lay_out<U>(&self, table: &mut Vec<U>, element: impl Fn(T) -> U) -> Steps {
+    fn lay_out<U: Send + Sync + 'static>(&self, element: impl Fn(T) -> U) -> Steps<U, Owned> {
         Steps {
-            stride: self.stride,
-            table: put(table, self.table.iter().map(|&of| element(of))),
+            stride: self.stride as u32,
+            table: self.table.iter().map(|&of| element(of)).collect(),
         }
     }
 }
@@ -226,7 +207,7 @@ fn rows(
     lines: usize,
 ) -> (BySteps<u16>, Vec<Line>) {
     let stride = ids.iter().flatten().map(|ids| ids.stride).max();
-    let mut numbers: HashMap<Vec<Line>, u16> = HashMap::new();
+    let mut numbers: HashMap<Vec<[u32; 16]>, u16> = HashMap::new();
     let mut all = Vec::new();
     let numbers = BySteps::new(stride.unwrap_or(0), codes, |step| {
         let mut row = vec![[0; 16]; lines];
@@ -238,7 +219,7 @@ fn rows(
         }
         let next = numbers.len() as u16;
         *numbers.entry(row).or_insert_with_key(|row| {
-            all.extend(row);
+            all.extend(row.iter().copied().map(Line));
             next
         })
     });

@@ -2,23 +2,20 @@
 
 use catboost_model::ir::{Model, Trees};
 
-use super::Part;
-use crate::tables::{Tables, put};
-
 /// A leaf with less training weight than this is light. (A row of the training data weighs 1, unless it was given
 /// another weight.)
 pub(crate) const LIGHT: f64 = 5.0;
 
 /// Which leaves are light.
 pub(crate) struct Light {
-    /// Of `u64s`: a bit a leaf, counted over all the trees; empty if the file has no weights.
-    pub(crate) bits: Part,
+    /// A bit a leaf, counted over all the trees; empty if the file has no weights.
+    pub(crate) bits: Vec<u64>,
     /// The training data's own share of light leaves: what part of its weight is in them.
     pub(crate) share: f64,
 }
 
 impl Light {
-    pub(super) fn lay_out(model: &Model, tables: &mut Tables) -> Self {
+    pub(crate) fn new(model: &Model) -> Self {
         let weights = weights(model);
         let mut bits = vec![0_u64; weights.len().div_ceil(64)];
         for (leaf, _) in (0..).zip(&weights).filter(|&(_, &weight)| weight < LIGHT) {
@@ -28,7 +25,7 @@ impl Light {
         let light: f64 = weights.iter().filter(|&&weight| weight < LIGHT).sum();
         let all: f64 = weights.iter().sum();
         Self {
-            bits: put(&mut tables.u64s, bits),
+            bits,
             share: if all > 0.0 { light / all } else { 0.0 },
         }
     }

@@ -1,0 +1,229 @@
+//! Rows whose values are set one by one.
+
+use catboost_runtime::{
+    compiled,
+    hash::cat_hash,
+    predict::{FeatureKind, RowError},
+};
+use smallvec::SmallVec;
+
+use crate::{Model, Position};
+
+/// A row of a model whose values are set one by one, by name or by [`Position`]. It keeps them: from one row to the next only
+/// what differs has to be set. Setting and evaluating allocate nothing once the longest texts were set.
+#[derive(Clone, Debug)]
+pub struct Input {
+    model: Model,
+    /// Where each float feature is in `floats`; `None` for one that the model does not use. So the other kinds.
+    places: [Box<[Option<u32>]>; 4],
+    /// In the places of the layout, as those below.
+    floats: Box<[f32]>,
+    cats: Box<[u32]>,
+    texts: Box<[String]>,
+    embeddings: Box<[Vec<f32>]>,
+    /// By kind and place, whether a value was set; and how many were not.
+    is_set: [Box<[bool]>; 4],
+    missing: usize,
+}
+
+/// A value of a feature.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// Of a numeric feature; NaN if there is none.
+    Number(f32),
+    /// Of a categorical or a text feature.
+    Text(&'a str),
+    /// Of an embedding feature.
+    Embedding(&'a [f32]),
+}
+
+impl From<f32> for Value<'_> {
+    fn from(number: f32) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [f32]> for Value<'a> {
+    fn from(embedding: &'a [f32]) -> Self {
+        Self::Embedding(embedding)
+    }
+}
+
+/// What names a feature: its name, or its position.
+pub trait Key {
+    /// Where a row of a model has the feature's value.
+    ///
+    /// # Errors
+    /// If there is no such feature.
+    fn position(&self, model: &Model) -> Result<Position, RowError>;
+}
+
+impl Key for &str {
+    fn position(&self, model: &Model) -> Result<Position, RowError> {
+        model.position(self)
+    }
+}
+
+impl Key for Position {
+    fn position(&self, _: &Model) -> Result<Position, RowError> {
+        Ok(*self)
+    }
+}
+
+impl Input {
+    pub(crate) fn new(model: Model) -> Self {
+        let (schema, layout) = (model.schema(), model.layout());
+        let places = |kind, used: &mut dyn Iterator<Item = Option<usize>>| {
+            let mut places = vec![None; schema.count(kind)];
+            for (place, index) in (0..).zip(used) {
+                if let Some(index) = index {
+                    places[index] = Some(place);
+                }
+            }
+            places.into_boxed_slice()
+        };
+        let some = |used: &[usize]| used.to_vec().into_iter().map(Some);
+        let places = [
+            places(FeatureKind::Numeric, &mut layout.floats.iter().copied()),
+            places(FeatureKind::Categorical, &mut some(&layout.cats)),
+            places(FeatureKind::Text, &mut some(&layout.texts)),
+            places(FeatureKind::Embedding, &mut some(&layout.embeddings)),
+        ];
+        Self {
+            missing: places.iter().flatten().flatten().count(),
+            floats: vec![0.0; layout.floats.len()].into(),
+            cats: vec![0; layout.cats.len()].into(),
+            texts: vec![String::new(); layout.texts.len()].into(),
+            embeddings: vec![Vec::new(); layout.embeddings.len()].into(),
+            is_set: places
+                .each_ref()
+                .map(|places| vec![false; places.len()].into()),
+            places,
+            model,
+        }
+    }
+
+    /// Sets a feature's value. Of a feature that the model does not use, nothing is kept.
+    ///
+    /// # Errors
+    /// If the model has no such feature, or the value is not of the feature's kind. An embedding's length is checked when the
+    /// row is evaluated.
+    pub fn set<'a>(
+        &mut self,
+        feature: impl Key,
+        value: impl Into<Value<'a>>,
+    ) -> Result<(), RowError> {
+        let position = feature.position(&self.model)?;
+        let (kind, index) = (position.kind, position.index as usize);
+        let of_kind = kind as usize;
+        let Some(place) = self.places[of_kind].get(index) else {
+            let feature = format!("{kind} feature number {index} of another model");
+            return Err(RowError::Unknown { feature });
+        };
+        let place = place.map(|place| place as usize);
+        match (kind, value.into()) {
+            (FeatureKind::Numeric, Value::Number(number)) => {
+                if let Some(place) = place {
+                    self.floats[place] = number;
+                }
+            }
+            (FeatureKind::Categorical, Value::Text(text)) => {
+                if let Some(place) = place {
+                    self.cats[place] = cat_hash(text);
+                }
+            }
+            (FeatureKind::Text, Value::Text(text)) => {
+                if let Some(place) = place {
+                    self.texts[place].clear();
+                    self.texts[place].push_str(text);
+                }
+            }
+            (FeatureKind::Embedding, Value::Embedding(numbers)) => {
+                if let Some(place) = place {
+                    self.embeddings[place].clear();
+                    self.embeddings[place].extend_from_slice(numbers);
+                }
+            }
+            (expected, _) => {
+                let feature = self.label(position);
+                return Err(RowError::Kind { feature, expected });
+            }
+        }
+        if place.is_some() && !std::mem::replace(&mut self.is_set[of_kind][index], true) {
+            self.missing -= 1;
+        }
+        Ok(())
+    }
+
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        for is_set in self.is_set.iter_mut().flatten() {
+            *is_set = false;
+        }
+        self.missing = self.places.iter().flatten().flatten().count();
+    }
+
+    /// The raw values of the row.
+    ///
+    /// # Errors
+    /// As [`Input::raw_into`].
+    pub fn raw(&self) -> Result<Vec<f64>, RowError> {
+        let mut raw = vec![0.0; self.model.dimension()];
+        self.raw_into(&mut raw)?;
+        Ok(raw)
+    }
+
+    /// Computes the raw values of the row.
+    ///
+    /// # Errors
+    /// If a feature that the model uses has no value, an embedding has another length than its feature, or `raw` has not the
+    /// length [`Model::dimension`].
+    pub fn raw_into(&self, raw: &mut [f64]) -> Result<(), RowError> {
+        if self.missing > 0 {
+            return Err(self.missing());
+        }
+        let texts: SmallVec<[&str; 8]> = self.texts.iter().map(String::as_str).collect();
+        let embeddings = self.embeddings.iter().map(Vec::as_slice);
+        let embeddings: SmallVec<[&[f32]; 8]> = embeddings.collect();
+        let row = compiled::Row {
+            floats: &self.floats,
+            cats: &self.cats,
+            texts: &texts,
+            embeddings: &embeddings,
+        };
+        self.model.evaluate(row, raw, &mut ())
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    #[cold]
+    fn missing(&self) -> RowError {
+        let features = self.model.features().iter();
+        let mut missing = features.filter(|feature| {
+            let Position { kind, index } = feature.position;
+            let (kind, index) = (kind as usize, index as usize);
+            self.places[kind][index].is_some() && !self.is_set[kind][index]
+        });
+        let feature = missing.next().expect("so many are not set");
+        RowError::Missing {
+            feature: feature.label(),
+        }
+    }
+
+    #[cold]
+    fn label(&self, position: Position) -> String {
+        let feature = self.model.schema().at(position);
+        feature.expect("it was found").label()
+    }
+}

@@ -1,0 +1,328 @@
+//! A model that was loaded.
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    fmt::{self, Formatter},
+    fs,
+    io::Read,
+    path::Path,
+    sync::Arc,
+};
+
+use catboost_model::{
+    ir,
+    output::{self, Output},
+};
+use catboost_runtime::{
+    compiled::{self, Scratch},
+    hash::cat_hash,
+    predict::{self, FeatureKind, Label, Predict, Row, RowError},
+};
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+
+use crate::{
+    Error,
+    input::Input,
+    layout::{self, Layout},
+    schema::{Feature, Position, Schema},
+};
+
+/// A CatBoost model, ready to predict. A clone is cheap and shares its tables; all methods take `&self`, from any thread.
+#[derive(Clone)]
+pub struct Model(Arc<Inner>);
+
+struct Inner {
+    schema: Schema,
+    layout: Layout,
+}
+
+thread_local! {
+    /// What rows are evaluated in, kept from row to row.
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
+
+impl Model {
+    /// Loads a model file, a `.cbm` or a JSON export: its first bytes tell which.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a model, or holds what is not supported.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|error| Error::Io(None, error).at(path))?;
+        Self::from_bytes(&bytes).map_err(|error| error.at(path))
+    }
+
+    /// Loads a model from the bytes of its file.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
+        let model = catboost_model::parse(file).map_err(|error| Error::Model(None, error))?;
+        let hash = Sha256::digest(file);
+        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self::new(&model, sha256))
+    }
+
+    /// Loads a model from a reader of its file, which is read to its end.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_reader(mut reader: impl Read) -> Result<Self, Error> {
+        let mut file = Vec::new();
+        let read = reader.read_to_end(&mut file);
+        read.map_err(|error| Error::Io(None, error))?;
+        Self::from_bytes(&file)
+    }
+
+    fn new(model: &ir::Model, sha256: String) -> Self {
+        Self(Arc::new(Inner {
+            schema: Schema::new(model, sha256),
+            layout: layout::lay_out(model),
+        }))
+    }
+
+    /// The features, in the order of the training data's columns.
+    #[must_use]
+    pub fn features(&self) -> &[Feature] {
+        &self.schema().features
+    }
+
+    /// Where a row has the value of the feature of this name. A feature without a name, or that shares its name, is named by its
+    /// index among all columns.
+    ///
+    /// # Errors
+    /// If there is no such feature.
+    pub fn position(&self, name: &str) -> Result<Position, RowError> {
+        self.schema().named(name).map(Feature::position)
+    }
+
+    /// Number of raw values per row.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.schema().dimension
+    }
+
+    /// SHA-256 of the model file, in lower-case hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.schema().sha256
+    }
+
+    /// What the file says of the model's making, as CatBoost's `get_metadata()` gives it: key → text, often JSON.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.schema().metadata
+    }
+
+    /// The loss that the model was trained for, by CatBoost's name without parameters; `None` if the file does not say.
+    #[must_use]
+    pub fn loss(&self) -> Option<&str> {
+        let loss = &self.output()?.loss;
+        (!loss.is_empty()).then_some(loss)
+    }
+
+    /// Why nothing but raw values can be had of the model: what the file says of its classes does not fit.
+    #[must_use]
+    pub fn output_error(&self) -> Option<String> {
+        let output = self.schema().output.as_ref();
+        output.err().map(ToString::to_string)
+    }
+
+    /// A row whose values are set one by one.
+    #[must_use]
+    pub fn input(&self) -> Input {
+        Input::new(self.clone())
+    }
+
+    /// The raw values of a row. See [`Predict::raw`].
+    ///
+    /// # Errors
+    /// As [`Model::raw_into`].
+    pub fn raw(&self, row: &Row<'_>) -> Result<Vec<f64>, RowError> {
+        Predict::raw(self, row)
+    }
+
+    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, without places for classes that the training data lacked.
+    /// Allocates nothing once the thread has evaluated a row, unless a text is long or has an unusual tokenizer, or the model
+    /// looks for the neighbors of an embedding.
+    ///
+    /// # Errors
+    /// If the row has not as many features of each kind as the model, an embedding has another length than its feature, or
+    /// `raw` has not the length [`Model::dimension`].
+    pub fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError> {
+        self.raw_observed(row, raw, &mut ())
+    }
+
+    /// [`Model::raw_into`]; `observer` is told what the row meets on its way.
+    ///
+    /// # Errors
+    /// As [`Model::raw_into`].
+    pub fn raw_observed(
+        &self,
+        row: &Row<'_>,
+        raw: &mut [f64],
+        observer: &mut impl compiled::Observer,
+    ) -> Result<(), RowError> {
+        let schema = self.schema();
+        for (kind, found) in [
+            (FeatureKind::Numeric, row.floats.len()),
+            (FeatureKind::Categorical, row.cats.len()),
+            (FeatureKind::Text, row.texts.len()),
+            (FeatureKind::Embedding, row.embeddings.len()),
+        ] {
+            predict::check_count(kind, schema.count(kind), found)?;
+        }
+        let layout = self.layout();
+        let floats = layout.floats.iter();
+        let floats = floats.map(|index| index.map_or(0.0, |index| row.floats[index]));
+        let floats: SmallVec<[f32; 64]> = floats.collect();
+        let cats = layout.cats.iter().map(|&index| cat_hash(row.cats[index]));
+        let cats: SmallVec<[u32; 32]> = cats.collect();
+        let texts = layout.texts.iter().map(|&index| row.texts[index]);
+        let texts: SmallVec<[&str; 8]> = texts.collect();
+        let embeddings = layout.embeddings.iter().map(|&index| row.embeddings[index]);
+        let embeddings: SmallVec<[&[f32]; 8]> = embeddings.collect();
+        let row = compiled::Row {
+            floats: &floats,
+            cats: &cats,
+            texts: &texts,
+            embeddings: &embeddings,
+        };
+        self.evaluate(row, raw, observer)
+    }
+
+    /// Evaluates a row whose features are in the places of the layout, as many as it has.
+    pub(crate) fn evaluate(
+        &self,
+        row: compiled::Row<'_>,
+        raw: &mut [f64],
+        observer: &mut impl compiled::Observer,
+    ) -> Result<(), RowError> {
+        let (schema, layout) = (self.schema(), self.layout());
+        if raw.len() != schema.dimension {
+            return Err(RowError::Dimension {
+                expected: schema.dimension,
+                found: raw.len(),
+            });
+        }
+        for (&index, embedding) in layout.embeddings.iter().zip(row.embeddings) {
+            let position = Position {
+                kind: FeatureKind::Embedding,
+                index: index as u32,
+            };
+            let feature = schema
+                .at(position)
+                .expect("the layout has the model's features");
+            if embedding.len() != feature.dimension {
+                let name = feature.label();
+                let error = predict::length_error(&name, feature.dimension, embedding.len());
+                return Err(error);
+            }
+        }
+        // A thread that ends has none any more.
+        let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        layout.model.raw_observed(row, &mut scratch, raw, observer);
+        let _ = SCRATCH.try_with(|kept| kept.set(scratch));
+        Ok(())
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.0.schema
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    fn output(&self) -> Option<&Output> {
+        self.schema().output.as_ref().ok()
+    }
+
+    /// The output, if these are as many raw values as it is made of.
+    fn output_of(&self, raw: &[f64]) -> Option<&Output> {
+        self.output().filter(|_| raw.len() == self.dimension())
+    }
+
+    /// The output of a model that classifies.
+    fn classifier(&self, raw: &[f64]) -> Option<&Output> {
+        self.output_of(raw)
+            .filter(|output| !output.classes.is_empty())
+    }
+
+    /// The output of a model that does not.
+    fn regressor(&self, raw: &[f64]) -> Option<&Output> {
+        self.output_of(raw)
+            .filter(|output| output.classes.is_empty())
+    }
+}
+
+impl Predict for Model {
+    fn dimension(&self) -> usize {
+        self.dimension()
+    }
+
+    fn sha256(&self) -> &str {
+        self.sha256()
+    }
+
+    fn features(&self) -> Vec<predict::Feature<'_>> {
+        let features = self.schema().features.iter();
+        let shown = features.map(|feature| {
+            let &Feature {
+                ref name,
+                index,
+                kind,
+                used,
+                ..
+            } = feature;
+            predict::Feature::new(name, index, kind, used)
+        });
+        shown.collect()
+    }
+
+    fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError> {
+        self.raw_into(row, raw)
+    }
+
+    fn classes(&self) -> Vec<Label<'_>> {
+        let classes = self.output().map_or(&[][..], |output| &output.classes);
+        let label = |class| match class {
+            &output::Label::Bool(label) => Label::Bool(label),
+            &output::Label::Int(label) => Label::Int(label),
+            &output::Label::Float(label) => Label::Float(label),
+            output::Label::Text(label) => Label::Text(label),
+        };
+        classes.iter().map(label).collect()
+    }
+
+    fn probability(&self, raw: &[f64]) -> Option<Vec<f64>> {
+        Some(self.classifier(raw)?.probability(raw))
+    }
+
+    fn class(&self, raw: &[f64]) -> Option<Vec<usize>> {
+        Some(self.classifier(raw)?.class(raw))
+    }
+
+    fn exponent(&self, raw: &[f64]) -> Option<f64> {
+        let output = self.regressor(raw)?;
+        (raw.len() == 1).then(|| output.exponent(raw))
+    }
+
+    fn mean_and_variance(&self, raw: &[f64]) -> Option<(f64, f64)> {
+        let output = self.regressor(raw)?;
+        let has_both = output.loss == "RMSEWithUncertainty";
+        output.mean_and_variance(raw).filter(|_| has_both)
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("sha256", &self.sha256())
+            .field("features", &self.features().len())
+            .field("shape", &self.layout().model.shape)
+            .finish()
+    }
+}

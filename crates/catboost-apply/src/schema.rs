@@ -1,0 +1,199 @@
+//! What a model says of itself: its features, classes, loss and metadata.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use catboost_model::{
+    ir::{self, CatIdx},
+    output::{Output, OutputError},
+};
+use catboost_runtime::predict::{FeatureKind, RowError};
+
+use crate::layout::hash_of;
+
+/// A feature of a loaded model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Feature {
+    /// Its name; empty if the training data had none.
+    pub name: String,
+    /// Its place among all columns of the training data.
+    pub index: u32,
+    /// Kind of its values.
+    pub kind: FeatureKind,
+    /// Whether any tree depends on it.
+    pub used: bool,
+    /// Borders that the model compares a number with, ascending; none of other kinds.
+    pub borders: Vec<f32>,
+    /// Number of values that the model knows of a categorical feature; 0 of other kinds.
+    pub known_values: usize,
+    /// Length of an embedding; 0 of other kinds, and if the model does not use the feature.
+    pub dimension: usize,
+    /// Its place among the features of its kind.
+    pub(crate) position: Position,
+}
+
+impl Feature {
+    /// Where a row has the feature's value.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The name, or the index if there is none.
+    pub(crate) fn label(&self) -> String {
+        match self.name.as_str() {
+            "" => self.index.to_string(),
+            name => name.to_owned(),
+        }
+    }
+}
+
+/// Where a row of a model has the value of a feature: found once, by [`Model::position`](crate::Model::position), and used for
+/// every row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    pub(crate) kind: FeatureKind,
+    /// Index among the features of the kind.
+    pub(crate) index: u32,
+}
+
+/// What a model says of itself.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    /// In the order of the training data's columns.
+    pub(crate) features: Vec<Feature>,
+    /// Index into `features`: by kind, in the order of the kind.
+    by_kind: [Vec<u32>; 4],
+    /// Index into `features`: by name, `None` for a name that several share; by index for features without a name of their own.
+    by_name: HashMap<String, Option<u32>>,
+    pub(crate) dimension: usize,
+    pub(crate) sha256: String,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) output: Result<Output, OutputError>,
+}
+
+impl Schema {
+    pub(crate) fn new(model: &ir::Model, sha256: String) -> Self {
+        let features = features(model);
+        let mut by_kind: [Vec<u32>; 4] = Default::default();
+        for kind in KINDS {
+            let mut places: Vec<u32> = (0..features.len() as u32)
+                .filter(|&place| features[place as usize].kind == kind)
+                .collect();
+            places.sort_by_key(|&place| features[place as usize].position.index);
+            by_kind[kind_place(kind)] = places;
+        }
+        let mut by_name: HashMap<String, Option<u32>> = HashMap::new();
+        for (place, feature) in (0..).zip(&features) {
+            by_name
+                .entry(feature.label())
+                .and_modify(|place| *place = None)
+                .or_insert(Some(place));
+        }
+        // An index names its feature, unless it is the name of another alone.
+        for (place, feature) in (0..).zip(&features) {
+            let named = by_name.entry(feature.index.to_string()).or_default();
+            named.get_or_insert(place);
+        }
+        Self {
+            features,
+            by_kind,
+            by_name,
+            dimension: model.dimension,
+            sha256,
+            metadata: model.info.clone(),
+            output: Output::of(model).and_then(Output::checked),
+        }
+    }
+
+    pub(crate) fn count(&self, kind: FeatureKind) -> usize {
+        self.by_kind[kind_place(kind)].len()
+    }
+
+    /// A feature by its position.
+    pub(crate) fn at(&self, position: Position) -> Option<&Feature> {
+        let places = &self.by_kind[kind_place(position.kind)];
+        let place = places.get(position.index as usize)?;
+        Some(&self.features[*place as usize])
+    }
+
+    /// A feature by its name, or by its index where that is no feature's name.
+    pub(crate) fn named(&self, name: &str) -> Result<&Feature, RowError> {
+        match self.by_name.get(name) {
+            Some(&Some(place)) => Ok(&self.features[place as usize]),
+            _ => Err(RowError::Unknown {
+                feature: name.to_owned(),
+            }),
+        }
+    }
+}
+
+const KINDS: [FeatureKind; 4] = [
+    FeatureKind::Numeric,
+    FeatureKind::Categorical,
+    FeatureKind::Text,
+    FeatureKind::Embedding,
+];
+
+fn kind_place(kind: FeatureKind) -> usize {
+    KINDS
+        .iter()
+        .position(|&other| other == kind)
+        .expect("all kinds are listed")
+}
+
+/// The features of a model, in the order of the training data's columns.
+fn features(model: &ir::Model) -> Vec<Feature> {
+    let feature = |kind, index: usize, feature: &ir::Feature| Feature {
+        name: feature.name.clone(),
+        index: feature.flat_index,
+        kind,
+        used: feature.used,
+        borders: Vec::new(),
+        known_values: 0,
+        dimension: 0,
+        position: Position {
+            kind,
+            index: index as u32,
+        },
+    };
+    let mut features = Vec::new();
+    for (index, float) in model.float_features.iter().enumerate() {
+        features.push(Feature {
+            borders: float.borders.clone(),
+            ..feature(FeatureKind::Numeric, index, &float.feature)
+        });
+    }
+    let known = known_values(model);
+    for (index, cat) in model.cat_features.iter().enumerate() {
+        features.push(Feature {
+            known_values: known[index].len(),
+            ..feature(FeatureKind::Categorical, index, cat)
+        });
+    }
+    for (index, text) in model.text_features.iter().enumerate() {
+        features.push(feature(FeatureKind::Text, index, text));
+    }
+    for (index, embedding) in model.embedding_features.iter().enumerate() {
+        features.push(Feature {
+            dimension: embedding.dimension,
+            ..feature(FeatureKind::Embedding, index, &embedding.feature)
+        });
+    }
+    features.sort_by_key(|feature| feature.index);
+    features
+}
+
+/// The hashes of the values of each categorical feature that a one-hot split or a CTR of the feature alone knows.
+fn known_values(model: &ir::Model) -> Vec<BTreeSet<u32>> {
+    let mut known = vec![BTreeSet::new(); model.cat_features.len()];
+    for one_hot in &model.one_hots {
+        known[one_hot.cat.at()].extend(one_hot.values.iter().map(|value| value.cast_unsigned()));
+    }
+    for table in &model.ctr_tables {
+        if let Some(CatIdx(cat)) = table.projection.only_cat() {
+            known[cat as usize].extend(table.keys.iter().filter_map(|&key| hash_of(key)));
+        }
+    }
+    known
+}

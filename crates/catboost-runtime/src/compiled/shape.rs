@@ -1,0 +1,95 @@
+//! The sizes that a model's evaluation depends on: constants of a compiled model, numbers of one that was loaded.
+
+use crate::emit::{Emit, Emitter};
+
+/// The sizes that a model's evaluation depends on.
+pub trait Shape: Copy + Send + Sync + 'static {
+    /// Number of raw values per row.
+    fn dimension(self) -> usize;
+    /// Number of [slots](super::Slot) per row.
+    fn slots(self) -> usize;
+    /// Number of [`Line`](super::Line)s that the leaf indices take; 0 if the trees are walked.
+    fn lines(self) -> usize;
+    /// Runs something with constants for the number of raw values, 0 if it is not known, and for the number of bits per leaf
+    /// index.
+    fn with_sizes(self, what: impl WithSizes);
+}
+
+/// Something that is faster if it knows the sizes of a model when it is compiled.
+pub trait WithSizes {
+    /// Does it. `DIMENSION` is the number of raw values per row, 0 if it is not known; `BITS` is the number of bits per leaf index.
+    fn run<const DIMENSION: usize, const BITS: usize>(self);
+}
+
+/// Sizes that are known when the program is compiled, so that its loops are unrolled for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Const<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS: usize>;
+
+/// Sizes that are known once a model is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Dynamic {
+    /// See [`Shape::dimension`].
+    pub dimension: usize,
+    /// See [`Shape::slots`].
+    pub slots: usize,
+    /// See [`Shape::lines`].
+    pub lines: usize,
+    /// Number of bits per leaf index: the depth of the deepest tree, at least 1.
+    pub bits: usize,
+}
+
+impl<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS: usize> Shape
+    for Const<DIMENSION, SLOTS, LINES, BITS>
+{
+    #[inline(always)]
+    fn dimension(self) -> usize {
+        DIMENSION
+    }
+    #[inline(always)]
+    fn slots(self) -> usize {
+        SLOTS
+    }
+    #[inline(always)]
+    fn lines(self) -> usize {
+        LINES
+    }
+    #[inline(always)]
+    fn with_sizes(self, what: impl WithSizes) {
+        what.run::<DIMENSION, BITS>();
+    }
+}
+
+impl Shape for Dynamic {
+    #[inline(always)]
+    fn dimension(self) -> usize {
+        self.dimension
+    }
+    #[inline(always)]
+    fn slots(self) -> usize {
+        self.slots
+    }
+    #[inline(always)]
+    fn lines(self) -> usize {
+        self.lines
+    }
+    #[inline(always)]
+    fn with_sizes(self, what: impl WithSizes) {
+        macro_rules! with_sizes {
+            ($($bits:literal)*) => {
+                match (self.dimension, self.bits) {
+                    $((1, $bits) => what.run::<1, $bits>(),)*
+                    $((_, $bits) => what.run::<0, $bits>(),)*
+                    _ => unreachable!("a tree has at most 16 levels"),
+                }
+            };
+        }
+        with_sizes!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+    }
+}
+
+/// The shape of a compiled model is its type's.
+impl Emit for Dynamic {
+    fn emit(&self, out: &mut Emitter) {
+        out.text("Const");
+    }
+}

@@ -1,0 +1,324 @@
+//! What compiled models and loaded ones have in common.
+
+#[doc(hidden)]
+pub use alloc::vec::Vec;
+use alloc::{borrow::ToOwned as _, string::String, vec};
+use core::fmt;
+
+/// A row: the values of the features of each kind, in the model's order.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Row<'a> {
+    /// Numeric features. NaN is a missing value.
+    pub floats: &'a [f32],
+    /// Categorical features.
+    pub cats: &'a [&'a str],
+    /// Text features.
+    pub texts: &'a [&'a str],
+    /// Embedding features, each as long as its dimension.
+    pub embeddings: &'a [&'a [f32]],
+}
+
+/// A model that can be evaluated, compiled into the program or loaded at run time.
+pub trait Predict {
+    /// Number of raw values per row.
+    fn dimension(&self) -> usize;
+
+    /// SHA-256 of the model file, in lower-case hexadecimal.
+    fn sha256(&self) -> &str;
+
+    /// The features, in the order of the training data's columns.
+    fn features(&self) -> Vec<Feature<'_>>;
+
+    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, without places for classes that the training data lacked.
+    ///
+    /// # Errors
+    /// If the row has not as many features as the model, an embedding has another length than its feature, or `raw` has not
+    /// the length [`Predict::dimension`].
+    fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError>;
+
+    /// Names of the classes; none if the model does not classify.
+    fn classes(&self) -> Vec<Label<'_>> {
+        Vec::new()
+    }
+
+    /// Probabilities of the [classes](Predict::classes); `None` if the model does not classify.
+    ///
+    /// `raw` is a row's raw values; here as in the other methods, other numbers of them give `None`.
+    fn probability(&self, _raw: &[f64]) -> Option<Vec<f64>> {
+        None
+    }
+
+    /// Places of the predicted classes among the [classes](Predict::classes): one, or, where every label is predicted on its
+    /// own, any number. `None` if the model does not classify.
+    fn class(&self, _raw: &[f64]) -> Option<Vec<usize>> {
+        None
+    }
+
+    /// e to the power of the raw value; `None` if the model classifies, or has several raw values.
+    fn exponent(&self, _raw: &[f64]) -> Option<f64> {
+        None
+    }
+
+    /// Mean and variance; `None` unless the loss is `RMSEWithUncertainty`.
+    fn mean_and_variance(&self, _raw: &[f64]) -> Option<(f64, f64)> {
+        None
+    }
+
+    /// The raw values of a row: [`Predict::raw_into`] a new vector.
+    ///
+    /// # Errors
+    /// As [`Predict::raw_into`].
+    fn raw(&self, row: &Row<'_>) -> Result<Vec<f64>, RowError> {
+        let mut raw = vec![0.0; self.dimension()];
+        self.raw_into(row, &mut raw)?;
+        Ok(raw)
+    }
+}
+
+/// A feature of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Feature<'a> {
+    /// Its name; empty if the training data had none.
+    pub name: &'a str,
+    /// Its place among all columns of the training data.
+    pub index: u32,
+    /// Kind of its values.
+    pub kind: FeatureKind,
+    /// Whether any tree depends on it.
+    pub used: bool,
+}
+
+impl<'a> Feature<'a> {
+    /// A feature.
+    #[must_use]
+    pub const fn new(name: &'a str, index: u32, kind: FeatureKind, used: bool) -> Self {
+        Self {
+            name,
+            index,
+            kind,
+            used,
+        }
+    }
+}
+
+/// Kind of a feature's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FeatureKind {
+    /// A number.
+    Numeric,
+    /// A string, compared as a whole.
+    Categorical,
+    /// A string, cut into words.
+    Text,
+    /// A list of numbers.
+    Embedding,
+}
+
+impl FeatureKind {
+    /// The kind's name, as an adjective.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Numeric => "numeric",
+            Self::Categorical => "categorical",
+            Self::Text => "text",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+
+impl fmt::Display for FeatureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Name of a class, as it was in training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Label<'a> {
+    /// `False` or `True`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Another number.
+    Float(f64),
+    /// A text.
+    Text(&'a str),
+}
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(label) => label.fmt(f),
+            Self::Int(label) => label.fmt(f),
+            Self::Float(label) => label.fmt(f),
+            Self::Text(label) => f.write_str(label),
+        }
+    }
+}
+
+macro_rules! label {
+    ($($kind:ident $type:ty),*) => {$(
+        impl<'a> From<$type> for Label<'a> {
+            fn from(label: $type) -> Self {
+                Self::$kind(label)
+            }
+        }
+    )*};
+}
+
+label!(Bool bool, Int i64, Float f64, Text &'a str);
+
+/// What is wrong with a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RowError {
+    /// The row has another number of features of a kind than the model.
+    Count {
+        /// The kind.
+        kind: FeatureKind,
+        /// How many the model has.
+        expected: usize,
+        /// How many the row has.
+        found: usize,
+    },
+    /// There is room for another number of raw values than the model has.
+    Dimension {
+        /// How many the model has.
+        expected: usize,
+        /// How many there is room for.
+        found: usize,
+    },
+    /// An embedding has another length than its feature.
+    Length {
+        /// The feature, by name, or by index if it has none.
+        feature: String,
+        /// Length of the feature's embeddings.
+        expected: usize,
+        /// Length of this one.
+        found: usize,
+    },
+    /// A feature that the model uses has no value.
+    Missing {
+        /// The feature, by name, or by index if it has none.
+        feature: String,
+    },
+    /// The model has no such feature.
+    Unknown {
+        /// What was taken for a feature.
+        feature: String,
+    },
+    /// The value is not of the feature's kind.
+    Kind {
+        /// The feature, by name, or by index if it has none.
+        feature: String,
+        /// The kind of its values.
+        expected: FeatureKind,
+    },
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count {
+                kind,
+                expected,
+                found,
+            } => write!(
+                f,
+                "the row has {found} {kind} features, expected {expected}"
+            ),
+            Self::Dimension { expected, found } => write!(
+                f,
+                "there is room for {found} raw values, expected {expected}"
+            ),
+            Self::Length {
+                feature,
+                expected,
+                found,
+            } => write!(
+                f,
+                "feature `{feature}`: expected {expected} numbers, found {found}"
+            ),
+            Self::Missing { feature } => write!(f, "feature `{feature}` has no value"),
+            Self::Unknown { feature } => write!(f, "the model has no feature `{feature}`"),
+            Self::Kind { feature, expected } => {
+                let value = match expected {
+                    FeatureKind::Numeric => "a number",
+                    FeatureKind::Categorical | FeatureKind::Text => "a string",
+                    FeatureKind::Embedding => "a list of numbers",
+                };
+                write!(f, "feature `{feature}`: expected {value}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for RowError {}
+
+/// Checks the number of features of a kind.
+///
+/// # Errors
+/// If it is another than is expected.
+#[doc(hidden)]
+pub fn check_count(kind: FeatureKind, expected: usize, found: usize) -> Result<(), RowError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(RowError::Count {
+        kind,
+        expected,
+        found,
+    })
+}
+
+/// The features of a kind as an array.
+///
+/// # Errors
+/// If they are not as many.
+#[doc(hidden)]
+pub fn array<T, const N: usize>(kind: FeatureKind, values: &[T]) -> Result<&[T; N], RowError> {
+    check_count(kind, N, values.len())?;
+    Ok(values.try_into().expect("they were counted"))
+}
+
+/// The embedding of a feature as an array.
+///
+/// # Errors
+/// If it has another length.
+#[doc(hidden)]
+pub fn embedding<'a, const N: usize>(
+    feature: &str,
+    numbers: &'a [f32],
+) -> Result<&'a [f32; N], RowError> {
+    let array = numbers.try_into();
+    array.map_err(|_| length_error(feature, N, numbers.len()))
+}
+
+/// Room for raw values as an array.
+///
+/// # Errors
+/// If it is for another number.
+#[doc(hidden)]
+pub fn raw_array<const N: usize>(raw: &mut [f64]) -> Result<&mut [f64; N], RowError> {
+    let found = raw.len();
+    let expected = N;
+    raw.try_into()
+        .map_err(|_| RowError::Dimension { expected, found })
+}
+
+/// The error of an embedding that has another length than its feature.
+#[cold]
+#[doc(hidden)]
+#[must_use]
+pub fn length_error(feature: &str, expected: usize, found: usize) -> RowError {
+    let feature = feature.to_owned();
+    RowError::Length {
+        feature,
+        expected,
+        found,
+    }
+}
