@@ -10,7 +10,10 @@ fn main() {
     for (index, path) in env::split_paths(&models).enumerate() {
         println!("cargo::rerun-if-changed={}", path.display());
         let module = format!("model_{index}");
-        if let Err(error) = catboost_codegen::compile(&path, &module) {
+        if let Err(error) = catboost_codegen::Config::new()
+            .module(&module)
+            .compile(&path)
+        {
             println!("cargo::error={error}");
         }
         list += &format!("{module}: {:?},\n", stem(&path));

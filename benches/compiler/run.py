@@ -29,7 +29,7 @@ strip = true
 """
 GENERATE = """fn main() {
     let path = std::env::args_os().nth(1).expect("a model");
-    catboost_codegen::compile(path.as_ref(), "model").unwrap();
+    catboost_codegen::Config::new().compile(path).unwrap();
 }
 """
 EMPTY = "fn main() { println!(\"{}\", catboost_runtime::hash::cat_hash(\"\")); }\n"

@@ -50,7 +50,10 @@ fn main() {
             "m_{}",
             name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_")
         );
-        if let Err(error) = catboost_codegen::compile(&path, &module) {
+        if let Err(error) = catboost_codegen::Config::new()
+            .module(&module)
+            .compile(&path)
+        {
             println!("cargo::error={error}");
             continue;
         }
@@ -59,52 +62,22 @@ fn main() {
             "mod {module} {{ #![deny(warnings, clippy::pedantic)] include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
         )
         .expect("text");
-        let source = fs::read_to_string(out.join(format!("{module}.rs"))).expect("just written");
-        let embeddings = embeddings(model.embedding_features.len());
-        writeln!(list, "    Compiled {{ name: {name:?},").expect("text");
-        for (field, answer) in [
-            ("raw", format!("{module}::raw(&row).to_vec()")),
-            (
-                "leaves",
-                format!(
-                    "let mut leaves = Leaves::default(); {module}::raw_observed(&row, &mut leaves); leaves.0"
-                ),
-            ),
-        ] {
-            writeln!(
-                list,
-                "        {field}: |floats, cats, texts, embeddings| {{"
-            )
-            .expect("text");
-            writeln!(
-                list,
-                "            let kind = \"as many features as the model has\";"
-            )
-            .expect("text");
-            write!(list, "            let row = {module}::Features::from_kinds(floats.try_into().expect(kind), ")
-                .expect("text");
-            writeln!(
-                list,
-                "cats.try_into().expect(kind), texts.try_into().expect(kind){embeddings});"
-            )
-            .expect("text");
-            writeln!(list, "            {answer}\n        }},").expect("text");
-        }
-        for (field, answer) in OUTPUTS {
-            let function = format!("pub fn {field}(raw: &[f64;");
-            let of_raw = match source.contains(&function) {
-                true => format!("Some(|raw| {module}::{answer})"),
-                false => "None".to_owned(),
-            };
-            writeln!(list, "        {field}: {of_raw},").expect("text");
-        }
-        let classes = match source.contains("pub const CLASSES:") {
-            true => format!("|| {module}::CLASSES.map(Label::from).to_vec()"),
-            false => "Vec::new".to_owned(),
-        };
         writeln!(
             list,
-            "        classes: {classes}, light_leaves: {module}::LIGHT_LEAVES, self_check: {module}::self_check }},"
+            "    Compiled {{ name: {name:?}, model: &{module}::Model,"
+        )
+        .expect("text");
+        let embeddings = embeddings(model.embedding_features.len());
+        writeln!(
+            list,
+            "        leaves: |row| {{
+            let kind = \"as many features as the model has\";
+            let row = {module}::Features::from_kinds(row.floats.try_into().expect(kind), row.cats.try_into().expect(kind), row.texts.try_into().expect(kind){embeddings});
+            let mut leaves = Leaves::default();
+            {module}::raw_observed(&row, &mut leaves);
+            leaves.0
+        }},
+        light_leaves: {module}::LIGHT_LEAVES, self_check: {module}::self_check }},"
         )
         .expect("text");
     }
@@ -114,18 +87,10 @@ fn main() {
     fs::write(out.join("zoo.rs"), zoo).expect("OUT_DIR can be written");
 }
 
-/// Generated functions that a model may have, and how they are called.
-const OUTPUTS: [(&str, &str); 4] = [
-    ("probability", "probability(of(raw)).to_vec()"),
-    ("class", "class(of(raw)).labels()"),
-    ("exponent", "exponent(of(raw))"),
-    ("mean_and_variance", "mean_and_variance(of(raw))"),
-];
-
 /// The argument for the embeddings: a tuple, as they may differ in length; none if the model has none.
 fn embeddings(count: usize) -> String {
     let each: String = (0..count)
-        .map(|index| format!("embeddings[{index}].try_into().expect(kind), "))
+        .map(|index| format!("row.embeddings[{index}].try_into().expect(kind), "))
         .collect();
     if each.is_empty() {
         each

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use catboost_codegen::{Origin, generate};
+use catboost_codegen::{Config, Origin};
 use catboost_model::output::Output;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -11,11 +11,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     };
     pick_regno_fuzz::bounded(bytes, |_| drop(Output::of(&model)));
-    let origin = Origin {
-        name: String::new(),
-        sha256: String::new(),
-    };
     pick_regno_fuzz::bounded_by(pick_regno_fuzz::GENERATING, bytes, |_| {
-        drop(generate(&model, &origin, "model"));
+        drop(Config::new().generate(&model, &Origin::default()));
     });
 });

@@ -17,7 +17,7 @@ use catboost_runtime::{
 pub(crate) use outputs::Outputs;
 
 use crate::{
-    Origin, card,
+    Config, Origin, card,
     light::Light,
     names::{Field, Kind},
     self_check::SelfCheck,
@@ -36,11 +36,12 @@ pub(crate) struct Module<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) layout: &'a Layout,
     pub(crate) light: &'a Light,
-    pub(crate) check: &'a SelfCheck,
+    /// `None` if it is left out.
+    pub(crate) check: Option<&'a SelfCheck>,
     pub(crate) fields: &'a [Field],
     /// Or why there are none.
     pub(crate) outputs: Result<&'a Outputs, &'a str>,
-    pub(crate) module: &'a str,
+    pub(crate) config: &'a Config,
 }
 
 impl Module<'_> {
@@ -50,7 +51,7 @@ impl Module<'_> {
         self.write_to(&mut out)
             .expect("an emitter takes all that is written");
         let (mut source, pools) = out.finish();
-        source.push_str(&include(self.module, &pools));
+        source.push_str(&include(&self.config.module, &pools));
         // End of the modules that `tables` and `header` begin.
         source.push_str("}\n}\n");
         (source, pools)
@@ -83,7 +84,8 @@ impl Module<'_> {
         // An included file cannot have attributes of its own as a whole.
         writeln!(
             f,
-            "{ALLOW}\npub use generated::*;\n\n{ALLOW}\nmod generated {{"
+            "{ALLOW}\n{} use generated::*;\n\n{ALLOW}\nmod generated {{",
+            self.config.visibility
         )?;
         writeln!(
             f,

@@ -6,9 +6,9 @@
 //! the training data did not have, leaves that little of it had reached), and `self_check`, which computes rows that were
 //! made up when the model was compiled, and compares them to the bit with what the plain interpreter made of them then.
 //!
-//! The stages: `catboost_model` reads the file into its intermediate representation; `layout` numbers what a row is
-//! reduced to and computes every table; `emit` writes them down. [`generate`] has no side effects: the same model gives
-//! the same bytes.
+//! The stages: `catboost_model` reads the file into its intermediate representation; `catboost_apply::layout` numbers what a
+//! row is reduced to and computes every table; `emit` writes them down. [`Config::generate`] has no side effects: the same
+//! model gives the same bytes.
 
 mod card;
 mod emit;
@@ -32,19 +32,41 @@ use self_check::SelfCheck;
 use sha2::{Digest, Sha256};
 
 /// Where a model comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The file's name, without its folder.
     pub name: String,
-    /// Of the file, in lower-case hexadecimal.
+    /// SHA-256 of the file, in lower-case hexadecimal.
     pub sha256: String,
 }
 
 /// Generated source and the files that it includes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Generated {
     /// What to write: paths below `OUT_DIR`, and contents. The source comes last.
     pub files: Vec<(String, Vec<u8>)>,
+    /// The functions that make predictions of raw values.
+    pub predictions: Vec<Prediction>,
+    /// Why there are none: what the file says of the model's classes does not fit. `None` if there are some, or the model's loss
+    /// has none.
+    pub without_predictions: Option<String>,
+}
+
+/// A function of the generated module that makes predictions of raw values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Prediction {
+    /// `by_class`, of models whose training data lacked some of the classes.
+    ByClass,
+    /// `probability`, of models that classify.
+    Probability,
+    /// `class`, of models that classify.
+    Class,
+    /// `exponent`, of models with one raw value that do not.
+    Exponent,
+    /// `mean_and_variance`, of the loss `RMSEWithUncertainty`.
+    MeanAndVariance,
 }
 
 /// Why a build script could not compile a model.
@@ -62,76 +84,145 @@ pub enum Error {
 }
 
 /// Compiles the model file at `path` into `$OUT_DIR/model.rs`, for a build script: tells Cargo to run again when the
-/// file changes, and ends the build with a sentence if it cannot be done.
+/// file changes, and ends the build with a sentence if it cannot be done. [`Config`] has what can be chosen.
 pub fn build(path: impl AsRef<Path>) {
-    build_as(path, "model");
+    Config::new().build(path);
 }
 
-/// [`build`] into `$OUT_DIR/<module>.rs`, for a build script that has several models.
-pub fn build_as(path: impl AsRef<Path>, module: &str) {
-    if let Err(error) = compile(path.as_ref(), module) {
-        println!("cargo::error={error}");
-        process::exit(1);
+/// How a model is compiled.
+#[derive(Clone, Debug)]
+pub struct Config {
+    module: String,
+    visibility: String,
+    out_dir: Option<PathBuf>,
+    self_check: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
-/// Compiles the model file at `path` into `$OUT_DIR/<module>.rs` and tables in `$OUT_DIR/<module>/`, and tells Cargo to run
-/// the build script again when the file changes: [`build_as`] for a build script that goes on after an error.
-///
-/// # Errors
-/// If the file cannot be read, is not a model or is one that is not supported, nothing can be written, or `module` is not
-/// made of ASCII letters, digits and `_`.
-pub fn compile(path: &Path, module: &str) -> Result<(), Error> {
-    println!("cargo::rerun-if-changed={}", path.display());
-    let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_';
-    if module.is_empty() || !module.bytes().all(is_plain) {
-        return Err(Error::Module(module.to_owned()));
+impl Config {
+    /// The defaults: `model.rs` in `OUT_DIR`, public, with its check.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            module: "model".to_owned(),
+            visibility: "pub".to_owned(),
+            out_dir: None,
+            self_check: true,
+        }
     }
-    let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?);
-    let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
-    let model =
-        catboost_model::parse(&bytes).map_err(|error| Error::Model(path.to_owned(), error))?;
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned();
-    let sha256 = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    if let Err(why) = Outputs::of(&model) {
-        println!(
-            "cargo::warning={}: compiled for raw values alone: {why}",
-            path.display()
-        );
-    }
-    generate(&model, &Origin { name, sha256 }, module).write(&out_dir)
-}
 
-/// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`.
-#[must_use]
-pub fn generate(model: &Model, origin: &Origin, module: &str) -> Generated {
-    let fields = names::fields(model);
-    let outputs = Outputs::of(model);
-    let (source, pools) = emit::Module {
-        model,
-        origin,
-        layout: &layout::lay_out(model),
-        light: &Light::new(model),
-        check: &SelfCheck::new(model),
-        fields: &fields,
-        outputs: outputs.as_ref().map_err(String::as_str),
-        module,
+    /// Names the source `<module>.rs` and the folder of its tables: ASCII letters, digits and `_`. Default: `model`.
+    #[must_use]
+    pub fn module(mut self, module: impl Into<String>) -> Self {
+        self.module = module.into();
+        self
     }
-    .write();
-    let tables = pools
-        .into_iter()
-        .map(|(name, pool)| (table_path(module, name), pool.bytes));
-    Generated {
-        files: tables
-            .chain([(format!("{module}.rs"), source.into_bytes())])
-            .collect(),
+
+    /// Sets the visibility of what the source has, as Rust writes it: `pub(crate)`, for one. Default: `pub`.
+    #[must_use]
+    pub fn visibility(mut self, visibility: impl Into<String>) -> Self {
+        self.visibility = visibility.into();
+        self
+    }
+
+    /// Sets the folder that files are written to. Source elsewhere than in `OUT_DIR` does not find its tables. Default: `OUT_DIR`,
+    /// which Cargo sets for build scripts.
+    #[must_use]
+    pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(folder.into());
+        self
+    }
+
+    /// Leaves `self_check` out, and its rows. Default: it is there.
+    #[must_use]
+    pub fn self_check(mut self, self_check: bool) -> Self {
+        self.self_check = self_check;
+        self
+    }
+
+    /// Compiles the model file at `path`, for a build script: tells Cargo to run again when the file changes, and ends the build
+    /// with a sentence if it cannot be done.
+    pub fn build(&self, path: impl AsRef<Path>) {
+        if let Err(error) = self.compile(path) {
+            println!("cargo::error={error}");
+            process::exit(1);
+        }
+    }
+
+    /// Compiles the model file at `path`, and tells Cargo to run the build script again when the file changes:
+    /// [`Config::build`] for a build script that goes on after an error.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a model or is one that is not supported, nothing can be written, or the module's name
+    /// is none.
+    pub fn compile(&self, path: impl AsRef<Path>) -> Result<Generated, Error> {
+        let path = path.as_ref();
+        println!("cargo::rerun-if-changed={}", path.display());
+        let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_';
+        if self.module.is_empty() || !self.module.bytes().all(is_plain) {
+            return Err(Error::Module(self.module.clone()));
+        }
+        let out_dir = self.out_dir.clone();
+        let out_dir = out_dir.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from));
+        let out_dir = out_dir.ok_or(Error::NoOutDir)?;
+        let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
+        let model =
+            catboost_model::parse(&bytes).map_err(|error| Error::Model(path.to_owned(), error))?;
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        let sha256 = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let generated = self.generate(&model, &Origin { name, sha256 });
+        if let Some(why) = &generated.without_predictions {
+            println!(
+                "cargo::warning={}: compiled for raw values alone: {why}",
+                path.display()
+            );
+        }
+        generated.write(&out_dir)?;
+        Ok(generated)
+    }
+
+    /// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`. The same model gives the
+    /// same bytes.
+    #[must_use]
+    pub fn generate(&self, model: &Model, origin: &Origin) -> Generated {
+        let fields = names::fields(model);
+        let outputs = Outputs::of(model);
+        let check = self.self_check.then(|| SelfCheck::new(model));
+        let (source, pools) = emit::Module {
+            model,
+            origin,
+            layout: &layout::lay_out(model),
+            light: &Light::new(model),
+            check: check.as_ref(),
+            fields: &fields,
+            outputs: outputs.as_ref().map_err(String::as_str),
+            config: self,
+        }
+        .write();
+        let tables = pools
+            .into_iter()
+            .map(|(name, pool)| (table_path(&self.module, name), pool.bytes));
+        Generated {
+            files: tables
+                .chain([(format!("{}.rs", self.module), source.into_bytes())])
+                .collect(),
+            predictions: outputs
+                .as_ref()
+                .map_or_else(|_| Vec::new(), Outputs::predictions),
+            without_predictions: outputs.err(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use catboost_codegen::{Error, Generated, Origin, compile, generate};
+use catboost_codegen::{Config, Error, Generated, Origin, Prediction};
 use catboost_model::ir::Model;
 use catboost_runtime::hash;
 
@@ -28,7 +28,7 @@ fn generated(path: &Path) -> Generated {
         name: "a model".to_owned(),
         sha256: "0".repeat(64),
     };
-    generate(&model, &origin, "module")
+    Config::new().module("module").generate(&model, &origin)
 }
 
 /// Each time from the file on, so that maps whose order differs from one to the next would show.
@@ -175,7 +175,10 @@ fn tables_of_letters_are_bounded() {
             name: String::new(),
             sha256: String::new(),
         };
-        let files = generate(&model, &origin, "module").files;
+        let files = Config::new()
+            .module("module")
+            .generate(&model, &origin)
+            .files;
         let (_, source) = files.into_iter().last().expect("the source comes last");
         let source = String::from_utf8(source).expect("Rust is UTF-8");
         assert!(source.contains("Trees::Rows"));
@@ -190,12 +193,11 @@ fn tables_of_letters_are_bounded() {
 #[test]
 fn a_file_that_has_the_right_contents_is_left_alone() {
     let folder = env::temp_dir().join(format!("catboost-codegen-{}", std::process::id()));
-    let generated = Generated {
-        files: vec![
-            ("module/same.bin".to_owned(), vec![1]),
-            ("module.rs".to_owned(), vec![2]),
-        ],
-    };
+    let mut generated = Generated::default();
+    generated.files = vec![
+        ("module/same.bin".to_owned(), vec![1]),
+        ("module.rs".to_owned(), vec![2]),
+    ];
     generated.write(&folder).expect("a temporary folder");
     let same = folder.join("module/same.bin");
     let before = fs::metadata(&same).and_then(|file| file.modified());
@@ -221,35 +223,59 @@ fn source_with(name: &str, info: &[(&str, &str)]) -> String {
         name: name.to_owned(),
         sha256: String::new(),
     };
-    let files = generate(&model, &origin, "module").files;
+    let files = Config::new()
+        .module("module")
+        .generate(&model, &origin)
+        .files;
     let (_, source) = files.into_iter().last().expect("the source comes last");
     String::from_utf8(source).expect("Rust is UTF-8")
 }
 
 #[test]
 fn a_model_has_the_outputs_that_its_loss_has() {
+    use Prediction::*;
     for (name, has) in [
-        ("loss_focal.cbm", &["probability", "class"][..]),
-        ("loss_multiclass.cbm", &["probability", "class"]),
-        ("classes_missing.cbm", &["by_class", "probability", "class"]),
-        ("loss_poisson.cbm", &["exponent"]),
-        ("loss_rmse_uncertainty.cbm", &["mean_and_variance"]),
+        ("loss_focal.cbm", &[Probability, Class][..]),
+        ("loss_multiclass.cbm", &[Probability, Class]),
+        ("classes_missing.cbm", &[ByClass, Probability, Class]),
+        ("loss_poisson.cbm", &[Exponent]),
+        ("loss_rmse_uncertainty.cbm", &[MeanAndVariance]),
         ("loss_multirmse.cbm", &[]),
     ] {
         let source = source_with(name, &[]);
         let functions = [
-            "by_class",
-            "probability",
-            "class",
-            "exponent",
-            "mean_and_variance",
+            ("by_class", ByClass),
+            ("probability", Probability),
+            ("class", Class),
+            ("exponent", Exponent),
+            ("mean_and_variance", MeanAndVariance),
         ];
-        let found: Vec<_> = functions
+        let found = functions
             .into_iter()
-            .filter(|function| source.contains(&format!("pub fn {function}(")))
-            .collect();
+            .filter(|(function, _)| source.contains(&format!("pub fn {function}(")));
+        let found: Vec<Prediction> = found.map(|(_, prediction)| prediction).collect();
         assert_eq!(found, has, "{name}");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+        let generated = generated(&folder.join(name));
+        assert_eq!(generated.predictions, has, "{name}");
+        assert_eq!(generated.without_predictions, None, "{name}");
     }
+}
+
+#[test]
+fn a_module_can_be_private_and_without_its_check() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    let model = catboost_model::load(&folder.join("loss_focal.cbm")).expect("a model");
+    let config = Config::new().visibility("pub(crate)").self_check(false);
+    let (name, source) = config
+        .generate(&model, &Origin::default())
+        .files
+        .pop()
+        .expect("the source comes last");
+    assert_eq!(name, "model.rs");
+    let source = String::from_utf8(source).expect("Rust is UTF-8");
+    assert!(source.contains("\npub(crate) use generated::*;\n"));
+    assert!(!source.contains("self_check"));
 }
 
 #[test]
@@ -287,7 +313,10 @@ fn the_threshold_has_all_its_bits() {
 #[test]
 fn a_module_is_named_as_rust_and_files_take_it() {
     for name in ["", "a/b", "..", "a\"b", "ж", "a b"] {
-        let error = compile(Path::new("none.cbm"), name).expect_err(name);
+        let error = Config::new()
+            .module(name)
+            .compile("none.cbm")
+            .expect_err(name);
         let expected =
             format!("{name:?} cannot be a module's name: expected ASCII letters, digits and `_`");
         assert_eq!(error.to_string(), expected);
@@ -307,15 +336,14 @@ fn the_runtime_has_to_be_of_the_same_layout() {
 #[test]
 fn errors_say_which_file() {
     // Cargo sets OUT_DIR for tests of packages with a build script only.
-    let error = compile(Path::new("none.cbm"), "module").expect_err("no OUT_DIR");
+    let error = Config::new().compile("none.cbm").expect_err("no OUT_DIR");
     assert!(matches!(error, Error::NoOutDir));
     assert_eq!(
         error.to_string(),
         "OUT_DIR is not set: this is to be called from a build script"
     );
-    let blocked = Generated {
-        files: vec![("Cargo.toml/module.rs".to_owned(), vec![1])],
-    };
+    let mut blocked = Generated::default();
+    blocked.files = vec![("Cargo.toml/module.rs".to_owned(), vec![1])];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let error = blocked
         .write(folder)

@@ -9,6 +9,7 @@ use catboost_model::{
 use catboost_runtime::emit::Emitter;
 
 use super::Module;
+use crate::Prediction;
 
 /// What a model predicts beside raw values, with its classes' type and values as Rust writes them.
 pub(crate) struct Outputs {
@@ -119,6 +120,24 @@ impl Outputs {
             None => Classes::None,
             Some(_) if dimension > 1 && self.output.many_labels() => Classes::Many,
             Some(_) => Classes::One,
+        }
+    }
+
+    /// The functions that the module has.
+    pub(crate) fn predictions(&self) -> Vec<Prediction> {
+        let Output {
+            dimension, places, ..
+        } = &self.output;
+        if self.classes.is_some() {
+            let by_class = !places.iter().copied().eq(0..*dimension);
+            let by_class = by_class.then_some(Prediction::ByClass);
+            let both = [Prediction::Probability, Prediction::Class];
+            return by_class.into_iter().chain(both).collect();
+        }
+        match self.regression(places.len()) {
+            Some("exponent") => vec![Prediction::Exponent],
+            Some(_) => vec![Prediction::MeanAndVariance],
+            None => Vec::new(),
         }
     }
 

@@ -9,7 +9,9 @@ use crate::self_check::ROWS;
 
 impl Module<'_> {
     pub(super) fn self_check(&self, f: &mut Emitter) -> fmt::Result {
-        let check = self.check;
+        let Some(check) = self.check else {
+            return Ok(());
+        };
         let model = self.model;
         let (floats, dimension) = (model.float_features.len(), model.dimension);
         writeln!(

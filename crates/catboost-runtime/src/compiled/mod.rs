@@ -56,7 +56,7 @@ pub use crosses::{Cross, Digit, Digits, Masks, Numbered, Select};
 pub use embeddings::{Embedding, EmbeddingCalcer, Knn, Targets};
 pub use keys::Keys;
 pub use letters::{Letters, Steps};
-pub use shape::{Const, Dynamic, Shape, WithSizes};
+pub use shape::{Const, Dynamic, Shape, WithLines, WithSizes};
 pub use slots::{Answer, Bin, Group, Slot};
 pub use texts::{BagOfWords, Bm25, Calcer, Estimate, Text, Tokenized, Tokens};
 pub use trees::Trees;

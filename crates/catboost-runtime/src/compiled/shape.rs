@@ -10,8 +10,9 @@ pub trait Shape: Copy + Send + Sync + 'static {
     fn slots(self) -> usize;
     /// Number of [`Line`](super::Line)s that the leaf indices take; 0 if the trees are walked.
     fn lines(self) -> usize;
-    /// Runs something with constants for the number of raw values, 0 if it is not known, and for the number of bits per leaf
-    /// index.
+    /// Runs something with the number of lines as a constant.
+    fn with_lines(self, what: impl WithLines);
+    /// Runs something with the sizes as constants that sums depend on.
     fn with_sizes(self, what: impl WithSizes);
 }
 
@@ -19,6 +20,12 @@ pub trait Shape: Copy + Send + Sync + 'static {
 pub trait WithSizes {
     /// Does it. `DIMENSION` is the number of raw values per row, 0 if it is not known; `BITS` is the number of bits per leaf index.
     fn run<const DIMENSION: usize, const BITS: usize>(self);
+}
+
+/// Something that is faster if it knows the number of lines when it is compiled.
+pub trait WithLines {
+    /// Does it. `LINES` is 0 if it is not known.
+    fn run<const LINES: usize>(self);
 }
 
 /// Sizes that are known when the program is compiled, so that its loops are unrolled for them.
@@ -54,6 +61,10 @@ impl<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS:
         LINES
     }
     #[inline(always)]
+    fn with_lines(self, what: impl WithLines) {
+        what.run::<LINES>();
+    }
+    #[inline(always)]
     fn with_sizes(self, what: impl WithSizes) {
         what.run::<DIMENSION, BITS>();
     }
@@ -71,6 +82,10 @@ impl Shape for Dynamic {
     #[inline(always)]
     fn lines(self) -> usize {
         self.lines
+    }
+    #[inline(always)]
+    fn with_lines(self, what: impl WithLines) {
+        what.run::<0>();
     }
     #[inline(always)]
     fn with_sizes(self, what: impl WithSizes) {

@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Line, Observer,
-    shape::{Shape, WithSizes},
+    shape::{Shape, WithLines, WithSizes},
 };
 use crate::{
     emit::emit,
@@ -77,11 +77,11 @@ impl<S: Storage> Trees<S> {
     ) {
         if let Self::Rows { rows, starts, .. } = self {
             let starts_and_bins = starts.iter().zip(bins);
-            or(
-                indices,
+            shape.with_lines(Or {
+                indices: &mut *indices,
                 rows,
-                starts_and_bins.map(|(&start, &bin)| start as usize + usize::from(bin)),
-            );
+                numbers: starts_and_bins.map(|(&start, &bin)| start as usize + usize::from(bin)),
+            });
         }
         shape.with_sizes(Add {
             trees: self,
@@ -90,6 +90,24 @@ impl<S: Storage> Trees<S> {
             sums,
             observer,
         });
+    }
+}
+
+/// ORs rows, once it is known of how many lines they are.
+struct Or<'a, N> {
+    indices: &'a mut [Line],
+    rows: &'a [Line],
+    numbers: N,
+}
+
+impl<N: Iterator<Item = usize> + Clone> WithLines for Or<'_, N> {
+    #[inline(always)]
+    fn run<const LINES: usize>(self) {
+        if LINES == 0 {
+            or(self.indices, self.rows, self.numbers);
+        } else {
+            or_rows::<LINES>(self.indices, self.rows.as_chunks().0, self.numbers);
+        }
     }
 }
 
@@ -145,14 +163,43 @@ pub(super) fn or(
     rows: &[Line],
     numbers: impl Iterator<Item = usize> + Clone,
 ) {
-    let lines = indices.len();
-    let mut line = 0;
+    match indices.len() {
+        0 => {}
+        1 => or_rows::<1>(indices, rows.as_chunks().0, numbers),
+        2 => or_rows::<2>(indices, rows.as_chunks().0, numbers),
+        3 => or_rows::<3>(indices, rows.as_chunks().0, numbers),
+        4 => or_rows::<4>(indices, rows.as_chunks().0, numbers),
+        lines => {
+            let row = |number| &rows[number * lines..][..lines];
+            or_parts(indices, row, numbers);
+        }
+    }
+}
+
+/// [`or`] of rows whose length is known.
+#[inline(always)]
+fn or_rows<const LINES: usize>(
+    indices: &mut [Line],
+    rows: &[[Line; LINES]],
+    numbers: impl Iterator<Item = usize> + Clone,
+) {
+    or_parts(&mut indices[..LINES], |number| &rows[number], numbers);
+}
+
+/// ORs rows, a few lines at a time. A row has as many lines as `indices`.
+#[inline(always)]
+fn or_parts<'a, R: AsRef<[Line]> + ?Sized + 'a>(
+    indices: &mut [Line],
+    row: impl Fn(usize) -> &'a R + Copy,
+    numbers: impl Iterator<Item = usize> + Clone,
+) {
+    let (mut line, lines) = (0, indices.len());
     while line < lines {
         match lines - line {
-            1 => or_lines::<1>(indices, rows, numbers.clone(), line),
-            2 => or_lines::<2>(indices, rows, numbers.clone(), line),
-            3 => or_lines::<3>(indices, rows, numbers.clone(), line),
-            _ => or_lines::<LINES_AT_ONCE>(indices, rows, numbers.clone(), line),
+            1 => or_part::<1, R>(indices, row, numbers.clone(), line),
+            2 => or_part::<2, R>(indices, row, numbers.clone(), line),
+            3 => or_part::<3, R>(indices, row, numbers.clone(), line),
+            _ => or_part::<LINES_AT_ONCE, R>(indices, row, numbers.clone(), line),
         }
         line += LINES_AT_ONCE;
     }
@@ -160,18 +207,16 @@ pub(super) fn or(
 
 /// ORs lines `line..line + N` of each row.
 #[inline(always)]
-fn or_lines<const N: usize>(
+fn or_part<'a, const N: usize, R: AsRef<[Line]> + ?Sized + 'a>(
     indices: &mut [Line],
-    rows: &[Line],
+    row: impl Fn(usize) -> &'a R,
     numbers: impl Iterator<Item = usize>,
     line: usize,
 ) {
-    let lines = indices.len();
     let mut sum = [Line([0; 16]); N];
     sum.copy_from_slice(&indices[line..line + N]);
     for number in numbers {
-        let first = number * lines + line;
-        for (sum, row) in sum.iter_mut().zip(&rows[first..first + N]) {
+        for (sum, row) in sum.iter_mut().zip(&row(number).as_ref()[line..line + N]) {
             for (sum, row) in sum.0.iter_mut().zip(row.0) {
                 *sum |= row;
             }

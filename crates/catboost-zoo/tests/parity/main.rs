@@ -1,5 +1,5 @@
-//! Three that must agree on every case of every model, to the bit: CatBoost's own answer, the interpreter, and the
-//! compiled model.
+//! What must agree on every case of every model, to the bit: CatBoost's own answer, the interpreter, the compiled model, and
+//! the model loaded at run time.
 
 mod inputs;
 mod outputs;
@@ -7,18 +7,19 @@ mod table;
 
 use std::{fs, path::Path};
 
+use catboost_apply::{Model as Loaded, Predict, Row};
 use catboost_model::{
     eval,
     ir::{Model, Trees},
     output::Output,
 };
-use catboost_zoo::{Compiled, FOLDER, OfRow, ZOO};
+use catboost_zoo::{Compiled, FOLDER, Leaves, ZOO};
 use serde_json::Value;
 
 use inputs::{Inputs, numbers};
 
 #[test]
-fn catboost_interpreter_and_compiled_model_agree() {
+fn catboost_interpreter_compiled_and_loaded_model_agree() {
     let mut failures = Vec::new();
     let mut lines = Vec::new();
     for compiled in ZOO {
@@ -90,7 +91,8 @@ fn every_model_passes_its_own_check() {
 fn observers_are_told_the_leaves_that_are_added_up() {
     for compiled in ZOO {
         let model = load(compiled.name);
-        let leaves = Leaves::of(&model);
+        let loaded = load_to_run(compiled.name);
+        let leaves = AllLeaves::of(&model);
         let light = |leaf: usize| compiled.light_leaves[leaf / 64] >> (leaf % 64) & 1 == 1;
         for (leaf, &weight) in leaves.weights.iter().enumerate() {
             assert_eq!(light(leaf), weight < 5.0, "{}: leaf {leaf}", compiled.name);
@@ -98,8 +100,14 @@ fn observers_are_told_the_leaves_that_are_added_up() {
         let inputs = Inputs::of(&model);
         for case in cases(compiled.name) {
             let values = inputs.read(&case["row"]);
-            let (told, raw) =
-                values.with(|row| (apply(compiled.leaves, row), apply(compiled.raw, row)));
+            let (told, raw) = values.with(|row| ((compiled.leaves)(row), raw(compiled.model, row)));
+            let mut told_by_loaded = Leaves::default();
+            let observed = values.with(|row| {
+                let mut raw = vec![0.0; model.dimension];
+                loaded.raw_observed(row, &mut raw, &mut told_by_loaded)
+            });
+            assert_eq!(observed, Ok(()), "{}", compiled.name);
+            assert_eq!(told_by_loaded.0, told, "{}", compiled.name);
             let sum = |nth: usize| {
                 let values = told
                     .iter()
@@ -113,13 +121,13 @@ fn observers_are_told_the_leaves_that_are_added_up() {
 }
 
 /// The leaves of all the trees.
-struct Leaves {
+struct AllLeaves {
     values: Vec<f64>,
     weights: Vec<f64>,
 }
 
-impl Leaves {
-    fn of(model: &Model) -> Leaves {
+impl AllLeaves {
+    fn of(model: &Model) -> Self {
         let (values, weights): (Vec<_>, Vec<_>) = match &model.trees {
             Trees::Oblivious(trees) => trees
                 .iter()
@@ -130,7 +138,7 @@ impl Leaves {
                 .map(|tree| (tree.values.clone(), tree.weights.clone()))
                 .unzip(),
         };
-        Leaves {
+        Self {
             values: values.concat(),
             weights: weights.concat(),
         }
@@ -159,6 +167,7 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
     let model = load(name);
     let inputs = Inputs::of(&model);
     let json = export(name);
+    let loaded = load_to_run(name);
     let output = Output::of(&model).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut differences = Vec::new();
     let mut count = 0;
@@ -166,7 +175,8 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
         count += 1;
         let values = inputs.read(&case["row"]);
         let interpreted = values.with(|row| eval::raw(&model, row));
-        let raw = values.with(|row| apply(compiled.raw, row));
+        let raw = values.with(|row| raw(compiled.model, row));
+        let raw_of_loaded = values.with(|row| self::raw(&loaded, row));
         let expected = numbers(&case["raw"]);
         let exported = json
             .as_ref()
@@ -174,6 +184,7 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
         let answers = [
             ("interpreter", Some(&interpreted)),
             ("compiled", Some(&raw)),
+            ("loaded", Some(&raw_of_loaded)),
             ("JSON export", exported.as_ref()),
         ];
         for (who, raw) in answers
@@ -188,15 +199,25 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
         }
         let differs = outputs::differs(&output, &interpreted, &case);
         differences.extend(differs.map(|what| format!("{name}, line {line}: {what}")));
-        let differs = outputs::compiled_differs(compiled, &output, &raw, &case);
-        differences.extend(differs.map(|what| format!("{name}, line {line}, compiled: {what}")));
+        for (who, model) in [
+            ("compiled", compiled.model as &dyn Predict),
+            ("loaded", &loaded),
+        ] {
+            let differs = outputs::predicted_differs(model, &output, &raw, &case);
+            differences.extend(differs.map(|what| format!("{name}, line {line}, {who}: {what}")));
+        }
     }
     (count, differences)
 }
 
-/// Asks a compiled model.
-fn apply<T>(answer: OfRow<T>, row: &eval::Row) -> T {
-    answer(row.floats, row.cats, row.texts, row.embeddings)
+/// The raw values of a row.
+fn raw(model: &dyn Predict, row: &Row) -> Vec<f64> {
+    model.raw(row).expect("the row has the model's features")
+}
+
+fn load_to_run(name: &str) -> Loaded {
+    Loaded::load(Path::new(FOLDER).join(format!("{name}.cbm")))
+        .expect("the build script could read it")
 }
 
 fn load(name: &str) -> Model {

@@ -1,7 +1,7 @@
 //! What is made of raw scores: probabilities, classes, exponents.
 
+use catboost_apply::{Label, Predict};
 use catboost_model::output::{self, Output};
-use catboost_zoo::{Compiled, Label};
 use serde_json::Value;
 
 use crate::inputs::numbers;
@@ -28,19 +28,19 @@ pub(crate) fn differs(output: &Output, raw: &[f64], case: &Value) -> Option<Stri
     answers.differ(output, case)
 }
 
-/// The first answer of CatBoost's in a case that a compiled model gives otherwise, or has not; if there is none, the first
+/// The first answer of CatBoost's in a case that a compiled or loaded model gives otherwise, or has not; if there is none, the first
 /// that it gives otherwise than the interpreter.
-pub(crate) fn compiled_differs(
-    compiled: &Compiled,
+pub(crate) fn predicted_differs(
+    model: &dyn Predict,
     output: &Output,
     raw: &[f64],
     case: &Value,
 ) -> Option<String> {
     let answers = Answers {
-        probability: compiled.probability.map(|of| of(raw)),
-        class: compiled.class.map(|of| of(raw)),
-        exponent: compiled.exponent.map(|of| of(raw)),
-        mean_and_variance: compiled.mean_and_variance.map(|of| of(raw)),
+        probability: model.probability(raw),
+        class: model.class(raw).map(|places| labels(output, &places)),
+        exponent: model.exponent(raw),
+        mean_and_variance: model.mean_and_variance(raw),
     };
     if let Some(what) = answers.differ(output, case) {
         return Some(what);
@@ -55,23 +55,23 @@ pub(crate) fn compiled_differs(
         exponent: regression.then(|| output.exponent(raw)),
         mean_and_variance: output.mean_and_variance(raw).filter(|_| uncertain),
     };
-    if (compiled.classes)() != classes {
-        return Some(format!("CLASSES, interpreter {classes:?}"));
+    if model.classes() != classes {
+        return Some(format!("classes, interpreter {classes:?}"));
     }
     (answers != expected).then(|| format!("{answers:?}, interpreter {expected:?}"))
 }
 
 /// What is made of the raw values of a row. (None of them is NaN: then nothing would be equal to itself.)
 #[derive(Debug, PartialEq)]
-struct Answers {
+struct Answers<'a> {
     probability: Option<Vec<f64>>,
     /// One label, or whether each of many is predicted.
-    class: Option<Vec<Label>>,
+    class: Option<Vec<Label<'a>>>,
     exponent: Option<f64>,
     mean_and_variance: Option<(f64, f64)>,
 }
 
-impl Answers {
+impl Answers<'_> {
     fn differ(&self, output: &Output, case: &Value) -> Option<String> {
         let uncertainty = self
             .mean_and_variance
@@ -103,13 +103,14 @@ impl Answers {
                     Label::Int(whole) => value.as_f64() == Some(whole as f64),
                     Label::Float(number) => value.as_f64() == Some(number),
                     Label::Text(text) => value == text,
+                    _ => false,
                 });
         (!right).then(|| format!("class {found:?}, CatBoost {expected:?}"))
     }
 }
 
-/// Predicted classes as a compiled model gives them.
-fn labels(output: &Output, places: &[usize]) -> Vec<Label> {
+/// The labels of predicted classes; whether each is predicted, if there can be many.
+fn labels<'a>(output: &'a Output, places: &[usize]) -> Vec<Label<'a>> {
     if output.many_labels() {
         let all = 0..output.dimension;
         return all
@@ -122,11 +123,11 @@ fn labels(output: &Output, places: &[usize]) -> Vec<Label> {
         .collect()
 }
 
-fn label(label: &output::Label) -> Label {
+fn label(label: &output::Label) -> Label<'_> {
     match label {
         output::Label::Bool(label) => Label::Bool(*label),
         output::Label::Int(label) => Label::Int(*label),
         output::Label::Float(label) => Label::Float(*label),
-        output::Label::Text(label) => Label::Text(label.clone().leak()),
+        output::Label::Text(label) => Label::Text(label),
     }
 }
