@@ -80,21 +80,24 @@ impl Key for Position {
 impl Input {
     pub(crate) fn new(model: Model) -> Self {
         let (schema, layout) = (model.schema(), model.layout());
-        let places = |kind, used: &mut dyn Iterator<Item = Option<usize>>| {
+        let places = |kind, used: &[usize]| {
             let mut places = vec![None; schema.count(kind)];
-            for (place, index) in (0..).zip(used) {
-                if let Some(index) = index {
-                    places[index] = Some(place);
-                }
+            for (place, &index) in (0..).zip(used) {
+                places[index] = Some(place);
             }
             places.into_boxed_slice()
         };
-        let some = |used: &[usize]| used.to_vec().into_iter().map(Some);
+        let mut floats = vec![None; schema.count(FeatureKind::Numeric)].into_boxed_slice();
+        for (place, index) in (0..).zip(&layout.floats) {
+            if let Some(index) = *index {
+                floats[index] = Some(place);
+            }
+        }
         let places = [
-            places(FeatureKind::Numeric, &mut layout.floats.iter().copied()),
-            places(FeatureKind::Categorical, &mut some(&layout.cats)),
-            places(FeatureKind::Text, &mut some(&layout.texts)),
-            places(FeatureKind::Embedding, &mut some(&layout.embeddings)),
+            floats,
+            places(FeatureKind::Categorical, &layout.cats),
+            places(FeatureKind::Text, &layout.texts),
+            places(FeatureKind::Embedding, &layout.embeddings),
         ];
         Self {
             missing: places.iter().flatten().flatten().count(),

@@ -15,7 +15,7 @@ pub use generated::*;
 )]
 mod generated {
 #[allow(unused_imports)]
-use ::catboost_runtime::{output, tables::{rows, slice}};
+use ::catboost_runtime::{output, predict, tables::{rows, slice}};
 #[allow(unused_imports)]
 use tables::*;
 
@@ -126,7 +126,62 @@ pub const THRESHOLD: f64 = f64::from_bits(0x8000000000000000); // -0.0
 /// The predicted class, of a row's [`raw`] values: CatBoost's `Class`.
 #[must_use]
 pub fn class(raw: &[f64; 1]) -> i64 {
-    CLASSES[usize::from(raw[0] > THRESHOLD)]
+    CLASSES[class_index(raw)]
+}
+
+/// The place of the predicted class among [`CLASSES`].
+#[must_use]
+pub fn class_index(raw: &[f64; 1]) -> usize {
+    usize::from(raw[0] > THRESHOLD)
+}
+
+/// The features, in the order of the training data's columns.
+pub const FEATURES: &[predict::Feature<'static>] = &[
+    predict::Feature::new("", 0, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 1, predict::FeatureKind::Text, true),
+    predict::Feature::new("", 2, predict::FeatureKind::Text, true),
+];
+
+/// The model as a value, for code that takes models that are loaded at run time as well.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Model;
+
+impl predict::Predict for Model {
+    fn dimension(&self) -> usize {
+        DIMENSION
+    }
+
+    fn sha256(&self) -> &str {
+        SHA256
+    }
+
+    fn features(&self) -> predict::Vec<predict::Feature<'_>> {
+        FEATURES.to_vec()
+    }
+
+    fn raw_into(&self, row: &predict::Row<'_>, values: &mut [f64]) -> Result<(), predict::RowError> {
+        let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
+        let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
+        let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
+        let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
+        let features = Features::from_kinds(floats, cats, texts);
+        *predict::raw_array(values)? = raw(&features);
+        Ok(())
+    }
+
+    fn classes(&self) -> predict::Vec<predict::Label<'_>> {
+        CLASSES.iter().map(|&label| label.into()).collect()
+    }
+
+    fn probability(&self, raw: &[f64]) -> Option<predict::Vec<f64>> {
+        let raw = raw.try_into().ok()?;
+        Some(probability(raw).to_vec())
+    }
+
+    fn class(&self, raw: &[f64]) -> Option<predict::Vec<usize>> {
+        let raw = raw.try_into().ok()?;
+        Some([class_index(raw)].to_vec())
+    }
 }
 
 /// Computes a few rows, and compares them to the bit with what the plain interpreter made of them when the model was
@@ -152,30 +207,225 @@ mod tables {
     #[allow(unused_imports)]
     use ::catboost_runtime::{compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
-    pub static MODEL: Model<Static, Const<1, 9, 1, 4>> = Model { shape: Const, scale: 1.0, bias: slice(&F64S, 0, 1), blocks: &[
-    Block { borders: rows::<_, 8>(&F32S, 16, 3), nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ], group: Group(0), pairs: Some([4, 1, 1, 1, ]), },
-], wides: &[], one_hots: &[], digits: Digits { cats: &[], masks: &[], first: Slot(6), len: 0, }, crosses: &[], projections: &[], texts: &[
-    Text { text: 0, tokenizer: Tokenizer { delimiter: " ", split_by_set: false, skip_empty: true, lowercasing: false, numbers: NumberPolicy::LeaveAsIs, }, letters: None, tokenized: &[
-        Tokenized { dictionary: Dictionary::Grams { order: 2, skip_step: 0, end_of_sentence: false, words: Tokens { seed: 0, keys: Keys { slots: slice(&U64S, 19, 64), numbers: slice(&U32S, 0, 64), }, }, grams: Tokens { seed: 0, keys: Keys { slots: slice(&U64S, 83, 512), numbers: slice(&U32S, 64, 512), }, }, }, by_letter: None, tells_unknown: false, bag: BagOfWords { first: 9, starts: slice(&U32S, 576, 198), at: slice(&U32S, 774, 12), to: slice(&U32S, 786, 12), }, calcers: &[], },
-        Tokenized { dictionary: Dictionary::Words { words: Tokens { seed: 0, keys: Keys { slots: slice(&U64S, 595, 64), numbers: slice(&U32S, 798, 64), }, }, end_of_sentence: None, }, by_letter: None, tells_unknown: true, bag: BagOfWords { first: 3, starts: slice(&U32S, 862, 11), at: slice(&U32S, 873, 6), to: slice(&U32S, 879, 6), }, calcers: &[
-            Calcer::NaiveBayes(NaiveBayes { log_priors: slice(&F64S, 1, 2), first: 0, log_counts: slice(&F64S, 3, 34), lacks: slice(&U8S, 0, 34), log_totals: slice(&F64S, 37, 128), totals: slice(&F64S, 165, 2), token_prior: 0.5, estimates: &[
-                Estimate { class: 0, borders: slice(&F32S, 40, 1), group: Group(4), },
-            ], odds: Some(Odds { prior: 0.0, weights: slice(&F64S, 167, 17), by_code: None, limits: &[
-                Limits { above: slice(&F64S, 184, 1), below: slice(&F64S, 185, 2), },
-            ], }), }),
-        ], },
-    ], },
-    Text { text: 1, tokenizer: Tokenizer { delimiter: " ", split_by_set: false, skip_empty: true, lowercasing: false, numbers: NumberPolicy::LeaveAsIs, }, letters: None, tokenized: &[
-        Tokenized { dictionary: Dictionary::Grams { order: 2, skip_step: 0, end_of_sentence: false, words: Tokens { seed: 0, keys: Keys { slots: slice(&U64S, 659, 64), numbers: slice(&U32S, 885, 64), }, }, grams: Tokens { seed: 0, keys: Keys { slots: slice(&U64S, 723, 1024), numbers: slice(&U32S, 949, 1024), }, }, }, by_letter: None, tells_unknown: false, bag: BagOfWords { first: 0, starts: slice(&U32S, 1973, 248), at: slice(&U32S, 2221, 21), to: slice(&U32S, 2242, 21), }, calcers: &[], },
-        Tokenized { dictionary: Dictionary::Words { words: Tokens { seed: 0, keys: Keys { slots: slice(&U64S, 1747, 64), numbers: slice(&U32S, 2263, 64), }, }, end_of_sentence: None, }, by_letter: None, tells_unknown: true, bag: BagOfWords { first: 12, starts: slice(&U32S, 2327, 5), at: slice(&U32S, 2332, 4), to: slice(&U32S, 2336, 4), }, calcers: &[
-            Calcer::NaiveBayes(NaiveBayes { log_priors: slice(&F64S, 187, 2), first: 0, log_counts: slice(&F64S, 189, 34), lacks: slice(&U8S, 34, 34), log_totals: slice(&F64S, 223, 128), totals: slice(&F64S, 351, 2), token_prior: 0.5, estimates: &[
-                Estimate { class: 0, borders: slice(&F32S, 41, 1), group: Group(5), },
-            ], odds: Some(Odds { prior: 0.0, weights: slice(&F64S, 353, 17), by_code: None, limits: &[
-                Limits { above: slice(&F64S, 370, 1), below: slice(&F64S, 371, 2), },
-            ], }), }),
-        ], },
-    ], },
-], embeddings: &[], answers: &[], initial: slice(&U16S, 0, 9), trees: Trees::Rows { initial: slice(&LINES, 0, 1), rows: slice(&LINES, 1, 11), starts: slice(&U32S, 2340, 6), offsets: slice(&U32S, 2346, 12), values: slice(&F64S, 373, 192), }, };
+    pub static MODEL: Model<Static, Const<1, 9, 1, 4>> = Model {
+    shape: Const,
+    scale: 1.0,
+    bias: slice(&F64S, 0, 1),
+    blocks: &[
+        Block {
+            borders: rows::<_, 8>(&F32S, 16, 3),
+            nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ],
+            group: Group(0),
+            pairs: Some([4, 1, 1, 1, ]),
+        },
+    ],
+    wides: &[],
+    one_hots: &[],
+    digits: Digits {
+        cats: &[],
+        masks: &[],
+        first: Slot(6),
+        len: 0,
+    },
+    crosses: &[],
+    projections: &[],
+    texts: &[
+        Text {
+            text: 0,
+            tokenizer: Tokenizer {
+                delimiter: " ",
+                split_by_set: false,
+                skip_empty: true,
+                lowercasing: false,
+                numbers: NumberPolicy::LeaveAsIs,
+            },
+            letters: None,
+            tokenized: &[
+                Tokenized {
+                    dictionary: Dictionary::Grams {
+                        order: 2,
+                        skip_step: 0,
+                        end_of_sentence: false,
+                        words: Tokens {
+                            seed: 0,
+                            keys: Keys {
+                                slots: slice(&U64S, 19, 64),
+                                numbers: slice(&U32S, 0, 64),
+                            },
+                        },
+                        grams: Tokens {
+                            seed: 0,
+                            keys: Keys {
+                                slots: slice(&U64S, 83, 512),
+                                numbers: slice(&U32S, 64, 512),
+                            },
+                        },
+                    },
+                    by_letter: None,
+                    tells_unknown: false,
+                    bag: BagOfWords {
+                        first: 9,
+                        starts: slice(&U32S, 576, 198),
+                        at: slice(&U32S, 774, 12),
+                        to: slice(&U32S, 786, 12),
+                    },
+                    calcers: &[],
+                },
+                Tokenized {
+                    dictionary: Dictionary::Words {
+                        words: Tokens {
+                            seed: 0,
+                            keys: Keys {
+                                slots: slice(&U64S, 595, 64),
+                                numbers: slice(&U32S, 798, 64),
+                            },
+                        },
+                        end_of_sentence: None,
+                    },
+                    by_letter: None,
+                    tells_unknown: true,
+                    bag: BagOfWords {
+                        first: 3,
+                        starts: slice(&U32S, 862, 11),
+                        at: slice(&U32S, 873, 6),
+                        to: slice(&U32S, 879, 6),
+                    },
+                    calcers: &[
+                        Calcer::NaiveBayes(NaiveBayes {
+                            log_priors: slice(&F64S, 1, 2),
+                            first: 0,
+                            log_counts: slice(&F64S, 3, 34),
+                            lacks: slice(&U8S, 0, 34),
+                            log_totals: slice(&F64S, 37, 128),
+                            totals: slice(&F64S, 165, 2),
+                            token_prior: 0.5,
+                            estimates: &[
+                                Estimate {
+                                    class: 0,
+                                    borders: slice(&F32S, 40, 1),
+                                    group: Group(4),
+                                },
+                            ],
+                            odds: Some(Odds {
+                                prior: 0.0,
+                                weights: slice(&F64S, 167, 17),
+                                by_code: None,
+                                limits: &[
+                                    Limits {
+                                        above: slice(&F64S, 184, 1),
+                                        below: slice(&F64S, 185, 2),
+                                    },
+                                ],
+                            }),
+                        }),
+                    ],
+                },
+            ],
+        },
+        Text {
+            text: 1,
+            tokenizer: Tokenizer {
+                delimiter: " ",
+                split_by_set: false,
+                skip_empty: true,
+                lowercasing: false,
+                numbers: NumberPolicy::LeaveAsIs,
+            },
+            letters: None,
+            tokenized: &[
+                Tokenized {
+                    dictionary: Dictionary::Grams {
+                        order: 2,
+                        skip_step: 0,
+                        end_of_sentence: false,
+                        words: Tokens {
+                            seed: 0,
+                            keys: Keys {
+                                slots: slice(&U64S, 659, 64),
+                                numbers: slice(&U32S, 885, 64),
+                            },
+                        },
+                        grams: Tokens {
+                            seed: 0,
+                            keys: Keys {
+                                slots: slice(&U64S, 723, 1024),
+                                numbers: slice(&U32S, 949, 1024),
+                            },
+                        },
+                    },
+                    by_letter: None,
+                    tells_unknown: false,
+                    bag: BagOfWords {
+                        first: 0,
+                        starts: slice(&U32S, 1973, 248),
+                        at: slice(&U32S, 2221, 21),
+                        to: slice(&U32S, 2242, 21),
+                    },
+                    calcers: &[],
+                },
+                Tokenized {
+                    dictionary: Dictionary::Words {
+                        words: Tokens {
+                            seed: 0,
+                            keys: Keys {
+                                slots: slice(&U64S, 1747, 64),
+                                numbers: slice(&U32S, 2263, 64),
+                            },
+                        },
+                        end_of_sentence: None,
+                    },
+                    by_letter: None,
+                    tells_unknown: true,
+                    bag: BagOfWords {
+                        first: 12,
+                        starts: slice(&U32S, 2327, 5),
+                        at: slice(&U32S, 2332, 4),
+                        to: slice(&U32S, 2336, 4),
+                    },
+                    calcers: &[
+                        Calcer::NaiveBayes(NaiveBayes {
+                            log_priors: slice(&F64S, 187, 2),
+                            first: 0,
+                            log_counts: slice(&F64S, 189, 34),
+                            lacks: slice(&U8S, 34, 34),
+                            log_totals: slice(&F64S, 223, 128),
+                            totals: slice(&F64S, 351, 2),
+                            token_prior: 0.5,
+                            estimates: &[
+                                Estimate {
+                                    class: 0,
+                                    borders: slice(&F32S, 41, 1),
+                                    group: Group(5),
+                                },
+                            ],
+                            odds: Some(Odds {
+                                prior: 0.0,
+                                weights: slice(&F64S, 353, 17),
+                                by_code: None,
+                                limits: &[
+                                    Limits {
+                                        above: slice(&F64S, 370, 1),
+                                        below: slice(&F64S, 371, 2),
+                                    },
+                                ],
+                            }),
+                        }),
+                    ],
+                },
+            ],
+        },
+    ],
+    embeddings: &[],
+    answers: &[],
+    initial: slice(&U16S, 0, 9),
+    trees: Trees::Rows {
+        initial: slice(&LINES, 0, 1),
+        rows: slice(&LINES, 1, 11),
+        starts: slice(&U32S, 2340, 6),
+        offsets: slice(&U32S, 2346, 12),
+        values: slice(&F64S, 373, 192),
+    },
+};
 
     ::catboost_runtime::table!(pub F32S: [f32; 42] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));
     ::catboost_runtime::table!(pub F64S: [f64; 565] = concat!(env!("OUT_DIR"), "/module/f64s.bin"));

@@ -15,7 +15,7 @@ pub use generated::*;
 )]
 mod generated {
 #[allow(unused_imports)]
-use ::catboost_runtime::{output, tables::{rows, slice}};
+use ::catboost_runtime::{output, predict, tables::{rows, slice}};
 #[allow(unused_imports)]
 use tables::*;
 
@@ -132,7 +132,64 @@ pub const THRESHOLD: f64 = f64::from_bits(0x8000000000000000); // -0.0
 /// The predicted class, of a row's [`raw`] values: CatBoost's `Class`.
 #[must_use]
 pub fn class(raw: &[f64; 1]) -> i64 {
-    CLASSES[usize::from(raw[0] > THRESHOLD)]
+    CLASSES[class_index(raw)]
+}
+
+/// The place of the predicted class among [`CLASSES`].
+#[must_use]
+pub fn class_index(raw: &[f64; 1]) -> usize {
+    usize::from(raw[0] > THRESHOLD)
+}
+
+/// The features, in the order of the training data's columns.
+pub const FEATURES: &[predict::Feature<'static>] = &[
+    predict::Feature::new("", 0, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 1, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 2, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 3, predict::FeatureKind::Categorical, true),
+    predict::Feature::new("", 4, predict::FeatureKind::Categorical, true),
+];
+
+/// The model as a value, for code that takes models that are loaded at run time as well.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Model;
+
+impl predict::Predict for Model {
+    fn dimension(&self) -> usize {
+        DIMENSION
+    }
+
+    fn sha256(&self) -> &str {
+        SHA256
+    }
+
+    fn features(&self) -> predict::Vec<predict::Feature<'_>> {
+        FEATURES.to_vec()
+    }
+
+    fn raw_into(&self, row: &predict::Row<'_>, values: &mut [f64]) -> Result<(), predict::RowError> {
+        let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
+        let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
+        let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
+        let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
+        let features = Features::from_kinds(floats, cats, texts);
+        *predict::raw_array(values)? = raw(&features);
+        Ok(())
+    }
+
+    fn classes(&self) -> predict::Vec<predict::Label<'_>> {
+        CLASSES.iter().map(|&label| label.into()).collect()
+    }
+
+    fn probability(&self, raw: &[f64]) -> Option<predict::Vec<f64>> {
+        let raw = raw.try_into().ok()?;
+        Some(probability(raw).to_vec())
+    }
+
+    fn class(&self, raw: &[f64]) -> Option<predict::Vec<usize>> {
+        let raw = raw.try_into().ok()?;
+        Some([class_index(raw)].to_vec())
+    }
 }
 
 /// Computes a few rows, and compares them to the bit with what the plain interpreter made of them when the model was
@@ -158,33 +215,145 @@ mod tables {
     #[allow(unused_imports)]
     use ::catboost_runtime::{compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
-    pub static MODEL: Model<Static, Const<1, 141, 0, 1>> = Model { shape: Const, scale: 1.0, bias: slice(&F64S, 0, 1), blocks: &[
-    Block { borders: rows::<_, 8>(&F32S, 48, 19), nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ], group: Group(0), pairs: None, },
-], wides: &[], one_hots: &[], digits: Digits { cats: &[
-    Numbered { cat: 0, slot: Slot(8), numbers: Keys { slots: slice(&U64S, 18, 32), numbers: slice(&U32S, 0, 32), }, },
-    Numbered { cat: 1, slot: Slot(9), numbers: Keys { slots: slice(&U64S, 50, 32), numbers: slice(&U32S, 32, 32), }, },
-], masks: &[], first: Slot(10), len: 0, }, crosses: &[
-    Cross { digits: &[
-        Digit { slot: Slot(8), worth: 1, },
-    ], count: 13, len: 2, cells: slice(&U16S, 0, 26), selects: &[
-        Select { splits: 0, masks: Slot(10), answers: Answer(10), },
-        Select { splits: 0, masks: Slot(10), answers: Answer(26), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 64, 1), conditions: &[], keys: Keys { slots: slice(&U64S, 82, 32), numbers: slice(&U32S, 65, 32), }, bins: slice(&U16S, 26, 243), len: 24, first: Slot(10), },
-    ], },
-    Cross { digits: &[
-        Digit { slot: Slot(9), worth: 1, },
-    ], count: 13, len: 2, cells: slice(&U16S, 269, 26), selects: &[
-        Select { splits: 0, masks: Slot(10), answers: Answer(42), },
-        Select { splits: 0, masks: Slot(10), answers: Answer(58), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 97, 1), conditions: &[], keys: Keys { slots: slice(&U64S, 114, 32), numbers: slice(&U32S, 98, 32), }, bins: slice(&U16S, 295, 303), len: 25, first: Slot(42), },
-    ], },
-], projections: &[], texts: &[], embeddings: &[], answers: &[
-    Answers { group: Group(2), first: Answer(77), asked: Asked::Above(1), },
-    Answers { group: Group(1), first: Answer(93), asked: Asked::Above(1), },
-    Answers { group: Group(0), first: Answer(109), asked: Asked::Above(2), },
-], initial: slice(&U16S, 598, 141), trees: Trees::Nodes { roots: slice(&I32S, 0, 8), splits: slice(&ANSWERS, 0, 115), children: rows::<_, 2>(&I32S, 8, 115), values: slice(&F64S, 1, 123), }, };
+    pub static MODEL: Model<Static, Const<1, 141, 0, 1>> = Model {
+    shape: Const,
+    scale: 1.0,
+    bias: slice(&F64S, 0, 1),
+    blocks: &[
+        Block {
+            borders: rows::<_, 8>(&F32S, 48, 19),
+            nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ],
+            group: Group(0),
+            pairs: None,
+        },
+    ],
+    wides: &[],
+    one_hots: &[],
+    digits: Digits {
+        cats: &[
+            Numbered {
+                cat: 0,
+                slot: Slot(8),
+                numbers: Keys {
+                    slots: slice(&U64S, 18, 32),
+                    numbers: slice(&U32S, 0, 32),
+                },
+            },
+            Numbered {
+                cat: 1,
+                slot: Slot(9),
+                numbers: Keys {
+                    slots: slice(&U64S, 50, 32),
+                    numbers: slice(&U32S, 32, 32),
+                },
+            },
+        ],
+        masks: &[],
+        first: Slot(10),
+        len: 0,
+    },
+    crosses: &[
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(8),
+                    worth: 1,
+                },
+            ],
+            count: 13,
+            len: 2,
+            cells: slice(&U16S, 0, 26),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(10),
+                    answers: Answer(10),
+                },
+                Select {
+                    splits: 0,
+                    masks: Slot(10),
+                    answers: Answer(26),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 64, 1),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 82, 32),
+                        numbers: slice(&U32S, 65, 32),
+                    },
+                    bins: slice(&U16S, 26, 243),
+                    len: 24,
+                    first: Slot(10),
+                },
+            ],
+        },
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(9),
+                    worth: 1,
+                },
+            ],
+            count: 13,
+            len: 2,
+            cells: slice(&U16S, 269, 26),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(10),
+                    answers: Answer(42),
+                },
+                Select {
+                    splits: 0,
+                    masks: Slot(10),
+                    answers: Answer(58),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 97, 1),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 114, 32),
+                        numbers: slice(&U32S, 98, 32),
+                    },
+                    bins: slice(&U16S, 295, 303),
+                    len: 25,
+                    first: Slot(42),
+                },
+            ],
+        },
+    ],
+    projections: &[],
+    texts: &[],
+    embeddings: &[],
+    answers: &[
+        Answers {
+            group: Group(2),
+            first: Answer(77),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(1),
+            first: Answer(93),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(0),
+            first: Answer(109),
+            asked: Asked::Above(2),
+        },
+    ],
+    initial: slice(&U16S, 598, 141),
+    trees: Trees::Nodes {
+        roots: slice(&I32S, 0, 8),
+        splits: slice(&ANSWERS, 0, 115),
+        children: rows::<_, 2>(&I32S, 8, 115),
+        values: slice(&F64S, 1, 123),
+    },
+};
 
     ::catboost_runtime::table!(pub ANSWERS: [Answer; 115] = concat!(env!("OUT_DIR"), "/module/answers.bin"));
     ::catboost_runtime::table!(pub F32S: [f32; 200] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));

@@ -15,7 +15,7 @@ pub use generated::*;
 )]
 mod generated {
 #[allow(unused_imports)]
-use ::catboost_runtime::{output, tables::{rows, slice}};
+use ::catboost_runtime::{output, predict, tables::{rows, slice}};
 #[allow(unused_imports)]
 use tables::*;
 
@@ -161,6 +161,57 @@ pub fn exponent(raw: &[f64; 1]) -> f64 {
     output::exponent(raw[0])
 }
 
+/// The features, in the order of the training data's columns.
+pub const FEATURES: &[predict::Feature<'static>] = &[
+    predict::Feature::new("", 0, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 1, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 2, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 3, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 4, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 5, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 6, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 7, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 8, predict::FeatureKind::Numeric, true),
+    predict::Feature::new("", 9, predict::FeatureKind::Categorical, true),
+    predict::Feature::new("", 10, predict::FeatureKind::Categorical, true),
+    predict::Feature::new("", 11, predict::FeatureKind::Categorical, true),
+    predict::Feature::new("", 12, predict::FeatureKind::Categorical, true),
+    predict::Feature::new("", 13, predict::FeatureKind::Categorical, true),
+];
+
+/// The model as a value, for code that takes models that are loaded at run time as well.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Model;
+
+impl predict::Predict for Model {
+    fn dimension(&self) -> usize {
+        DIMENSION
+    }
+
+    fn sha256(&self) -> &str {
+        SHA256
+    }
+
+    fn features(&self) -> predict::Vec<predict::Feature<'_>> {
+        FEATURES.to_vec()
+    }
+
+    fn raw_into(&self, row: &predict::Row<'_>, values: &mut [f64]) -> Result<(), predict::RowError> {
+        let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
+        let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
+        let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
+        let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
+        let features = Features::from_kinds(floats, cats, texts);
+        *predict::raw_array(values)? = raw(&features);
+        Ok(())
+    }
+
+    fn exponent(&self, raw: &[f64]) -> Option<f64> {
+        let raw = raw.try_into().ok()?;
+        Some(exponent(raw))
+    }
+}
+
 /// Computes a few rows, and compares them to the bit with what the plain interpreter made of them when the model was
 /// compiled.
 ///
@@ -184,79 +235,360 @@ mod tables {
     #[allow(unused_imports)]
     use ::catboost_runtime::{compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
-    pub static MODEL: Model<Static, Const<1, 298, 0, 6>> = Model { shape: Const, scale: 1.0, bias: slice(&F64S, 0, 1), blocks: &[
-    Block { borders: rows::<_, 8>(&F32S, 144, 5), nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ], group: Group(0), pairs: None, },
-    Block { borders: rows::<_, 8>(&F32S, 184, 1), nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ], group: Group(8), pairs: None, },
-], wides: &[], one_hots: &[
-    OneHot { cat: 4, group: Group(16), values: slice(&U32S, 0, 1), },
-], digits: Digits { cats: &[
-    Numbered { cat: 0, slot: Slot(17), numbers: Keys { slots: slice(&U64S, 26, 16), numbers: slice(&U32S, 1, 16), }, },
-    Numbered { cat: 1, slot: Slot(18), numbers: Keys { slots: slice(&U64S, 42, 16), numbers: slice(&U32S, 17, 16), }, },
-    Numbered { cat: 2, slot: Slot(19), numbers: Keys { slots: slice(&U64S, 58, 16), numbers: slice(&U32S, 33, 16), }, },
-    Numbered { cat: 3, slot: Slot(20), numbers: Keys { slots: slice(&U64S, 74, 16), numbers: slice(&U32S, 49, 16), }, },
-], masks: &[
-    Masks { group: Group(4), last: Bin(1), rows: slice(&U16S, 0, 32), },
-    Masks { group: Group(5), last: Bin(1), rows: slice(&U16S, 32, 32), },
-], first: Slot(21), len: 16, }, crosses: &[
-    Cross { digits: &[
-        Digit { slot: Slot(17), worth: 1, },
-    ], count: 4, len: 1, cells: slice(&U16S, 64, 4), selects: &[
-        Select { splits: 0, masks: Slot(21), answers: Answer(37), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 65, 1), conditions: &[], keys: Keys { slots: slice(&U64S, 90, 16), numbers: slice(&U32S, 66, 16), }, bins: slice(&U16S, 68, 9), len: 3, first: Slot(37), },
-    ], },
-    Cross { digits: &[
-        Digit { slot: Slot(18), worth: 1, },
-    ], count: 4, len: 1, cells: slice(&U16S, 77, 4), selects: &[
-        Select { splits: 0, masks: Slot(21), answers: Answer(53), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 82, 1), conditions: &[], keys: Keys { slots: slice(&U64S, 106, 16), numbers: slice(&U32S, 83, 16), }, bins: slice(&U16S, 81, 11), len: 4, first: Slot(53), },
-    ], },
-    Cross { digits: &[
-        Digit { slot: Slot(19), worth: 1, },
-    ], count: 4, len: 5, cells: slice(&U16S, 92, 20), selects: &[
-        Select { splits: 0, masks: Slot(21), answers: Answer(69), },
-        Select { splits: 2, masks: Slot(21), answers: Answer(85), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 99, 1), conditions: &[], keys: Keys { slots: slice(&U64S, 122, 16), numbers: slice(&U32S, 100, 16), }, bins: slice(&U16S, 112, 11), len: 4, first: Slot(69), },
-        Projection { cats: slice(&U32S, 116, 1), conditions: slice(&U64S, 138, 2), keys: Keys { slots: slice(&U64S, 140, 64), numbers: slice(&U32S, 117, 64), }, bins: slice(&U16S, 123, 6), len: 1, first: Slot(85), },
-    ], },
-    Cross { digits: &[
-        Digit { slot: Slot(20), worth: 1, },
-    ], count: 4, len: 1, cells: slice(&U16S, 129, 4), selects: &[
-        Select { splits: 0, masks: Slot(23), answers: Answer(101), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 181, 1), conditions: &[], keys: Keys { slots: slice(&U64S, 204, 16), numbers: slice(&U32S, 182, 16), }, bins: slice(&U16S, 133, 35), len: 8, first: Slot(101), },
-    ], },
-    Cross { digits: &[
-        Digit { slot: Slot(17), worth: 1, },
-        Digit { slot: Slot(18), worth: 4, },
-    ], count: 16, len: 1, cells: slice(&U16S, 168, 16), selects: &[
-        Select { splits: 0, masks: Slot(23), answers: Answer(117), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 198, 2), conditions: &[], keys: Keys { slots: slice(&U64S, 220, 64), numbers: slice(&U32S, 200, 64), }, bins: slice(&U16S, 184, 9), len: 2, first: Slot(117), },
-    ], },
-    Cross { digits: &[
-        Digit { slot: Slot(17), worth: 1, },
-        Digit { slot: Slot(18), worth: 4, },
-        Digit { slot: Slot(19), worth: 16, },
-    ], count: 64, len: 1, cells: slice(&U16S, 193, 64), selects: &[
-        Select { splits: 0, masks: Slot(23), answers: Answer(133), },
-    ], projections: &[
-        Projection { cats: slice(&U32S, 264, 3), conditions: &[], keys: Keys { slots: slice(&U64S, 284, 256), numbers: slice(&U32S, 267, 256), }, bins: slice(&U16S, 257, 27), len: 4, first: Slot(133), },
-    ], },
-], projections: &[], texts: &[], embeddings: &[], answers: &[
-    Answers { group: Group(0), first: Answer(152), asked: Asked::Above(1), },
-    Answers { group: Group(4), first: Answer(168), asked: Asked::Above(1), },
-    Answers { group: Group(1), first: Answer(184), asked: Asked::Above(1), },
-    Answers { group: Group(8), first: Answer(200), asked: Asked::Above(1), },
-    Answers { group: Group(5), first: Answer(216), asked: Asked::Above(1), },
-    Answers { group: Group(6), first: Answer(232), asked: Asked::Above(1), },
-    Answers { group: Group(7), first: Answer(248), asked: Asked::Above(1), },
-    Answers { group: Group(2), first: Answer(264), asked: Asked::Above(1), },
-    Answers { group: Group(3), first: Answer(280), asked: Asked::Above(1), },
-    Answers { group: Group(16), first: Answer(296), asked: Asked::Equal, },
-], initial: slice(&U16S, 284, 298), trees: Trees::Levels { splits: slice(&ANSWERS, 0, 60), offsets: slice(&U32S, 523, 10), values: slice(&F64S, 1, 592), }, };
+    pub static MODEL: Model<Static, Const<1, 298, 0, 6>> = Model {
+    shape: Const,
+    scale: 1.0,
+    bias: slice(&F64S, 0, 1),
+    blocks: &[
+        Block {
+            borders: rows::<_, 8>(&F32S, 144, 5),
+            nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ],
+            group: Group(0),
+            pairs: None,
+        },
+        Block {
+            borders: rows::<_, 8>(&F32S, 184, 1),
+            nan: [f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), f32::from_bits(0x7fc00000), ],
+            group: Group(8),
+            pairs: None,
+        },
+    ],
+    wides: &[],
+    one_hots: &[
+        OneHot {
+            cat: 4,
+            group: Group(16),
+            values: slice(&U32S, 0, 1),
+        },
+    ],
+    digits: Digits {
+        cats: &[
+            Numbered {
+                cat: 0,
+                slot: Slot(17),
+                numbers: Keys {
+                    slots: slice(&U64S, 26, 16),
+                    numbers: slice(&U32S, 1, 16),
+                },
+            },
+            Numbered {
+                cat: 1,
+                slot: Slot(18),
+                numbers: Keys {
+                    slots: slice(&U64S, 42, 16),
+                    numbers: slice(&U32S, 17, 16),
+                },
+            },
+            Numbered {
+                cat: 2,
+                slot: Slot(19),
+                numbers: Keys {
+                    slots: slice(&U64S, 58, 16),
+                    numbers: slice(&U32S, 33, 16),
+                },
+            },
+            Numbered {
+                cat: 3,
+                slot: Slot(20),
+                numbers: Keys {
+                    slots: slice(&U64S, 74, 16),
+                    numbers: slice(&U32S, 49, 16),
+                },
+            },
+        ],
+        masks: &[
+            Masks {
+                group: Group(4),
+                last: Bin(1),
+                rows: slice(&U16S, 0, 32),
+            },
+            Masks {
+                group: Group(5),
+                last: Bin(1),
+                rows: slice(&U16S, 32, 32),
+            },
+        ],
+        first: Slot(21),
+        len: 16,
+    },
+    crosses: &[
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(17),
+                    worth: 1,
+                },
+            ],
+            count: 4,
+            len: 1,
+            cells: slice(&U16S, 64, 4),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(21),
+                    answers: Answer(37),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 65, 1),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 90, 16),
+                        numbers: slice(&U32S, 66, 16),
+                    },
+                    bins: slice(&U16S, 68, 9),
+                    len: 3,
+                    first: Slot(37),
+                },
+            ],
+        },
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(18),
+                    worth: 1,
+                },
+            ],
+            count: 4,
+            len: 1,
+            cells: slice(&U16S, 77, 4),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(21),
+                    answers: Answer(53),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 82, 1),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 106, 16),
+                        numbers: slice(&U32S, 83, 16),
+                    },
+                    bins: slice(&U16S, 81, 11),
+                    len: 4,
+                    first: Slot(53),
+                },
+            ],
+        },
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(19),
+                    worth: 1,
+                },
+            ],
+            count: 4,
+            len: 5,
+            cells: slice(&U16S, 92, 20),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(21),
+                    answers: Answer(69),
+                },
+                Select {
+                    splits: 2,
+                    masks: Slot(21),
+                    answers: Answer(85),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 99, 1),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 122, 16),
+                        numbers: slice(&U32S, 100, 16),
+                    },
+                    bins: slice(&U16S, 112, 11),
+                    len: 4,
+                    first: Slot(69),
+                },
+                Projection {
+                    cats: slice(&U32S, 116, 1),
+                    conditions: slice(&U64S, 138, 2),
+                    keys: Keys {
+                        slots: slice(&U64S, 140, 64),
+                        numbers: slice(&U32S, 117, 64),
+                    },
+                    bins: slice(&U16S, 123, 6),
+                    len: 1,
+                    first: Slot(85),
+                },
+            ],
+        },
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(20),
+                    worth: 1,
+                },
+            ],
+            count: 4,
+            len: 1,
+            cells: slice(&U16S, 129, 4),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(23),
+                    answers: Answer(101),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 181, 1),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 204, 16),
+                        numbers: slice(&U32S, 182, 16),
+                    },
+                    bins: slice(&U16S, 133, 35),
+                    len: 8,
+                    first: Slot(101),
+                },
+            ],
+        },
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(17),
+                    worth: 1,
+                },
+                Digit {
+                    slot: Slot(18),
+                    worth: 4,
+                },
+            ],
+            count: 16,
+            len: 1,
+            cells: slice(&U16S, 168, 16),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(23),
+                    answers: Answer(117),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 198, 2),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 220, 64),
+                        numbers: slice(&U32S, 200, 64),
+                    },
+                    bins: slice(&U16S, 184, 9),
+                    len: 2,
+                    first: Slot(117),
+                },
+            ],
+        },
+        Cross {
+            digits: &[
+                Digit {
+                    slot: Slot(17),
+                    worth: 1,
+                },
+                Digit {
+                    slot: Slot(18),
+                    worth: 4,
+                },
+                Digit {
+                    slot: Slot(19),
+                    worth: 16,
+                },
+            ],
+            count: 64,
+            len: 1,
+            cells: slice(&U16S, 193, 64),
+            selects: &[
+                Select {
+                    splits: 0,
+                    masks: Slot(23),
+                    answers: Answer(133),
+                },
+            ],
+            projections: &[
+                Projection {
+                    cats: slice(&U32S, 264, 3),
+                    conditions: &[],
+                    keys: Keys {
+                        slots: slice(&U64S, 284, 256),
+                        numbers: slice(&U32S, 267, 256),
+                    },
+                    bins: slice(&U16S, 257, 27),
+                    len: 4,
+                    first: Slot(133),
+                },
+            ],
+        },
+    ],
+    projections: &[],
+    texts: &[],
+    embeddings: &[],
+    answers: &[
+        Answers {
+            group: Group(0),
+            first: Answer(152),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(4),
+            first: Answer(168),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(1),
+            first: Answer(184),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(8),
+            first: Answer(200),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(5),
+            first: Answer(216),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(6),
+            first: Answer(232),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(7),
+            first: Answer(248),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(2),
+            first: Answer(264),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(3),
+            first: Answer(280),
+            asked: Asked::Above(1),
+        },
+        Answers {
+            group: Group(16),
+            first: Answer(296),
+            asked: Asked::Equal,
+        },
+    ],
+    initial: slice(&U16S, 284, 298),
+    trees: Trees::Levels {
+        splits: slice(&ANSWERS, 0, 60),
+        offsets: slice(&U32S, 523, 10),
+        values: slice(&F64S, 1, 592),
+    },
+};
 
     ::catboost_runtime::table!(pub ANSWERS: [Answer; 60] = concat!(env!("OUT_DIR"), "/module/answers.bin"));
     ::catboost_runtime::table!(pub F32S: [f32; 192] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));
