@@ -141,6 +141,11 @@ impl<R: Read> Blocks<R> {
         Ok(())
     }
 
+    /// Number of bytes that its buffer has.
+    pub fn memory(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// Where it reads from.
     pub fn source(&mut self) -> &mut R {
         &mut self.source

@@ -13,7 +13,6 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
 use super::App;
-use super::batch::Batch;
 use super::fields::Fields;
 use super::ledger::{Desk, Ledger};
 use super::media::{Content, Form};
@@ -120,7 +119,8 @@ impl<'a> Admission<'a> {
         }
         let memory = match admitted {
             Admitted::Whole => self.body.size_hint().lower(),
-            Admitted::Batch(..) => Batch::memory(self.ledger.desk.app.config.max_line),
+            // It is counted as it grows.
+            Admitted::Batch(..) => 0,
         };
         if !self.ledger.hold(memory) {
             return Err(no_memory());

@@ -18,6 +18,8 @@ pub(super) struct Answers {
     bytes: Vec<u8>,
     /// Whether nothing has been written yet.
     fresh: bool,
+    /// Records that were answered, errors included.
+    records: u64,
 }
 
 impl Answers {
@@ -26,6 +28,7 @@ impl Answers {
             form,
             bytes: Vec::new(),
             fresh: true,
+            records: 0,
         }
     }
 
@@ -80,12 +83,23 @@ impl Answers {
         }
     }
 
+    /// Number of records that have an answer or an error.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Number of bytes that [`Answers::take`] would give.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What has been written since the last time.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
     fn begin_record(&mut self) {
+        self.records += 1;
         if self.fresh {
             self.begin();
         } else if self.form == Form::Json {

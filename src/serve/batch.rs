@@ -1,28 +1,41 @@
 //! Batches: bodies of records, answered while they come.
 //!
-//! hyper asks [`Batch`] for the next piece of the answer when it has room for one, and only then is more of the body
-//! read: a client that does not take its answers is not read from. What is held of a batch is a record that is not whole
-//! yet, one piece of the body and the answers to [`STEP`] records, whatever the batch's length.
+//! The head of an answer waits until the body has ended, or until so much has been answered that it cannot be held
+//! ([`Start`]): proxies and client libraries that send everything before they read would be stopped by an earlier answer, and
+//! some lose records by it. A whole answer has a length and the number of its records; one that is begun before is chunked.
 //!
-//! Between two steps the worker sees to its other connections. A wait for the client's next piece may last as long as
-//! the body's deadline, a write that does not move as long as the write's; a batch that goes on may take any time.
+//! After that hyper asks [`Batch`] for the next piece of the answer when it has room for one, and only then is more of the
+//! body read. [`wire`](super::wire) makes room as long as memory lasts, so that a client which does not read yet can send on; then a
+//! client that does not take its answers is not read from.
+//!
+//! Between two steps the worker sees to its other connections. A wait for the client may last as long as the body's deadline,
+//! from one record to the next, a write that does not move as long as the write's; a batch that goes on may take any time.
 
-use std::io::{self, Read};
+mod broken;
+mod piece;
+mod start;
+
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
-use hyper::body::{Body as _, Bytes, Frame, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue, TRAILER};
+use hyper::{HeaderMap, StatusCode};
 
+use self::broken::OUR_FAULT;
+pub(super) use self::broken::{Broken, Cut};
+use self::piece::{PIECE, Piece};
+pub(super) use self::start::Manner;
+use self::start::Start;
+use super::admit::no_memory;
 use super::answers::Answers;
-use super::head::Refusal;
 use super::ledger::{Desk, Ledger};
 use super::media::Form;
-use super::metrics::Label;
+use super::metrics::Shed;
 use super::phase::Phase;
 use super::reply::{self, Reply, ReplyBody};
 use crate::pick_regno::pick_regno_watched;
@@ -30,8 +43,17 @@ use crate::records::{Block, Blocks, Format, Limits, Records, Shape, Text, Unread
 
 /// Records that are answered before other connections get their turn: some 200 µs.
 const STEP: usize = 32;
-/// Bytes of a body that are looked at together.
-const PIECE: usize = 16 * 1024;
+/// Bytes of answers that are handed to hyper together, at least.
+const ANSWERS: usize = 32 * 1024;
+/// Bytes of a record that is not whole yet which count as progress.
+const PROGRESS: u64 = 1024;
+
+/// Bytes besides answers that a batch has reserved while its answer is on its way: with records of common length it never
+/// needs more.
+const WORKING_SET: u64 = 6 * PIECE as u64;
+
+/// Number of records that were answered, errors included: a header of an answer that is whole, a trailer of others.
+const RECORDS: &str = "x-records";
 
 /// One request with a body of records, and its answers.
 pub(super) struct Batch {
@@ -40,117 +62,65 @@ pub(super) struct Batch {
     format: Format,
     blocks: Blocks<Piece>,
     max_record: usize,
+    manner: Manner,
+    /// Whether it is clear that the body can be answered.
+    begun: bool,
+    head: Head,
     /// Whether the service panicked over some of its records.
     flawed: bool,
     /// What is being answered.
     text: Option<Text>,
     answers: Answers,
+    /// Answers that wait to be handed to hyper, and their length.
+    gathered: VecDeque<Vec<u8>>,
+    gathered_len: u64,
     stage: Stage,
+    /// How long the client has been waited for since a record was last answered or [`PROGRESS`] made, and how much had been
+    /// received then.
+    waited: Duration,
+    progress_at: u64,
+    /// Since when it is waited for, if it is.
+    waiting_since: Option<Instant>,
     /// The other connections' turn.
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
+/// The head of the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    /// It waits.
+    Held,
+    /// It was handed over before all was answered.
+    Early,
+    /// It was handed over after all was answered, with the answer's length.
+    Whole,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Flowing,
-    /// The last that is said has been handed over; when it is on its way, the connection is cut, so that nobody takes
+    /// The last that is said waits to be handed over; when it is on its way, the connection is cut, so that nobody takes
     /// what was answered for all of it.
     Cutting,
+    /// All records are answered; answers may wait to be handed over.
+    Answered,
     Ended,
 }
 
-/// Why a batch ends before it is answered.
-#[derive(Clone, Copy)]
-pub(super) enum Broken {
-    /// The next piece of the body did not come in time.
-    TooLate,
-    /// The body's framing is malformed.
-    Framing(Refusal),
-    /// The client ended the body before its end.
-    Incomplete,
-    /// A panic left nothing that could be gone on with.
-    OurFault,
-}
-
-/// The value of the `reason` label that counts it.
-impl Label for Broken {
-    fn label(self) -> &'static str {
-        match self {
-            Broken::TooLate => "timeout",
-            Broken::Framing(_) => "framing",
-            Broken::Incomplete => "incomplete",
-            Broken::OurFault => "fault",
-        }
-    }
-}
-
-impl Broken {
-    /// One of each.
-    pub(super) const ALL: [Broken; 4] = [
-        Broken::TooLate,
-        Broken::Framing(Refusal::Chunk),
-        Broken::Incomplete,
-        Broken::OurFault,
-    ];
-
-    /// The last line of the answer, which repeats nothing of the body.
-    pub(super) fn message(self) -> &'static str {
-        match self {
-            Broken::TooLate => "Request timeout: the body did not arrive in time",
-            Broken::Framing(refusal) => refusal.message(),
-            Broken::Incomplete => "Bad request: the body ended before its length",
-            Broken::OurFault => OUR_FAULT,
-        }
-    }
-
-    /// What answers it when nothing has been answered yet.
-    fn reply(self) -> Reply {
-        let status = match self {
-            Broken::TooLate => StatusCode::REQUEST_TIMEOUT,
-            Broken::Framing(_) | Broken::Incomplete => StatusCode::BAD_REQUEST,
-            Broken::OurFault => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        reply::fail(status, self.message())
-    }
-}
-
-/// The batch was cut short; hyper closes the connection without the answer's proper end.
-#[derive(Debug)]
-pub(super) struct Cut;
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("the batch was cut short")
-    }
-}
-
-impl std::error::Error for Cut {}
-
-/// The piece of the body that is read.
-#[derive(Default)]
-struct Piece {
-    bytes: Bytes,
-    ended: bool,
-}
-
-impl Read for Piece {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.is_empty() && !self.ended {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let len = self.bytes.len().min(buffer.len()).min(PIECE);
-        buffer[..len].copy_from_slice(&self.bytes.split_to(len));
-        Ok(len)
-    }
-}
-
 impl Batch {
-    /// Bytes that a batch may hold, whatever its length: the text that is read and the text that is answered, which may
-    /// each have grown to two records at their longest; and a piece of the body, and answers.
+    /// Bytes that a batch may hold besides its answers, whatever its length: the text that is read and the text that is
+    /// answered, which may each have grown to two records at their longest; and a piece of the body, and answers.
     pub(super) const fn memory(max_line: usize) -> u64 {
         (4 * max_line + 4 * PIECE) as u64
     }
 
-    pub(super) fn new(ledger: Ledger, body: Incoming, format: Format, form: Form) -> Batch {
+    pub(super) fn new(
+        ledger: Ledger,
+        body: Incoming,
+        format: Format,
+        form: Form,
+        manner: Manner,
+    ) -> Batch {
         let max_record = ledger.desk.app.config.max_line;
         let limits = Limits {
             record: max_record,
@@ -162,16 +132,47 @@ impl Batch {
             format,
             blocks: Blocks::new(Piece::default(), limits),
             max_record,
+            manner,
+            begun: false,
+            head: Head::Held,
             flawed: false,
             text: None,
             answers: Answers::new(form),
+            gathered: VecDeque::new(),
+            gathered_len: 0,
             stage: Stage::Flowing,
+            waited: Duration::ZERO,
+            progress_at: 0,
+            waiting_since: None,
             pause: None,
         }
     }
 
+    /// Reads and answers until the head of the answer can be sent. `Err` has the refusal.
+    pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reply>> {
+        if !self.begun {
+            ready!(self.poll_begin(cx))?;
+            self.begun = true;
+        }
+        while self.stage == Stage::Flowing {
+            let stepped = match ready!(self.poll_step(cx)) {
+                Ok(()) => self.is_enough(),
+                Err(broken) => Err(broken.reply()),
+            };
+            match stepped {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(reply) => {
+                    self.ledger.desk.state.unread_body.store(true, Relaxed);
+                    return Poll::Ready(Err(reply));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads until it is clear that the body can be answered: its first byte, or a CSV's header. `Err` has the refusal.
-    pub(super) fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reply>> {
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reply>> {
         loop {
             let begun = match self.blocks.begin(Some(self.format)) {
                 Ok(()) if self.format != self.blocks.shape().format() => {
@@ -191,20 +192,69 @@ impl Batch {
         }
     }
 
+    /// Whether the head of the answer cannot wait any longer for the body's end. `Err` has the refusal, if it cannot be sent
+    /// either.
+    fn is_enough(&mut self) -> Result<bool, Reply> {
+        let most = self.ledger.desk.app.config.max_answers();
+        let enough = match self.manner.start {
+            Start::Early => start::EARLY.min(most),
+            Start::Late | Start::Never => most,
+        };
+        let starts = self.stage == Stage::Flowing && self.gathered_len >= enough;
+        if starts && self.manner.start == Start::Never {
+            return Err(start::refusal(most));
+        }
+        let reserve = if starts { WORKING_SET } else { 0 };
+        match self.hold(reserve) {
+            true => Ok(starts),
+            // They are there already, and no more will be.
+            false if self.stage == Stage::Answered => Ok(true),
+            false => {
+                self.ledger.desk.shard.shed(Shed::BodyMemory);
+                Err(no_memory())
+            }
+        }
+    }
+
     /// Refuses it after all.
     pub(super) fn refuse(self, reply: Reply) -> Reply {
         self.ledger.close_with(reply)
     }
 
-    /// The head of its answer, with the answers to come as its body.
-    pub(super) fn answer(self: Box<Self>) -> Reply {
-        self.ledger.desk.state.streaming.store(true, Relaxed);
+    /// The head of its answer, with the answers as its body: all of them, or those that there are and those to come.
+    pub(super) fn answer(mut self: Box<Self>) -> Reply {
+        let is_whole = self.stage == Stage::Answered;
+        self.head = if is_whole { Head::Whole } else { Head::Early };
+        let state = &self.ledger.desk.state;
+        state.streaming.store(true, Relaxed);
+        state.reads_on.store(!is_whole, Relaxed);
         let mut reply = Reply::new(ReplyBody::Batch(None));
         let headers = reply.headers_mut();
         headers.insert(CONTENT_TYPE, self.answers.form().content_type());
+        if is_whole {
+            headers.insert(RECORDS, HeaderValue::from(self.answers.records()));
+        } else if self.manner.trailers {
+            headers.insert(TRAILER, HeaderValue::from_static(RECORDS));
+        }
         self.ledger.address(&mut reply);
+        if is_whole && self.gathered.is_empty() {
+            self.end(None);
+        }
         *reply.body_mut() = ReplyBody::Batch(Some(self));
         reply
+    }
+
+    /// Whether nothing of the answer is left to be handed over.
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
+    /// The length of what is left of the answer, if it is known.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self.head {
+            Head::Whole => SizeHint::with_exact(self.gathered_len),
+            Head::Held | Head::Early => SizeHint::default(),
+        }
     }
 
     /// The next piece of the answer.
@@ -213,61 +263,108 @@ impl Batch {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<reply::Piece>, Cut>>> {
         loop {
-            if let Some(pause) = &mut self.pause {
-                ready!(pause.as_mut().poll(cx));
-                self.pause = None;
+            if let Some(piece) = self.gathered.pop_front() {
+                self.gathered_len -= piece.len() as u64;
+                self.ledger.sent += piece.len() as u64;
+                if self.head == Head::Whole && self.gathered.is_empty() {
+                    self.end(None);
+                }
+                return Poll::Ready(Some(Ok(Frame::data(reply::Piece::new(piece)))));
             }
             match self.stage {
-                Stage::Flowing => {}
+                Stage::Flowing => {
+                    let mut stepped = ready!(self.poll_step(cx));
+                    if stepped.is_ok() && !self.hold(WORKING_SET) {
+                        stepped = Err(Broken::NoMemory);
+                    }
+                    if let Err(broken) = stepped {
+                        self.answers.error(&broken.message());
+                        self.stage = Stage::Cutting;
+                        // The last that is said must be on its way before the cut.
+                        self.pause = Some(Box::pin(tokio::task::yield_now()));
+                        self.end(Some(broken));
+                    }
+                    self.gather();
+                }
                 Stage::Cutting => {
+                    ready!(self.poll_pause(cx));
                     self.stage = Stage::Ended;
+                    self.ledger.desk.state.reads_on.store(false, Relaxed);
                     return Poll::Ready(Some(Err(Cut)));
+                }
+                Stage::Answered => {
+                    self.end(None);
+                    let mut trailers = HeaderMap::new();
+                    trailers.insert(RECORDS, HeaderValue::from(self.answers.records()));
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }
                 Stage::Ended => return Poll::Ready(None),
             }
-            let mut stage = Stage::Flowing;
-            let step = match self.text.take() {
-                Some(text) => self.step(text),
-                None => match self.blocks.next(Vec::new()) {
-                    Ok(Some(Block::Records(text))) => self.step(text),
-                    Ok(Some(Block::Fault(fault))) => {
-                        self.answers.error(&fault);
-                        Ok(())
-                    }
-                    Ok(None) => {
-                        self.answers.end();
-                        stage = Stage::Ended;
-                        Ok(())
-                    }
-                    Err(_) => match ready!(self.poll_piece(cx)) {
-                        Ok(()) => continue,
-                        broken => broken,
-                    },
-                },
-            };
-            if let Err(broken) = step {
-                self.answers.error(&broken.message());
-                stage = Stage::Cutting;
-            }
-            // The end of a batch needs no pause; what is said before a cut needs one, to be on its way.
-            if !matches!(stage, Stage::Ended) {
-                self.pause = Some(Box::pin(tokio::task::yield_now()));
-            }
+        }
+    }
+
+    /// One step: answers some records, or takes the next of the body. The answers are gathered, unless it is broken.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        ready!(self.poll_pause(cx));
+        match self.text.take() {
+            Some(text) => self.step(text)?,
+            None => match self.blocks.next(Vec::new()) {
+                Ok(Some(Block::Records(text))) => self.step(text)?,
+                Ok(Some(Block::Fault(fault))) => self.answers.error(&fault),
+                Ok(None) => {
+                    self.answers.end();
+                    self.stage = Stage::Answered;
+                }
+                Err(_) => {
+                    ready!(self.poll_piece(cx))?;
+                    // Before it is read, there must be room for it.
+                    return Poll::Ready(Ok(()));
+                }
+            },
+        }
+        self.waited = Duration::ZERO;
+        self.progress_at = self.ledger.received;
+        if self.stage == Stage::Flowing {
+            self.pause = Some(Box::pin(tokio::task::yield_now()));
+        }
+        self.gather();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Takes what has been answered, if it makes a piece or nothing will be added to it.
+    fn gather(&mut self) {
+        let waits = self.head == Head::Held && self.stage == Stage::Flowing;
+        if !waits || self.answers.len() >= ANSWERS {
             let answers = self.answers.take();
-            self.ledger.sent += answers.len() as u64;
-            if !matches!(stage, Stage::Flowing) {
-                self.end(step.err());
-                self.stage = stage;
-            }
             if !answers.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(reply::Piece::new(answers)))));
+                self.gathered_len += answers.len() as u64;
+                self.gathered.push_back(answers);
             }
         }
+    }
+
+    /// Counts what is held of the batch as memory, with at least `reserve` bytes besides the answers; whether there is room for it.
+    fn hold(&mut self, reserve: u64) -> bool {
+        let text = self.text.as_ref().map_or(0, |text| text.bytes.capacity());
+        let besides = self.blocks.memory() + text + self.blocks.source().bytes.len();
+        let answers = self.gathered_len + self.answers.len() as u64;
+        let most = self.ledger.desk.app.config.max_batch_memory();
+        self.ledger
+            .hold_now((besides as u64).max(reserve) + answers, most)
     }
 
     /// Waits for the next piece of the body, and hands it to `blocks`.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         let Desk { shard, state, .. } = &*self.ledger.desk;
+        let now = Instant::now();
         let frame = match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
@@ -276,19 +373,33 @@ impl Batch {
                     state.unread_body.store(true, Relaxed);
                     return Poll::Ready(Err(Broken::TooLate));
                 }
-                if state.phase() != Phase::Body {
-                    state.enter(Phase::Body, Instant::now());
+                if self.waiting_since.is_none() {
+                    self.waiting_since = Some(now);
+                    // It waits since its last progress; the time that it has worked meanwhile does not count.
+                    state.enter(Phase::Body, now.checked_sub(self.waited).unwrap_or(now));
                 }
                 return Poll::Pending;
             }
         };
-        state.enter(Phase::Working, Instant::now());
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += now - since;
+        }
+        state.enter(Phase::Working, now);
+        // Who sends may read later.
+        state.write_moves(now);
         match frame {
-            None => self.blocks.source().ended = true,
+            None => {
+                self.blocks.source().ended = true;
+                state.reads_on.store(false, Relaxed);
+            }
             Some(Ok(frame)) => {
                 // Trailers say nothing that is asked for.
                 if let Ok(bytes) = frame.into_data() {
                     self.ledger.received += bytes.len() as u64;
+                    if self.ledger.received - self.progress_at >= PROGRESS {
+                        self.waited = Duration::ZERO;
+                        self.progress_at = self.ledger.received;
+                    }
                     self.blocks.source().bytes = bytes;
                 }
             }
@@ -368,6 +479,9 @@ impl Batch {
     /// All that will be said has been said.
     fn end(&mut self, broken: Option<Broken>) {
         self.ledger.desk.state.streaming.store(false, Relaxed);
+        if broken.is_none() {
+            self.stage = Stage::Ended;
+        }
         match broken {
             None if self.flawed => self.ledger.close_flawed(OUR_FAULT),
             None => self.ledger.close(StatusCode::OK.as_u16(), None),
@@ -375,5 +489,3 @@ impl Batch {
         }
     }
 }
-
-const OUR_FAULT: &str = "Internal server error: the fault is the service's, and has been noted";

@@ -106,8 +106,8 @@ pub struct Args {
     /// Bytes of a request's body; more is answered 413
     #[arg(long, env = "PICK_REGNO_MAX_BODY", default_value = "2MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
     pub max_body: u64,
-    /// Memory for bodies over all connections: those longer than 16 KiB, answers that wait for their client, and a few
-    /// lines of each batch; a body for which there is no room is answered 503
+    /// Memory for bodies over all connections: those longer than 16 KiB, answers that wait for their client, and what
+    /// batches hold, which may be half of it; a body for which there is no room is answered 503
     #[arg(long, env = "PICK_REGNO_MAX_BODY_MEMORY", default_value = "64MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
     pub max_body_memory: u64,
     /// Bytes of one line (of CSV: one record) of a streamed batch, whose length has no limit; a longer one is answered
@@ -121,10 +121,10 @@ pub struct Args {
     /// Time for a request's line and headers to arrive
     #[arg(long, env = "PICK_REGNO_HEADER_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub header_timeout: Duration,
-    /// Time for a body to arrive; in a streamed batch, from one piece to the next
+    /// Time for a body to arrive; in a batch, for each record, or 1 KiB of it
     #[arg(long, env = "PICK_REGNO_BODY_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub body_timeout: Duration,
-    /// Time for a client to take what is written to it; in a streamed batch, any of it
+    /// Time for a client to take what is written to it; of the answer to a batch, any of it
     #[arg(long, env = "PICK_REGNO_WRITE_TIMEOUT", default_value = "10s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub write_timeout: Duration,
     /// Time that a connection may be open without a request
@@ -209,6 +209,16 @@ impl From<KeysError> for ConfigError {
 }
 
 impl Config {
+    /// Bytes that batches may hold beside long bodies: slow ones must not shut these out.
+    pub(super) fn max_batch_memory(&self) -> u64 {
+        self.max_body_memory / 2
+    }
+
+    /// Bytes of answers that may wait for one client that does not take them yet.
+    pub(super) fn max_answers(&self) -> u64 {
+        self.max_body_memory / 4
+    }
+
     /// Checks `args`; `api_keys` is the text of `PICK_REGNO_API_KEYS`.
     pub fn new(args: &Args, api_keys: Option<&str>) -> Result<Config, ConfigError> {
         // One by one, so that a setting which nothing reads is a variable which nothing uses.
@@ -274,7 +284,7 @@ impl Config {
         in_range("--max-head", max_head, MIN_HEAD, MAX_HEAD)?;
         for (flag, value, needed) in [
             ("--max-body", max_body, max_body),
-            ("--max-line", max_line, Batch::memory(max_line as usize)),
+            ("--max-line", max_line, 2 * Batch::memory(max_line as usize)),
         ] {
             if needed > max_body_memory {
                 return Err(ConfigError(format!(

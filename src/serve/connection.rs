@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::rt::Write as _;
 use hyper::server::conn::http1;
 
+use super::App;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Phase};
 use super::reply::Reply;
@@ -24,7 +25,7 @@ const READ_BUFFER: usize = 64 * 1024;
 /// Deadlines and the server's stop reach the connection through `state`, whose wakers wake this future.
 pub(super) async fn serve<T, S>(
     transport: T,
-    max_head: usize,
+    app: Arc<App>,
     service: S,
     state: Arc<ConnectionState>,
     shard: Arc<Shard>,
@@ -34,7 +35,7 @@ pub(super) async fn serve<T, S>(
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Unpin,
 {
-    let wire = Wire::new(transport, max_head, Arc::clone(&state), Arc::clone(&shard));
+    let wire = Wire::new(transport, app, Arc::clone(&state), Arc::clone(&shard));
     let mut connection = http1::Builder::new()
         // Deadlines are the sweep's; hyper's own would need a timer for each request.
         .header_read_timeout(None)

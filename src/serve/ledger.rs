@@ -125,22 +125,23 @@ impl Ledger {
         if bytes <= SHORT_BODY.max(self.held) {
             return true;
         }
-        let Desk { app, shard, .. } = &*self.desk;
-        let more = (bytes - self.held) as i64;
-        shard.held_bytes.add(more);
-        // Added before it is compared, so that two workers cannot both take the last room.
-        let all: i64 = app
-            .shards
-            .iter()
-            .map(|shard| shard.held_bytes.value())
-            .sum();
-        if all > app.config.max_body_memory as i64 {
-            shard.held_bytes.add(-more);
-            shard.shed(Shed::BodyMemory);
-            return false;
+        let has_room = self.hold_now(bytes, self.desk.app.config.max_body_memory);
+        if !has_room {
+            self.desk.shard.shed(Shed::BodyMemory);
         }
-        self.held = bytes;
-        true
+        has_room
+    }
+
+    /// The same, but that it may be fewer than before, that the bodies of all connections are too much from `most` on, and that
+    /// the caller counts what it sheds.
+    pub(super) fn hold_now(&mut self, bytes: u64, most: u64) -> bool {
+        let bytes = if bytes > SHORT_BODY { bytes } else { 0 };
+        let Desk { app, shard, .. } = &*self.desk;
+        let has_room = app.reserve(shard, bytes as i64 - self.held as i64, most);
+        if has_room {
+            self.held = bytes;
+        }
+        has_room
     }
 
     /// Adds to an answer what every answer has: ids, and whether the connection goes on.
@@ -185,7 +186,7 @@ impl Ledger {
         self.desk.state.unread_body.store(true, Relaxed);
         match broken {
             Broken::OurFault => self.close_flawed(broken.message()),
-            Broken::TooLate | Broken::Framing(_) | Broken::Incomplete => {
+            Broken::TooLate | Broken::Framing(_) | Broken::Incomplete | Broken::NoMemory => {
                 let now = Instant::now();
                 self.count(200, now);
                 self.end(Level::Warn, Some(200), now, Some(broken.message()));

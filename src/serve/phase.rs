@@ -103,6 +103,8 @@ pub(super) struct ConnectionState {
     refusal: AtomicU8,
     /// Whether an answer of any length is on its way: a write that moves is then not overdue.
     pub(super) streaming: AtomicBool,
+    /// Whether the request goes on while it is answered: what its client does not take yet is kept, so that it can send on.
+    pub(super) reads_on: AtomicBool,
     /// Whether bytes of a body were left unread when the answer was ready.
     pub(super) unread_body: AtomicBool,
     /// Whether an answer said that it is the connection's last.
@@ -144,6 +146,7 @@ impl ConnectionState {
             write_overdue: AtomicBool::new(false),
             refusal: AtomicU8::new(0),
             streaming: AtomicBool::new(false),
+            reads_on: AtomicBool::new(false),
             unread_body: AtomicBool::new(false),
             said_close: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -183,6 +186,13 @@ impl ConnectionState {
         if self.write_since.load(Relaxed) == 0 {
             self.write_since
                 .store(self.millis(Instant::now()) + 1, Relaxed);
+        }
+    }
+
+    /// Notes that a client which does not take what is written is sending meanwhile: that is waited for from now on.
+    pub(super) fn write_moves(&self, now: Instant) {
+        if self.write_since.load(Relaxed) != 0 {
+            self.write_since.store(self.millis(now) + 1, Relaxed);
         }
     }
 

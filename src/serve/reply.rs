@@ -46,14 +46,16 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match self {
             ReplyBody::Whole(bytes) => bytes.is_empty(),
-            ReplyBody::Batch(_) => false,
+            ReplyBody::Batch(Some(batch)) => batch.is_end_stream(),
+            ReplyBody::Batch(None) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            ReplyBody::Batch(_) => SizeHint::default(),
+            ReplyBody::Batch(Some(batch)) => batch.size_hint(),
+            ReplyBody::Batch(None) => SizeHint::default(),
         }
     }
 }

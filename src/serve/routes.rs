@@ -11,7 +11,7 @@ use hyper::StatusCode;
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
 
 use super::admit::{Admission, Admitted, no_memory, too_large};
-use super::batch::Batch;
+use super::batch::{Batch, Manner};
 use super::discard::Discarding;
 use super::fields::Fields;
 use super::guesses::Delayed;
@@ -52,7 +52,8 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Routes {
             Ok(Admitted::Batch(format, form)) => {
                 ledger.route = Route::Batch;
                 self.0.state.enter(Phase::Body, ledger.started);
-                Exchange::Opening(Box::new(Batch::new(ledger, body, format, form)))
+                let manner = Manner::of(&head, &body);
+                Exchange::Opening(Box::new(Batch::new(ledger, body, format, form, manner)))
             }
             Ok(Admitted::Whole) => {
                 self.0.state.enter(Phase::Body, ledger.started);
@@ -125,7 +126,7 @@ impl Future for Exchange {
                     Poll::Pending
                 }
             },
-            Exchange::Opening(mut batch) => match batch.poll_begin(cx) {
+            Exchange::Opening(mut batch) => match batch.poll_open(cx) {
                 Poll::Ready(Ok(())) => Poll::Ready(Ok(batch.answer())),
                 Poll::Ready(Err(reply)) => Poll::Ready(Ok(batch.refuse(reply))),
                 Poll::Pending => {

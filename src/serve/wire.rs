@@ -4,6 +4,7 @@
 //! before it on the same connection; nothing is read after it.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
@@ -18,6 +19,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::App;
 use super::framing::{Framing, Passed};
 use super::head::Refusal;
 use super::method;
@@ -81,11 +83,14 @@ pub(super) struct Wire<T: Transport> {
     /// Whether hyper is to be told that a body went wrong, after what is in `held`.
     broken: bool,
     shut_down: bool,
-    /// Bytes of answers that wait for the client, as they are counted. It is not read from meanwhile: hyper would go on
-    /// answering, and hold the answers.
+    /// Bytes of an answer that the client does not take while it sends the request.
+    backlog: VecDeque<u8>,
+    /// Bytes of answers that wait for the client, as they are counted. It is not read from meanwhile, unless it is in the middle of
+    /// a batch: hyper would go on answering, and hold the answers.
     waiting: usize,
     /// Whether hyper has asked for more meanwhile, and is to be woken.
     read_waits: bool,
+    app: Arc<App>,
     state: Arc<ConnectionState>,
     shard: Arc<Shard>,
 }
@@ -93,20 +98,22 @@ pub(super) struct Wire<T: Transport> {
 impl<T: Transport> Wire<T> {
     pub(super) fn new(
         transport: T,
-        max_head: usize,
+        app: Arc<App>,
         state: Arc<ConnectionState>,
         shard: Arc<Shard>,
     ) -> Self {
         Wire {
             transport,
-            framing: Framing::new(max_head),
+            framing: Framing::new(app.config.max_head),
             held: Vec::new(),
             ready: 0,
             refused: false,
             broken: false,
             shut_down: false,
+            backlog: VecDeque::new(),
             waiting: 0,
             read_waits: false,
+            app,
             state,
             shard,
         }
@@ -133,6 +140,51 @@ impl<T: Transport> Wire<T> {
                 .add(bytes as i64 - self.waiting as i64);
             self.waiting = bytes;
         }
+    }
+
+    /// Keeps `bytes` for a client that does not take them while it sends a batch, if there is room for them.
+    fn keep(&mut self, bytes: &[u8]) -> bool {
+        if !self.state.reads_on.load(Relaxed) {
+            return false;
+        }
+        let config = &self.app.config;
+        let waiting = self.backlog.len() + bytes.len();
+        let more = waiting as i64 - self.waiting as i64;
+        let has_room = waiting as u64 <= config.max_answers()
+            && self
+                .app
+                .reserve(&self.shard, more, config.max_batch_memory());
+        if has_room {
+            self.waiting = waiting;
+            self.backlog.extend(bytes);
+        }
+        has_room
+    }
+
+    /// Writes what was kept.
+    fn poll_backlog(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.backlog.is_empty() {
+            let (first, _) = self.backlog.as_slices();
+            match Pin::new(&mut self.transport).poll_write(cx, first) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(len)) => {
+                    self.shard.bytes_out.add(len as u64);
+                    self.state.write_done();
+                    self.backlog.drain(..len);
+                    let left = self.backlog.len();
+                    if left == 0 {
+                        self.backlog = VecDeque::new();
+                    }
+                    self.hold(left);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.state.write_waits();
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Drops what has arrived, without a look at it: no copy, and no deciphering.
@@ -251,7 +303,7 @@ impl<T: Transport> hyper::rt::Read for Wire<T> {
             // The connection ends with the answer that is on its way: what still comes is dropped after it.
             return Poll::Pending;
         }
-        if wire.waiting > 0 {
+        if wire.waiting > 0 && !wire.state.reads_on.load(Relaxed) {
             wire.read_waits = true;
             return Poll::Pending;
         }
@@ -291,24 +343,29 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.transport).poll_write(cx, buf) {
-            Poll::Ready(Ok(len)) => {
-                self.shard.bytes_out.add(len as u64);
-                if self.state.streaming.load(Relaxed) {
-                    self.state.write_done();
+        if self.poll_backlog(cx)?.is_ready() {
+            match Pin::new(&mut self.transport).poll_write(cx, buf) {
+                Poll::Ready(Ok(len)) => {
+                    self.shard.bytes_out.add(len as u64);
+                    if self.state.streaming.load(Relaxed) {
+                        self.state.write_done();
+                    }
+                    return Poll::Ready(Ok(len));
                 }
-                Poll::Ready(Ok(len))
+                Poll::Pending => self.state.write_waits(),
+                failed => return failed,
             }
-            Poll::Pending => {
-                self.state.write_waits();
-                self.hold(buf.len());
-                Poll::Pending
-            }
-            failed => failed,
         }
+        if self.keep(buf) {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let waiting = self.backlog.len() + buf.len();
+        self.hold(waiting);
+        Poll::Pending
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_backlog(cx))?;
         match Pin::new(&mut self.transport).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
                 self.state.write_done();
@@ -331,6 +388,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
     /// socket that is closed with bytes unread resets the connection, and the peer may lose the answer to that.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut_down {
+            ready!(self.poll_backlog(cx))?;
             // TLS has a last word to write, which a peer that reads nothing can hold up.
             match Pin::new(&mut self.transport).poll_shutdown(cx) {
                 Poll::Ready(done) => done?,

@@ -137,7 +137,6 @@ impl Worker {
         let shard = Arc::clone(&self.shard);
         let observations = Arc::clone(&self.observations);
         let requests = Arc::clone(&self.requests);
-        let max_head = app.config.max_head;
         let role = self.role;
         let open = Open::new(Arc::clone(&shard));
         tokio::spawn(async move {
@@ -153,8 +152,14 @@ impl Worker {
                     }));
                     match &app.config.tls {
                         None => {
-                            connection::serve(stream, max_head, routes, state, Arc::clone(&shard))
-                                .await;
+                            connection::serve(
+                                stream,
+                                Arc::clone(&app),
+                                routes,
+                                state,
+                                Arc::clone(&shard),
+                            )
+                            .await;
                         }
                         // Apart, so that connections without TLS do not have its size.
                         Some(tls) => {
@@ -162,7 +167,8 @@ impl Worker {
                                 if let Some(stream) = shake_hands(tls, stream, &state, &shard).await
                                 {
                                     let shard = Arc::clone(&shard);
-                                    connection::serve(stream, max_head, routes, state, shard).await;
+                                    let app = Arc::clone(&app);
+                                    connection::serve(stream, app, routes, state, shard).await;
                                 }
                             })
                             .await
@@ -171,10 +177,10 @@ impl Worker {
                 }
                 Role::Admin => {
                     let admin = Admin {
-                        app,
+                        app: Arc::clone(&app),
                         state: Arc::clone(&state),
                     };
-                    connection::serve(stream, max_head, admin, state, Arc::clone(&shard)).await;
+                    connection::serve(stream, app, admin, state, Arc::clone(&shard)).await;
                 }
             }
             drop((open, registered, place));
