@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::addresses::{Addresses, Admitted};
 use super::log::{Level, Log, Value};
 use super::metrics::Shard;
 use super::phase::{self, Connections, SWEEP_EVERY};
@@ -54,6 +55,12 @@ fn bind(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// A connection's place among those of the server, and among those of its address.
+pub(super) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_address: Admitted,
+}
+
 /// A listener, and the places that its connections take.
 pub(super) struct Acceptor {
     listener: tokio::net::TcpListener,
@@ -61,8 +68,9 @@ pub(super) struct Acceptor {
     /// The connections that have these places, this listener's and others'.
     tables: Arc<[Arc<Connections>]>,
     shard: Arc<Shard>,
+    addresses: Arc<Addresses>,
     /// A connection without a place.
-    waiting: Option<TcpStream>,
+    waiting: Option<(TcpStream, Admitted)>,
     /// When a failure was last told.
     told: Option<Instant>,
 }
@@ -71,12 +79,14 @@ impl Acceptor {
     pub(super) fn new(
         listener: tokio::net::TcpListener,
         places: Arc<Semaphore>,
+        addresses: Arc<Addresses>,
         tables: Arc<[Arc<Connections>]>,
         shard: Arc<Shard>,
     ) -> Acceptor {
         Acceptor {
             listener,
             places,
+            addresses,
             tables,
             shard,
             waiting: None,
@@ -86,10 +96,10 @@ impl Acceptor {
 
     /// The next connection, with its place among those that may be open. Nothing is lost if the future is dropped.
     ///
-    /// If there is no place, the connection that has waited for its client the longest makes room; clients beyond the
+    /// If there is no place, connections that have waited for their clients make room ([`phase::make_room`]); clients beyond the
     /// one that waits here wait in the kernel's queue, and cost nothing. Never fails: an error of one connection is
     /// passed over, and any other, such as no file descriptor being left, is counted, told and waited out.
-    pub(super) async fn next(&mut self, log: &Log) -> (TcpStream, OwnedSemaphorePermit) {
+    pub(super) async fn next(&mut self, log: &Log) -> (TcpStream, Place) {
         if self.waiting.is_none() {
             self.waiting = Some(self.accept(log).await);
         }
@@ -97,28 +107,34 @@ impl Acceptor {
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
                 break place;
             }
-            if phase::make_room(&self.tables) {
-                self.shard.evicted.inc();
-            }
+            self.shard.evicted.add(phase::make_room(&self.tables));
             // Whoever is busy now may be idle soon.
             let freed = Arc::clone(&self.places).acquire_owned();
             if let Ok(Ok(place)) = tokio::time::timeout(SWEEP_EVERY, freed).await {
                 break place;
             }
         };
-        let stream = self.waiting.take().expect("put there above");
+        let (stream, of_address) = self.waiting.take().expect("put there above");
         self.shard.accepted.inc();
+        let place = Place {
+            _of_all: place,
+            _of_address: of_address,
+        };
         (stream, place)
     }
 
-    async fn accept(&mut self, log: &Log) -> TcpStream {
+    async fn accept(&mut self, log: &Log) -> (TcpStream, Admitted) {
         let mut wait = BACK_OFF.0;
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
+                    let Some(admitted) = self.addresses.admit(address.ip()) else {
+                        self.shard.evicted.inc();
+                        continue;
+                    };
                     // Answers are written whole; waiting to join small packets would only delay them.
                     let _ = stream.set_nodelay(true);
-                    return stream;
+                    return (stream, admitted);
                 }
                 Err(error) if is_of_the_connection(&error) => {}
                 Err(error) => {

@@ -33,9 +33,9 @@ pub(super) use self::start::Manner;
 use self::start::Start;
 use super::admit::no_memory;
 use super::answers::Answers;
+use super::ledger::Shed;
 use super::ledger::{Desk, Ledger};
 use super::media::Form;
-use super::metrics::Shed;
 use super::phase::Phase;
 use super::reply::{self, Reply, ReplyBody};
 use crate::pick_regno::pick_regno_watched;
@@ -194,6 +194,10 @@ impl Batch {
 
     /// Whether the head of the answer cannot wait any longer for the body's end. `Err` has the refusal, if it cannot be sent
     /// either.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refusal is moved once, and boxing it would cost an allocation"
+    )]
     fn is_enough(&mut self) -> Result<bool, Reply> {
         let most = self.ledger.desk.app.config.max_answers();
         let enough = match self.manner.start {

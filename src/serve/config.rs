@@ -82,8 +82,9 @@ pub struct Args {
         help_heading = "Limits"
     )]
     pub workers: Option<usize>,
-    /// Connections open at once, as far as the limit of open files has room for them; for one more, the one that has waited
-    /// for a request the longest makes room, and beyond that they wait in the kernel's queue
+    /// Connections open at once, as far as the limit of open files has room for them; for one more, those make room whose
+    /// clients have shown no key and kept them waiting for half a second, else the one that has waited for a request the
+    /// longest, and beyond that they wait in the kernel's queue
     #[arg(
         long,
         env = "PICK_REGNO_MAX_CONNECTIONS",
@@ -93,6 +94,16 @@ pub struct Args {
         help_heading = "Limits"
     )]
     pub max_connections: usize,
+    /// Connections that one client address (of IPv6, a network of 64 bits) may have open; one more is closed at once. Where
+    /// clients connect themselves this keeps one from having all; behind a proxy all have its address [default: no limit]
+    #[arg(
+        long,
+        env = "PICK_REGNO_MAX_CONNECTIONS_PER_ADDRESS",
+        value_parser = parse_count,
+        value_name = "COUNT",
+        help_heading = "Limits"
+    )]
+    pub max_connections_per_address: Option<usize>,
     /// Requests being read or answered at once; more are answered 503
     #[arg(
         long,
@@ -178,6 +189,7 @@ pub struct Config {
     pub(super) sentry: Option<Target>,
     pub(super) workers: usize,
     pub(super) max_connections: usize,
+    pub(super) max_connections_per_address: Option<usize>,
     pub(super) max_in_flight: usize,
     pub(super) max_body: u64,
     pub(super) max_body_memory: u64,
@@ -229,6 +241,7 @@ impl Config {
             tls,
             workers,
             max_connections,
+            max_connections_per_address,
             max_in_flight,
             max_body,
             max_body_memory,
@@ -277,6 +290,9 @@ impl Config {
         };
         in_range("--workers", workers as u64, 1, MAX_WORKERS as u64)?;
         in_range("--max-connections", max_connections as u64, 1, 1_000_000)?;
+        if let Some(count) = max_connections_per_address {
+            in_range("--max-connections-per-address", count as u64, 1, 1_000_000)?;
+        }
         in_range("--max-in-flight", max_in_flight as u64, 1, 1_000_000)?;
         in_range("--max-body", max_body, 1, MAX_BODY)?;
         in_range("--max-body-memory", max_body_memory, 1, MAX_BODY_MEMORY)?;
@@ -319,6 +335,7 @@ impl Config {
             sentry: sentry.target().map_err(ConfigError)?,
             workers,
             max_connections,
+            max_connections_per_address,
             max_in_flight,
             max_body,
             max_body_memory,

@@ -18,6 +18,7 @@
 //! On the way in: `accept` → `connection` → `wire` (bytes, checked by `framing` and `head`) → hyper → `routes`.
 
 mod accept;
+mod addresses;
 mod admin;
 mod admit;
 mod answers;
@@ -69,6 +70,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
+use self::addresses::Addresses;
 pub use self::config::{Args, Config, ConfigError};
 use self::docs::Docs;
 pub use self::drain::Stopper;
@@ -308,6 +310,7 @@ impl Server {
         let places = Arc::new(Semaphore::new(self.app.config.max_connections));
         let tables: Arc<[Arc<Connections>]> =
             self.listeners.iter().map(|_| Arc::default()).collect();
+        let addresses = Arc::new(Addresses::new(self.app.config.max_connections_per_address));
         let mut threads = Vec::new();
         for (index, listener) in self.listeners.into_iter().enumerate() {
             let worker = Worker {
@@ -317,6 +320,7 @@ impl Server {
                 requests: Arc::new(RequestLog::new(self.app.config.log_sample)),
                 role: Role::Service,
                 places: Arc::clone(&places),
+                addresses: Arc::clone(&addresses),
                 connections: Arc::clone(&tables[index]),
                 tables: Arc::clone(&tables),
                 stage: stages.clone(),
@@ -342,6 +346,7 @@ impl Server {
             requests: Arc::new(RequestLog::new(0.0)),
             role: Role::Admin,
             places: Arc::new(Semaphore::new(admin::MAX_CONNECTIONS)),
+            addresses: Arc::new(Addresses::new(None)),
             tables: Arc::new([Arc::clone(&connections)]),
             connections,
             stage: stages,

@@ -18,9 +18,11 @@ use super::metrics::Label;
 /// Time between two sweeps.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
-/// How long a connection must have waited for a request to be closed for another's sake: one that is in use seldom waits
-/// so long, and its client may be sending already.
-const SILENT_AT_LEAST: Duration = Duration::from_secs(1);
+/// How long a client that has shown that it may ask must have kept its connection waiting to lose it to another: a connection that
+/// is in use seldom waits so long, and its client may be sending already.
+const TRUSTED_AT_LEAST: Duration = Duration::from_secs(1);
+/// The same of a client that has not: a handshake, a head and an answer take a few round trips.
+const STRANGER_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// How long a connection may stay in each phase.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +111,10 @@ pub(super) struct ConnectionState {
     pub(super) unread_body: AtomicBool,
     /// Whether an answer said that it is the connection's last.
     pub(super) said_close: AtomicBool,
+    /// Whether the client has shown a key or a certificate, or need not.
+    pub(super) trusted: AtomicBool,
+    /// Whether the connection makes room for another: nothing is waited for any more.
+    hurried: AtomicBool,
     /// Whether the next answer is the last, because the server is about to stop or the client guesses keys.
     pub(super) draining: AtomicBool,
     /// Whether the connection should end as soon as no request is on its way.
@@ -149,6 +155,8 @@ impl ConnectionState {
             reads_on: AtomicBool::new(false),
             unread_body: AtomicBool::new(false),
             said_close: AtomicBool::new(false),
+            trusted: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             answered: AtomicBool::new(false),
@@ -226,22 +234,38 @@ impl ConnectionState {
         Refusal::from_code(self.refusal.load(Relaxed))
     }
 
-    /// How long the connection has waited for its client to send a request.
-    fn silent(&self, now: Instant) -> Option<Duration> {
-        let phase = self.phase();
-        let waits =
-            matches!(phase, Phase::Idle | Phase::Head) && self.write_since.load(Relaxed) == 0;
-        let since = Duration::from_millis(self.phase_since.load(Relaxed));
-        let silent = now
-            .saturating_duration_since(self.started)
-            .saturating_sub(since);
-        (waits && self.overdue().is_none()).then_some(silent)
+    /// How long the connection has waited for its client, if that is reason enough to close it for another's sake: for a handshake, a
+    /// request or the end of a last answer; or, of a stranger, for an answer to be taken.
+    fn dispensable(&self, now: Instant) -> Option<Duration> {
+        let trusted = self.trusted.load(Relaxed);
+        let since = match (self.write_since.load(Relaxed), self.phase()) {
+            (0, Phase::Handshake | Phase::Head | Phase::Idle | Phase::Linger) => {
+                self.phase_since.load(Relaxed)
+            }
+            (1.., _) if !trusted => self.write_since.load(Relaxed) - 1,
+            _ => return None,
+        };
+        let waited = Duration::from_millis(self.millis(now).saturating_sub(since));
+        let at_least = match trusted {
+            true => TRUSTED_AT_LEAST,
+            false => STRANGER_AT_LEAST,
+        };
+        (waited >= at_least && !self.is_hurried()).then_some(waited)
     }
 
-    /// Ends its wait for a request before the deadline.
+    /// Ends its wait before the deadline.
     fn hurry(&self) {
-        self.overdue.store(self.phase() as u8 + 1, Relaxed);
+        self.hurried.store(true, Relaxed);
+        match self.write_since.load(Relaxed) {
+            0 => self.overdue.store(self.phase() as u8 + 1, Relaxed),
+            _ => self.write_overdue.store(true, Relaxed),
+        }
         self.wake();
+    }
+
+    /// Whether the connection is closed for another's sake.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurried.load(Relaxed)
     }
 
     /// Lets [`ConnectionState::wake`] wake the task that `context` belongs to.
@@ -359,25 +383,33 @@ impl Connections {
     }
 }
 
-/// Closes the connection of all `tables` that has waited for a request the longest, if there is one that has for
-/// [`SILENT_AT_LEAST`].
-pub(super) fn make_room(tables: &[Arc<Connections>]) -> bool {
+/// Closes the connections of all `tables` whose clients have shown no key and have kept them waiting for [`STRANGER_AT_LEAST`]; all
+/// at once, since whoever holds the places to keep others out takes each that becomes free. If there is none, closes the one that has waited
+/// the longest for another request, for [`TRUSTED_AT_LEAST`] at least. Returns how many.
+pub(super) fn make_room(tables: &[Arc<Connections>]) -> u64 {
     let now = Instant::now();
     let mut longest: Option<(Duration, Arc<ConnectionState>)> = None;
+    let mut strangers = 0;
     for table in tables {
         for state in table.lock().states.iter().flatten() {
-            if let Some(silent) = state.silent(now)
-                && silent >= SILENT_AT_LEAST
-                && longest.as_ref().is_none_or(|&(found, _)| found < silent)
-            {
-                longest = Some((silent, Arc::clone(state)));
+            let Some(waited) = state.dispensable(now) else {
+                continue;
+            };
+            if !state.trusted.load(Relaxed) {
+                strangers += 1;
+                state.hurry();
+            } else if longest.as_ref().is_none_or(|&(found, _)| found < waited) {
+                longest = Some((waited, Arc::clone(state)));
             }
         }
     }
-    if let Some((_, state)) = &longest {
-        state.hurry();
+    match longest {
+        Some((_, state)) if strangers == 0 => {
+            state.hurry();
+            1
+        }
+        _ => strangers,
     }
-    longest.is_some()
 }
 
 /// A connection's place among [`Connections`].

@@ -402,6 +402,9 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             let is_in_a_request = self.state.said_close.load(Relaxed)
                 || self.state.unread_body.load(Relaxed)
                 || !self.held.is_empty();
+            if self.state.is_hurried() {
+                return Poll::Ready(Ok(()));
+            }
             if is_in_a_request || matches!(self.poll_discard(cx), Poll::Ready(Ok(1..))) {
                 self.state.enter(Phase::Linger, Instant::now());
                 // What is on its way comes in a few large pieces then; if this cannot be set, in many small ones.

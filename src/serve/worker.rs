@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use super::App;
-use super::accept::Acceptor;
+use super::accept::{Acceptor, Place};
+use super::addresses::Addresses;
 use super::admin::Admin;
 use super::connection;
 use super::drain::Stage;
@@ -42,6 +43,7 @@ pub(super) struct Worker {
     pub(super) requests: Arc<RequestLog>,
     pub(super) role: Role,
     pub(super) places: Arc<Semaphore>,
+    pub(super) addresses: Arc<Addresses>,
     /// The connections of this listener.
     pub(super) connections: Arc<Connections>,
     /// Those of all listeners that share the places.
@@ -56,6 +58,7 @@ impl Worker {
         let mut acceptor = Acceptor::new(
             listener,
             Arc::clone(&self.places),
+            Arc::clone(&self.addresses),
             Arc::clone(&self.tables),
             Arc::clone(&self.shard),
         );
@@ -124,7 +127,7 @@ impl Worker {
         }
     }
 
-    fn start(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
+    fn start(&self, stream: TcpStream, place: Place) {
         let begins_with = match (self.role, &self.app.config.tls) {
             (Role::Service, Some(_)) => Phase::Handshake,
             _ => Phase::Head,
@@ -166,6 +169,9 @@ impl Worker {
                             Box::pin(async {
                                 if let Some(stream) = shake_hands(tls, stream, &state, &shard).await
                                 {
+                                    if app.config.asks_for_certificates {
+                                        state.trusted.store(true, Relaxed);
+                                    }
                                     let shard = Arc::clone(&shard);
                                     let app = Arc::clone(&app);
                                     connection::serve(stream, app, routes, state, shard).await;

@@ -62,6 +62,9 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("max-connections", &["1", "1000000"], &[
         ("0", 78, "--max-connections 0: must be 1 to 1000000"), ("1000001", 78, "--max-connections 1000001"),
     ]),
+    ("max-connections-per-address", &["1", "1000000"], &[
+        ("0", 78, "--max-connections-per-address 0: must be 1 to 1000000"),
+    ]),
     ("max-in-flight", &["1", "1000000"], &[
         ("0", 78, "--max-in-flight 0: must be 1 to 1000000"), ("1000001", 78, "--max-in-flight 1000001"),
     ]),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, KEY, REQUEST, config, serve, within};
+use crate::support::{KEY, REQUEST, config, serve, within};
 
 fn post_head(length: usize, more: &str) -> String {
     format!(
@@ -366,53 +366,6 @@ fn pipelined_answers_go_on_when_they_are_taken_after_all() {
         assert_eq!(client.answer().status, 200);
     }
     assert_eq!(server.metric(HELD), 0.0);
-}
-
-#[test]
-fn connections_beyond_the_cap_wait() {
-    let server = serve(&["--max-connections", "2", "--workers", "1"]);
-    let mut first = server.connect();
-    let mut second = server.connect();
-    assert_eq!(first.get("/").status, 200);
-    assert_eq!(second.get("/").status, 200);
-    let mut third = server.connect();
-    third.send(format!(
-        "GET / HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\n\r\n"
-    ));
-    assert_eq!(server.metric("http_server_active_connections"), 2.0);
-    drop(first);
-    assert_eq!(third.answer().status, 200, "as soon as there is a place");
-}
-
-#[test]
-fn the_connection_that_is_silent_the_longest_makes_room() {
-    let server = serve(&["--max-connections", "3", "--workers", "2"]);
-    let mut idle = server.connect();
-    assert_eq!(idle.get("/").status, 200);
-    let mut mute = server.connect();
-    let mut used = server.connect();
-    std::thread::sleep(std::time::Duration::from_millis(600));
-    assert_eq!(used.get("/").status, 200);
-    let mut kept = Vec::new();
-    for (nth, silent) in [&mut idle, &mut mute].into_iter().enumerate() {
-        assert_eq!(server.get("/").status, 200, "room is made in a second");
-        assert_eq!(silent.rest(), b"");
-        let evicted = server.metric("http_server_evicted_connections_total");
-        assert_eq!(evicted, nth as f64 + 1.0);
-        // The one that asked is gone, and leaves its place to this.
-        let mut next = server.connect();
-        assert_eq!(next.get("/").status, 200);
-        kept.push(next);
-    }
-    assert_eq!(used.get("/").status, 200);
-}
-
-#[test]
-fn silent_operators_make_room_for_others() {
-    let server = serve(&[]);
-    let silent: Vec<_> = (0..200).map(|_| Client::connect(server.admin)).collect();
-    assert_eq!(Client::connect(server.admin).get("/readyz").status, 200);
-    drop(silent);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod logs;
 mod metrics;
 mod openapi;
 mod parity;
+mod places;
 mod program;
 mod raw_bytes;
 mod sentry;
