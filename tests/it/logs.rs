@@ -105,8 +105,11 @@ fn without_the_flag_what_goes_well_is_mostly_not_logged() {
 fn a_batch_that_is_cut_is_logged_although_its_status_was_good() {
     let program = Program::start(&["--log-sample", "0"]);
     let mut client = Client::connect(program.addr);
+    // So many that their answers do not wait for the end.
+    let records = "{}\n".repeat(6_000);
     client.send(format!(
-        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n3\r\n{{}}\n\r\n"
+        "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{records}\r\n",
+        records.len()
     ));
     assert_eq!(client.head().status, 200);
     client.chunk();
