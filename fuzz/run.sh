@@ -8,7 +8,7 @@ seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
 shift
 cd "$(dirname "$0")"
 targets=("$@")
-((${#targets[@]})) || targets=(cbm json agree generate request)
+((${#targets[@]})) || targets=(cbm json agree generate load request)
 
 # What cargo-fuzz gives to rustc, but for the sanitizers, which stable Rust does not have. With --target, build scripts
 # are spared.
@@ -34,6 +34,7 @@ for target in "${targets[@]}"; do
     sed 's/"hash_stride": 3/"hash_stride": -9223372036854775808/' $small >seeds/generate/hash_stride.json
     sed 's/"written_by": "hand"/"class_params": {"classes_count": 1000000000000000000}/' $small >seeds/generate/classes_count.json
     ;;
+  load) find ../fixtures/models \( -name '*.cbm' -o -name '*.json' \) -size -32k -exec cp {} seeds/load/ \; ;;
   request) head -200 ../fixtures/cases.ndjson | sed -E 's/^\{"request": (\{.*\}), "raw": .*/\1/' |
     split --lines=1 - "seeds/$target/" ;;
   esac

@@ -7,6 +7,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     }
     if let Ok(model) = pick_regno_fuzz::bounded(bytes, catboost_model::parse) {
-        pick_regno_fuzz::evaluate(&model);
+        pick_regno_fuzz::evaluate(&model, |_, _| {});
     }
 });

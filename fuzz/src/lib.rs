@@ -31,6 +31,12 @@ pub const GENERATING: Bound = Bound {
     any_file: 16 << 20,
 };
 
+/// Loading: reading, and tables of 6 bytes a byte that are needed, and as many that save time.
+pub const LOADING: Bound = Bound {
+    per_byte: 20,
+    any_file: 1 << 20,
+};
+
 /// Counts what is allocated.
 struct Counting;
 
@@ -78,8 +84,9 @@ pub fn bounded_by<T>(bound: Bound, file: &[u8], read: impl FnOnce(&[u8]) -> T) -
     result
 }
 
-/// Interprets a model on a few rows: nothing in it may lead anywhere that does not exist.
-pub fn evaluate(model: &Model) {
+/// Interprets a model on a few rows: nothing in it may lead anywhere that does not exist. Calls `check` with each row and its raw
+/// values.
+pub fn evaluate(model: &Model, check: impl Fn(&Row, &[f64])) {
     let embeddings: Vec<Vec<f32>> = model
         .embedding_features
         .iter()
@@ -87,15 +94,14 @@ pub fn evaluate(model: &Model) {
         .collect();
     let embeddings: Vec<&[f32]> = embeddings.iter().map(Vec::as_slice).collect();
     for (number, word) in [(0.0, ""), (f32::NAN, "one two  two"), (f32::INFINITY, "7")] {
-        let raw = eval::raw(
-            model,
-            &Row {
-                floats: &vec![number; model.float_features.len()],
-                cats: &vec![word; model.cat_features.len()],
-                texts: &vec![word; model.text_features.len()],
-                embeddings: &embeddings,
-            },
-        );
+        let row = Row {
+            floats: &vec![number; model.float_features.len()],
+            cats: &vec![word; model.cat_features.len()],
+            texts: &vec![word; model.text_features.len()],
+            embeddings: &embeddings,
+        };
+        let raw = eval::raw(model, &row);
         assert_eq!(raw.len(), model.dimension);
+        check(&row, &raw);
     }
 }

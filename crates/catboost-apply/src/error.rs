@@ -15,6 +15,8 @@ pub enum Error {
     Io(Option<PathBuf>, io::Error),
     /// The file is not a model that is supported.
     Model(Option<PathBuf>, catboost_model::Error),
+    /// The model's tables would take many times the memory of its file: no model that was trained does.
+    TooLarge(Option<PathBuf>, String),
 }
 
 impl Error {
@@ -24,25 +26,31 @@ impl Error {
         match self {
             Self::Io(_, error) => Self::Io(path, error),
             Self::Model(_, error) => Self::Model(path, error),
+            Self::TooLarge(_, what) => Self::TooLarge(path, what),
         }
     }
 
     /// Whether the file is a sound model that is not supported.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
-        matches!(self, Self::Model(_, error) if error.is_unsupported())
+        match self {
+            Self::Io(..) => false,
+            Self::Model(_, error) => error.is_unsupported(),
+            Self::TooLarge(..) => true,
+        }
     }
 }
 
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (Self::Io(path, _) | Self::Model(path, _)) = self;
+        let (Self::Io(path, _) | Self::Model(path, _) | Self::TooLarge(path, _)) = self;
         if let Some(path) = path {
             write!(f, "{}: ", path.display())?;
         }
         match self {
             Self::Io(_, error) => write!(f, "the file cannot be read: {error}"),
             Self::Model(_, error) => error.fmt(f),
+            Self::TooLarge(_, what) => write!(f, "not supported: {what}"),
         }
     }
 }
@@ -52,6 +60,7 @@ impl error::Error for Error {
         match self {
             Self::Io(_, error) => Some(error),
             Self::Model(_, error) => Some(error),
+            Self::TooLarge(..) => None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod groups;
 mod keys;
 mod letters;
 mod odds;
+mod room;
 mod texts;
 mod trees;
 
@@ -21,6 +22,7 @@ use catboost_runtime::{
 use categories::Categories;
 pub(crate) use crosses::hash_of;
 use groups::{Groups, Numbers};
+pub use room::{Room, TooLarge};
 
 /// A model laid out, and which of its features a row has in which place.
 pub struct Layout {
@@ -38,20 +40,28 @@ pub struct Layout {
     pub embeddings: Vec<usize>,
 }
 
-/// Lays a model out.
+/// Lays a model out, however much memory its tables take.
 #[must_use]
 pub fn lay_out(model: &Model) -> Layout {
-    let rows = trees::Rows::plan(model);
+    lay_out_in(model, Room::UNBOUNDED).expect("there is room for everything")
+}
+
+/// Lays a model out.
+///
+/// # Errors
+/// If its tables would take more than there is room for.
+pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
+    let rows = trees::Rows::plan(model, &mut room);
     let mut groups = Groups::new(model, rows.is_none());
     let numbers = Numbers::lay_out(model, &mut groups);
     groups.add_estimates(model);
-    let categories = Categories::lay_out(model, &mut groups);
+    let categories = Categories::lay_out(model, &mut groups, &mut room)?;
     let answers = groups.add_answers(model);
     let trees = trees::lay_out(rows, model, &mut groups);
-    let (used_texts, texts) = texts::lay_out(model, &groups, &trees);
+    let (used_texts, texts) = texts::lay_out(model, &groups, &trees, &mut room)?;
     let (used_embeddings, embeddings) = embeddings::lay_out(model, &groups);
     let initial: Box<[u16]> = groups.initial().into();
-    Layout {
+    Ok(Layout {
         model: compiled::Model {
             shape: Dynamic {
                 dimension: model.dimension,
@@ -78,7 +88,7 @@ pub fn lay_out(model: &Model) -> Layout {
         counted: categories.counted,
         texts: used_texts,
         embeddings: used_embeddings,
-    }
+    })
 }
 
 /// What is added to the scaled sums. CatBoost adds nothing if no bias is different from 0; to add 0 would turn -0 into 0, to

@@ -1,4 +1,9 @@
-//! Loads CatBoost models at run time.
+// Its example is tested by `catboost-zoo`.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+//! # How it works
+//!
+//! `catboost_model` reads the file into its intermediate representation; [`layout`] numbers what a row is reduced to and computes
+//! every table; `catboost_runtime::compiled` evaluates rows. The code generator writes the same tables down as Rust source.
 
 mod error;
 mod input;

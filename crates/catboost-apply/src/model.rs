@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 use crate::{
     Error,
     input::Input,
-    layout::{self, Layout},
+    layout::{self, Layout, Room},
     schema::{Feature, Position, Schema},
 };
 
@@ -38,6 +38,11 @@ struct Inner {
     layout: Layout,
 }
 
+/// Bytes of tables per byte of the file: the tables that are needed may take as much, and those that save time as much again.
+const TABLES_PER_BYTE: usize = 6;
+/// Bytes of tables, whatever the file's length.
+const TABLES_OF_ANY_FILE: usize = 256 << 10;
+
 thread_local! {
     /// What rows are evaluated in, kept from row to row.
     static SCRATCH: Cell<Scratch> = Cell::default();
@@ -47,7 +52,8 @@ impl Model {
     /// Loads a model file, a `.cbm` or a JSON export: its first bytes tell which.
     ///
     /// # Errors
-    /// If the file cannot be read, is not a model, or holds what is not supported.
+    /// If the file cannot be read, is not a model, holds what is not supported, or its tables would take many times the memory
+    /// of the file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|error| Error::Io(None, error).at(path))?;
@@ -60,9 +66,12 @@ impl Model {
     /// As [`Model::load`].
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
         let model = catboost_model::parse(file).map_err(|error| Error::Model(None, error))?;
+        let room = Room::new(TABLES_PER_BYTE * file.len() + TABLES_OF_ANY_FILE);
+        let layout = layout::lay_out_in(&model, room);
+        let layout = layout.map_err(|error| Error::TooLarge(None, error.to_string()))?;
         let hash = Sha256::digest(file);
         let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self::new(&model, sha256))
+        Ok(Self::with_layout(&model, layout, sha256))
     }
 
     /// Loads a model from a reader of its file, which is read to its end.
@@ -76,10 +85,16 @@ impl Model {
         Self::from_bytes(&file)
     }
 
-    fn new(model: &ir::Model, sha256: String) -> Self {
+    /// Makes a model ready that was read already. Its [`Model::sha256`] is empty: there is no file to tell it from.
+    #[must_use]
+    pub fn new(model: &ir::Model) -> Self {
+        Self::with_layout(model, layout::lay_out(model), String::new())
+    }
+
+    fn with_layout(model: &ir::Model, layout: Layout, sha256: String) -> Self {
         Self(Arc::new(Inner {
             schema: Schema::new(model, sha256),
-            layout: layout::lay_out(model),
+            layout,
         }))
     }
 
@@ -153,6 +168,23 @@ impl Model {
     /// `raw` has not the length [`Model::dimension`].
     pub fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError> {
         self.raw_observed(row, raw, &mut ())
+    }
+
+    /// Computes the raw values of rows, one row after the other.
+    ///
+    /// # Errors
+    /// As [`Model::raw_into`] of the first row that is wrong; `raw` has room for [`Model::dimension`] values per row.
+    pub fn raw_block(&self, rows: &[Row<'_>], raw: &mut [f64]) -> Result<(), RowError> {
+        let (dimension, found) = (self.dimension(), raw.len());
+        let expected = dimension * rows.len();
+        if found != expected {
+            return Err(RowError::Dimension { expected, found });
+        }
+        let raws = raw.chunks_exact_mut(dimension.max(1));
+        for (row, raw) in rows.iter().zip(raws) {
+            self.raw_into(row, raw)?;
+        }
+        Ok(())
     }
 
     /// [`Model::raw_into`]; `observer` is told what the row meets on its way.

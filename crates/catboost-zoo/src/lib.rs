@@ -45,6 +45,7 @@ include!(concat!(env!("OUT_DIR"), "/zoo.rs"));
 
 /// The examples in the crates' READMEs.
 #[cfg(doctest)]
+#[doc = include_str!("../../catboost-apply/README.md")]
 #[doc = include_str!("../../catboost-codegen/README.md")]
 #[doc = include_str!("../../catboost-runtime/README.md")]
 #[doc = include_str!("../../catboost-model/README.md")]

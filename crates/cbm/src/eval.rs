@@ -68,6 +68,10 @@ pub(crate) struct Options {
     /// Prints CSV with a header.
     #[arg(long)]
     csv: bool,
+    /// Computes with the plain interpreter: slow, and the reference for the engine that is used otherwise. Stages, ranges of
+    /// trees and virtual ensembles always are.
+    #[arg(long)]
+    interpreter: bool,
 }
 
 pub(crate) fn eval(model: &Model, rows: &Path, options: &Options) -> Result<(), String> {
@@ -84,7 +88,13 @@ pub(crate) fn eval(model: &Model, rows: &Path, options: &Options) -> Result<(), 
     };
     check(model, output.as_ref(), options.kind)?;
     let convert = |raw: &[f64]| converted(output.as_ref(), options.kind, raw);
+    let whole = trees == (0..model.tree_count()) && options.staged.is_none();
+    let engine = (whole && !options.interpreter).then(|| catboost_apply::Model::new(model));
     let answer = |row: &Row| -> Vec<Vec<Cell>> {
+        if let Some(engine) = &engine {
+            let raw = engine.raw(row).expect("rows are read as the model's");
+            return vec![convert(&raw)];
+        }
         let Some(period) = options.staged else {
             return vec![convert(&eval::raw_of_trees(model, row, trees.clone()))];
         };

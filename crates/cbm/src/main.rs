@@ -1,5 +1,6 @@
 //! `cbm`: looks at CatBoost models, converts them to JSON, computes what they predict, and compares them.
 
+mod bench;
 mod diff;
 mod eval;
 mod explain;
@@ -101,6 +102,18 @@ enum Command {
         #[arg(long)]
         csv: bool,
     },
+    /// Measures how long a model takes to load, and to answer a row: alone, and in blocks.
+    ///
+    /// The least of all rounds counts. Rows are read as by eval, before anything is measured. With --json:
+    /// {"load_ms":…,"one_row_ns":…,"block_row_ns":…}.
+    Bench {
+        /// The model.
+        model: PathBuf,
+        /// The rows, as JSON or CSV; - for standard input.
+        rows: PathBuf,
+        #[command(flatten)]
+        options: bench::Options,
+    },
     /// Says what differs between two models. Exit code 0: nothing, 1: something, 2: a model cannot be read.
     Diff {
         /// A model.
@@ -135,6 +148,14 @@ fn main() -> ExitCode {
             csv,
         } => (
             with(&model, |model| eval::leaves(model, &rows, &trees, csv)),
+            1,
+        ),
+        Command::Bench {
+            model,
+            rows,
+            options,
+        } => (
+            bench::bench(&model, &rows, &options).map(|()| ExitCode::SUCCESS),
             1,
         ),
         Command::Diff { old, new } => (diff(&old, &new), 2),

@@ -1,6 +1,6 @@
 //! One-hot features and CTRs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{collections::HashMap, rc::Rc};
 
 use catboost_model::ir::{self, Model, Split};
 use catboost_runtime::{
@@ -9,7 +9,12 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-use super::{Groups, crosses, groups::Member, keys};
+use super::{
+    Groups, crosses,
+    groups::Member,
+    keys,
+    room::{Room, TooLarge},
+};
 
 /// The categorical features of a model, laid out.
 pub(super) struct Categories {
@@ -25,7 +30,11 @@ pub(super) struct Categories {
 }
 
 impl Categories {
-    pub(super) fn lay_out(model: &Model, groups: &mut Groups) -> Self {
+    pub(super) fn lay_out(
+        model: &Model,
+        groups: &mut Groups,
+        room: &mut Room,
+    ) -> Result<Self, TooLarge> {
         let mut used: Vec<usize> = model
             .one_hots
             .iter()
@@ -78,15 +87,15 @@ impl Categories {
         let counted = used.iter().map(counted).collect();
         let all = by_projection
             .into_iter()
-            .map(|(projection, ctrs)| Combination::new(model, projection, ctrs, groups))
-            .collect();
-        let (digits, crosses, mut rest) = crosses::lay_out(model, all, place, groups);
+            .map(|(projection, ctrs)| Combination::new(model, projection, ctrs, groups, room))
+            .collect::<Result<_, _>>()?;
+        let (digits, crosses, mut rest) = crosses::lay_out(model, all, place, groups, room);
         for combination in &mut rest {
             combination.place(model, groups);
         }
         // More than the bins of the last may be overwritten.
         groups.add_slots(Projection::AT_ONCE - 1);
-        Self {
+        Ok(Self {
             counted,
             one_hots,
             digits,
@@ -96,7 +105,7 @@ impl Categories {
                 .map(|combination| combination.lay_out(place))
                 .collect(),
             used,
-        }
+        })
     }
 }
 
@@ -141,16 +150,24 @@ impl<'a> Combination<'a> {
         projection: &'a ir::Projection,
         ctrs: Vec<usize>,
         groups: &Groups,
-    ) -> Self {
-        let (keys, rows) = ctr_bins(model, &ctrs);
-        let bins = rows.iter().flat_map(|row| {
-            let bins = row.iter().zip(&ctrs);
-            bins.flat_map(|(&bin, &ctr)| groups.of_ctr(bin, model.ctrs[ctr].borders.len()))
-        });
-        let mut bins: Vec<u16> = bins.collect();
-        let len = bins.len() / rows.len();
+        room: &mut Room,
+    ) -> Result<Self, TooLarge> {
+        let (keys, rows) = ctr_bins(model, &ctrs, room)?;
+        let borders = |&ctr: &usize| model.ctrs[ctr].borders.len();
+        let len = match groups.are_walked() {
+            true => ctrs.iter().map(borders).sum(),
+            false => ctrs.len(),
+        };
+        let count = rows.len().saturating_mul(len) + Projection::AT_ONCE - 1;
+        room.need(count, size_of::<u16>(), || bins_of(&ctrs))?;
+        let mut bins: Vec<u16> = Vec::with_capacity(count);
+        for row in &rows {
+            for (&bin, ctr) in row.iter().zip(&ctrs) {
+                bins.extend(groups.of_ctr(bin, borders(ctr)));
+            }
+        }
         bins.extend([0; Projection::AT_ONCE - 1]);
-        Self {
+        Ok(Self {
             projection,
             conditions: conditions(projection, groups),
             keys,
@@ -158,7 +175,7 @@ impl<'a> Combination<'a> {
             len,
             ctrs,
             first: Slot(0),
-        }
+        })
     }
 
     #[cfg(test)]
@@ -226,34 +243,66 @@ impl<'a> Combination<'a> {
     }
 }
 
+/// Keys and their rows.
+type Keyed = (Vec<(u64, u32)>, Vec<Rc<[u16]>>);
+
 /// Each key of the CTRs' tables with its row, and the rows: the bin of each of `ctrs`. Row 0 is that of an unknown key.
-fn ctr_bins(model: &Model, ctrs: &[usize]) -> (Vec<(u64, u32)>, Vec<Vec<u16>>) {
+fn ctr_bins(model: &Model, ctrs: &[usize], room: &mut Room) -> Result<Keyed, TooLarge> {
     let bin = |ctr: usize, entry: Option<usize>| {
         let ctr = &model.ctrs[ctr];
         let value = ctr.value(&model.ctr_tables[ctr.table.at()], entry);
         count_above(value, &ctr.borders)
     };
-    let unknown: Vec<u16> = ctrs.iter().map(|&ctr| bin(ctr, None)).collect();
-    let mut by_key: BTreeMap<u64, Vec<u16>> = BTreeMap::new();
-    for (place, &ctr) in ctrs.iter().enumerate() {
-        for (entry, &key) in model.ctr_tables[model.ctrs[ctr].table.at()]
-            .keys
-            .iter()
-            .enumerate()
-        {
-            by_key.entry(key).or_insert_with(|| unknown.clone())[place] = bin(ctr, Some(entry));
-        }
+    let mut tables: Vec<usize> = ctrs.iter().map(|&ctr| model.ctrs[ctr].table.at()).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let keys_of = |table: usize| &model.ctr_tables[table].keys;
+    let all: usize = tables.iter().map(|&table| keys_of(table).len()).sum();
+    // With its row, and in a hash table that is at least a quarter full.
+    let size =
+        size_of::<u64>() + size_of::<(u64, u32)>() + 4 * (size_of::<u64>() + size_of::<u32>());
+    room.need(all, size, || format!("the keys of {}", bins_of(ctrs)))?;
+    let mut keys: Vec<u64> = Vec::with_capacity(all);
+    for &table in &tables {
+        keys.extend(keys_of(table));
     }
-    let mut rows = vec![unknown];
-    let mut numbers: HashMap<Vec<u16>, u32> = HashMap::new();
-    let keys = by_key.into_iter().map(|(key, row)| {
-        let next = rows.len() as u32;
-        let number = *numbers.entry(row).or_insert_with_key(|row| {
-            rows.push(row.clone());
-            next
-        });
-        (key, number)
-    });
-    let keys = keys.collect();
-    (keys, rows)
+    keys.sort_unstable();
+    keys.dedup();
+
+    // Each CTR's entries are met in order.
+    let mut next = vec![0; ctrs.len()];
+    let mut row: Vec<u16> = ctrs.iter().map(|&ctr| bin(ctr, None)).collect();
+    let unknown = row.clone();
+    let mut rows: Vec<Rc<[u16]>> = vec![unknown.as_slice().into()];
+    let mut numbers: HashMap<Rc<[u16]>, u32> = HashMap::new();
+    let mut numbered = Vec::with_capacity(keys.len());
+    for key in keys {
+        for (place, &ctr) in ctrs.iter().enumerate() {
+            let entry = next[place];
+            let is_next = keys_of(model.ctrs[ctr].table.at()).get(entry) == Some(&key);
+            next[place] += usize::from(is_next);
+            row[place] = match is_next {
+                true => bin(ctr, Some(entry)),
+                false => unknown[place],
+            };
+        }
+        let number = match numbers.get(row.as_slice()) {
+            Some(&number) => number,
+            None => {
+                // Besides, it has its place in a list and in a hash table.
+                room.need(row.len() + 40, size_of::<u16>(), || bins_of(ctrs))?;
+                let (new, number) = (Rc::<[u16]>::from(row.as_slice()), rows.len() as u32);
+                rows.push(Rc::clone(&new));
+                numbers.insert(new, number);
+                number
+            }
+        };
+        numbered.push((key, number));
+    }
+    Ok((numbered, rows))
+}
+
+/// What takes memory, for error texts.
+fn bins_of(ctrs: &[usize]) -> String {
+    format!("the bins of {} CTRs of one combination", ctrs.len())
 }

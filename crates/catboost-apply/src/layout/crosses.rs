@@ -11,7 +11,7 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-use super::{Groups, categories::Combination, keys};
+use super::{Groups, categories::Combination, keys, room::Room};
 
 /// A combination may have so many times as many cells as keys.
 const CELLS_PER_KEY: usize = 4;
@@ -30,12 +30,14 @@ pub(super) fn lay_out<'a>(
     combinations: Vec<Combination<'a>>,
     place: impl Fn(CatIdx) -> u32 + Copy,
     groups: &mut Groups,
+    room: &mut Room,
 ) -> (Digits<Owned>, Box<[Cross<Owned>]>, Vec<Combination<'a>>) {
     let values = Values::of(&combinations);
     let (together, mut rest): (Vec<_>, Vec<_>) = combinations
         .into_iter()
-        .partition(|each| groups.are_walked() && values.fit(each));
-    let fit = masks_bytes(&together) <= MASKS_BYTES;
+        .partition(|each| groups.are_walked() && values.fit(each, room));
+    let masks_bytes = masks_bytes(&together);
+    let fit = masks_bytes <= MASKS_BYTES && room.spare(masks_bytes);
     let (together, split): (Vec<_>, Vec<_>) = together
         .into_iter()
         .partition(|each| fit || each.conditions.is_empty());
@@ -252,7 +254,7 @@ impl Values {
     }
 
     /// Whether a combination can be looked up by its values' numbers.
-    fn fit(&self, combination: &Combination) -> bool {
+    fn fit(&self, combination: &Combination, room: &mut Room) -> bool {
         let Some(cells) = self.cells(&combination.projection.cats) else {
             return false;
         };
@@ -260,6 +262,7 @@ impl Values {
         splits <= Cross::MOST_SPLITS
             && cells << splits <= CELLS_PER_KEY * combination.keys.len()
             && (cells << splits) * combination.len.next_multiple_of(AT_ONCE) <= CELLS_BITS
+            && room.spare((cells << splits) * combination.len.next_multiple_of(AT_ONCE) / 8)
     }
 
     /// The key of a cell's values.
@@ -325,13 +328,8 @@ mod tests {
         let fits = |values: &Values, splits, keys, len| {
             let projection = projection(splits);
             let conditions = vec![0; splits as usize];
-            values.fit(&Combination::of(
-                &projection,
-                conditions,
-                keys,
-                Vec::new(),
-                len,
-            ))
+            let combination = Combination::of(&projection, conditions, keys, Vec::new(), len);
+            values.fit(&combination, &mut Room::UNBOUNDED.clone())
         };
         assert!(fits(&values, 1, keys(1), 1));
         assert!(!fits(&values, 2, keys(1), 1), "8 cells for 1 key");

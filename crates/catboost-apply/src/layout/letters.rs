@@ -10,7 +10,7 @@ use catboost_runtime::{
     text::{TokenTable as _, Tokens},
 };
 
-use super::texts::TokenBits;
+use super::{room::Room, texts::TokenBits};
 
 /// Characters of one or two bytes are below this.
 const LETTERS: u32 = 0x800;
@@ -54,19 +54,24 @@ impl<'a> Source<'a> {
 type IdsByLetter = Vec<Option<Steps<u32, Owned>>>;
 
 /// The letters, and of each dictionary its ids by letters; `None` if nothing is known of letters, or their
-/// tables would take more than `room`, of which else their size is taken.
+/// tables would take more than is `left` of [`ROOM`], or in `room`.
 ///
 /// `lines` is how many lines the leaf indices take. If that is 0, the trees are walked, and bags set nothing here.
 pub(super) fn lay_out(
     tokenizer: &Tokenizer,
     sources: &[Source],
     lines: usize,
-    room: &mut usize,
+    left: &mut usize,
+    room: &mut Room,
 ) -> Option<(Letters<Owned>, IdsByLetter)> {
     let &[delimiter] = tokenizer.delimiter.as_bytes() else {
         return None;
     };
     if tokenizer.split_by_set || sources.len() > MOST_SOURCES {
+        return None;
+    }
+    let word = size_of::<Option<Word>>() + sources.len() * size_of::<Option<u32>>();
+    if !room.spare(LETTERS as usize * word) {
         return None;
     }
     let letters: Vec<Option<Word>> = (0..LETTERS)
@@ -88,7 +93,10 @@ pub(super) fn lay_out(
     };
     let size =
         LETTERS as usize + steps * (size_of::<Line>() * lines + size_of::<u32>() * sources.len());
-    *room = room.checked_sub(size)?;
+    if size > *left || !room.spare(size) {
+        return None;
+    }
+    *left -= size;
 
     let mut codes = Box::new([NO_TOKEN; LETTERS as usize]);
     for (code, word) in codes.iter_mut().zip(&letters) {

@@ -22,6 +22,7 @@ use super::{
     keys,
     letters::{self, ROOM, Source},
     odds,
+    room::{Room, TooLarge},
     trees::Laid,
 };
 
@@ -33,7 +34,8 @@ pub(super) fn lay_out(
     model: &Model,
     groups: &Groups,
     trees: &Laid,
-) -> (Vec<usize>, Box<[Text<Owned>]>) {
+    room: &mut Room,
+) -> Result<(Vec<usize>, Box<[Text<Owned>]>), TooLarge> {
     let mut estimated: BTreeMap<TokenizedIdx, BTreeMap<TextCalcerIdx, Vec<EstimatedIdx>>> =
         BTreeMap::new();
     for (index, number) in (0..).zip(&model.estimated) {
@@ -65,7 +67,7 @@ pub(super) fn lay_out(
             .or_default()
             .push(tokenized);
     }
-    let mut room = ROOM;
+    let mut left = ROOM;
     let texts = by_tokenizer
         .into_iter()
         .map(|((text, tokenizer), members)| {
@@ -78,9 +80,12 @@ pub(super) fn lay_out(
                     tells,
                     groups,
                     trees,
+                    room,
                 )
             });
-            let (mut tokenized, bags): (Vec<Tokenized<Owned>>, Vec<TokenBits>) = parts.unzip();
+            let parts = parts.collect::<Result<Vec<_>, _>>()?;
+            let (mut tokenized, bags): (Vec<Tokenized<Owned>>, Vec<TokenBits>) =
+                parts.into_iter().unzip();
             let laid_out = tokenized.iter().zip(&bags);
             let sources = members
                 .iter()
@@ -92,22 +97,22 @@ pub(super) fn lay_out(
                 });
             let sources: Vec<Source> = sources.collect();
             let tokenizer_of = &model.text.tokenizers[tokenizer.at()];
-            let letters = letters::lay_out(tokenizer_of, &sources, trees.lines(), &mut room);
+            let letters = letters::lay_out(tokenizer_of, &sources, trees.lines(), &mut left, room);
             let letters = letters.map(|(letters, by_letter)| {
                 for (tokenized, by_letter) in tokenized.iter_mut().zip(by_letter) {
                     set_by_letter(tokenized, by_letter);
                 }
                 letters
             });
-            Text {
+            Ok(Text {
                 text: used.partition_point(|&index| index < text.at()) as u32,
                 tokenizer: lay_out_tokenizer(tokenizer_of),
                 letters,
                 tokenized: tokenized.into(),
-            }
+            })
         });
-    let texts = texts.collect();
-    (used, texts)
+    let texts = texts.collect::<Result<_, _>>()?;
+    Ok((used, texts))
 }
 
 /// Lays out a text feature after one tokenizer and one dictionary, but for what single letters are to it. Returns what each
@@ -119,8 +124,15 @@ fn lay_out_tokenized(
     tells_unknown: bool,
     groups: &Groups,
     trees: &Laid,
-) -> (Tokenized<Owned>, TokenBits) {
-    let dictionary = &model.text.dictionaries[model.text.tokenized[tokenized.at()].dictionary.at()];
+    room: &mut Room,
+) -> Result<(Tokenized<Owned>, TokenBits), TooLarge> {
+    let index = model.text.tokenized[tokenized.at()].dictionary;
+    let dictionary = &model.text.dictionaries[index.at()];
+    let grams = dictionary.grams.as_ref();
+    let entries = dictionary.tokens.entries.len() + grams.map_or(0, |grams| grams.entries.len());
+    // In a hash table that is at least a quarter full.
+    let size = 4 * (size_of::<u64>() + size_of::<u32>());
+    room.need(entries, size, || format!("dictionary {}", index.at()))?;
     let mut bag = TokenBits::new();
     let mut calcers = Vec::new();
     for (calcer, numbers) in numbers {
@@ -129,12 +141,16 @@ fn lay_out_tokenized(
             TextCalcerKind::BagOfWords { .. } => {
                 add_to_bag(&mut bag, model, calcer, numbers, groups, trees);
             }
-            kind => calcers.push(lay_out_calcer(
-                kind,
-                estimates(model, &calcer.active, numbers, groups),
-            )),
+            kind => {
+                let estimates = estimates(model, &calcer.active, numbers, groups);
+                calcers.push(lay_out_calcer(kind, estimates, room)?);
+            }
         }
     }
+    let ids = bag.keys().next_back().map_or(0, |last| *last as usize + 1);
+    room.need(ids, size_of::<u32>(), || {
+        format!("what tokens of dictionary {} set", index.at())
+    })?;
     let laid_out = Tokenized {
         dictionary: lay_out_dictionary(dictionary),
         by_letter: None,
@@ -142,7 +158,7 @@ fn lay_out_tokenized(
         bag: lay_out_bag(&bag),
         calcers: calcers.into(),
     };
-    (laid_out, bag)
+    Ok((laid_out, bag))
 }
 
 fn lay_out_tokenizer(tokenizer: &ir::Tokenizer) -> text::Tokenizer<Box<str>> {
@@ -299,8 +315,12 @@ pub(super) fn estimates(
 }
 
 /// Computes all that depends on the model alone, in CatBoost's order of operations.
-fn lay_out_calcer(kind: &TextCalcerKind, estimates: Box<[Estimate<Owned>]>) -> Calcer<Owned> {
-    match kind {
+fn lay_out_calcer(
+    kind: &TextCalcerKind,
+    estimates: Box<[Estimate<Owned>]>,
+    room: &mut Room,
+) -> Result<Calcer<Owned>, TooLarge> {
+    Ok(match kind {
         TextCalcerKind::BagOfWords { .. } => {
             unreachable!("a bag of words is laid out by `add_to_bag`")
         }
@@ -315,7 +335,7 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Box<[Estimate<Owned>]>) -> C
                 .iter()
                 .map(|class| class.counts.as_slice())
                 .collect();
-            let (first, rows) = count_rows(&counts);
+            let (first, rows) = count_rows(&counts, room)?;
             let by_class = || {
                 let of = |class| rows.iter().skip(class).step_by(classes.len());
                 (0..classes.len()).flat_map(of)
@@ -373,7 +393,7 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Box<[Estimate<Owned>]>) -> C
                 .iter()
                 .map(|class| class.counts.as_slice())
                 .collect();
-            let (first, rows) = count_rows(&counts);
+            let (first, rows) = count_rows(&counts, room)?;
             let formula = &calcer::Bm25 {
                 k: *k,
                 b: *b,
@@ -395,11 +415,14 @@ fn lay_out_calcer(kind: &TextCalcerKind, estimates: Box<[Estimate<Owned>]>) -> C
                 estimates,
             })
         }
-    }
+    })
 }
 
 /// The least token id, and from there on a row of counts an id, one a class, and at the end a row of `None`.
-fn count_rows(classes: &[&[(u32, u32)]]) -> (u32, Vec<Option<u32>>) {
+fn count_rows(
+    classes: &[&[(u32, u32)]],
+    room: &mut Room,
+) -> Result<(u32, Vec<Option<u32>>), TooLarge> {
     let ids = || {
         classes
             .iter()
@@ -407,11 +430,20 @@ fn count_rows(classes: &[&[(u32, u32)]]) -> (u32, Vec<Option<u32>>) {
     };
     let first = ids().min().unwrap_or(0);
     let rows = ids().max().map_or(0, |last| (last - first) as usize + 1);
-    let mut table = vec![None; (rows + 1) * classes.len()];
+    // The table itself, and what is made of it: logarithms, which classes lack the token, and odds.
+    let size = size_of::<Option<u32>>() + size_of::<f64>() + size_of::<u8>() + 4 * size_of::<f64>();
+    let count = (rows + 1).saturating_mul(classes.len());
+    room.need(count, size, || {
+        format!(
+            "a text calcer's {} classes and {rows} tokens",
+            classes.len()
+        )
+    })?;
+    let mut table = vec![None; count];
     for (class, counts) in classes.iter().enumerate() {
         for &(id, count) in *counts {
             table[(id - first) as usize * classes.len() + class] = Some(count);
         }
     }
-    (first, table)
+    Ok((first, table))
 }

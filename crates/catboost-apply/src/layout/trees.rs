@@ -8,7 +8,7 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-use super::{Groups, groups::presence};
+use super::{Groups, groups::presence, room::Room};
 
 /// Rows of bits may always take this much.
 const ROWS_BYTES: usize = 4 << 20;
@@ -134,7 +134,7 @@ pub(super) struct Rows {
 impl Rows {
     /// `None` if they would take too much room, more than the leaf values twice over, or too much time: a row of each group is
     /// OR-ed, however few trees ask for it. But where there are bags of words, a row for each letter saves more.
-    pub(super) fn plan(model: &Model) -> Option<Self> {
+    pub(super) fn plan(model: &Model, room: &mut Room) -> Option<Self> {
         let ir::Trees::Oblivious(trees) = &model.trees else {
             return None;
         };
@@ -147,7 +147,8 @@ impl Rows {
             && (1..=MOST_LINES).contains(&lines);
         let is_worth_it = groups.len() * lines * QUESTIONS_PER_LINE <= trees.len() * bits
             || (0..model.estimated.len()).any(|index| presence(model, index).is_some());
-        (fits && is_worth_it && model.dimension > 0).then_some(Self { bits, lines })
+        (fits && is_worth_it && model.dimension > 0 && room.spare(bytes))
+            .then_some(Self { bits, lines })
     }
 
     fn lay_out(self, model: &Model, trees: &[ObliviousTree], groups: &Groups) -> Laid {

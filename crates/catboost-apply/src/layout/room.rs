@@ -1,0 +1,99 @@
+//! How much memory tables may take.
+
+use std::{
+    error,
+    fmt::{self, Display, Formatter},
+};
+
+/// Memory that is left for tables, in bytes. Tables that only save time have room of their own: they are left out where they do
+/// not fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    needed: usize,
+    spare: usize,
+}
+
+impl Room {
+    /// As much as there is.
+    pub const UNBOUNDED: Self = Self {
+        needed: usize::MAX,
+        spare: usize::MAX,
+    };
+
+    /// So many bytes for tables that are needed, and as many for others.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            needed: bytes,
+            spare: bytes,
+        }
+    }
+
+    /// Takes memory for a table that is needed: `count` elements of `size` bytes.
+    pub(super) fn need(
+        &mut self,
+        count: usize,
+        size: usize,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), TooLarge> {
+        let bytes = count.saturating_mul(size);
+        match self.needed.checked_sub(bytes) {
+            Some(left) => {
+                self.needed = left;
+                Ok(())
+            }
+            None => Err(TooLarge {
+                what: what(),
+                bytes,
+                left: self.needed,
+            }),
+        }
+    }
+
+    /// Takes memory for a table that only saves time. Returns whether there was as much.
+    pub(super) fn spare(&mut self, bytes: usize) -> bool {
+        let left = self.spare.checked_sub(bytes);
+        self.spare = left.unwrap_or(self.spare);
+        left.is_some()
+    }
+}
+
+/// Tables would take far more memory than the model's file has bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLarge {
+    what: String,
+    bytes: usize,
+    left: usize,
+}
+
+impl Display for TooLarge {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { what, bytes, left } = self;
+        write!(
+            f,
+            "{what} would take {bytes} bytes; a file of this length may have {left} more"
+        )
+    }
+}
+
+impl error::Error for TooLarge {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_and_what_is_spare_have_room_of_their_own() {
+        let mut room = Room::new(100);
+        let mut need = |count, size| room.need(count, size, || "a table".to_owned());
+        assert_eq!(need(10, 6), Ok(()));
+        let error = need(5, 9).expect_err("45 of 40");
+        assert_eq!(
+            error.to_string(),
+            "a table would take 45 bytes; a file of this length may have 40 more"
+        );
+        assert!(need(usize::MAX, 2).is_err());
+        assert_eq!(need(40, 1), Ok(()));
+        assert!(room.spare(99) && !room.spare(2) && room.spare(1) && !room.spare(1));
+    }
+}
