@@ -22,7 +22,7 @@ from measure import ROOT, build, existing, table
 
 FEW, MANY = 1, 11
 STAGES = [
-    "request JSON to request", "ten texts to request", "request to features", "features to raw", "answer to JSON",
+    "request JSON to request", "ten texts to request", "request to features", "features to raw", "features to raw, loaded", "answer to JSON",
     "request JSON to answer JSON",
 ]
 # What a file's instructions count as.

@@ -80,6 +80,46 @@ fn raw(rows: &[Features<'_>]) {
     }
 }
 
+/// The model of the build, loaded at run time, and rows as it takes them.
+struct Loaded<'a> {
+    model: catboost_apply::Model,
+    kinds: Vec<Kinds<'a>>,
+}
+
+/// The features of each kind.
+type Kinds<'a> = (Vec<f32>, Vec<&'a str>, Vec<&'a str>);
+
+impl<'a> Loaded<'a> {
+    fn new(rows: &[Features<'a>]) -> Self {
+        let path = option_env!("PICK_REGNO_MODEL").filter(|path| !path.is_empty());
+        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/model.json");
+        let model = catboost_apply::Model::load(path.unwrap_or(own)).expect("the model");
+        assert_eq!(model.sha256(), model::SHA256, "the model of the build");
+        let kinds = rows.iter().map(|row| {
+            let (floats, cats, texts) = row.to_kinds();
+            (floats.to_vec(), cats.to_vec(), texts.to_vec())
+        });
+        let kinds = kinds.collect();
+        Self { model, kinds }
+    }
+
+    /// «Features to raw» of each row.
+    fn raw(&self) {
+        let mut raw = [0.0; model::DIMENSION];
+        for (floats, cats, texts) in &self.kinds {
+            let row = catboost_apply::Row {
+                floats,
+                cats,
+                texts,
+                embeddings: &[],
+            };
+            let answered = self.model.raw_into(black_box(&row), &mut raw);
+            answered.expect("the row has the model's features");
+            black_box(&raw);
+        }
+    }
+}
+
 /// Requests as text.
 struct Rows {
     json: Vec<String>,
@@ -113,6 +153,7 @@ struct Prepared<'a> {
     columns: &'a [[String; 10]],
     requests: Vec<Request<'a>>,
     features: Vec<Features<'static>>,
+    loaded: Loaded<'static>,
     answers: Vec<Answer>,
 }
 
@@ -128,8 +169,10 @@ impl<'a> Prepared<'a> {
             let request = parse_object(text.clone().leak().as_bytes()).expect("parsed above");
             features(Box::leak(Box::new(request)), Box::leak(Box::default()))
         });
+        let features: Vec<Features<'static>> = features.collect();
         Prepared {
-            features: features.collect(),
+            loaded: Loaded::new(&features),
+            features,
             answers: requests.iter().map(pick_regno).collect(),
             requests,
             texts: &rows.json,
@@ -169,6 +212,7 @@ impl<'a> Prepared<'a> {
                 }),
             ),
             ("features to raw", Box::new(|| raw(&self.features))),
+            ("features to raw, loaded", Box::new(|| self.loaded.raw())),
             (
                 "answer to JSON",
                 Box::new(|| {

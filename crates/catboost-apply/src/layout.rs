@@ -58,7 +58,7 @@ pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
     let categories = Categories::lay_out(model, &mut groups, &mut room)?;
     let answers = groups.add_answers(model);
     let trees = trees::lay_out(rows, model, &mut groups);
-    let (used_texts, texts) = texts::lay_out(model, &groups, &trees, &mut room)?;
+    let texts = texts::lay_out(model, &groups, &trees, &mut room)?;
     let (used_embeddings, embeddings) = embeddings::lay_out(model, &groups);
     let initial: Box<[u16]> = groups.initial().into();
     Ok(Layout {
@@ -77,7 +77,7 @@ pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
             digits: categories.digits,
             crosses: categories.crosses,
             projections: categories.projections,
-            texts,
+            texts: texts.texts,
             embeddings,
             answers,
             initial,
@@ -86,7 +86,7 @@ pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
         floats: numbers.places,
         cats: categories.used,
         counted: categories.counted,
-        texts: used_texts,
+        texts: texts.used,
         embeddings: used_embeddings,
     })
 }

@@ -30,12 +30,17 @@ use super::{
 const LACKING: usize = 64;
 
 /// The text features that the model uses, and what is computed from them.
+pub(super) struct Texts {
+    pub(super) used: Vec<usize>,
+    pub(super) texts: Box<[Text<Owned>]>,
+}
+
 pub(super) fn lay_out(
     model: &Model,
     groups: &Groups,
     trees: &Laid,
     room: &mut Room,
-) -> Result<(Vec<usize>, Box<[Text<Owned>]>), TooLarge> {
+) -> Result<Texts, TooLarge> {
     let mut estimated: BTreeMap<TokenizedIdx, BTreeMap<TextCalcerIdx, Vec<EstimatedIdx>>> =
         BTreeMap::new();
     for (index, number) in (0..).zip(&model.estimated) {
@@ -112,7 +117,7 @@ pub(super) fn lay_out(
             })
         });
     let texts = texts.collect::<Result<_, _>>()?;
-    Ok((used, texts))
+    Ok(Texts { used, texts })
 }
 
 /// Lays out a text feature after one tokenizer and one dictionary, but for what single letters are to it. Returns what each
