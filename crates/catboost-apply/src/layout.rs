@@ -100,3 +100,6 @@ fn bias(model: &Model) -> Box<[f64]> {
         model.bias.as_slice().into()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,50 @@ fn eval_answers_the_zoos_cases_to_the_bit() {
 }
 
 #[test]
+fn the_interpreter_and_the_engine_answer_alike() {
+    for name in ["ctr_combinations", "text_default", "loss_multiclass"] {
+        let (model, cases) = (
+            models(&format!("{name}.cbm")),
+            models(&format!("{name}.cases.ndjson")),
+        );
+        let engine = cbm(&["eval", &model, &cases], b"");
+        let interpreter = cbm(&["eval", &model, &cases, "--interpreter"], b"");
+        assert!(
+            engine.status.success() && !engine.stdout.is_empty(),
+            "{name}"
+        );
+        assert!(engine.stdout == interpreter.stdout, "{name}");
+    }
+}
+
+#[test]
+fn bench_says_how_long_loading_and_rows_take() {
+    let (model, cases) = (models("ctr_simple.cbm"), models("ctr_simple.cases.ndjson"));
+    let bench = |more: &[&str]| {
+        let arguments = [&["bench", &model, &cases, "--seconds", "0"], more].concat();
+        cbm(&arguments, b"")
+    };
+    let json = bench(&["--block", "7", "--json"]);
+    let json: Value = serde_json::from_str(stdout(&json)).expect("one object");
+    for key in ["load_ms", "one_row_ns", "block_row_ns"] {
+        assert!(
+            json[key].as_f64().is_some_and(|time| time > 0.0),
+            "{key}: {json}"
+        );
+    }
+    let text = bench(&["--block", "7"]);
+    let text = stdout(&text);
+    assert!(
+        text.starts_with("load: ") && text.contains("a row in blocks of 7: "),
+        "{text}"
+    );
+    let none = cbm(&["bench", &model, "-"], b"");
+    assert_eq!(stderr(&none), "cbm: -: no rows\n");
+    let wrong = cbm(&["bench", &model, &cases, "--seconds=-1"], b"");
+    assert!(stderr(&wrong).contains("expected a number of seconds, at most 3600"));
+}
+
+#[test]
 fn rows_name_features_as_people_do() {
     let rows = [
         r#"{"age": 1, "city": "a", "remark": "x"}"#,

@@ -20,6 +20,13 @@ impl Room {
         spare: usize::MAX,
     };
 
+    /// No room for tables that only save time.
+    #[cfg(test)]
+    pub(super) const WITHOUT_SPARE: Self = Self {
+        needed: usize::MAX,
+        spare: 0,
+    };
+
     /// So many bytes for tables that are needed, and as many for others.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
