@@ -1,18 +1,23 @@
 //! From raw scores to what CatBoost's Python package predicts: probabilities, classes, exponents.
 //!
-//! Everything that decides it (the loss, the classes, the threshold) is text in [`Model::info`]; the arithmetic is
+//! Everything that decides it (the loss, the classes, the threshold) is text in [`Model::info`], which is read as CatBoost reads it,
+//! faults and all: `fixtures/metadata` has its answers to hundreds of odd texts. The arithmetic is
 //! [`catboost_runtime::output`]'s, for compiled models as well.
 
+mod classes;
 mod ensembles;
+mod loss;
+mod metadata;
 
 use std::fmt;
 
 use catboost_runtime::{math::ln, output};
-use serde_json::Value;
+use classes::ClassParams;
+use metadata::Json;
 
 pub use ensembles::Ensembles;
 
-use crate::{ir::Model, limits::MAX_DIMENSION};
+use crate::{ir::Model, text_number};
 
 /// What a model's raw scores stand for.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,37 +76,56 @@ impl std::error::Error for OutputError {}
 /// The loss that a model was trained for, by CatBoost's name without parameters; empty if the file does not say.
 ///
 /// # Errors
-/// If the part of [`Model::info`] that says it is no JSON, or no loss.
+/// If CatBoost refuses the description of the loss in [`Model::info`].
 pub fn loss(model: &Model) -> Result<String, OutputError> {
-    Info::read(model)?.loss()
+    let text = |key: &str| model.info.get(key).map(String::as_str);
+    let params = Json::read(text("params").unwrap_or_default());
+    loss::name(text("loss_function"), &params)
 }
 
 impl Output {
-    /// Reads what a model says of its output.
+    /// Reads what a model says of its output, as CatBoost does when it predicts.
     ///
     /// # Errors
-    /// If a part of [`Model::info`] that it needs is no JSON, or does not fit the model's dimension. The text names the
-    /// key and what is wrong.
+    /// If CatBoost refuses to predict with a model whose [`Model::info`] says that, or would write beyond its memory. The text names
+    /// the key and what is wrong.
     pub fn of(model: &Model) -> Result<Self, OutputError> {
-        let info = Info::read(model)?;
-        let loss = info.loss()?;
-        info.check_count()?;
-        let classes = info.classes(model.dimension, &loss)?;
-        let places = info.places(model.dimension)?;
-        let dimension = if model.dimension == 1 {
-            1
-        } else {
-            info.specified_classes().unwrap_or(model.dimension)
+        let text = |key: &str| model.info.get(key).map(String::as_str);
+        let params = Json::read(text("params").unwrap_or_default());
+        let loss = loss::name(text("loss_function"), &params)?;
+        let class_params = ["class_params", "multiclass_params"]
+            .into_iter()
+            .find_map(|key| text(key).map(|text| ClassParams::read(key, text)))
+            .transpose()?;
+        let own = (model.dimension, (0..model.dimension).collect());
+        let (dimension, places) = match &class_params {
+            Some(class_params) => class_params.places(model.dimension)?,
+            None => own,
         };
-        if let Some(place) = places.iter().find(|&&place| place >= dimension) {
-            return Err(info.class_error(&format!("there is no class number {place}")));
+        let classes = match class_params {
+            Some(class_params) => class_params.labels(),
+            None => unspecified(model.dimension, &loss, &params),
+        };
+        // With several raw values, CatBoost looks at names where it is asked for classes alone.
+        let classes = match classes {
+            Err(error) if model.dimension == 1 => return Err(error),
+            classes => classes.unwrap_or_default(),
+        };
+        if model.dimension == 1 && classes.len() > 2 {
+            return Err(OutputError(format!(
+                "model info: {} classes for one raw value, expected 2",
+                classes.len()
+            )));
         }
         let link = match loss.as_str() {
             _ if model.dimension == 1 => Link::Sigmoid,
             "MultiClassOneVsAll" | "MultiLogloss" | "MultiCrossEntropy" => Link::SigmoidEach,
             _ => Link::Softmax,
         };
-        let probability = info.threshold(model);
+        // `GetBinClassProbabilityThreshold` and `GetBinClassLogitThreshold` of `catboost/libs/model/model.cpp`: a text that is no number
+        // by `TryFromString<double>` is passed over; a number of any size counts, and may make a threshold of NaN or infinity.
+        let probability = text("binclass_probability_threshold").and_then(text_number);
+        let probability = probability.unwrap_or(DEFAULT_THRESHOLD);
         Ok(Self {
             loss,
             link,
@@ -197,195 +221,53 @@ impl Output {
     }
 }
 
-/// A row gets no more scores than this.
-const MAX_CLASSES: usize = MAX_DIMENSION as usize;
-
 /// The probability above which the second class is predicted, unless the model says otherwise.
 const DEFAULT_THRESHOLD: f64 = 0.5;
 
-/// Losses whose models classify even if they name no classes.
-const CLASSIFYING_LOSSES: [&str; 7] = [
-    "Logloss",
-    "CrossEntropy",
-    "MultiClass",
-    "MultiClassOneVsAll",
-    "MultiLogloss",
-    "MultiCrossEntropy",
-    "Focal",
-];
-
-/// The parts of [`Model::info`] that matter here, parsed.
-struct Info {
-    params: Option<Value>,
-    loss_function: Option<Value>,
-    /// Which key the classes come from, and what it holds. (`multiclass_params` is the name of old.)
-    class_params: Option<(&'static str, Value)>,
+/// The classes of a model without `class_params`: those of the training's parameters, or as many as its loss has.
+fn unspecified(dimension: usize, loss: &str, params: &Json) -> Result<Vec<Label>, OutputError> {
+    let names = params
+        .get("data_processing_options")
+        .and_then(|options| options.get("class_names"));
+    match names {
+        Some(Json::List(names)) if !names.is_empty() => {
+            check_names(names)
+                .map_err(|what| OutputError(format!("model info, `params`: {what}")))?;
+            Ok(labels(names))
+        }
+        None | Some(Json::List(_)) if loss::classifies(loss) => Ok(numbered(dimension.max(2))),
+        None | Some(Json::List(_)) => Ok(Vec::new()),
+        Some(_) => Err(OutputError(
+            "model info, `params`: `data_processing_options.class_names` is no list".to_owned(),
+        )),
+    }
 }
 
-impl Info {
-    fn read(model: &Model) -> Result<Self, OutputError> {
-        let parsed = |key: &str| -> Result<Option<Value>, OutputError> {
-            let Some(text) = model.info.get(key) else {
-                return Ok(None);
-            };
-            serde_json::from_str(text)
-                .map(Some)
-                .map_err(|e| OutputError(format!("model info, `{key}`: expected JSON: {e}")))
-        };
-        let mut class_params = None;
-        for key in ["class_params", "multiclass_params"] {
-            if class_params.is_none() {
-                class_params = parsed(key)?.map(|value| (key, value));
-            }
-        }
-        Ok(Self {
-            params: parsed("params")?,
-            loss_function: parsed("loss_function")?,
-            class_params,
-        })
-    }
+/// Checks that every name is a text, a number or a truth (`ClassLabelToString` in `catboost/private/libs/labels/helpers.cpp`).
+fn check_names(names: &[Json]) -> Result<(), &'static str> {
+    let is_name = |name: &Json| {
+        matches!(
+            name,
+            Json::Bool(_) | Json::Int(_) | Json::Double(_) | Json::Text(_)
+        )
+    };
+    let all = names.iter().all(is_name);
+    all.then_some(())
+        .ok_or("`class_names` holds something that is no label")
+}
 
-    /// What `params` say beats `loss_function`.
-    fn loss(&self) -> Result<String, OutputError> {
-        let from_params = self
-            .params
-            .as_ref()
-            .and_then(|params| params.get("loss_function"));
-        let Some(loss) = from_params.or(self.loss_function.as_ref()) else {
-            return Ok(String::new());
-        };
-        // An object with the loss's type, or (in old files) its name with parameters after a colon.
-        let name = loss.get("type").unwrap_or(loss).as_str().ok_or_else(|| {
-            OutputError("model info: `loss_function` has no `type` that is a string".to_owned())
-        })?;
-        Ok(name.split(':').next().unwrap_or(name).to_owned())
+/// The names of classes. The type of the first is that of all, and truths are always `False` and `True`, as in CatBoost's Python
+/// package.
+fn labels(names: &[Json]) -> Vec<Label> {
+    if let [Json::Bool(_), ..] = names {
+        return vec![Label::Bool(false), Label::Bool(true)];
     }
-
-    fn class_error(&self, what: &str) -> OutputError {
-        let key = self
-            .class_params
-            .as_ref()
-            .map_or("class_params", |(key, _)| key);
-        OutputError(format!("model info, `{key}`: {what}"))
-    }
-
-    fn check_count(&self) -> Result<(), OutputError> {
-        let labels = self.class_param("class_to_label").and_then(Value::as_array);
-        let labels = labels.map_or(0, Vec::len);
-        match self.specified_classes().unwrap_or(0).max(labels) {
-            0..=MAX_CLASSES => Ok(()),
-            classes => Err(self.class_error(&format!(
-                "{classes} classes; at most {MAX_CLASSES} are supported"
-            ))),
-        }
-    }
-
-    fn class_param(&self, name: &str) -> Option<&Value> {
-        self.class_params
-            .as_ref()
-            .and_then(|(_, params)| params.get(name))
-    }
-
-    fn class_names(&self) -> &[Value] {
-        self.class_param("class_names")
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
-    }
-
-    fn class_count(&self) -> usize {
-        let count = self.class_param("classes_count").and_then(Value::as_u64);
-        count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX))
-    }
-
-    /// How many classes the training was told of.
-    fn specified_classes(&self) -> Option<usize> {
-        let count = self.class_count().max(self.class_names().len());
-        (count > 0).then_some(count)
-    }
-
-    /// The class of each raw score as a number: a label if the training was not told of classes, else a class's place.
-    fn class_to_label(&self) -> Result<Vec<f64>, OutputError> {
-        let list = self.class_param("class_to_label").and_then(Value::as_array);
-        let list = list.ok_or_else(|| self.class_error("`class_to_label` is no list"))?;
-        list.iter()
-            .map(|label| label.as_f64())
-            .collect::<Option<_>>()
-            .ok_or_else(|| self.class_error("`class_to_label` is no list of numbers"))
-    }
-
-    fn places(&self, dimension: usize) -> Result<Vec<usize>, OutputError> {
-        if dimension == 1 || self.class_params.is_none() || self.specified_classes().is_none() {
-            return Ok((0..dimension).collect());
-        }
-        let labels = self.class_to_label()?;
-        if labels.len() < dimension {
-            return Err(self.class_error(&format!(
-                "`class_to_label` names {} classes, expected {dimension}, one a raw score",
-                labels.len()
-            )));
-        }
-        let place = |&label: &f64| {
-            let place = label as usize;
-            let error = || self.class_error(&format!("there is no class number {label}"));
-            (place as f64 == label).then_some(place).ok_or_else(error)
-        };
-        labels.iter().take(dimension).map(place).collect()
-    }
-
-    fn classes(&self, dimension: usize, loss: &str) -> Result<Vec<Label>, OutputError> {
-        if self.class_params.is_some() {
-            let kind = self.class_param("class_label_type").and_then(Value::as_str);
-            let names = self.class_names();
-            if !names.is_empty() {
-                return self.labels(names, kind == Some("Float"));
-            }
-            if self.class_count() > 0 {
-                return Ok(numbered(self.class_count()));
-            }
-            let labels = self.class_to_label()?;
-            return Ok(labels
-                .iter()
-                .map(|&label| Label::Int(label as i64))
-                .collect());
-        }
-        let names = self.params.as_ref().and_then(|params| {
-            params
-                .get("data_processing_options")?
-                .get("class_names")?
-                .as_array()
-        });
-        match names {
-            Some(names) if !names.is_empty() => self.labels(names, false),
-            _ if CLASSIFYING_LOSSES.contains(&loss) => Ok(numbered(dimension.max(2))),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// `floats`: whole numbers were meant as floats too; JSON cannot tell.
-    fn labels(&self, names: &[Value], floats: bool) -> Result<Vec<Label>, OutputError> {
-        let label = |name: &Value| match name {
-            Value::Bool(value) => Some(Label::Bool(*value)),
-            Value::String(text) => Some(Label::Text(text.clone())),
-            Value::Number(number) => match number.as_i64() {
-                Some(whole) if !floats => Some(Label::Int(whole)),
-                _ => number.as_f64().map(Label::Float),
-            },
-            _ => None,
-        };
-        names
-            .iter()
-            .map(label)
-            .collect::<Option<_>>()
-            .ok_or_else(|| self.class_error("`class_names` holds something that is no label"))
-    }
-
-    /// A threshold that is no number is passed over, as CatBoost does.
-    fn threshold(&self, model: &Model) -> f64 {
-        let threshold = model.info.get("binclass_probability_threshold");
-        threshold
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(DEFAULT_THRESHOLD)
-    }
+    let label = |name: &Json| match (&names[0], name) {
+        (Json::Int(_), name) => Label::Int(name.integer().unwrap_or_default()),
+        (Json::Double(_), name) => Label::Float(name.double().unwrap_or_default()),
+        (_, name) => Label::Text(name.text().unwrap_or_default().to_owned()),
+    };
+    names.iter().map(label).collect()
 }
 
 /// The names of classes that have none: their numbers.

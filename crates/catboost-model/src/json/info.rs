@@ -39,6 +39,60 @@ pub(super) fn serialize<S: Serializer>(
     }))
 }
 
+/// Texts by name. `model_info` that is no object has none, as in CatBoost: it writes `null` for a model without any.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, Text>, D::Error> {
+    from.deserialize_any(TextsVisitor)
+}
+
+struct TextsVisitor;
+
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = BTreeMap<String, Text>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object from name to text, or null")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut texts = BTreeMap::new();
+        while let Some((name, text)) = map.next_entry()? {
+            texts.insert(name, text);
+        }
+        Ok(texts)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<de::IgnoredAny>()?.is_some() {}
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+}
+
 /// A text, or JSON in its place.
 #[derive(Clone, Debug)]
 pub(super) struct Text(pub(super) String);
@@ -55,7 +109,28 @@ impl<'de> Visitor<'de> for TextVisitor {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, an object or a list")
+        f.write_str("JSON")
+    }
+
+    // `GetStringRobust` makes a text of anything.
+    fn visit_unit<E: de::Error>(self) -> Result<String, E> {
+        Ok("null".to_owned())
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<String, E> {
+        Ok(value.to_string())
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
@@ -139,8 +214,8 @@ impl<'de> Visitor<'de> for Compact<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let begin = self.0.len();
         self.0.push('{');
-        // Where each entry and its comma are in the text.
-        let mut entries: Vec<(u32, u32)> = Vec::new();
+        // Where each entry, its value and the end of its comma are in the text.
+        let mut entries: Vec<[u32; 3]> = Vec::new();
         let place = |text: &str| {
             let place = u32::try_from(text.len());
             place.map_err(|_| de::Error::custom("more than 4 GiB of JSON in a text"))
@@ -150,17 +225,24 @@ impl<'de> Visitor<'de> for Compact<'_> {
             if map.next_key_seed(Compact(self.0))?.is_none() {
                 break;
             }
+            let value = place(self.0)?;
             self.0.push(':');
             map.next_value_seed(Compact(self.0))?;
             self.0.push(',');
-            entries.push((entry, place(self.0)?));
+            entries.push([entry, value, place(self.0)?]);
         }
         let unsorted = self.0.split_off(begin + 1);
-        let slice = |&(from, to): &(u32, u32)| {
-            &unsorted[from as usize - begin - 1..to as usize - begin - 1]
-        };
-        entries.sort_unstable_by(|one, other| slice(one).cmp(slice(other)));
-        self.0.extend(entries.iter().map(slice));
+        let slice =
+            |from: u32, to: u32| &unsorted[from as usize - begin - 1..to as usize - begin - 1];
+        let key = |&[entry, value, _]: &[u32; 3]| slice(entry, value);
+        entries.sort_unstable_by(|one, other| key(one).cmp(key(other)).then(one.cmp(other)));
+        let kept = entries.iter().enumerate().filter(|(nth, entry)| {
+            // Of several entries with one key, the last counts.
+            let next = entries.get(nth + 1);
+            next.is_none_or(|next| key(next) != key(entry))
+        });
+        self.0
+            .extend(kept.map(|(_, &[from, _, to])| slice(from, to)));
         close(self.0, begin, '}');
         Ok(())
     }

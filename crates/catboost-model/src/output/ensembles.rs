@@ -6,9 +6,8 @@ use catboost_runtime::{
     math::{ln, sigmoid},
     output::{mean_and_variance, softmax},
 };
-use serde_json::Value;
 
-use super::{Info, OutputError};
+use super::{Json, OutputError, loss};
 use crate::{
     eval::{self, Row},
     ir::Model,
@@ -76,8 +75,7 @@ impl<'a> Ensembles<'a> {
     /// # Errors
     /// If there are not enough trees, or the model does not say how it was trained, or CatBoost has no ensembles for its loss.
     pub fn new(model: &'a Model, trees: usize, count: usize) -> Result<Self, OutputError> {
-        let info = Info::read(model)?;
-        let loss = info.loss()?;
+        let loss = loss(model)?;
         let kind = match loss.as_str() {
             "RMSEWithUncertainty" if model.dimension == 2 => Kind::MeanAndVariance,
             loss if REGRESSION.contains(&loss) => Kind::Regression,
@@ -104,7 +102,9 @@ impl<'a> Ensembles<'a> {
             shared: trees - period * count,
             period,
             count,
-            shrink: shrink(&info)?,
+            shrink: shrink(&Json::read(
+                model.info.get("params").map_or("", String::as_str),
+            ))?,
         })
     }
 
@@ -188,15 +188,12 @@ impl<'a> Ensembles<'a> {
 }
 
 /// Learning rate times shrink rate.
-fn shrink(info: &Info) -> Result<f32, OutputError> {
-    let options = info
-        .params
-        .as_ref()
-        .and_then(|params| params.get("boosting_options"));
+fn shrink(params: &Json) -> Result<f32, OutputError> {
+    let options = params.get("boosting_options");
     let rate = |name: &str| {
         let rate = options
             .and_then(|options| options.get(name))
-            .and_then(Value::as_f64);
+            .and_then(Json::double);
         rate.ok_or_else(|| {
             OutputError(format!(
                 "model info, `params`: virtual ensembles need `boosting_options`.`{name}`"
