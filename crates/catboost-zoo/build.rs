@@ -2,11 +2,15 @@
 //! `fixtures/models/hunt.py` leaves models that are tried only once. There what is not supported is passed over.
 
 use std::{
+    collections::HashSet,
     env,
     fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
+
+use catboost_codegen::{Config, Origin};
+use catboost_model::ir::Model;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=ZOO");
@@ -26,50 +30,156 @@ fn main() {
     let tea = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tea/tea.cbm");
     catboost_codegen::build(tea);
 
-    let mut modules = String::new();
-    let mut list = String::new();
+    let mut zoo = Modules::new("m");
     for path in files {
-        println!("cargo::rerun-if-changed={}", path.display());
-        let name = path
-            .file_stem()
-            .expect("it has an extension")
-            .to_string_lossy()
-            .into_owned();
-        let model = match catboost_model::load(&path) {
-            Ok(model) => model,
+        let name = stem(&path);
+        match catboost_model::load(&path) {
+            Ok(model) => zoo.add(&path, &name, &model),
             Err(error) if hunted.is_some() && error.is_unsupported() => {
                 println!("cargo::warning={name}: {error}");
-                continue;
             }
-            Err(error) => {
-                println!("cargo::error={name}: {error}");
-                continue;
-            }
-        };
-        let module = format!(
-            "m_{}",
-            name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_")
-        );
-        if let Err(error) = catboost_codegen::Config::new()
-            .module(&module)
-            .compile(&path)
-        {
-            println!("cargo::error={error}");
+            Err(error) => println!("cargo::error={name}: {error}"),
+        }
+    }
+    let mut field = Modules::new("field");
+    let mut metadata = Modules::new("metadata");
+    let mut cases = Vec::new();
+    if hunted.is_none() {
+        add_field(&fixtures.with_file_name("field"), &mut field);
+        cases = add_metadata(&fixtures.with_file_name("metadata"), &mut metadata, &out);
+    }
+    let mut source = zoo.list("ZOO", "Every model of the folder");
+    source += &field.list("FIELD", "Every model of `fixtures/field`");
+    source += &metadata.list("METADATA", "Models with texts of `fixtures/metadata`");
+    write!(
+        source,
+        "/// Cases of `fixtures/metadata`, from 0, and their places in [`METADATA`].
+pub static METADATA_CASES: &[(usize, usize)] = &{cases:?};
+/// The folder.
+pub const FOLDER: &str = {folder:?};
+"
+    )
+    .expect("text");
+    fs::write(out.join("zoo.rs"), source).expect("OUT_DIR can be written");
+}
+
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().expect("it has an extension");
+    stem.to_string_lossy().into_owned()
+}
+
+/// Compiles small models that failed in the field.
+fn add_field(folder: &Path, field: &mut Modules) {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let entries = fs::read_dir(folder).expect("there is a folder");
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("the folder can be listed").path())
+        .collect();
+    files.sort();
+    for path in files {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_model = name.ends_with(".cbm") || name.ends_with(".json");
+        if is_model && !name.ends_with(".expected.json") {
+            let model =
+                catboost_model::load(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+            field.add(&path, &stem(&path), &model);
+        }
+    }
+}
+
+/// Compiles models with texts that their metadata may hold; for each, the case and the place of its module. Of cases that differ in the names
+/// of classes and the threshold alone, one is compiled: hundreds of modules would take minutes.
+fn add_metadata(folder: &Path, metadata: &mut Modules, out: &Path) -> Vec<(usize, usize)> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let cases = fs::read_to_string(folder.join("cases.ndjson")).expect("there are cases");
+    let mut known = HashSet::new();
+    let mut places = Vec::new();
+    for (nth, case) in cases.lines().enumerate() {
+        let case: serde_json::Value = serde_json::from_str(case).expect("a case is JSON");
+        let name = case["model"].as_str().expect("a case has a model");
+        let path = folder.join(format!("{name}.cbm"));
+        let mut model = catboost_model::load(&path).expect("the model can be read");
+        for (key, text) in case["info"].as_object().expect("a case has texts") {
+            match text.as_str() {
+                Some(text) => model.info.insert(key.clone(), text.to_owned()),
+                None => model.info.remove(key),
+            };
+        }
+        let output = catboost_model::output::Output::of(&model).map(|output| {
+            let kinds = output.classes.iter().map(std::mem::discriminant);
+            let kinds: Vec<_> = kinds.collect();
+            (
+                format!("{kinds:?}"),
+                output.places,
+                output.dimension,
+                format!("{:?}", output.link),
+            )
+        });
+        if !known.insert((name.to_owned(), output.ok())) {
             continue;
         }
+        let origin = Origin {
+            name: name.to_owned(),
+            sha256: String::new(),
+        };
+        let module = metadata.next();
+        let generated = Config::new().module(&module).generate(&model, &origin);
+        generated.write(out).expect("OUT_DIR can be written");
+        places.push((nth, metadata.count));
+        metadata.list_module(&module, name, 0);
+    }
+    places
+}
+
+/// Modules of compiled models, and a list of them. They are numbered: a file may have any name.
+struct Modules {
+    prefix: &'static str,
+    count: usize,
+    modules: String,
+    list: String,
+}
+
+impl Modules {
+    fn new(prefix: &'static str) -> Self {
+        Self {
+            prefix,
+            count: 0,
+            modules: String::new(),
+            list: String::new(),
+        }
+    }
+
+    /// The name of the next module.
+    fn next(&self) -> String {
+        format!("{}_{}", self.prefix, self.count)
+    }
+
+    /// Compiles a model file.
+    fn add(&mut self, path: &Path, name: &str, model: &Model) {
+        println!("cargo::rerun-if-changed={}", path.display());
+        let module = self.next();
+        match Config::new().module(&module).compile(path) {
+            Ok(_) => self.list_module(&module, name, model.embedding_features.len()),
+            Err(error) => println!("cargo::error={error}"),
+        }
+    }
+
+    /// Declares a module, and lists it under a name.
+    fn list_module(&mut self, module: &str, name: &str, embedding_count: usize) {
+        self.count += 1;
         writeln!(
-            modules,
+            self.modules,
             "mod {module} {{ #![deny(warnings, clippy::pedantic)] include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
         )
         .expect("text");
         writeln!(
-            list,
+            self.list,
             "    Compiled {{ name: {name:?}, model: &{module}::Model,"
         )
         .expect("text");
-        let embeddings = embeddings(model.embedding_features.len());
+        let embeddings = embeddings(embedding_count);
         writeln!(
-            list,
+            self.list,
             "        leaves: |row| {{
             let kind = \"as many features as the model has\";
             let row = {module}::Features::from_kinds(row.floats.try_into().expect(kind), row.cats.try_into().expect(kind), row.texts.try_into().expect(kind){embeddings});
@@ -81,10 +191,12 @@ fn main() {
         )
         .expect("text");
     }
-    let zoo = format!(
-        "{modules}\n/// Every model of the folder.\npub static ZOO: &[Compiled] = &[\n{list}];\n/// The folder.\npub const FOLDER: &str = {folder:?};\n"
-    );
-    fs::write(out.join("zoo.rs"), zoo).expect("OUT_DIR can be written");
+
+    /// The modules, and a static list of them.
+    fn list(&self, name: &str, what: &str) -> String {
+        let Self { modules, list, .. } = self;
+        format!("{modules}\n/// {what}.\npub static {name}: &[Compiled] = &[\n{list}];\n")
+    }
 }
 
 /// The argument for the embeddings: a tuple, as they may differ in length; none if the model has none.

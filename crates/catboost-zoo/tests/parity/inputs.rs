@@ -99,10 +99,11 @@ impl Inputs {
             embeddings: vec![Vec::new(); self.embeddings],
         };
         for (key, value) in row.as_object().expect("a row is an object") {
-            let text = || {
-                value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned)
+            let text = || match value {
+                Value::String(text) => text.clone(),
+                // As CatBoost hashes booleans.
+                Value::Bool(value) => u8::from(*value).to_string(),
+                value => value.to_string(),
             };
             match self.places.get(key) {
                 Some(&(Kind::Float, index)) => values.floats[index] = number(value) as f32,

@@ -1,6 +1,7 @@
 //! What must agree on every case of every model, to the bit: CatBoost's own answer, the interpreter, the compiled model, and
 //! the model loaded at run time.
 
+mod field;
 mod inputs;
 mod outputs;
 mod table;
