@@ -10,7 +10,8 @@ pub struct Error(Box<Kind>);
 #[derive(Debug)]
 enum Kind {
     Io(io::Error),
-    UnknownFormat,
+    /// What the file is instead of a model, and how to get a model.
+    Foreign(String),
     /// Byte offset in the file, and what is wrong there.
     Cbm(usize, String),
     /// Path in the document, and what is wrong there.
@@ -23,8 +24,8 @@ enum Kind {
 
 impl Error {
     #[cold]
-    pub(crate) fn unknown_format() -> Self {
-        Self(Box::new(Kind::UnknownFormat))
+    pub(crate) fn foreign(what: String) -> Self {
+        Self(Box::new(Kind::Foreign(what)))
     }
 
     #[cold]
@@ -65,9 +66,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Io(error) => write!(f, "the file cannot be read: {error}"),
-            Kind::UnknownFormat => f.write_str(
-                "not a CatBoost model: expected a .cbm file, which begins with CBM1, or a JSON export, which begins with {",
-            ),
+            Kind::Foreign(what) => write!(f, "not a CatBoost model: {what}"),
             Kind::Cbm(offset, what) => write!(f, "byte {offset}: {what}"),
             Kind::Json(path, what) => write!(f, "{path}: {what}"),
             Kind::Model(what) => f.write_str(what),

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error,
     lower::too_deep,
-    raw::{RawEmbeddingCalcer, RawModel, RawText, RawTrees},
+    raw::{RawEmbeddingCalcer, RawModel, RawNode, RawObliviousTree, RawText, RawTrees},
 };
 use ctr_data::CtrData;
 use features::FeaturesInfo;
@@ -32,13 +32,13 @@ use info::Text;
 pub(crate) use info::canonical;
 use layout::Layout;
 use number::floats;
-use trees::{Node, NodeOut, ObliviousTree, ObliviousTreeOut};
+use trees::{Known, Node, NodeOut, ObliviousTree, ObliviousTreeOut};
 
 /// The document as it is read.
 #[derive(Deserialize)]
 struct Document {
     features_info: FeaturesInfo,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "info::deserialize")]
     model_info: BTreeMap<String, Text>,
     oblivious_trees: Option<Vec<ObliviousTree>>,
     trees: Option<Vec<Node>>,
@@ -105,15 +105,21 @@ impl Document {
         };
         self.features_info.read(&mut model);
         let (oblivious, others) = (self.oblivious_trees, self.trees.unwrap_or_default());
-        model.trees = match (oblivious.unwrap_or_default(), others) {
+        let known = Known::of(&model);
+        let trees = match (oblivious.unwrap_or_default(), others) {
             (oblivious, others) if others.is_empty() => {
-                RawTrees::Oblivious(oblivious.into_iter().map(ObliviousTree::read).collect())
+                let trees = oblivious.into_iter().enumerate();
+                let trees = trees.map(|(nth, tree): (_, ObliviousTree)| tree.read(nth, &known));
+                RawTrees::Oblivious(trees.collect::<Result<_, _>>()?)
             }
             (oblivious, others) if oblivious.is_empty() => {
-                RawTrees::NonSymmetric(others.into_iter().map(|Node(node)| node).collect())
+                let trees = others.into_iter().enumerate();
+                let trees = trees.map(|(nth, tree): (_, Node)| tree.read(nth, &known));
+                RawTrees::NonSymmetric(trees.collect::<Result<_, _>>()?)
             }
             _ => return Err(Error::json("trees", "the model has `oblivious_trees` too")),
         };
+        model.trees = trees;
         model.dimension = dimension(&model)?;
         if model.bias == [0.0] {
             model.bias.clear();
@@ -122,22 +128,39 @@ impl Document {
     }
 }
 
-/// The document does not say how many raw values a row gets. The first tree does; the others are held to it later.
+/// Number of raw values that a row gets. The document does not say it: several biases do, else most trees do. Every tree is held to it
+/// later, so that a tree with a leaf value too few is named, whichever it is.
 fn dimension(model: &RawModel) -> Result<i64, Error> {
-    let of_trees = match &model.trees {
-        RawTrees::Oblivious(trees) => trees.first().map(|tree| {
-            let depth = u32::try_from(tree.splits.len());
-            let leaves = depth.ok().and_then(|depth| 1_usize.checked_shl(depth));
-            tree.values.len() / leaves.unwrap_or(usize::MAX)
-        }),
-        RawTrees::NonSymmetric(trees) => trees.first().map(|tree| tree.dimension()),
-    };
-    match of_trees.unwrap_or(model.bias.len()) {
-        0 if of_trees.is_none() => Err(Error::unsupported(
-            "a model without trees and biases: its JSON does not say how many values a row gets; use the .cbm file",
-        )),
-        dimension => Ok(dimension as i64),
+    if model.bias.len() > 1 {
+        return Ok(model.bias.len() as i64);
     }
+    let oblivious = |tree: &RawObliviousTree| {
+        let depth = u32::try_from(tree.splits.len()).ok()?;
+        let leaves = 1_usize.checked_shl(depth)?;
+        let whole = tree.values.len().is_multiple_of(leaves);
+        whole.then_some(tree.values.len() / leaves)
+    };
+    let (count, of_trees): (usize, Vec<usize>) = match &model.trees {
+        RawTrees::Oblivious(trees) => (trees.len(), trees.iter().filter_map(oblivious).collect()),
+        RawTrees::NonSymmetric(trees) => {
+            (trees.len(), trees.iter().map(RawNode::dimension).collect())
+        }
+    };
+    if count == 0 && model.bias.is_empty() {
+        return Err(Error::unsupported(
+            "a model without trees and biases: its JSON does not say how many values a row gets; use the .cbm file",
+        ));
+    }
+    let mut votes = BTreeMap::<usize, usize>::new();
+    for &dimension in of_trees.iter().filter(|&&dimension| dimension > 0) {
+        *votes.entry(dimension).or_default() += 1;
+    }
+    // Of equals, the first tree's.
+    let first = of_trees.first().copied();
+    let most = votes
+        .iter()
+        .max_by_key(|&(dimension, votes)| (*votes, Some(*dimension) == first));
+    Ok(most.map_or(1, |(&dimension, _)| dimension as i64))
 }
 
 /// The document as it is written.

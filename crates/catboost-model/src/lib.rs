@@ -9,6 +9,7 @@ mod cbm;
 mod error;
 pub mod eval;
 pub mod explain;
+mod foreign;
 pub mod ir;
 mod json;
 mod limits;
@@ -33,7 +34,7 @@ pub fn load(path: &Path) -> Result<Model, Error> {
     parse(&fs::read(path)?)
 }
 
-/// Reads a model from the bytes of its file.
+/// Reads a model from the bytes of its file. A byte order mark of UTF-8 before JSON is skipped.
 ///
 /// # Errors
 /// As [`load`].
@@ -41,10 +42,15 @@ pub fn parse(file: &[u8]) -> Result<Model, Error> {
     if file.starts_with(cbm::MAGIC) {
         return lower::lower(cbm::read(file)?);
     }
-    if file.trim_ascii_start().starts_with(b"{") {
-        return lower::lower(json::read(file)?);
+    let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let text = text.trim_ascii_start();
+    if !text.starts_with(b"{") {
+        return Err(Error::foreign(foreign::describe(file)));
     }
-    Err(Error::unknown_format())
+    match json::read(text) {
+        Ok(raw) => lower::lower(raw),
+        Err(error) => Err(foreign::describe_json(text).map_or(error, Error::foreign)),
+    }
 }
 
 /// Writes a model as JSON, in the schema of CatBoost's export with what that lacks added. [`parse`] gives the same model

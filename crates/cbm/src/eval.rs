@@ -1,6 +1,10 @@
 //! What a model predicts for rows in a file.
 
-use std::{ops::Range, path::Path};
+use std::{
+    io::{self, Write},
+    ops::Range,
+    path::Path,
+};
 
 use catboost_model::{
     eval::{self, Row},
@@ -82,8 +86,15 @@ pub(crate) fn eval(model: &Model, rows: &Path, options: &Options) -> Result<(), 
     let output = Output::of(model);
     let output = match (output, options.kind) {
         (Ok(output), _) => Some(output),
-        // Raw values need no description of the classes.
-        (Err(_), Kind::Raw) => None,
+        // The sums of the trees need no description of the classes.
+        (Err(error), Kind::Raw) => {
+            let _ = writeln!(
+                io::stderr(),
+                "cbm: warning: {error}; CatBoost refuses to predict with this model. What is printed are the sums of its trees: \
+                 values of classes that the training data lacked are left out"
+            );
+            None
+        }
         (Err(error), _) => return Err(error.to_string()),
     };
     check(model, output.as_ref(), options.kind)?;

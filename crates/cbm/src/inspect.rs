@@ -47,7 +47,7 @@ fn summary(out: &mut String, model: &Model) {
                 );
             }
         }
-        Err(error) => line!(out, "output     cannot be told: {error}"),
+        Err(error) => line!(out, "output     cannot be determined: {error}"),
     }
     line!(
         out,

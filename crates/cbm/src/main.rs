@@ -6,6 +6,7 @@ mod eval;
 mod explain;
 mod inspect;
 mod print;
+mod readback;
 mod rows;
 
 use std::{
@@ -40,8 +41,10 @@ enum Command {
     },
     /// Writes a model as JSON to standard output: CatBoost's own schema, with texts and embeddings added.
     ///
-    /// The file can be read, compared line by line, and used wherever a .cbm is. CatBoost itself reads it too if the model
-    /// has neither texts nor embeddings, but rounds the last bits of numbers as it does with its own JSON.
+    /// The file can be read, compared line by line, and used wherever a .cbm is, by this tool and its crates. CatBoost itself reads it as
+    /// the same model, but for the last bits of numbers, which it rounds in its own JSON too, if there are trees, and no text, no embedding, no
+    /// CTRs of several targets or several binarizations of the target, no sums of targets that are not whole, and no infinite border. Where
+    /// it would read another model or fail, a warning on standard error says so.
     ToJson {
         /// The model.
         model: PathBuf,
@@ -177,7 +180,15 @@ fn inspect(path: &Path, importance: bool) -> Result<ExitCode, String> {
 }
 
 fn to_json(path: &Path) -> Result<ExitCode, String> {
-    print(&catboost_model::to_json(&load(path)?))
+    let model = load(path)?;
+    if let Some(obstacle) = readback::obstacle(&model) {
+        let _ = writeln!(
+            io::stderr(),
+            "cbm: warning: {}: {obstacle}. cbm and the crates read it as it is; give CatBoost the .cbm",
+            path.display()
+        );
+    }
+    print(&catboost_model::to_json(&model))
 }
 
 /// Answers for the rows of a file.

@@ -1,7 +1,8 @@
 //! `oblivious_trees` and `trees`.
 //!
-//! Of what a split asks, only `split_index` is read: the place among all binary features of the model, in CatBoost's
-//! order. The rest is for people and for other readers.
+//! `split_index` says what a split asks: the place among all binary features of the model, in CatBoost's order, which is that of the lists
+//! in `features_info`. CatBoost reads nothing else. Where a split describes itself beside that and means another question, someone
+//! has changed the order of the lists, and the document is refused.
 
 use std::fmt;
 
@@ -12,12 +13,103 @@ use serde::{
 };
 
 use super::number::{Float, floats, list};
-use crate::raw::{RawModel, RawNode, RawObliviousTree};
+use crate::{
+    Error,
+    raw::{RawModel, RawNode, RawObliviousTree},
+};
 
 /// A split as it is read.
 #[derive(Deserialize)]
-struct SplitIndex {
+pub(super) struct SplitIndex {
     split_index: i64,
+    border: Option<Float<f32>>,
+    float_feature_index: Option<i64>,
+    cat_feature_index: Option<i64>,
+    value: Option<i32>,
+}
+
+impl SplitIndex {
+    /// The index, unless the split describes another question than that of the index. The error says what contradicts.
+    fn check(&self, known: &Known<'_>) -> Result<i64, String> {
+        let index = self.split_index;
+        let Some(asked) = known.question(index) else {
+            return Ok(index);
+        };
+        let bits = |border: Option<Float<f32>>| border.map(|Float(border)| border.to_bits());
+        let same_border = self.border.is_none() || bits(self.border) == bits(asked.border);
+        let same = |own: Option<i64>, other: Option<i64>| own.is_none() || own == other;
+        if same_border
+            && same(self.float_feature_index, asked.float_feature_index)
+            && same(self.cat_feature_index, asked.cat_feature_index)
+            && same(self.value.map(i64::from), asked.value.map(i64::from))
+        {
+            return Ok(index);
+        }
+        Err(format!(
+            "its own description contradicts `split_index` {index}, which counts the borders and values in the order of `features_info`: export the \
+             model again, or restore the order of the lists there"
+        ))
+    }
+}
+
+/// The binary features of a model that is read, to look up by their index.
+pub(super) struct Known<'a> {
+    model: &'a RawModel,
+    /// For each feature, in CatBoost's order: the index after its last.
+    ends: Vec<usize>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn of(model: &'a RawModel) -> Self {
+        let floats = model.floats.iter().map(|float| float.borders.len());
+        let estimated = model.estimated.iter().map(|number| number.borders.len());
+        let one_hots = model.one_hots.iter().map(|one_hot| one_hot.values.len());
+        let ctrs = model.ctrs.iter().map(|ctr| ctr.borders.len());
+        let counts = floats.chain(estimated).chain(one_hots).chain(ctrs);
+        let ends = counts.scan(0, |end, count| {
+            *end += count;
+            Some(*end)
+        });
+        Self {
+            model,
+            ends: ends.collect(),
+        }
+    }
+
+    /// The question of an index; `None` if there is none.
+    fn question(&self, index: i64) -> Option<SplitIndex> {
+        let at = usize::try_from(index).ok()?;
+        let mut feature = self.ends.partition_point(|&end| end <= at);
+        let begin = feature.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let nth = at - begin;
+        let mut question = SplitIndex {
+            split_index: index,
+            border: None,
+            float_feature_index: None,
+            cat_feature_index: None,
+            value: None,
+        };
+        let model = self.model;
+        if let Some(float) = model.floats.get(feature) {
+            question.float_feature_index = Some(float.feature.index);
+            question.border = Some(Float(float.borders[nth]));
+            return Some(question);
+        }
+        feature -= model.floats.len();
+        if let Some(estimated) = model.estimated.get(feature) {
+            question.border = Some(Float(estimated.borders[nth]));
+            return Some(question);
+        }
+        feature -= model.estimated.len();
+        if let Some(one_hot) = model.one_hots.get(feature) {
+            question.cat_feature_index = Some(one_hot.cat);
+            question.value = Some(one_hot.values[nth]);
+            return Some(question);
+        }
+        let ctr = model.ctrs.get(feature - model.one_hots.len())?;
+        question.border = Some(Float(ctr.borders[nth]));
+        Some(question)
+    }
 }
 
 /// A split as it is written.
@@ -96,12 +188,22 @@ pub(super) struct ObliviousTree {
 }
 
 impl ObliviousTree {
-    pub(super) fn read(self) -> RawObliviousTree {
-        RawObliviousTree {
-            splits: self.splits.iter().map(|split| split.split_index).collect(),
+    /// Tree number `tree` of a model with these splits.
+    pub(super) fn read(self, tree: usize, known: &Known<'_>) -> Result<RawObliviousTree, Error> {
+        let split = |(nth, split): (usize, &SplitIndex)| {
+            let error = |what| Error::json(format!("oblivious_trees[{tree}].splits[{nth}]"), what);
+            split.check(known).map_err(error)
+        };
+        Ok(RawObliviousTree {
+            splits: self
+                .splits
+                .iter()
+                .enumerate()
+                .map(split)
+                .collect::<Result<_, _>>()?,
             values: self.leaf_values,
             weights: self.leaf_weights,
-        }
+        })
     }
 }
 
@@ -134,12 +236,37 @@ impl<'a> ObliviousTreeOut<'a> {
 
 /// A tree whose nodes ask questions of their own, or a part of one, as it is read: a leaf has a `value` (a list if there
 /// are several dimensions) and a `weight`, a node a `split` and what is below it, `left` (no) and `right` (yes).
-pub(super) struct Node(pub(super) RawNode);
+pub(super) enum Node {
+    Leaf {
+        values: Vec<f64>,
+        weight: Option<f64>,
+    },
+    /// The split, and what is below it: no and yes. Boxed, so that a list of leaves takes no more memory.
+    Split(Box<(SplitIndex, Node, Node)>),
+}
+
+impl Node {
+    /// Tree number `tree`, or a part of it, of a model with these splits.
+    pub(super) fn read(self, tree: usize, known: &Known<'_>) -> Result<RawNode, Error> {
+        Ok(match self {
+            Self::Leaf { values, weight } => RawNode::Leaf { values, weight },
+            Self::Split(node) => {
+                let (split, no, yes) = *node;
+                let error = |what| Error::json(format!("trees[{tree}]"), what);
+                RawNode::Split {
+                    split: split.check(known).map_err(error)?,
+                    no: Box::new(no.read(tree, known)?),
+                    yes: Box::new(yes.read(tree, known)?),
+                }
+            }
+        })
+    }
+}
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // `serde_json` ends the recursion at a depth of 128.
-        deserializer.deserialize_map(NodeVisitor).map(Self)
+        deserializer.deserialize_map(NodeVisitor)
     }
 }
 
@@ -162,13 +289,13 @@ struct Values(#[serde(with = "floats::one_or_many")] Vec<f64>);
 struct NodeVisitor;
 
 impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = RawNode;
+    type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a node of a tree")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<RawNode, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Node, A::Error> {
         let (mut values, mut weight, mut split, mut no, mut yes) = (None, None, None, None, None);
         while let Some(field) = fields.next_key()? {
             match field {
@@ -180,29 +307,22 @@ impl<'de> Visitor<'de> for NodeVisitor {
                     let Float(number) = fields.next_value()?;
                     weight = Some(number);
                 }
-                Field::Split => {
-                    let SplitIndex { split_index } = fields.next_value()?;
-                    split = Some(split_index);
-                }
-                Field::Left => no = Some(child(&mut fields)?),
-                Field::Right => yes = Some(child(&mut fields)?),
+                Field::Split => split = Some(fields.next_value()?),
+                Field::Left => no = Some(fields.next_value()?),
+                Field::Right => yes = Some(fields.next_value()?),
                 Field::Other => {
                     let de::IgnoredAny = fields.next_value()?;
                 }
             }
         }
         match (values, split, no, yes) {
-            (Some(values), None, None, None) => Ok(RawNode::Leaf { values, weight }),
-            (None, Some(split), Some(no), Some(yes)) => Ok(RawNode::Split { split, no, yes }),
+            (Some(values), None, None, None) => Ok(Node::Leaf { values, weight }),
+            (None, Some(split), Some(no), Some(yes)) => Ok(Node::Split(Box::new((split, no, yes)))),
             _ => Err(de::Error::custom(
                 "expected a leaf, which has a `value`, or a node, which has `split`, `left` and `right`",
             )),
         }
     }
-}
-
-fn child<'de, A: MapAccess<'de>>(fields: &mut A) -> Result<Box<RawNode>, A::Error> {
-    fields.next_value().map(|Node(node)| Box::new(node))
 }
 
 /// The same, as it is written.

@@ -55,7 +55,9 @@ impl Context {
         {
             let (values, weights) = (raw.values.len(), raw.weights.len());
             return Err(wrong(format!(
-                "has {leaves} leaves, but {values} leaf values and {weights} leaf weights"
+                "has {leaves} leaves, but {values} leaf values and {weights} leaf weights; expected {} leaf values, {} a leaf",
+                leaves * self.dimension,
+                self.dimension
             )));
         }
         self.check_values(&raw.values)

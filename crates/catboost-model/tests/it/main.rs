@@ -1,8 +1,10 @@
 //! The readers and the writer on whole files.
 
+mod foreign;
 mod formats;
 mod hostile;
 mod limits;
+mod metadata;
 
 use std::{
     env, fs,

@@ -1,0 +1,243 @@
+//! Files that are no CatBoost models: what they are, and how to get a model from them.
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+
+/// Bytes at a file's beginning that are looked at.
+const HEAD: usize = 4096;
+
+/// Beginnings of files that tell their kind.
+const MAGIC: &[(&[u8], &str)] = &[
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "a Git LFS pointer, which stands for the file: fetch the file itself with `git lfs pull`",
+    ),
+    (
+        b"\x1f\x8b",
+        "compressed by gzip: unpack it with `gunzip -c FILE > model.cbm`",
+    ),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive: unpack it with `unzip` and give the .cbm inside",
+    ),
+    (
+        b"BZh",
+        "compressed by bzip2: unpack it with `bunzip2` (joblib writes such too: then load it with joblib in Python and call `save_model(\"model.cbm\")`)",
+    ),
+    (
+        b"\xfd7zXZ\0",
+        "compressed by xz: unpack it with `unxz` (joblib writes such too: then load it with joblib in Python and call `save_model(\"model.cbm\")`)",
+    ),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "compressed by zstd: unpack it with `zstd -d`",
+    ),
+    (
+        b"7z\xbc\xaf\x27\x1c",
+        "a 7-Zip archive: unpack it with `7z x` and give the .cbm inside",
+    ),
+    (
+        b"\x89HDF\r\n",
+        "an HDF5 file (Keras writes such): no CatBoost model",
+    ),
+    (b"\x93NUMPY", "a NumPy array, no model"),
+    (b"PAR1", "a Parquet file: data, no model"),
+    (
+        b"tree\nversion=v",
+        "a LightGBM model: this tool reads CatBoost models alone",
+    ),
+    (
+        b"binf",
+        "an XGBoost model (binary): this tool reads CatBoost models alone",
+    ),
+    (
+        b"bs64",
+        "an XGBoost model (binary, base64): this tool reads CatBoost models alone",
+    ),
+    (
+        b"### Type",
+        "CatBoost's export to Python code, from which no model can be read: save the model itself with `save_model(\"model.cbm\")`",
+    ),
+    (
+        b"###  Model data",
+        "CatBoost's export to Python code, from which no model can be read: save the model itself with `save_model(\"model.cbm\")`",
+    ),
+    (
+        b"\xff\xfe",
+        "a text in UTF-16: if it is a model in JSON, save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`",
+    ),
+    (
+        b"\xfe\xff",
+        "a text in UTF-16: if it is a model in JSON, save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`",
+    ),
+    (b"\x80", PICKLE),
+];
+
+const PICKLE: &str = "a Python pickle, by pickle or joblib: load it in Python with what wrote it (pickle.load or joblib.load; take the CatBoost model out if it is in a pipeline) and call `save_model(\"model.cbm\")`";
+
+/// Says what a file is that begins neither as a .cbm nor as JSON.
+pub(crate) fn describe(file: &[u8]) -> String {
+    let head = &file[..file.len().min(HEAD)];
+    if file.is_empty() {
+        return "the file is empty: fetch or save it again".to_owned();
+    }
+    let text = head.trim_ascii_start();
+    let begins = |word: &str| {
+        let begin = text.get(..word.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let holds = |what: &[u8]| find(head, what).is_some();
+    let magic = MAGIC.iter().find(|(magic, _)| head.starts_with(magic));
+    let protobuf = head.starts_with(b"\x08") && head.get(1).is_some_and(|&version| version < 128);
+    let what = if let Some(&(magic, what)) = magic {
+        // A text may begin with any letter; a pickle's next byte is its protocol.
+        let protocol = head
+            .get(1)
+            .is_some_and(|protocol| (2..=5).contains(protocol));
+        if magic == b"\x80" && !protocol {
+            UNKNOWN
+        } else {
+            what
+        }
+    } else if begins("<!doctype html") || begins("<html") {
+        "an HTML page, such as a server sends in place of a file (a login or an error): fetch the file itself"
+    } else if holds(b"<PMML") {
+        "PMML, from which no CatBoost model can be read: save the model itself with `save_model(\"model.cbm\")`"
+    } else if begins("<?xml") {
+        "an XML file: no CatBoost model"
+    } else if begins("#include") && holds(b"std::") {
+        "CatBoost's export to C++ code, from which no model can be read: save the model itself with `save_model(\"model.cbm\")`"
+    } else if protobuf
+        && find(file, b"TreeEnsemble")
+            .or(find(file, b"ai.onnx"))
+            .is_some()
+    {
+        "an ONNX model: load CatBoost's own export with `CatBoost().load_model(FILE, format=\"onnx\")` in Python and call `save_model(\"model.cbm\")`; other ONNX models are no CatBoost models"
+    } else if protobuf && head.get(2) == Some(&0x12) {
+        "a Core ML model, by its first bytes: load CatBoost's own export with `CatBoost().load_model(FILE, format=\"coreml\")` in Python and call `save_model(\"model.cbm\")`; other Core ML models are no CatBoost models"
+    } else if head.starts_with(b"x\x9c")
+        || head.starts_with(b"x\x01")
+        || head.starts_with(b"x\xda")
+        || head.starts_with(b"x^")
+    {
+        "compressed by zlib, as joblib.dump does with `compress`: load it with joblib.load in Python and call `save_model(\"model.cbm\")`"
+    } else if head.starts_with(b"ccopy_reg\n")
+        || head.starts_with(b"(d")
+        || head.starts_with(b"c__builtin__\n")
+        || head.starts_with(b"ccatboost")
+    {
+        PICKLE
+    } else if head.get(257..262) == Some(b"ustar") {
+        "a tar archive: unpack it with `tar xf` and give the .cbm inside"
+    } else if holds(b"gbtree") || holds(b"gblinear") {
+        "an XGBoost model (binary): this tool reads CatBoost models alone"
+    } else {
+        UNKNOWN
+    };
+    what.to_owned() + &embedded(file)
+}
+
+const UNKNOWN: &str =
+    "expected a .cbm file, which begins with CBM1, or a JSON export, which begins with {";
+
+/// Says where in the file the bytes of a `.cbm` begin, if they do.
+fn embedded(file: &[u8]) -> String {
+    // After it, the length of the core, and a flatbuffer that is shorter than 4 GiB and not empty.
+    let place = find(file, b"CBM1").filter(|&place| {
+        let length = file.get(place + 4..place + 8);
+        length.is_some_and(|length| length != [0; 4] && place + 8 < file.len())
+    });
+    match place {
+        None => String::new(),
+        Some(place) => format!(
+            "; CBM1 stands at byte {place}: perhaps a .cbm is there as it is, and `tail -c +{} FILE > model.cbm` cuts it out",
+            place + 1
+        ),
+    }
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+/// Says what a JSON document is that has no `features_info`; `None` if it has, or is no JSON object.
+pub(crate) fn describe_json(file: &[u8]) -> Option<String> {
+    if file.get(1).is_some_and(|byte| b"LlUiI#$".contains(byte))
+        && find(&file[..file.len().min(HEAD)], b"learner").is_some()
+    {
+        return Some("an XGBoost model (UBJSON): this tool reads CatBoost models alone".to_owned());
+    }
+    let Keys { first, found } = serde_json::from_slice(file).ok()?;
+    let has = |key: &str| found.iter().any(|(name, there)| *name == key && *there);
+    if has("features_info") {
+        return None;
+    }
+    Some(if has("learner") {
+        "an XGBoost model (JSON): this tool reads CatBoost models alone".to_owned()
+    } else if has("tree_info") {
+        "a LightGBM model (JSON): this tool reads CatBoost models alone".to_owned()
+    } else if has("iterations") && has("meta") {
+        "CatBoost's log of a training (catboost_training.json): the model is what `save_model` writes".to_owned()
+    } else {
+        let keys = if first.is_empty() {
+            "none".to_owned()
+        } else {
+            first.join(", ")
+        };
+        format!(
+            "a JSON document without `features_info` (its keys: {keys}): export the model with `save_model(\"model.json\", format=\"json\")`, or give the .cbm"
+        )
+    })
+}
+
+/// Keys of a JSON object.
+struct Keys {
+    /// The first of them, for messages.
+    first: Vec<String>,
+    /// Keys that tell a kind of document, and whether they are there.
+    found: [(&'static str, bool); 5],
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+        /// Keys in a message, and letters of each.
+        const SHOWN: (usize, usize) = (5, 40);
+        let mut keys = Keys {
+            first: Vec::new(),
+            found: [
+                "features_info",
+                "learner",
+                "tree_info",
+                "iterations",
+                "meta",
+            ]
+            .map(|key| (key, false)),
+        };
+        while let Some((key, IgnoredAny)) = map.next_entry::<String, _>()? {
+            for (name, there) in &mut keys.found {
+                *there |= key == *name;
+            }
+            if keys.first.len() < SHOWN.0 {
+                let short: String = key.escape_debug().take(SHOWN.1).collect();
+                keys.first.push(format!("`{short}`"));
+            }
+        }
+        Ok(keys)
+    }
+}

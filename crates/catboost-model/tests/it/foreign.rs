@@ -1,0 +1,180 @@
+//! Files that are no CatBoost models are named, with what to do.
+
+use catboost_model::{load, parse};
+
+use crate::hostile::SMALL;
+
+fn error(file: &[u8]) -> String {
+    parse(file).expect_err("no model").to_string()
+}
+
+#[test]
+fn what_a_file_is_is_said() {
+    let mut tar = vec![b'a'; 257];
+    tar.extend(b"ustar\0");
+    let cases: &[(&[u8], &str)] = &[
+        (b"", "the file is empty: "),
+        (
+            b"\x80\x04\x95\x81\x1b\0\0\0\0\0\0\x8c\rcatboost.core",
+            "a Python pickle, by pickle or joblib: load it in Python",
+        ),
+        (b"\x80\x03ccatboost.core\nCatBoost", "a Python pickle"),
+        (b"ccopy_reg\n_reconstructor\np0\n", "a Python pickle"),
+        (
+            b"\x80\x04\x95sklearn CBM1\x10\x1b\0\0core",
+            "a Python pickle",
+        ),
+        (b"x\x9c\xab", "compressed by zlib, as joblib.dump does"),
+        (
+            b"\x1f\x8b\x08\0",
+            "compressed by gzip: unpack it with `gunzip -c FILE > model.cbm`",
+        ),
+        (b"PK\x03\x04", "a ZIP archive: "),
+        (b"BZh91AY", "compressed by bzip2: "),
+        (b"\xfd7zXZ\0", "compressed by xz: "),
+        (b"\x28\xb5\x2f\xfd", "compressed by zstd: "),
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: "),
+        (&tar, "a tar archive: "),
+        (b"\n<!DOCTYPE html>\n<html>", "an HTML page, "),
+        (b"<HTML><body>", "an HTML page, "),
+        (
+            b"<?xml version=\"1.0\"?>\n<PMML version=\"4.3\">",
+            "PMML, from which no CatBoost model can be read: ",
+        ),
+        (b"<?xml version=\"1.0\"?><x/>", "an XML file: "),
+        (
+            b"\x08\x03\x12\x08CatBoost\x1a\x02x TreeEnsembleClassifier",
+            "an ONNX model: load CatBoost's own export with",
+        ),
+        (
+            b"\x08\x07\x12\x07skl2onnxB\x02ai.onnx.ml",
+            "an ONNX model: ",
+        ),
+        (
+            b"\x08\x01\x12\x89\x30\x0a\x0f\x0a\x09feature_0",
+            "a Core ML model, by its first bytes: ",
+        ),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:",
+            "a Git LFS pointer, ",
+        ),
+        (b"tree\nversion=v4\nnum_class=1", "a LightGBM model: "),
+        (
+            b"{\"name\":\"tree\",\"tree_info\":[]}",
+            "a LightGBM model (JSON): ",
+        ),
+        (
+            b"{\"learner\":{},\"version\":[2,0,0]}",
+            "an XGBoost model (JSON): ",
+        ),
+        (
+            b"{L\0\0\0\0\0\0\0\x07learner{",
+            "an XGBoost model (UBJSON): ",
+        ),
+        (b"binf\0\0", "an XGBoost model (binary): "),
+        (b"\0\0\0\x3f\0\0\x06gbtree", "an XGBoost model (binary): "),
+        (
+            b"{\"meta\":{},\"iterations\":[]}",
+            "CatBoost's log of a training ",
+        ),
+        (
+            b"{\"b\":1,\"a\":2}",
+            "a JSON document without `features_info` (its keys: `b`, `a`): ",
+        ),
+        (
+            b"{}",
+            "a JSON document without `features_info` (its keys: none): ",
+        ),
+        (
+            b"#include <string>\n#include <vector>\nstd::",
+            "CatBoost's export to C++ code, ",
+        ),
+        (
+            b"###  Model data\nclass catboost_model(object):",
+            "CatBoost's export to Python code, ",
+        ),
+        (b"\xff\xfe{\0", "a text in UTF-16: "),
+        (b"\x93NUMPY", "a NumPy array, "),
+        (
+            b"a,b\n1,2\n",
+            "expected a .cbm file, which begins with CBM1, or a JSON export, which begins with {",
+        ),
+        (b"[1]", "expected a .cbm file"),
+        (b"\x80text", "expected a .cbm file"),
+    ];
+    for (file, expected) in cases {
+        let error = error(file);
+        let expected = format!("not a CatBoost model: {expected}");
+        assert!(error.starts_with(&expected), "{expected}: {error}");
+    }
+    let text = error(b"\x80\x04\x95sklearn CBM1\x10\x1b\0\0core");
+    assert!(text.ends_with("CBM1 stands at byte 11: perhaps a .cbm is there as it is, and `tail -c +12 FILE > model.cbm` cuts it out"), "{text}");
+}
+
+#[test]
+fn a_byte_order_mark_before_json_is_no_fault() {
+    let marked = format!("\u{feff} {SMALL}");
+    assert_eq!(
+        parse(marked.as_bytes()).expect("as without"),
+        parse(SMALL.as_bytes()).expect("a model")
+    );
+}
+
+/// Every tree of a document with a leaf value too few, or too many, is named.
+#[test]
+fn the_tree_with_a_leaf_value_too_few_is_named() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    for (path, leaves) in [
+        ("models/loss_multiclass.json", 16),
+        ("field/null_info.json", 0),
+    ] {
+        let text = std::fs::read_to_string(folder.join(path)).expect("a fixture");
+        load(&folder.join(path)).expect("a model");
+        let begins: Vec<usize> = text
+            .match_indices("\"leaf_values\":")
+            .map(|(begin, _)| begin)
+            .collect();
+        for (tree, &begin) in begins.iter().enumerate() {
+            let list = begin + text[begin..].find('[').expect("a list");
+            let comma = list + text[list..].find(',').expect("several values");
+            let short = format!("{}{}", &text[..=list], &text[comma + 1..]);
+            let long = format!("{}0,{}", &text[..=list], &text[list + 1..]);
+            for document in [short, long] {
+                let text = error(document.as_bytes());
+                assert!(
+                    text.starts_with(&format!("tree {tree} has ")),
+                    "{path}, tree {tree} of {leaves}: {text}"
+                );
+            }
+        }
+        assert!(begins.len() > 1, "{path}");
+    }
+}
+
+/// CatBoost counts borders in the order of the lists, and does not look at what a split says of itself.
+#[test]
+fn features_out_of_order_are_refused_where_splits_contradict() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures/field/null_info.json");
+    let text = std::fs::read_to_string(path).expect("a fixture");
+    let mut document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let features = document["features_info"]["float_features"]
+        .as_array_mut()
+        .expect("a list");
+    features.swap(0, 1);
+    let swapped = error(document.to_string().as_bytes());
+    assert!(
+        swapped.starts_with(
+            "oblivious_trees[0].splits[0]: its own description contradicts `split_index` "
+        ),
+        "{swapped}"
+    );
+    // Where splits say nothing of themselves, there is nothing to contradict.
+    for tree in document["oblivious_trees"].as_array_mut().expect("a list") {
+        for split in tree["splits"].as_array_mut().expect("a list") {
+            let split = split.as_object_mut().expect("an object");
+            split.retain(|key, _| key == "split_index");
+        }
+    }
+    parse(document.to_string().as_bytes()).expect("numbered as the lists are");
+}
