@@ -118,7 +118,7 @@ fn a_model_without_two_classes_is_told_what_it_gives() {
 #[test]
 fn a_model_whose_description_cannot_be_read_is_told_so() {
     assert_eq!(
-        unfit(&of_loss("RMSE", 1)).unwrap(),
-        "model info, `loss_function`: expected JSON: expected value at line 1 column 1"
+        unfit(&of_loss(r#"{"type": 5}"#, 1)).unwrap(),
+        "model info, `loss_function`: `type` is no loss that CatBoost knows"
     );
 }

@@ -284,11 +284,11 @@ fn what_is_wrong_with_the_classes_is_said_in_the_source() {
     for (info, expected) in [
         (
             ("class_params", many),
-            "the model names 3 classes, expected 2",
+            "model info: 3 classes for one raw value, expected 2",
         ),
         (
-            ("params", "{"),
-            "model info, `params`: expected JSON: EOF while parsing an object at line 1 column 1",
+            ("loss_function", r#"{"type":"Rmse"}"#),
+            "model info, `loss_function`: `type` is no loss that CatBoost knows",
         ),
     ] {
         let source = source_with("loss_focal.cbm", &[info]);
