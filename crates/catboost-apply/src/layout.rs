@@ -2,9 +2,14 @@
 //!
 //! [`catboost_runtime::compiled`] says what the tables mean.
 
+mod bags;
+mod bayes;
+mod bm25;
 mod categories;
+mod combinations;
 mod crosses;
 mod embeddings;
+mod estimates;
 mod groups;
 mod keys;
 mod letters;

@@ -187,7 +187,7 @@ enum TreesOut<'a> {
     NonSymmetric(Vec<NodeOut<'a>>),
 }
 
-/// Writes a model. Every index in it has to be sound, as in what [`crate::lower::raise`] makes.
+/// Writes a model. Every index in it has to be sound, as in what is raised from a model that was lowered.
 pub(crate) fn write(mut model: RawModel) -> String {
     let splits = trees::splits(&model);
     let features_info = FeaturesInfo::of(&mut model);

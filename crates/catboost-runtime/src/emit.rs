@@ -63,6 +63,20 @@ impl Emitter {
         self.source.push_str(text);
     }
 
+    /// Adds a value as `Debug` writes it.
+    pub fn debug(&mut self, value: &impl fmt::Debug) {
+        self.text(&format!("{value:?}"));
+    }
+
+    /// Adds a slice, as a part of the file of its type.
+    pub fn slice<T: Plain>(&mut self, elements: &[T]) {
+        if elements.is_empty() {
+            return self.text("&[]");
+        }
+        let (first, len) = (self.pool(elements), elements.len());
+        self.text(&format!("slice(&{}, {first}, {len})", T::POOL));
+    }
+
     /// Begins a line.
     fn line(&mut self) {
         self.source.push('\n');
@@ -126,25 +140,24 @@ impl fmt::Write for Emitter {
     }
 }
 
-macro_rules! plain {
+/// How types are written whose slices are parts of a file.
+macro_rules! pooled {
     ($($type:ty)*) => {$(
-        impl Emit for $type {
-            fn emit(&self, out: &mut Emitter) {
-                out.text(&format!("{self:?}"));
+        impl $crate::emit::Emit for $type {
+            fn emit(&self, out: &mut $crate::emit::Emitter) {
+                out.debug(self);
             }
 
-            fn emit_slice(all: &[Self], out: &mut Emitter) {
-                if all.is_empty() {
-                    return out.text("&[]");
-                }
-                let first = out.pool(all);
-                out.text(&format!("slice(&{}, {first}, {})", Self::POOL, all.len()));
+            fn emit_slice(all: &[Self], out: &mut $crate::emit::Emitter) {
+                out.slice(all);
             }
         }
     )*};
 }
 
-plain!(u8 u16 u32 u64 i32 crate::compiled::Line crate::compiled::Answer);
+pub(crate) use pooled;
+
+pooled!(u8 u16 u32 u64 i32);
 
 macro_rules! float {
     ($($type:ident)*) => {$(
@@ -157,12 +170,8 @@ macro_rules! float {
                 });
             }
 
-            fn emit_slice(all: &[Self], out: &mut Emitter) {
-                if all.is_empty() {
-                    return out.text("&[]");
-                }
-                let first = out.pool(all);
-                out.text(&format!("slice(&{}, {first}, {})", Self::POOL, all.len()));
+            fn emit_slice(all: &[Self], out: &mut $crate::emit::Emitter) {
+                out.slice(all);
             }
         }
     )*};
@@ -170,17 +179,20 @@ macro_rules! float {
 
 float!(f32 f64);
 
+/// How types are written that `Debug` writes as Rust does.
 macro_rules! debug {
     ($($type:ty)*) => {$(
-        impl Emit for $type {
-            fn emit(&self, out: &mut Emitter) {
-                out.text(&format!("{self:?}"));
+        impl $crate::emit::Emit for $type {
+            fn emit(&self, out: &mut $crate::emit::Emitter) {
+                out.debug(self);
             }
         }
     )*};
 }
 
-debug!(bool usize Box<str> crate::compiled::Group crate::compiled::Slot crate::compiled::Bin);
+pub(crate) use debug;
+
+debug!(bool usize Box<str>);
 
 impl<T: Emit> Emit for Box<[T]> {
     fn emit(&self, out: &mut Emitter) {

@@ -2,8 +2,6 @@
 
 use alloc::vec::Vec;
 
-use crate::compiled::{Answer, Line};
-
 /// Types any of whose bit patterns is a value, and that have no padding.
 pub trait Plain: sealed::Sealed + Copy + 'static {
     /// The name of the type.
@@ -14,18 +12,19 @@ pub trait Plain: sealed::Sealed + Copy + 'static {
     fn write(&self, bytes: &mut Vec<u8>);
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
+/// Makes types [`Plain`]: the name of the static that has all their elements, and the words that a value is made of.
 macro_rules! plain {
     ($($type:ident $pool:literal $words:expr)*) => {$(
-        impl sealed::Sealed for $type {}
-        impl Plain for $type {
+        impl $crate::tables::sealed::Sealed for $type {}
+        impl $crate::tables::Plain for $type {
             const NAME: &'static str = stringify!($type);
             const POOL: &'static str = $pool;
 
-            fn write(&self, bytes: &mut Vec<u8>) {
+            fn write(&self, bytes: &mut alloc::vec::Vec<u8>) {
                 let words: fn(&Self) -> _ = $words;
                 for word in words(self) {
                     bytes.extend(word.to_le_bytes());
@@ -43,9 +42,9 @@ plain! {
     i32 "I32S" |value| [*value]
     f32 "F32S" |value| [*value]
     f64 "F64S" |value| [*value]
-    Line "LINES" |line| line.0
-    Answer "ANSWERS" |answer| [answer.0]
 }
+
+pub(crate) use plain;
 
 /// Defines a `static` array of a [`Plain`] type from a file of its little-endian bytes. It does not compile unless the
 /// file has exactly the array's size.

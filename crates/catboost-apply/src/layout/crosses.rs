@@ -11,7 +11,7 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-use super::{Groups, categories::Combination, keys, room::Room};
+use super::{combinations::Combination, groups::Groups, keys, room::Room};
 
 /// A combination may have so many times as many cells as keys.
 const CELLS_PER_KEY: usize = 4;

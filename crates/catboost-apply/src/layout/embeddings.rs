@@ -10,7 +10,7 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-use super::{Groups, texts::estimates};
+use super::{estimates, groups::Groups};
 
 /// Lays out what is computed from embeddings. Returns the features that the model uses as well.
 pub(super) fn lay_out(model: &Model, groups: &Groups) -> (Vec<usize>, Box<[Embedding<Owned>]>) {
@@ -33,7 +33,7 @@ pub(super) fn lay_out(model: &Model, groups: &Groups) -> (Vec<usize>, Box<[Embed
         Embedding {
             embedding: used.partition_point(|&index| index < calcer.embedding.at()) as u32,
             calcer: lay_out_calcer(&calcer.kind, dimension),
-            estimates: estimates(model, &calcer.active, numbers, groups),
+            estimates: estimates::lay_out(model, &calcer.active, numbers, groups),
         }
     });
     let calcers = calcers.collect();

@@ -10,7 +10,7 @@ use catboost_runtime::{
     text::{TokenTable as _, Tokens},
 };
 
-use super::{room::Room, texts::TokenBits};
+use super::{bags::TokenBits, room::Room};
 
 /// Characters of one or two bytes are below this.
 const LETTERS: u32 = 0x800;

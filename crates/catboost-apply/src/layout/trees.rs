@@ -8,7 +8,10 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-use super::{Groups, groups::presence, room::Room};
+use super::{
+    groups::{Groups, presence},
+    room::Room,
+};
 
 /// Rows of bits may always take this much.
 const ROWS_BYTES: usize = 4 << 20;

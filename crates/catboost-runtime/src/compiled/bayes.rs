@@ -1,6 +1,6 @@
 //! Naive Bayes.
 
-use super::{Estimate, letters::Codes, texts};
+use super::{Estimate, estimates, letters::Codes};
 use crate::{
     calcer::{bayes_softmax, bayes_softmax_of_two},
     emit::emit,
@@ -78,14 +78,14 @@ impl<S: Storage> NaiveBayes<S> {
         if classes == 2 {
             // By far the commonest.
             let logarithms = [self.logarithm(0, counts), self.logarithm(1, counts)];
-            texts::set_bins(&self.estimates, &bayes_softmax_of_two(logarithms), bins);
+            estimates::set_bins(&self.estimates, &bayes_softmax_of_two(logarithms), bins);
             return;
         }
-        let mut scores: texts::ByClass = (0..classes)
+        let mut scores: estimates::ByClass = (0..classes)
             .map(|class| self.logarithm(class, counts))
             .collect();
         bayes_softmax(&mut scores);
-        texts::set_bins(&self.estimates, &scores, bins);
+        estimates::set_bins(&self.estimates, &scores, bins);
     }
 
     /// The logarithm of a class's unnormalized probability.

@@ -37,11 +37,14 @@ use crate::{
 mod answers;
 mod bayes;
 mod bins;
+mod bm25;
 mod categories;
 mod crosses;
 mod embeddings;
+mod estimates;
 mod keys;
 mod letters;
+mod line;
 mod shape;
 mod slots;
 mod texts;
@@ -51,20 +54,18 @@ mod trees;
 pub use answers::{Answers, Asked};
 pub use bayes::{Limits, NaiveBayes, Odds};
 pub use bins::{Block, Condition, LANES, Wide, count_above};
+pub use bm25::Bm25;
 pub use categories::{OneHot, Projection};
 pub use crosses::{Cross, Digit, Digits, Masks, Numbered, Select};
 pub use embeddings::{Embedding, EmbeddingCalcer, Knn, Targets};
+pub use estimates::Estimate;
 pub use keys::Keys;
 pub use letters::{Letters, Steps};
+pub use line::Line;
 pub use shape::{Const, Dynamic, Shape, WithLines, WithSizes};
 pub use slots::{Answer, Bin, Group, Slot};
-pub use texts::{BagOfWords, Bm25, Calcer, Estimate, Text, Tokenized, Tokens};
+pub use texts::{BagOfWords, Calcer, Text, Tokenized, Tokens};
 pub use trees::Trees;
-
-/// 64 bytes of the trees' leaf indices: one cache line.
-#[repr(C, align(64))]
-#[derive(Clone, Copy, Debug)]
-pub struct Line(pub [u32; 16]);
 
 /// A model, laid out. Whoever puts one together has seen to it that every index in it is right.
 pub struct Model<S: Storage, P: Shape> {

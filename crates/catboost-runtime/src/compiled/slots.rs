@@ -1,5 +1,7 @@
 //! Where things are in the state of a row.
 
+use crate::{emit, tables};
+
 /// Defines positions in the state of a row.
 macro_rules! positions {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -50,3 +52,7 @@ impl Group {
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bin(pub u16);
+
+emit::debug!(Slot Group Bin);
+emit::pooled!(Answer);
+tables::plain!(Answer "ANSWERS" |answer| [answer.0]);

@@ -3,8 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Group, Keys, Letters, Line, NaiveBayes, Observer, Steps, bins::count_above, letters::Codes,
-    tokens, trees,
+    Bm25, Keys, Letters, Line, NaiveBayes, Observer, Steps, letters::Codes, tokens, trees,
 };
 use crate::{
     emit::emit,
@@ -78,35 +77,10 @@ pub enum Calcer<S: Storage = Static> {
     Bm25(Bm25<S>),
 }
 
-/// BM25 with each token's share in each class's score computed.
-pub struct Bm25<S: Storage = Static> {
-    /// The token id of the first row of `shares`.
-    pub first: u32,
-    /// How many classes.
-    pub classes: u32,
-    /// A row of classes a token id from `first` on; the last row is for every id that no class has.
-    pub shares: S::Slice<f64>,
-    /// The numbers that the model compares with borders.
-    pub estimates: S::Slice<Estimate<S>>,
-}
-
-/// A calcer's number that the model compares with borders.
-pub struct Estimate<S: Storage = Static> {
-    /// Which class's.
-    pub class: u32,
-    /// Ascending.
-    pub borders: S::Slice<f32>,
-    /// Its group.
-    pub group: Group,
-}
-
 /// Token ids of a text: on the stack unless there are many.
 type Ids = SmallVec<[u32; 64]>;
 /// Different ids, ascending, and how often each occurs.
-pub(super) type Counts = SmallVec<[(u32, u32); 64]>;
-/// Numbers by class: on the stack unless there are many.
-pub(super) type ByClass = SmallVec<[f64; 16]>;
-
+type Counts = SmallVec<[(u32, u32); 64]>;
 impl<S: Storage> Text<S> {
     #[inline(always)]
     pub(super) fn quantize<O: Observer>(
@@ -212,15 +186,6 @@ fn sort_and_count(mut ids: Ids) -> Counts {
     runs.map(|run| (run[0], run.len() as u32)).collect()
 }
 
-/// Sets the bins of a calcer's numbers.
-#[inline(always)]
-pub(super) fn set_bins<S: Storage>(estimates: &[Estimate<S>], numbers: &[f64], bins: &mut [u16]) {
-    for estimate in estimates {
-        let number = numbers[estimate.class as usize] as f32;
-        bins[estimate.group.index()] = count_above(number, &estimate.borders);
-    }
-}
-
 impl<S: Storage> BagOfWords<S> {
     /// Sets what the ids set.
     #[inline(always)]
@@ -248,32 +213,18 @@ impl<S: Storage> BagOfWords<S> {
     }
 }
 
-impl<S: Storage> Bm25<S> {
-    #[inline(always)]
-    fn compute(&self, counts: &[(u32, u32)], bins: &mut [u16]) {
-        let classes = self.classes as usize;
-        let mut scores = ByClass::from_elem(0.0, classes);
-        for &(id, _) in counts {
-            let row = (id.wrapping_sub(self.first) as usize)
-                .saturating_mul(classes)
-                .min(self.shares.len() - classes);
-            for (score, share) in scores.iter_mut().zip(&self.shares[row..row + classes]) {
-                *score += share;
-            }
-        }
-        set_bins(&self.estimates, &scores, bins);
-    }
-}
-
 emit!(struct Text Text<Owned> { text, tokenizer, letters, tokenized });
 emit!(struct Tokenized Tokenized<Owned> {
     dictionary, by_letter, tells_unknown, bag, calcers,
 });
+emit!(enum Dictionary text::Dictionary<Tokens<Owned>> {
+    Words { words, end_of_sentence },
+    Grams { order, skip_step, end_of_sentence, words, grams },
+    Letters { order, end_of_word, grams },
+});
 emit!(struct Tokens Tokens<Owned> { seed, keys });
 emit!(struct BagOfWords BagOfWords<Owned> { first, starts, at, to });
 emit!(enum Calcer Calcer<Owned> { NaiveBayes(bayes), Bm25(bm25) });
-emit!(struct Bm25 Bm25<Owned> { first, classes, shares, estimates });
-emit!(struct Estimate Estimate<Owned> { class, borders, group });
 
 #[cfg(test)]
 impl Tokens {

@@ -4,12 +4,7 @@ use alloc::vec::Vec;
 use core::{ops::Range, str};
 
 use super::Tokens;
-use crate::{
-    compiled,
-    emit::emit,
-    hash::{murmur2_64a, murmur2_64a_ids},
-    storage::Owned,
-};
+use crate::hash::{murmur2_64a, murmur2_64a_ids};
 
 /// A hash table of tokens or n-grams, however it is laid out.
 pub trait TokenTable {
@@ -61,12 +56,6 @@ pub enum Dictionary<T> {
         grams: T,
     },
 }
-
-emit!(enum Dictionary Dictionary<compiled::Tokens<Owned>> {
-    Words { words, end_of_sentence },
-    Grams { order, skip_step, end_of_sentence, words, grams },
-    Letters { order, end_of_word, grams },
-});
 
 /// The longest n-gram of words that CatBoost can read from a model.
 pub const MAX_GRAM_ORDER: u32 = 5;

@@ -3,7 +3,7 @@ use std::{vec, vec::Vec};
 use super::*;
 use crate::{
     calcer,
-    compiled::{Limits, Odds},
+    compiled::{Estimate, Group, Limits, Odds},
     math,
     storage::Static,
     text::{Dictionary, NumberPolicy, Tokenizer},

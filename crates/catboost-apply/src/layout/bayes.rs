@@ -1,0 +1,78 @@
+//! Naive Bayes.
+
+use catboost_model::ir::NaiveBayesClass;
+use catboost_runtime::{
+    compiled::{Estimate, NaiveBayes},
+    math,
+    storage::Owned,
+};
+
+use super::{
+    estimates::count_rows,
+    odds,
+    room::{Room, TooLarge},
+};
+
+/// A text may lack this many of a class's tokens before a logarithm is taken at run time.
+const LACKING: usize = 64;
+
+/// Computes all that depends on the model alone, in CatBoost's order of operations.
+pub(super) fn lay_out(
+    class_prior: f32,
+    token_prior: f32,
+    seen_tokens: u64,
+    classes: &[NaiveBayesClass],
+    estimates: Box<[Estimate<Owned>]>,
+    room: &mut Room,
+) -> Result<NaiveBayes<Owned>, TooLarge> {
+    let prior = f64::from(token_prior);
+    let counts: Vec<&[(u32, u32)]> = classes
+        .iter()
+        .map(|class| class.counts.as_slice())
+        .collect();
+    let (first, rows) = count_rows(&counts, room)?;
+    let by_class = || {
+        let of = |class| rows.iter().skip(class).step_by(classes.len());
+        (0..classes.len()).flat_map(of)
+    };
+    let log_count =
+        |count: &Option<u32>| math::ln(count.map_or(prior, |count| prior + f64::from(count)));
+    // One more than the tokens seen, as CatBoost counts them.
+    let seen = prior * seen_tokens.wrapping_add(1) as f64;
+    let totals: Vec<f64> = classes
+        .iter()
+        .map(|class| class.total_tokens as f64 + seen)
+        .collect();
+    let log_priors: Vec<f64> = classes
+        .iter()
+        .map(|class| math::ln(f64::from(class.docs) + f64::from(class_prior)))
+        .collect();
+    let odds = match (log_priors.as_slice(), totals.as_slice()) {
+        (&[a, b], &[of_a, of_b]) => {
+            let tokens = rows.chunks_exact(2).map(|row| match row {
+                [Some(_), Some(_)] => Some([log_count(&row[0]), log_count(&row[1])]),
+                _ => None,
+            });
+            let log_totals = [of_a, of_b].map(math::ln);
+            let odds = odds::lay_out([a, b], tokens, log_totals, &estimates);
+            Some(odds)
+        }
+        _ => None,
+    };
+    let log_totals = totals.iter().flat_map(|&total| {
+        std::iter::successors(Some(total), |total| Some(total + prior))
+            .take(LACKING)
+            .map(math::ln)
+    });
+    Ok(NaiveBayes {
+        first,
+        log_priors: log_priors.into(),
+        log_counts: by_class().map(log_count).collect(),
+        lacks: by_class().map(|count| u8::from(count.is_none())).collect(),
+        log_totals: log_totals.collect(),
+        totals: totals.into(),
+        token_prior: prior,
+        estimates,
+        odds,
+    })
+}

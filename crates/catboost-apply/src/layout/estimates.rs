@@ -1,0 +1,59 @@
+//! Numbers that are computed from texts and embeddings, and compared with borders.
+
+use catboost_model::ir::{EstimatedIdx, Model};
+use catboost_runtime::{compiled::Estimate, storage::Owned};
+
+use super::{
+    groups::Groups,
+    room::{Room, TooLarge},
+};
+
+/// Those of a calcer's numbers that the model compares with borders.
+pub(super) fn lay_out(
+    model: &Model,
+    active: &[u32],
+    numbers: &[EstimatedIdx],
+    groups: &Groups,
+) -> Box<[Estimate<Owned>]> {
+    let estimate = |&number: &EstimatedIdx| {
+        let estimated = &model.estimated[number.at()];
+        Estimate {
+            class: active[estimated.local as usize],
+            borders: estimated.borders.as_slice().into(),
+            group: groups
+                .of_estimated(number.at())
+                .expect("a number that is not of a bag of words has a group"),
+        }
+    };
+    numbers.iter().map(estimate).collect()
+}
+
+/// The least token id, and from there on a row of counts an id, one a class, and at the end a row of `None`.
+pub(super) fn count_rows(
+    classes: &[&[(u32, u32)]],
+    room: &mut Room,
+) -> Result<(u32, Vec<Option<u32>>), TooLarge> {
+    let ids = || {
+        classes
+            .iter()
+            .flat_map(|counts| counts.iter().map(|&(id, _)| id))
+    };
+    let first = ids().min().unwrap_or(0);
+    let rows = ids().max().map_or(0, |last| (last - first) as usize + 1);
+    // The table itself, and what is made of it: logarithms, which classes lack the token, and odds.
+    let size = size_of::<Option<u32>>() + size_of::<f64>() + size_of::<u8>() + 4 * size_of::<f64>();
+    let count = (rows + 1).saturating_mul(classes.len());
+    room.need(count, size, || {
+        format!(
+            "a text calcer's {} classes and {rows} tokens",
+            classes.len()
+        )
+    })?;
+    let mut table = vec![None; count];
+    for (class, counts) in classes.iter().enumerate() {
+        for &(id, count) in *counts {
+            table[(id - first) as usize * classes.len() + class] = Some(count);
+        }
+    }
+    Ok((first, table))
+}
