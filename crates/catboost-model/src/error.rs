@@ -2,6 +2,8 @@
 
 use std::{error, fmt, io};
 
+use crate::limits::MAX_NON_SYMMETRIC_DEPTH;
+
 /// Why a file is not a model that can be read. Its text is a sentence that says where, what was expected, and what was
 /// found.
 #[derive(Debug)]
@@ -47,6 +49,14 @@ impl Error {
     #[cold]
     pub(crate) fn unsupported(what: impl Into<String>) -> Self {
         Self(Box::new(Kind::Unsupported(what.into())))
+    }
+
+    /// A non-symmetric tree is read, and written as JSON, by going down into it.
+    #[cold]
+    pub(crate) fn too_deep() -> Self {
+        Self::unsupported(format!(
+            "non-symmetric trees of a depth above {MAX_NON_SYMMETRIC_DEPTH}"
+        ))
     }
 
     /// Whether the file is a sound model that this library does not support.

@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
-    lower::too_deep,
     raw::{RawEmbeddingCalcer, RawModel, RawNode, RawObliviousTree, RawText, RawTrees},
 };
 use ctr_data::CtrData;
@@ -79,7 +78,7 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
         let path = error.path().to_string();
         let error = error.into_inner();
         if path.starts_with("trees[") && error.to_string().starts_with(RECURSION_LIMIT) {
-            return too_deep();
+            return Error::too_deep();
         }
         Error::json(path, error)
     })?;

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 
 use features::Features;
 pub(crate) use raise::raise;
-pub(crate) use trees::too_deep;
 
 use crate::{
     Error,

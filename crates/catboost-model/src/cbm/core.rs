@@ -6,7 +6,6 @@ use crate::{
     Error,
     ir::NanTreatment,
     limits::MAX_NON_SYMMETRIC_DEPTH,
-    lower::too_deep,
     raw::{
         RawCalcer, RawCtr, RawEmbedding, RawEstimated, RawFeature, RawFloat, RawModel, RawNode,
         RawObliviousTree, RawOneHot, RawTrees,
@@ -267,7 +266,7 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
     let read = |range: std::ops::Range<usize>| {
         let mut left = range.len() * 2;
         let read = nodes.read(range.start, &range, MAX_NON_SYMMETRIC_DEPTH, &mut left);
-        read.map_err(|what| what.map_or_else(too_deep, wrong))
+        read.map_err(|what| what.map_or_else(Error::too_deep, wrong))
     };
     Ok(RawTrees::NonSymmetric(
         ranges.into_iter().map(read).collect::<Result<_, _>>()?,

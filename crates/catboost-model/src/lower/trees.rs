@@ -28,13 +28,6 @@ pub(super) fn lower(raw: RawTrees, dimension: usize, splits: usize) -> Result<Tr
     }
 }
 
-/// A non-symmetric tree is read, and written as JSON, by going down into it.
-pub(crate) fn too_deep() -> Error {
-    Error::unsupported(format!(
-        "non-symmetric trees of a depth above {MAX_NON_SYMMETRIC_DEPTH}"
-    ))
-}
-
 struct Context {
     dimension: usize,
     splits: usize,
@@ -82,7 +75,7 @@ impl Context {
         let mut leaves = 0;
         let wrong = |what| Error::model(format!("tree {index} {what}"));
         let added = self.add(raw, &mut tree, &mut leaves, MAX_NON_SYMMETRIC_DEPTH);
-        added.map_err(|what| what.map_or_else(too_deep, wrong))?;
+        added.map_err(|what| what.map_or_else(Error::too_deep, wrong))?;
         if !(tree.weights.is_empty() || tree.weights.len() == leaves as usize) {
             return Err(Error::model(format!(
                 "tree {index} has weights for some of its leaves only"
