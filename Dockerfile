@@ -4,11 +4,11 @@
 #   docker build -t pick-regno .
 #   docker build -t pick-regno --build-arg PICK_REGNO_MODEL=model/next.cbm .    # a model file inside the context
 #
-# It serves other hosts, so it wants API keys, one a line, in a file that user 65532 may read:
+# It serves other hosts, so it wants API keys, one a line, in a file that user 65532 may read. `deploy/keys.sh` makes one with a
+# random key, outside this folder:
 #
-#   printf '123321\n' > keys && chmod 444 keys
 #   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges \
-#     -v "$PWD/keys:/run/secrets/api-keys:ro" -p 5000:5000 -p 127.0.0.1:9464:9464 pick-regno
+#     -v "$(deploy/keys.sh):/run/secrets/api-keys:ro" -p 5000:5000 -p 127.0.0.1:9464:9464 pick-regno
 #
 # `deploy/image-rootfs.sh` follows the last stage by hand, where no Docker runs.
 
@@ -24,7 +24,10 @@ ARG PICK_REGNO_MODEL=
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     target="$(uname -m)-unknown-linux-musl" \
  && cargo build --release --locked --package pick-regno --target "$target" \
- && cp "target/$target/release/pick-regno" /pick-regno
+ && cp "target/$target/release/pick-regno" /pick-regno \
+ && mkdir /licenses \
+ && deploy/licenses.sh "$target" > /licenses/THIRD-PARTY \
+ && cp LICENSE-MIT LICENSE-APACHE /licenses
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -35,6 +38,8 @@ LABEL org.opencontainers.image.title="pick-regno" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /pick-regno /pick-regno
+# Of the program itself, and of all that it is made of.
+COPY --from=build /licenses /licenses
 # A number, so that Kubernetes can tell that it is not root; there is no /etc/passwd.
 USER 65532:65532
 # Keys come from a file, never from the command line: what is set here is its path.

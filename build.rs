@@ -16,7 +16,8 @@ fn main() {
     let parsed = read.and_then(|bytes| catboost_model::parse(&bytes).ok());
     let fault = |model| inputs::mismatch(model).or_else(|| output::unfit(model));
     if let Some(fault) = parsed.as_ref().and_then(fault) {
-        println!("cargo::error={}: {fault}", path.display());
+        let fault = format!("{}: {fault}", path.display());
+        println!("cargo::error={}", catboost_codegen::one_line(&fault));
         process::exit(1);
     }
     catboost_codegen::build(path);

@@ -10,6 +10,11 @@ tools=$(deploy/tools.sh)
 
 echo "== Dockerfile"
 "$tools/bin/hadolint" Dockerfile
+echo "== build context"
+# Everything is left out but what is named: keys that lie about do not get in.
+[[ $(grep -m 1 -v '^#' .dockerignore) == '*' ]] || { echo ".dockerignore does not begin with *" >&2; exit 1; }
+echo "== licences"
+deploy/licenses.sh | grep -c '^==== '
 echo "== scripts"
 git ls-files -z .ci/run "*.sh" | xargs -0 shellcheck
 echo "== compose"

@@ -32,8 +32,11 @@ def lay_out(stage, binary, root):
     for word, rest in stage:
         match word:
             case "COPY":
-                _, place = rest.split()[-2:]
-                shutil.copy(binary, root / place.lstrip("/"))
+                source, place = rest.split()[-2:]
+                if source == "/licenses":
+                    lay_out_licenses(root / place.lstrip("/"))
+                else:
+                    shutil.copy(binary, root / place.lstrip("/"))
             case "ENV":
                 image["Env"].update(pair.split("=", 1) for pair in shlex.split(rest))
             case "USER":
@@ -47,6 +50,15 @@ def lay_out(stage, binary, root):
             case _:
                 sys.exit(f"{word}: this script does not follow that instruction")
     return image
+
+
+def lay_out_licenses(folder):
+    """What the first stage makes beside the program."""
+    folder.mkdir()
+    with open(folder / "THIRD-PARTY", "wb") as file:
+        subprocess.run([HERE / "licenses.sh"], stdout=file, check=True)
+    for name in ("LICENSE-MIT", "LICENSE-APACHE"):
+        shutil.copy(HERE.parent / name, folder)
 
 
 def mount(root):

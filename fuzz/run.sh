@@ -8,7 +8,7 @@ seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
 shift
 cd "$(dirname "$0")"
 targets=("$@")
-((${#targets[@]})) || targets=(cbm json agree generate load request)
+((${#targets[@]})) || targets=(cbm json agree generate load request records framing)
 
 # What cargo-fuzz gives to rustc, but for the sanitizers, which stable Rust does not have. With --target, build scripts
 # are spared.
@@ -37,9 +37,21 @@ for target in "${targets[@]}"; do
   load) find ../fixtures/models \( -name '*.cbm' -o -name '*.json' \) -size -32k -exec cp {} seeds/load/ \; ;;
   request) head -200 ../fixtures/cases.ndjson | sed -E 's/^\{"request": (\{.*\}), "raw": .*/\1/' |
     split --lines=1 - "seeds/$target/" ;;
+  records)
+    # The first byte is the format, the next four say where it is cut.
+    (printf '\0\1\7\3\50' && head -n 4 ../fixtures/test_data.csv) >seeds/records/csv
+    (printf '\1\0\0\0\0\t\357\273\277' && head -n 3 ../fixtures/test_data.csv) >seeds/records/mark
+    (printf '\0\1\7\3\50' && head -n 4 ../fixtures/cases.ndjson | sed -E 's/^\{"request": (\{.*\}), "raw": .*/\1/') >seeds/records/ndjson
+    ;;
+  framing)
+    printf '\0\1\7\50POST /reg/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET http://a/ HTTP/1.0\r\n\r\n' >seeds/framing/length
+    printf '\0\1\7\50POST /reg/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n0\r\nT: v\r\n\r\n' >seeds/framing/chunked
+    ;;
   esac
   printf '== %s\n' "$target"
+  # What is read bit by bit takes time by its length.
+  case $target in records | framing) longest=4096 ;; *) longest=65536 ;; esac
   "target/$host/release/$target" "corpus/$target" "seeds/$target" -artifact_prefix="artifacts/$target/" \
-    -max_total_time="$seconds" -timeout=120 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 2>&1 |
+    -max_total_time="$seconds" -timeout=120 -rss_limit_mb=2048 -max_len=$longest -print_final_stats=1 2>&1 |
     grep -E '^(Done|stat::|SUMMARY|ERROR|thread|.*panicked|[0-9]+ bytes for)|Test unit written' 
 done

@@ -179,14 +179,15 @@ impl<R: Read> Blocks<R> {
             if let Some(whole) = self.boundary.scan_first(&self.held[..self.len]) {
                 break whole.len;
             }
-            if self.len > self.limits.record {
-                let error = HeaderError::too_long(line, self.limits.record);
-                return Err(Unreadable::Header(error));
-            }
-            if !self.fill()? {
+            if self.len > self.limits.record || !self.fill()? {
                 break self.len;
             }
         };
+        // Also one that came whole: how bytes arrive changes nothing.
+        if len > self.limits.record {
+            let error = HeaderError::too_long(line, self.limits.record);
+            return Err(Unreadable::Header(error));
+        }
         let record = &self.held[..len];
         let header = Header::parse(record, line).map_err(Unreadable::Header)?;
         self.line += memchr_iter(b'\n', record).count() as u64;

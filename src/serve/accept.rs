@@ -23,21 +23,26 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 /// The wait after a failure of accept that is not the connection's own, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
-/// Binds and listens. With `shared`, several sockets of this process can listen on the same port, and the kernel
-/// spreads connections among them.
-pub(super) fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let socket = bind(addr, shared)?;
-    // Connections inherit it.
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// The address, with a port in place of 0, if no one listens there: a port that is shared among workers would be shared
-/// with another process that shares its own, and each would get some of the other's requests.
-pub(super) fn unused(addr: SocketAddr) -> io::Result<SocketAddr> {
-    let addr = bind(addr, false)?.local_addr()?;
-    Ok(addr.as_socket().expect("it was bound to one"))
+/// Binds and listens with `count` sockets of this process, among which the kernel spreads connections.
+///
+/// The first is bound before it shares its port, so that it gets the port from nobody: two processes that share their ports
+/// would each get some of the other's requests. Of two that start at once, one cannot bind or cannot listen.
+pub(super) fn listen(addr: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    let first = bind(addr, false)?;
+    first.listen(BACKLOG)?;
+    // Port 0 has become one.
+    let addr = first.local_addr()?;
+    let addr = addr.as_socket().expect("it was bound to one");
+    let mut sockets = vec![first];
+    if count > 1 {
+        sockets[0].set_reuse_port(true)?;
+        for _ in 1..count {
+            let socket = bind(addr, true)?;
+            socket.listen(BACKLOG)?;
+            sockets.push(socket);
+        }
+    }
+    Ok(sockets.into_iter().map(TcpListener::from).collect())
 }
 
 fn bind(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
@@ -51,6 +56,8 @@ fn bind(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
     if shared {
         socket.set_reuse_port(true)?;
     }
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&addr.into())?;
     Ok(socket)
 }

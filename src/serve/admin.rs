@@ -11,6 +11,7 @@ use hyper::header::{ALLOW, CONNECTION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use super::App;
+use super::date;
 use super::phase::{ConnectionState, Phase};
 use super::reply::{self, Reply};
 use super::scrape;
@@ -43,6 +44,7 @@ impl hyper::service::Service<Request<Incoming>> for Admin {
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        date::write(reply.headers_mut());
         self.state.enter(Phase::Idle, Instant::now());
         ready(Ok(reply))
     }
@@ -50,6 +52,7 @@ impl hyper::service::Service<Request<Incoming>> for Admin {
 
 impl Admin {
     fn answer(&self, request: &Request<Incoming>) -> Reply {
+        self.app.faults.at("admin");
         let path = request.uri().path();
         if let Some(refusal) = self.state.refusal().filter(|_| is_stand_in(path)) {
             self.state.unread_body.store(true, Relaxed);

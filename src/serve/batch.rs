@@ -26,7 +26,7 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue, TRAILER};
 use hyper::{HeaderMap, StatusCode};
 
-use self::broken::OUR_FAULT;
+pub(super) use self::broken::OUR_FAULT;
 pub(super) use self::broken::{Broken, Cut};
 use self::piece::{PIECE, Piece};
 pub(super) use self::start::Manner;
@@ -266,6 +266,7 @@ impl Batch {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<reply::Piece>, Cut>>> {
+        self.ledger.desk.app.faults.at("batch");
         loop {
             if let Some(piece) = self.gathered.pop_front() {
                 self.gathered_len -= piece.len() as u64;
@@ -431,10 +432,7 @@ impl Batch {
         for _ in 0..STEP {
             let before = records.rest();
             let Desk {
-                app,
-                shard,
-                observations,
-                ..
+                app, observations, ..
             } = &*self.ledger.desk;
             // A panic is one record's: those before and after it are answered.
             let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
@@ -453,7 +451,6 @@ impl Batch {
                 Ok(Some(Err(fault))) => self.answers.error(&fault),
                 Err(_) => {
                     // `panics` has told it.
-                    shard.panics.inc();
                     self.flawed = true;
                     if records.rest().len() == before.len() {
                         broken = Some(Broken::OurFault);

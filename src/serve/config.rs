@@ -141,6 +141,10 @@ pub struct Args {
     /// Time that a connection may be open without a request
     #[arg(long, env = "PICK_REGNO_IDLE_TIMEOUT", default_value = "75s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub idle_timeout: Duration,
+    /// Age at which a connection ends: its next answer is its last, and one without a request on its way is closed; 0s for
+    /// no such end
+    #[arg(long, env = "PICK_REGNO_MAX_CONNECTION_AGE", default_value = "0s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
+    pub max_connection_age: Duration,
     /// Time between SIGTERM and the moment when no more connections are accepted; /readyz answers 503 meanwhile
     #[arg(long, env = "PICK_REGNO_DRAIN_DELAY", default_value = "0s", value_parser = parse_duration, value_name = "TIME", help_heading = "Deadlines")]
     pub drain_delay: Duration,
@@ -251,6 +255,7 @@ impl Config {
             body_timeout,
             write_timeout,
             idle_timeout,
+            max_connection_age,
             drain_delay,
             drain_timeout,
             log_level,
@@ -348,6 +353,8 @@ impl Config {
                 write: write_timeout,
                 idle: idle_timeout,
                 linger: LINGER,
+                age: (!max_connection_age.is_zero()).then_some(max_connection_age),
+                expelled: drain_timeout,
             },
             drain_delay,
             drain_timeout,
@@ -368,7 +375,8 @@ impl Config {
 
     /// Sentences about settings that work and are weak.
     pub(super) fn warnings(&self) -> Vec<String> {
-        self.keys.warnings()
+        let of_tls = self.tls.as_ref().map(Tls::warnings);
+        [self.keys.warnings(), of_tls.unwrap_or_default()].concat()
     }
 }
 

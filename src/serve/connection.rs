@@ -1,6 +1,7 @@
 //! One connection from its first byte to its last.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -40,6 +41,8 @@ pub(super) async fn serve<T, S>(
         // Deadlines are the sweep's; hyper's own would need a timer for each request.
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER)
+        // `date` writes it.
+        .auto_date_header(false)
         // A client may close its sending side and still wait for the answer.
         .half_close(true)
         // Answers are small: one copy into one buffer is cheaper than two slices.
@@ -57,14 +60,20 @@ pub(super) async fn serve<T, S>(
             return Poll::Ready(false);
         }
         let mut connection = Pin::new(&mut connection);
-        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+        // The panic is counted and told by `panics`; nobody is to take what was written for a whole answer.
+        let polled = catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(cx)));
+        let Ok(polled) = polled else {
+            state.broken.store(true, Relaxed);
+            return Poll::Ready(false);
+        };
+        if let Poll::Ready(ended) = polled {
             return Poll::Ready(ended.is_err());
         }
         if state.closing.load(Relaxed) && !stopping {
             // Only after a poll, so that a request which has arrived is not taken for silence.
             stopping = true;
             connection.as_mut().graceful_shutdown();
-            return connection.poll(cx).map(|ended| ended.is_err());
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     })

@@ -1,8 +1,15 @@
 //! From the first signal to the exit: readiness off, a while to let balancers notice, then no new connections, and a
 //! deadline for the requests on their way. A second signal ends the wait.
 
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+use super::App;
+use super::log::{Level, Value};
 
 /// How far the server has come towards its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +49,53 @@ impl Stopper {
             .subscribe()
             .wait_for(|&asked| asked >= count)
             .await;
+    }
+}
+
+/// Waits for a stop, and leads the workers through it.
+pub(super) async fn stop_in_stages(
+    app: &App,
+    stopper: &Stopper,
+    stage: &watch::Sender<Stage>,
+    workers: &[std::thread::JoinHandle<io::Result<()>>],
+) {
+    let ended = || workers.iter().all(std::thread::JoinHandle::is_finished);
+    let one_ended = async {
+        while !workers.iter().any(std::thread::JoinHandle::is_finished) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = stopper.asked(1) => {}
+        // What is left would answer for it, with less than was asked for: better to be started again.
+        () = one_ended => app.log.line(Level::Error, "a worker has ended, so all do", &[]),
+    }
+    app.ready.store(false, Relaxed);
+    app.log.line(Level::Info, "draining", &[]);
+    let _ = stage.send(Stage::Draining);
+    let drained = async {
+        tokio::time::sleep(app.config.drain_delay).await;
+        let _ = stage.send(Stage::Closing);
+        let in_time = tokio::time::timeout(app.config.drain_timeout, async {
+            while !ended() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        in_time.await.is_ok()
+    };
+    let all_answered = tokio::select! {
+        in_time = drained => in_time,
+        () = stopper.asked(2) => false,
+    };
+    if !all_answered {
+        app.log.line(
+            Level::Warn,
+            "stopped before all requests on their way were answered",
+            &[(
+                "in_flight",
+                Value::Number(app.in_flight.load(Relaxed) as u64),
+            )],
+        );
     }
 }
 

@@ -1,11 +1,13 @@
-//! Watches files that may be rewritten, keys and certificates, and says what came of them.
+//! Watches files that may be rewritten, keys and certificates, says what came of them, and ends connections that they let in no
+//! more.
 
-use std::sync::Weak;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::App;
 use super::log::{Level, Value};
+use super::phase::Connections;
 use super::reload::Look;
 
 /// How often the files are looked at.
@@ -13,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Reads files again when they are rewritten, and at once when `rereads` says so, for as long as `app` is in use. Wants a
 /// thread of its own: a file on a disk that does not answer holds up nothing else.
-pub(super) fn watch(app: &Weak<App>, rereads: &Receiver<()>) {
+pub(super) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Connections>]) {
     loop {
         let asked = match rereads.recv_timeout(EVERY) {
             Ok(()) => true,
@@ -26,6 +28,30 @@ pub(super) fn watch(app: &Weak<App>, rereads: &Receiver<()>) {
         };
         let Some(app) = app.upgrade() else { return };
         look(&app, asked);
+        expel(&app, tables);
+    }
+}
+
+/// Ends the connections whose clients would not be let in any more.
+fn expel(app: &App, tables: &[Arc<Connections>]) {
+    let Some(tls) = &app.config.tls else { return };
+    if !app.config.asks_for_certificates {
+        return;
+    }
+    let mut ended = 0;
+    for table in tables {
+        let open = table.filter(|state| state.presented.get().is_some());
+        let outdated = tls.outdated(open, |state| state.presented.get().map(|shown| &**shown));
+        for state in outdated {
+            ended += u64::from(state.expel());
+        }
+    }
+    if ended > 0 {
+        app.log.line(
+            Level::Warn,
+            "connections end because their clients' certificates are not good any more",
+            &[("connections", Value::Number(ended))],
+        );
     }
 }
 
@@ -42,7 +68,11 @@ fn look(app: &App, asked: bool) {
     if let Some(tls) = &app.config.tls {
         let files = tls.files();
         let look = if asked { files.reread() } else { files.look() };
+        let is_new = look == Look::Reloaded;
         log(app, "tls", look);
+        if is_new {
+            warn(app, tls.warnings());
+        }
     }
 }
 

@@ -193,6 +193,29 @@ impl Framing {
     }
 }
 
+/// [`Framing`] for the fuzz targets.
+#[cfg(fuzzing)]
+pub struct Framer(Framing);
+
+#[cfg(fuzzing)]
+impl Framer {
+    /// At the beginning of a connection whose heads may have up to `max_head` bytes.
+    pub fn new(max_head: usize) -> Framer {
+        Framer(Framing::new(max_head))
+    }
+
+    /// Number of bytes at the front that pass, and whether what follows them is refused.
+    pub fn pass(&mut self, bytes: &mut [u8]) -> (usize, bool) {
+        let Passed { len, refusal } = self.0.pass(bytes);
+        (len, refusal.is_some())
+    }
+
+    /// Whether the next byte would begin a head.
+    pub fn is_between_requests(&self) -> bool {
+        self.0.is_between_requests()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,9 +62,11 @@ impl Delayed {
 
     /// The answer, as soon as its time has come or the connection has to make room.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        let state = &self.desk.state;
+        let is_wanted = state.is_hurried() || state.overdue().is_some();
         let is_time = self.sleep.as_mut().poll(cx).is_ready();
         match self.reply.take() {
-            Some(reply) if is_time || self.desk.state.overdue().is_some() => Poll::Ready(reply),
+            Some(reply) if is_time || is_wanted => Poll::Ready(reply),
             reply => {
                 self.reply = reply;
                 Poll::Pending

@@ -10,7 +10,8 @@ use hyper::body::Body as _;
 use hyper::header::{CONNECTION, HeaderValue};
 
 use super::App;
-use super::batch::Broken;
+use super::batch::{Broken, OUR_FAULT};
+use super::date;
 use super::fields::Fields;
 use super::guesses::Guesses;
 use super::log::Level;
@@ -148,6 +149,7 @@ impl Ledger {
     pub(super) fn address(&self, reply: &mut Reply) {
         let state = &self.desk.state;
         self.ids.write(reply.headers_mut());
+        date::write(reply.headers_mut());
         if state.is_last_answer() {
             reply
                 .headers_mut()
@@ -249,9 +251,16 @@ impl Drop for Ledger {
         if self.in_flight {
             self.desk.app.in_flight.fetch_sub(1, Relaxed);
         }
-        if !self.closed {
+        if self.closed {
+            return;
+        }
+        let now = Instant::now();
+        if std::thread::panicking() || self.desk.state.broken.load(Relaxed) {
+            self.count(500, now);
+            self.end(Level::Error, Some(500), now, Some(OUR_FAULT));
+        } else {
             self.desk.shard.abandoned.inc();
-            self.end(Level::Warn, None, Instant::now(), None);
+            self.end(Level::Warn, None, now, None);
         }
     }
 }

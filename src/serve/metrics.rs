@@ -168,7 +168,6 @@ pub(super) struct Shard {
     pub(super) held_bytes: Gauge,
     /// Requests whose client went away before the answer was ready.
     pub(super) abandoned: Counter,
-    pub(super) panics: Counter,
     pub(super) rows: Counter,
     /// Lines about refusals that were left out because there were too many.
     pub(super) refusals_unlogged: Counter,
@@ -299,11 +298,6 @@ pub(super) fn report(shards: &[impl AsRef<Shard>]) {
             "http_server_abandoned_requests_total",
             "Requests whose client went away before the answer was ready.",
             sum(&|shard| &shard.abandoned),
-        ),
-        (
-            "http_server_panics_total",
-            "Panics caught while a request was answered with 500.",
-            sum(&|shard| &shard.panics),
         ),
         (
             "pick_regno_rows_total",

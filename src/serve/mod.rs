@@ -25,6 +25,7 @@ mod answers;
 mod batch;
 mod config;
 mod connection;
+mod date;
 mod descriptors;
 mod discard;
 mod docs;
@@ -59,11 +60,18 @@ mod trace;
 mod wire;
 mod worker;
 
+/// What the fuzz targets call.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use super::framing::Framer;
+}
+
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -116,6 +124,7 @@ pub fn run(mut args: Args) -> ExitCode {
         let _ = writeln!(io::stdout(), "the settings are right");
         return ExitCode::SUCCESS;
     }
+    process::dump_no_memory();
     let served = Server::bind(config).and_then(|server| server.stop_on_signals().run());
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -169,6 +178,8 @@ struct App {
     sentry: Option<Sentry>,
     /// Where tests make it panic.
     faults: Faults,
+    /// Number of panics of its threads.
+    panics: AtomicU64,
     registry: Registry,
     /// Each worker's counts.
     shards: Vec<Arc<Shard>>,
@@ -230,17 +241,11 @@ impl Server {
     /// Takes the ports. Connections that come before [`Server::run`] wait in the kernel.
     pub fn bind(mut config: Config) -> Result<Server, StartError> {
         process::started();
-        let bind = |flag: &str, addr, shared| {
-            accept::listen(addr, shared).map_err(|why| cannot_listen(flag, addr, why))
+        let bind = |flag: &str, addr, count| {
+            accept::listen(addr, count).map_err(|why| cannot_listen(flag, addr, why))
         };
-        let shared = config.workers > 1;
-        let addr = accept::unused(config.listen)
-            .map_err(|why| cannot_listen("--listen", config.listen, why))?;
-        let mut listeners = Vec::new();
-        for _ in 0..config.workers {
-            listeners.push(bind("--listen", addr, shared)?);
-        }
-        let admin = bind("--admin", config.admin, false)?;
+        let listeners = bind("--listen", config.listen, config.workers)?;
+        let admin = bind("--admin", config.admin, 1)?.remove(0);
         let log = Log::to_stderr(config.log_level);
         descriptors::suffice_for(&mut config, &log)?;
         let sentry = config.sentry.take().map(Sentry::start);
@@ -260,6 +265,7 @@ impl Server {
                 log,
                 sentry,
                 faults: Faults::default(),
+                panics: AtomicU64::new(0),
                 in_flight: Alone(AtomicUsize::new(0)),
                 ready: AtomicBool::new(false),
             }),
@@ -353,7 +359,8 @@ impl Server {
         };
         let control = runtime()?;
         let (reread, rereads) = sync_channel(1);
-        let watch = move |app: &Weak<App>| files::watch(app, &rereads);
+        let open = Arc::clone(&tables);
+        let watch = move |app: &Weak<App>| files::watch(app, &rereads, &open);
         beside(&self.app, "files", watch)?;
         beside(&self.app, "metrics", scrape::hand_over)?;
         let signals = {
@@ -393,7 +400,7 @@ impl Server {
                     ("version", Value::Text(env!("CARGO_PKG_VERSION"))),
                 ],
             );
-            stop_in_stages(&self.app, &self.stopper, &stage, &threads).await;
+            drain::stop_in_stages(&self.app, &self.stopper, &stage, &threads).await;
             let _ = stage.send(Stage::Aborting);
             if let Some(signals) = signals {
                 signals.abort();
@@ -439,53 +446,6 @@ fn beside(
         what: "cannot start a thread".to_owned(),
         why,
     })
-}
-
-/// Waits for a stop, and leads the workers through it.
-async fn stop_in_stages(
-    app: &App,
-    stopper: &Stopper,
-    stage: &watch::Sender<Stage>,
-    workers: &[std::thread::JoinHandle<io::Result<()>>],
-) {
-    let ended = || workers.iter().all(std::thread::JoinHandle::is_finished);
-    let one_ended = async {
-        while !workers.iter().any(std::thread::JoinHandle::is_finished) {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    };
-    tokio::select! {
-        () = stopper.asked(1) => {}
-        // What is left would answer for it, with less than was asked for: better to be started again.
-        () = one_ended => app.log.line(Level::Error, "a worker has ended, so all do", &[]),
-    }
-    app.ready.store(false, Relaxed);
-    app.log.line(Level::Info, "draining", &[]);
-    let _ = stage.send(Stage::Draining);
-    let drained = async {
-        tokio::time::sleep(app.config.drain_delay).await;
-        let _ = stage.send(Stage::Closing);
-        let in_time = tokio::time::timeout(app.config.drain_timeout, async {
-            while !ended() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        in_time.await.is_ok()
-    };
-    let all_answered = tokio::select! {
-        in_time = drained => in_time,
-        () = stopper.asked(2) => false,
-    };
-    if !all_answered {
-        app.log.line(
-            Level::Warn,
-            "stopped before all requests on their way were answered",
-            &[(
-                "in_flight",
-                Value::Number(app.in_flight.load(Relaxed) as u64),
-            )],
-        );
-    }
 }
 
 async fn serve(worker: Worker, listener: TcpListener) -> io::Result<()> {

@@ -1,10 +1,11 @@
-//! Panics of the server's threads: told by place, never by message.
+//! Panics of the server's threads: all counted, and told by place, never by message.
 //!
 //! A panic's message can quote what was worked on, a plate among it, so it is neither printed nor sent; where in the
 //! code it happened says enough. What becomes of the request is decided where the panic is caught.
 
 use std::cell::RefCell;
 use std::panic::PanicHookInfo;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Once, Weak};
 
 use super::App;
@@ -37,6 +38,7 @@ fn current() -> Option<Arc<App>> {
 }
 
 fn tell(app: &App, panic: &PanicHookInfo<'_>) {
+    app.panics.fetch_add(1, Relaxed);
     let place = panic
         .location()
         .map_or_else(|| "unknown".to_owned(), ToString::to_string);
@@ -58,12 +60,20 @@ pub struct Faults {
     pub answering: Option<fn(&[u8])>,
     /// Is called before each record of a batch is read, with what begins with it.
     pub reading: Option<fn(&[u8])>,
+    /// Is called on the way of a connection, with the name of where it is: `handshake`, `head`, `batch`, `admin`, `sweep`.
+    pub at: Option<fn(&str)>,
 }
 
 impl Faults {
     pub(super) fn answering(&self, body: &[u8]) {
         if let Some(fault) = self.answering {
             fault(body);
+        }
+    }
+
+    pub(super) fn at(&self, place: &str) {
+        if let Some(fault) = self.at {
+            fault(place);
         }
     }
 

@@ -5,8 +5,8 @@
 //! [`SWEEP_EVERY`]. A limit therefore acts up to that much late.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use atomic_waker::AtomicWaker;
 
 use super::head::Refusal;
 use super::metrics::Label;
+use super::tls::Presented;
 
 /// Time between two sweeps.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_millis(200);
@@ -39,6 +40,10 @@ pub(super) struct Deadlines {
     pub(super) idle: Duration,
     /// From a closed write side to the peer's own close, while what it still sends is thrown away.
     pub(super) linger: Duration,
+    /// From a connection's start to the answer that is its last.
+    pub(super) age: Option<Duration>,
+    /// From the moment when its client's certificate was found outdated to its end, whatever is on its way.
+    pub(super) expelled: Duration,
 }
 
 /// What a connection waits for.
@@ -119,8 +124,14 @@ pub(super) struct ConnectionState {
     pub(super) draining: AtomicBool,
     /// Whether the connection should end as soon as no request is on its way.
     pub(super) closing: AtomicBool,
+    /// Whether a panic broke it: what is left of it is reset.
+    pub(super) broken: AtomicBool,
     /// Whether a request was answered.
     pub(super) answered: AtomicBool,
+    /// What the client has shown, if it was asked for a certificate.
+    pub(super) presented: OnceLock<Box<Presented>>,
+    /// Milliseconds after `started`, plus one, of [`ConnectionState::expel`]; 0 if it was not called.
+    expelled_since: AtomicU64,
     waker: AtomicWaker,
     /// Whether wake-ups are noted and not passed on, and whether one was.
     held_back: AtomicBool,
@@ -159,7 +170,10 @@ impl ConnectionState {
             hurried: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            presented: OnceLock::new(),
+            expelled_since: AtomicU64::new(0),
             waker: AtomicWaker::new(),
             held_back: AtomicBool::new(false),
             noted: AtomicBool::new(false),
@@ -268,6 +282,21 @@ impl ConnectionState {
         self.hurried.load(Relaxed)
     }
 
+    /// Ends it: at once if no request is on its way, else with the answer to that, or at [`Deadlines::expelled`].
+    /// `false` if it ends already.
+    pub(super) fn expel(&self) -> bool {
+        let since = self.millis(Instant::now()) + 1;
+        let set = self
+            .expelled_since
+            .compare_exchange(0, since, Relaxed, Relaxed);
+        if set.is_ok() {
+            self.draining.store(true, Relaxed);
+            self.closing.store(true, Relaxed);
+            self.wake();
+        }
+        set.is_ok()
+    }
+
     /// Lets [`ConnectionState::wake`] wake the task that `context` belongs to.
     pub(super) fn register(&self, context: &Context<'_>) {
         self.waker.register(context.waker());
@@ -295,6 +324,22 @@ impl ConnectionState {
     /// Marks what is overdue at `now`; whether anything newly is.
     fn sweep(&self, deadlines: &Deadlines, now: Instant) -> bool {
         let now = self.millis(now);
+        let expelled = self.expelled_since.load(Relaxed);
+        if expelled != 0
+            && now.saturating_sub(expelled - 1) >= deadlines.expelled.as_millis() as u64
+        {
+            return !self.write_overdue.swap(true, Relaxed);
+        }
+        if deadlines
+            .age
+            .is_some_and(|age| now >= age.as_millis() as u64)
+        {
+            self.draining.store(true, Relaxed);
+            // What begins to send is answered before it ends.
+            if self.phase() == Phase::Idle && !self.closing.swap(true, Relaxed) {
+                return true;
+            }
+        }
         let write_since = self.write_since.load(Relaxed);
         if write_since != 0
             && now.saturating_sub(write_since - 1) >= deadlines.write.as_millis() as u64
@@ -369,6 +414,16 @@ impl Connections {
         }
     }
 
+    /// The connections for which `is_wanted` says so.
+    pub(super) fn filter(
+        &self,
+        is_wanted: impl Fn(&ConnectionState) -> bool,
+    ) -> Vec<Arc<ConnectionState>> {
+        let slots = self.lock();
+        let states = slots.states.iter().flatten();
+        states.filter(|state| is_wanted(state)).cloned().collect()
+    }
+
     /// Finds what is overdue, and wakes its tasks.
     pub(super) fn sweep(&self, deadlines: &Deadlines) {
         let now = Instant::now();
@@ -427,99 +482,4 @@ impl Drop for Registered {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DEADLINES: Deadlines = Deadlines {
-        handshake: Duration::from_secs(1),
-        head: Duration::from_secs(2),
-        body: Duration::from_secs(3),
-        write: Duration::from_secs(4),
-        idle: Duration::from_secs(5),
-        linger: Duration::from_secs(6),
-    };
-
-    #[test]
-    fn each_phase_has_its_own_limit() {
-        for (phase, limit) in [
-            (Phase::Handshake, 1),
-            (Phase::Head, 2),
-            (Phase::Body, 3),
-            (Phase::Idle, 5),
-            (Phase::Linger, 6),
-        ] {
-            let state = ConnectionState::new(phase);
-            let at = |millis| state.started + Duration::from_millis(millis);
-            assert!(
-                !state.sweep(&DEADLINES, at(limit * 1000 - 1)),
-                "{phase:?} too early"
-            );
-            assert!(state.sweep(&DEADLINES, at(limit * 1000)), "{phase:?}");
-            assert_eq!(state.overdue(), Some(phase));
-            assert!(
-                !state.sweep(&DEADLINES, at(limit * 1000)),
-                "{phase:?} woken once"
-            );
-            state.enter(Phase::Working, at(limit * 1000));
-            assert_eq!(state.overdue(), None, "{phase:?} is over");
-            state.enter(phase, at(limit * 1000));
-            assert_eq!(state.overdue(), None, "{phase:?} has begun again");
-            assert!(state.sweep(&DEADLINES, at(limit * 2000)), "{phase:?} again");
-        }
-    }
-
-    #[test]
-    fn a_write_that_waits_has_a_limit_in_any_phase() {
-        let state = ConnectionState::new(Phase::Working);
-        let late = state.started + Duration::from_secs(100);
-        assert!(!state.sweep(&DEADLINES, late));
-        state.write_waits();
-        assert!(state.sweep(&DEADLINES, late));
-        assert!(state.is_write_overdue());
-        state.write_done();
-        assert!(!state.sweep(&DEADLINES, late));
-    }
-
-    #[test]
-    fn wakes_are_passed_on_or_told() {
-        struct Count(AtomicU64);
-        impl std::task::Wake for Count {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Relaxed);
-            }
-        }
-        let task = Arc::new(Count(AtomicU64::new(0)));
-        let woken = || task.0.load(Relaxed);
-        let register = |state: &ConnectionState| {
-            state.register(&Context::from_waker(&Waker::from(Arc::clone(&task))));
-        };
-        let state = Arc::new(ConnectionState::new(Phase::Body));
-        let waker = Waker::from(Arc::clone(&state));
-
-        register(&state);
-        assert_eq!(state.hold_wakes(|| 7), (7, false));
-        assert_eq!(state.hold_wakes(|| waker.wake_by_ref()), ((), true));
-        assert_eq!(state.hold_wakes(|| ()), ((), false), "it is told once");
-        assert_eq!(woken(), 0);
-        waker.wake_by_ref();
-        assert_eq!(woken(), 1);
-        waker.wake_by_ref();
-        assert_eq!(woken(), 1, "the task has not been polled since");
-        register(&state);
-        waker.wake();
-        assert_eq!(woken(), 2);
-    }
-
-    #[test]
-    fn places_are_used_again() {
-        let connections = Arc::new(Connections::default());
-        let add = || connections.add(Arc::new(ConnectionState::new(Phase::Idle)));
-        let (first, second) = (add(), add());
-        drop(first);
-        let third = add();
-        assert_eq!(third.slot, 0);
-        assert!(!connections.is_empty());
-        drop((second, third));
-        assert!(connections.is_empty());
-    }
-}
+mod tests;

@@ -34,6 +34,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Routes {
     type Future = Exchange;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Exchange {
+        self.0.app.faults.at("head");
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let refusal = self.0.state.refusal().filter(|_| is_stand_in(path));
@@ -279,13 +280,10 @@ impl Reading {
                 reply
             }
             // `panics` has told it.
-            Err(_) => {
-                desk.shard.panics.inc();
-                reply::fail(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "Internal server error: the fault is the service's, and has been noted",
-                )
-            }
+            Err(_) => reply::fail(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Internal server error: the fault is the service's, and has been noted",
+            ),
         }
     }
 }

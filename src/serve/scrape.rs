@@ -81,6 +81,12 @@ fn report(app: &App) {
         &NO_LABELS,
         app.log.lost(),
     );
+    metrics::counter(
+        "http_server_panics_total",
+        "Panics of the service's threads, wherever they happened.",
+        &NO_LABELS,
+        app.panics.load(Relaxed),
+    );
     if let Some(keys) = app.config.keys.file() {
         keys.report("keys");
     }

@@ -8,6 +8,8 @@ mod certificate;
 #[cfg(feature = "tls")]
 mod client;
 #[cfg(feature = "tls")]
+mod peers;
+#[cfg(feature = "tls")]
 mod server;
 #[cfg(not(feature = "tls"))]
 mod without;
@@ -21,10 +23,11 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
 #[cfg(not(feature = "tls"))]
-pub(super) use self::without::{Client, Tls, TlsStream, client, connect};
+pub(super) use self::without::{Client, Presented, Tls, TlsStream, client, connect};
 #[cfg(feature = "tls")]
 pub(super) use self::{
     client::{Client, client, connect},
+    peers::Presented,
     server::{Tls, TlsStream},
 };
 use super::metrics::{self, Label, NO_LABELS, Shard};
@@ -153,7 +156,12 @@ pub(super) async fn shake_hands(
             return Poll::Ready(None);
         }
         match ready!(handshake.as_mut().poll(cx)) {
-            Ok(stream) => Poll::Ready(Some(stream)),
+            Ok((stream, presented)) => {
+                if let Some(presented) = presented {
+                    let _ = state.presented.set(Box::new(presented));
+                }
+                Poll::Ready(Some(stream))
+            }
             Err(failure) => {
                 shard.tls_failed(failure);
                 Poll::Ready(None)

@@ -428,7 +428,7 @@ impl<T: Transport> Drop for Wire<T> {
     /// as the client keeps its window shut.
     fn drop(&mut self) {
         self.hold(0);
-        if self.state.is_write_overdue() {
+        if self.state.is_write_overdue() || self.state.broken.load(Relaxed) {
             // If it cannot be set, the kernel does as it would have.
             let _ = SockRef::from(self.transport.socket()).set_linger(Some(Duration::ZERO));
         }

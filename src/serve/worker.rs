@@ -1,5 +1,6 @@
 //! A worker: one thread, one runtime, one listening socket, and the connections that the kernel gives it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -167,6 +168,7 @@ impl Worker {
                         // Apart, so that connections without TLS do not have its size.
                         Some(tls) => {
                             Box::pin(async {
+                                app.faults.at("handshake");
                                 if let Some(stream) = shake_hands(tls, stream, &state, &shard).await
                                 {
                                     if app.config.asks_for_certificates {
@@ -216,7 +218,11 @@ async fn sweep(connections: Arc<Connections>, app: Arc<App>, requests: Arc<Reque
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        connections.sweep(&app.config.deadlines);
-        requests.flush(&app.log);
+        // Without it no wait would have an end any more; a panic is counted and told by `panics`.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            app.faults.at("sweep");
+            connections.sweep(&app.config.deadlines);
+            requests.flush(&app.log);
+        }));
     }
 }

@@ -185,3 +185,56 @@ fn without_keys_none_is_wrong() {
         );
     }
 }
+
+/// Two processes that share a port would each get some of the other's requests.
+#[test]
+fn of_two_that_start_at_once_one_gets_the_port() {
+    use pick_regno::serve::Server;
+    for _ in 0..50 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = free.local_addr().unwrap().to_string();
+        drop(free);
+        let barrier = std::sync::Barrier::new(4);
+        let started: Vec<bool> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let config = crate::support::config(
+                            &["--listen", &addr, "--workers", "3"],
+                            Some(KEY),
+                        );
+                        barrier.wait();
+                        let server = Server::bind(config);
+                        // Nobody gives it back before all have tried.
+                        barrier.wait();
+                        server.is_ok()
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let count = started.iter().filter(|started| **started).count();
+        assert!(count <= 1, "{count} share {addr}");
+    }
+}
+
+#[test]
+fn no_memory_gets_into_a_core_dump() {
+    let program = Program::start(&[]);
+    let read =
+        |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", program.id())).unwrap();
+    let limits = read("limits");
+    let limit = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    assert_eq!(
+        limit.split_ascii_whitespace().collect::<Vec<_>>()[4..6],
+        ["0", "0"],
+        "{limit}"
+    );
+    assert_eq!(read("coredump_filter").trim(), "00000000");
+}

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use graviola::hashing::Sha256;
 use graviola::signing::ecdsa::{P256, SigningKey};
@@ -85,7 +86,12 @@ pub struct Ca {
 
 impl Ca {
     pub fn new(name: &str) -> Ca {
-        let mut params = params(name, &[], 2100);
+        Ca::until(name, 2100)
+    }
+
+    /// A CA that is valid up to the beginning of a year.
+    pub fn until(name: &str, year: i32) -> Ca {
+        let mut params = params(name, &[], year);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = Key::new();
         let certificate = params.self_signed(&key).unwrap().der().clone();
@@ -105,12 +111,28 @@ impl Ca {
         )
     }
 
+    /// The same, valid from the beginning of a year on.
+    pub fn server_from(&self, year: i32) -> Identity {
+        let names = ["localhost".to_owned()];
+        let mut params = params("server", &names, year + 1);
+        params.not_before = date_time_ymd(year, 1, 1);
+        self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
     /// A certificate for a client that is valid up to the beginning of a year.
     pub fn client(&self, until: i32) -> Identity {
         self.sign(
             params("client", &[], until),
             ExtendedKeyUsagePurpose::ClientAuth,
         )
+    }
+
+    /// A certificate for a client that is valid for so many seconds from now.
+    pub fn client_for(&self, seconds: u64) -> Identity {
+        let mut params = params("client", &[], 2090);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        params.not_after = date_time_ymd(1970, 1, 1) + now + Duration::from_secs(seconds);
+        self.sign(params, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn sign(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Identity {

@@ -86,6 +86,7 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("body-timeout", &["1ms", "168h"], &[("0ms", 78, "--body-timeout: must be more than 0"), ("1.5s", 64, "a duration is")]),
     ("write-timeout", &["1ms", "168h"], &[("0m", 78, "--write-timeout: must be more than 0"), ("s", 64, "a duration is")]),
     ("idle-timeout", &["1ms", "168h"], &[("0h", 78, "--idle-timeout: must be more than 0"), ("-1s", 64, "a duration is")]),
+    ("max-connection-age", &["0s", "168h"], &[("1h30m", 64, "a duration is"), ("169h", 64, "at most a week")]),
     ("drain-delay", &["0s", "168h"], &[("1d", 64, "a duration is")]),
     ("drain-timeout", &["0s", "168h"], &[("1 s", 64, "a duration is")]),
     ("sentry-dsn-file", &[], &[("/nonexistent/dsn", 78, "serve: --sentry-dsn-file /nonexistent/dsn: No such file")]),

@@ -24,6 +24,9 @@ mod lingering;
 mod logs;
 mod metrics;
 mod openapi;
+#[cfg(feature = "tls")]
+mod outdated;
+mod panics;
 mod parity;
 mod places;
 mod program;

@@ -84,6 +84,10 @@ impl Program {
         rlimit::prlimit(pid, rlimit::Resource::NOFILE, limit, None).unwrap();
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn terminate(&self) {
         self.signal("TERM");
     }

@@ -149,7 +149,7 @@ impl Config {
     /// with a sentence if it cannot be done.
     pub fn build(&self, path: impl AsRef<Path>) {
         if let Err(error) = self.compile(path) {
-            println!("cargo::error={error}");
+            println!("cargo::error={}", one_line(&error));
             process::exit(1);
         }
     }
@@ -162,7 +162,7 @@ impl Config {
     /// is none.
     pub fn compile(&self, path: impl AsRef<Path>) -> Result<Generated, Error> {
         let path = path.as_ref();
-        println!("cargo::rerun-if-changed={}", path.display());
+        println!("cargo::rerun-if-changed={}", one_line(&path.display()));
         let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_';
         if self.module.is_empty() || !self.module.bytes().all(is_plain) {
             return Err(Error::Module(self.module.clone()));
@@ -185,8 +185,9 @@ impl Config {
         let generated = self.generate(&model, &Origin { name, sha256 });
         if let Some(why) = &generated.without_predictions {
             println!(
-                "cargo::warning={}: compiled for raw values alone: {why}",
-                path.display()
+                "cargo::warning={}: compiled for raw values alone: {}",
+                one_line(&path.display()),
+                one_line(why)
             );
         }
         generated.write(&out_dir)?;
@@ -277,5 +278,35 @@ impl std::error::Error for Error {
             Self::Model(_, error) => Some(error),
             Self::NoOutDir | Self::Module(_) => None,
         }
+    }
+}
+
+/// Escapes what would end a line of a build script's output, or turn its direction: Cargo takes each line that begins with
+/// `cargo::` for an instruction, and a sentence can name features and classes of a model that somebody else has made.
+#[must_use]
+pub fn one_line(text: &dyn Display) -> String {
+    let mut line = String::new();
+    for letter in text.to_string().chars() {
+        let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if letter.is_control() || turns {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_name_is_no_instruction_of_cargo() {
+        assert_eq!(
+            one_line(&"a\ncargo::rustc-env=B=c\r\u{2028}\u{202e}\u{85}\u{1b}[2J"),
+            r"a\ncargo::rustc-env=B=c\r\u{2028}\u{202e}\u{85}\u{1b}[2J"
+        );
+        assert_eq!(one_line(&"`А939`, \"x\" 日"), "`А939`, \"x\" 日");
     }
 }

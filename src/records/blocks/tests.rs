@@ -280,4 +280,9 @@ fn where_the_beginning_is_cut_changes_nothing() {
         }
     }
     assert!(told(&[b"\xef\xbb\xbf", header.as_bytes(), b"\n1"])[0].starts_with("line 2: "));
+    // A header beyond the limit, whole and byte by byte.
+    let long = format!("\"{}\"\n", "x".repeat(SHORT.record));
+    let bytes: Vec<&[u8]> = long.as_bytes().chunks(1).collect();
+    assert_eq!(told(&[long.as_bytes()]), ["line 1: longer than 4096 bytes"]);
+    assert_eq!(told(&bytes), told(&[long.as_bytes()]));
 }

@@ -8,7 +8,7 @@ use crate::serve::metrics::Label;
 use crate::serve::reply::{self, Reply};
 
 /// What is said of a panic.
-pub(super) const OUR_FAULT: &str =
+pub(in crate::serve) const OUR_FAULT: &str =
     "Internal server error: the fault is the service's, and has been noted";
 
 /// Why a batch ends before it is answered.

@@ -1,11 +1,143 @@
-//! What is read from a certificate beside its use.
+//! What is read from certificates and revocation lists beside their use.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio_rustls::rustls::crypto::WebPkiSupportedAlgorithms;
 use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
+use x509_cert::crl::CertificateList;
+use x509_cert::der::{Decode as _, Encode as _, Header, Reader as _, SliceReader};
+use x509_cert::spki::AlgorithmIdentifierOwned;
 
-/// The end of a certificate's validity, in seconds since 1970; `None` if it is malformed.
-pub(super) fn not_after(der: &[u8]) -> Option<u64> {
-    let certificate = Certificate::from_der(der).ok()?;
-    let not_after = certificate.tbs_certificate().validity().not_after;
-    Some(not_after.to_unix_duration().as_secs())
+/// The time of a certificate's validity, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Validity {
+    pub(super) begin: u64,
+    pub(super) end: u64,
+}
+
+impl Validity {
+    /// `None` if the certificate is malformed.
+    pub(super) fn read(der: &[u8]) -> Option<Validity> {
+        let certificate = Certificate::from_der(der).ok()?;
+        let validity = certificate.tbs_certificate().validity();
+        Some(Validity {
+            begin: validity.not_before.to_unix_duration().as_secs(),
+            end: validity.not_after.to_unix_duration().as_secs(),
+        })
+    }
+
+    /// A sentence if the certificate is not valid at `now`.
+    pub(super) fn fault(self, now: u64) -> Option<String> {
+        if now > self.end {
+            Some(format!("expired {} ago", roughly(now - self.end)))
+        } else if now < self.begin {
+            Some(format!("is valid only in {}", roughly(self.begin - now)))
+        } else {
+            None
+        }
+    }
+}
+
+/// The present, in seconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.as_ref().map_or(0, Duration::as_secs)
+}
+
+fn roughly(seconds: u64) -> String {
+    match seconds {
+        0..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// What a revocation list is to the CAs that it may be of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// One of them has signed it.
+    Signed {
+        /// Whether its next update is overdue.
+        is_overdue: bool,
+    },
+    /// It names one of them, which has not signed it.
+    Forged,
+    /// It is of another CA, such as an intermediate one.
+    Foreign,
+    Malformed,
+}
+
+impl List {
+    /// Checks the list `der` against the certificates `cas`.
+    pub(super) fn read(
+        der: &[u8],
+        cas: &[impl AsRef<[u8]>],
+        algorithms: &WebPkiSupportedAlgorithms,
+        now: u64,
+    ) -> List {
+        let (Ok(list), Some(signed)) = (<CertificateList>::from_der(der), first_element(der))
+        else {
+            return List::Malformed;
+        };
+        let issuer = &list.tbs_cert_list.issuer;
+        let cas = cas
+            .iter()
+            .filter_map(|ca| Certificate::from_der(ca.as_ref()).ok());
+        let named: Vec<Certificate> = cas
+            .filter(|ca| ca.tbs_certificate().subject() == issuer)
+            .collect();
+        if named.is_empty() {
+            return List::Foreign;
+        }
+        let next = list.tbs_cert_list.next_update;
+        match named
+            .iter()
+            .any(|ca| has_signed(ca, signed, &list, algorithms))
+        {
+            true => List::Signed {
+                is_overdue: next.is_some_and(|next| next.to_unix_duration().as_secs() < now),
+            },
+            false => List::Forged,
+        }
+    }
+}
+
+fn has_signed(
+    ca: &Certificate,
+    message: &[u8],
+    list: &CertificateList,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
+    let key = ca.tbs_certificate().subject_public_key_info();
+    let (Some(key_id), Some(signature_id)) = (
+        identifier(&key.algorithm),
+        identifier(&list.signature_algorithm),
+    ) else {
+        return false;
+    };
+    let fitting = algorithms.all.iter().filter(|algorithm| {
+        algorithm.public_key_alg_id().as_ref() == key_id
+            && algorithm.signature_alg_id().as_ref() == signature_id
+    });
+    let (key, signature) = (
+        key.subject_public_key.raw_bytes(),
+        list.signature.raw_bytes(),
+    );
+    let mut checks = fitting.map(|algorithm| algorithm.verify_signature(key, message, signature));
+    checks.any(|checked| checked.is_ok())
+}
+
+/// The content of an algorithm's identifier.
+fn identifier(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
+    let der = algorithm.to_der().ok()?;
+    let mut reader = SliceReader::new(&der).ok()?;
+    let header = Header::decode(&mut reader).ok()?;
+    reader.read_slice(header.length()).ok().map(<[u8]>::to_vec)
+}
+
+/// The first element of a sequence, as it is written: what the signature of a list or certificate covers.
+fn first_element(der: &[u8]) -> Option<&[u8]> {
+    let mut reader = SliceReader::new(der).ok()?;
+    Header::decode(&mut reader).ok()?;
+    reader.tlv_bytes().ok()
 }

@@ -9,16 +9,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{
-    CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
-};
-use tokio_rustls::rustls::server::{
-    NoServerSessionStorage, ServerConfig, VerifierBuilderError, WebPkiClientVerifier,
-    danger::ClientCertVerifier,
-};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{NoServerSessionStorage, ServerConfig};
 use tokio_rustls::rustls::{Error, RootCertStore};
 
-use super::certificate;
+use super::certificate::{Validity, now};
+use super::peers::{Peers, Presented};
 use super::{Failure, Files};
 use crate::serve::reload::{FromFiles, cannot_read};
 use crate::serve::wire::Transport;
@@ -43,6 +39,10 @@ pub(in crate::serve) struct Tls {
 /// What was read from the files.
 pub(in crate::serve) struct Active {
     config: Arc<ServerConfig>,
+    /// If clients are asked for certificates.
+    peers: Option<Peers>,
+    /// Sentences about the server's own certificates that are used and should not be.
+    warnings: Vec<String>,
     /// Seconds since 1970.
     not_after: u64,
 }
@@ -67,14 +67,49 @@ impl Tls {
         self.files.value().not_after
     }
 
-    /// Shakes hands, with the certificate and the CA that are in use when it begins.
+    /// Sentences about files that are used and should not be.
+    pub(in crate::serve) fn warnings(&self) -> Vec<String> {
+        let active = self.files.value();
+        let peers = active.peers.as_ref();
+        let of_peers = peers.map_or(&[][..], |peers| &peers.warnings);
+        [&active.warnings, of_peers].concat()
+    }
+
+    /// Shakes hands, with the certificate and the CA that are in use when it begins; with what the client has shown.
     pub(in crate::serve) fn accept(
         &self,
         stream: TcpStream,
-    ) -> impl Future<Output = Result<TlsStream, Failure>> + use<> {
-        let config = Arc::clone(&self.files.value().config);
-        let handshake = TlsAcceptor::from(config).accept(stream);
-        async { handshake.await.map_err(|error| failure(&error)) }
+    ) -> impl Future<Output = Result<(TlsStream, Option<Presented>), Failure>> + use<> {
+        let active = self.files.value();
+        let peers = active.peers.as_ref();
+        let verifier = peers.map(|peers| Arc::clone(&peers.verifier));
+        let handshake = TlsAcceptor::from(Arc::clone(&active.config)).accept(stream);
+        async {
+            let stream = handshake.await.map_err(|error| failure(&error))?;
+            let chain = stream.get_ref().1.peer_certificates();
+            let presented = verifier.zip(chain);
+            let presented = presented.map(|(verifier, chain)| Presented::new(chain, verifier));
+            Ok((stream, presented))
+        }
+    }
+
+    /// Of `all`, those whose certificate is not let in any more: it has expired, was revoked, or its CA is gone.
+    pub(in crate::serve) fn outdated<T>(
+        &self,
+        all: Vec<T>,
+        presented: impl Fn(&T) -> Option<&Presented>,
+    ) -> Vec<T> {
+        let active = self.files.value();
+        let verifier = active
+            .peers
+            .as_ref()
+            .map(|peers| Arc::clone(&peers.verifier));
+        drop(active);
+        let Some(verifier) = verifier else {
+            return Vec::new();
+        };
+        let is_outdated = |one: &T| presented(one).is_some_and(|shown| !shown.is_good(&verifier));
+        all.into_iter().filter(is_outdated).collect()
     }
 }
 
@@ -99,8 +134,21 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
     let key_fault =
         |why: &dyn std::fmt::Display| format!("--tls-key {}: {why}", files.key.display());
     let chain = read_certificates(&files.cert).map_err(|why| format!("--tls-cert {why}"))?;
-    let not_after = certificate::not_after(&chain[0])
+    let validity = Validity::read(&chain[0])
         .ok_or_else(|| cert_fault(&"the first certificate in it is malformed"))?;
+    if let Some(fault) = validity.fault(now()) {
+        return Err(cert_fault(&format_args!(
+            "the certificate {fault}; no client would take it"
+        )));
+    }
+    let mut warnings = Vec::new();
+    for (at, other) in chain.iter().enumerate().skip(1) {
+        let validity = Validity::read(other);
+        if let Some(fault) = validity.and_then(|validity| validity.fault(now())) {
+            let at = at + 1;
+            warnings.push(cert_fault(&format_args!("certificate {at} in it {fault}")));
+        }
+    }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|why| match why {
         pem::Error::NoItemsFound => key_fault(
             &"no private key in it: PEM is expected, PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY, not encrypted",
@@ -110,11 +158,11 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|why| why.to_string())?;
-    let builder = match &files.client_ca {
-        Some(ca) => {
-            let crl = files.client_crl.as_deref();
-            builder.with_client_cert_verifier(verifier(ca, crl, provider)?)
-        }
+    let crl = files.client_crl.as_deref();
+    let ca = files.client_ca.as_deref();
+    let peers = ca.map(|ca| Peers::load(ca, crl, provider)).transpose()?;
+    let builder = match &peers {
+        Some(peers) => builder.with_client_cert_verifier(Arc::clone(&peers.verifier)),
         None => builder.with_no_client_auth(),
     };
     let mut config = builder
@@ -136,7 +184,9 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
     config.send_tls13_tickets = 0;
     Ok(Active {
         config: Arc::new(config),
-        not_after,
+        peers,
+        warnings,
+        not_after: validity.end,
     })
 }
 
@@ -146,7 +196,11 @@ pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'stati
 }
 
 /// What a PEM file holds under `label`; at least one.
-fn read_items<T: PemObject>(file: &Path, what: &str, label: &str) -> Result<Vec<T>, String> {
+pub(super) fn read_items<T: PemObject>(
+    file: &Path,
+    what: &str,
+    label: &str,
+) -> Result<Vec<T>, String> {
     let items = T::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|why| format!("{}: {}", file.display(), pem_fault(&why)))?;
@@ -168,30 +222,6 @@ pub(super) fn read_roots(file: &Path) -> Result<RootCertStore, String> {
             .map_err(|why| format!("{}: certificate {}: {why}", file.display(), at + 1))?;
     }
     Ok(roots)
-}
-
-/// What looks at the certificates of clients: signed by one of the file `ca`, and revoked by no list of the file `crl`.
-fn verifier(
-    ca: &Path,
-    crl: Option<&Path>,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let roots = read_roots(ca).map_err(|why| format!("--client-ca {why}"))?;
-    let roots = Arc::new(roots);
-    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
-    if let Some(crl) = crl {
-        let lists: Vec<CertificateRevocationListDer<'_>> =
-            read_items(crl, "revocation list", "X509 CRL")
-                .map_err(|why| format!("--client-crl {why}"))?;
-        builder = builder.with_crls(lists);
-    }
-    builder.build().map_err(|why| {
-        let (option, file) = match (&why, crl) {
-            (VerifierBuilderError::InvalidCrl(_), Some(crl)) => ("--client-crl", crl),
-            _ => ("--client-ca", ca),
-        };
-        format!("{option} {}: {why}", file.display())
-    })
 }
 
 fn pem_fault(why: &pem::Error) -> String {

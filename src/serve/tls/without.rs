@@ -28,14 +28,31 @@ impl Tls {
         match *self {}
     }
 
+    pub(in crate::serve) fn warnings(&self) -> Vec<String> {
+        match *self {}
+    }
+
     #[expect(
         clippy::unused_async,
         reason = "the same signature as the one that waits"
     )]
-    pub(in crate::serve) async fn accept(&self, _: TcpStream) -> Result<TlsStream, Failure> {
+    pub(in crate::serve) async fn accept(
+        &self,
+        _: TcpStream,
+    ) -> Result<(TlsStream, Option<Presented>), Failure> {
+        match *self {}
+    }
+
+    pub(in crate::serve) fn outdated<T>(
+        &self,
+        _: Vec<T>,
+        _: impl Fn(&T) -> Option<&Presented>,
+    ) -> Vec<T> {
         match *self {}
     }
 }
+
+pub(in crate::serve) type Presented = Infallible;
 
 pub(in crate::serve) type Client = Infallible;
 
