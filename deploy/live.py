@@ -151,7 +151,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         keys = Path(folder) / "keys"
         keys.write_text(KEY + "\n")
-        serve = [binary, "serve", "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}", "--api-keys-file", keys]
+        serve = [binary, "serve", "--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}", "--api-keys-file", keys, "--record", f"{folder}/record"]
         service = stack.enter_context(running("the service", serve, admin, "/readyz", f"{folder}/service.log"))
         # Another instance, with TLS: it has a certificate whose age is watched.
         addresses = ["--listen", f"127.0.0.1:{tls_listen}", "--admin", f"127.0.0.1:{tls_admin}"]

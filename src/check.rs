@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use memchr::memchr;
@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use crate::exit;
 use crate::messages::tell;
 use crate::pick_regno::{Answer, pick_regno};
+use crate::recorder::segments;
 use crate::records::{Block, Blocks, Format, Source};
 use crate::request::{Invalid, parse_object};
 
@@ -29,7 +30,7 @@ The last line says: N cases, M differ.
 Exit codes: 0 if all are equal to the bit, 1 if a case differs or a line is not a case; 64 usage, 66 no such file,
 74 reading failed.")]
 pub struct Args {
-    /// Files of cases; `-` is the standard input
+    /// Files of cases, or folders of `serve --record` with plates; `-` is the standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
@@ -37,8 +38,8 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> ExitCode {
     let mut check = Check::default();
-    for file in &args.files {
-        if let Err((message, code)) = check.file(file) {
+    for path in &args.files {
+        if let Err((message, code)) = check.path(path) {
             tell(format_args!("pick-regno check: {message}"));
             return ExitCode::from(code);
         }
@@ -71,8 +72,25 @@ struct Check {
 }
 
 impl Check {
+    /// Compares the cases of a file, or of the complete segments in a folder of `serve --record`.
+    fn path(&mut self, path: &Path) -> Result<(), (String, u8)> {
+        if !path.is_dir() {
+            return self.file(path);
+        }
+        let unreadable = |why| (format!("{}: {why}", path.display()), exit::NO_INPUT);
+        let segments = segments(path).map_err(unreadable)?;
+        if segments.is_empty() {
+            self.has_empty = true;
+            tell(format_args!(
+                "{}: no complete segment in it",
+                path.display()
+            ));
+        }
+        segments.iter().try_for_each(|segment| self.file(segment))
+    }
+
     /// Compares the cases of a file; a message and an exit code if it cannot be read.
-    fn file(&mut self, path: &std::path::Path) -> Result<(), (String, u8)> {
+    fn file(&mut self, path: &Path) -> Result<(), (String, u8)> {
         let source = Source::open(path).map_err(|why| (why.to_string(), exit::NO_INPUT))?;
         let name = source.name.clone();
         let unreadable =

@@ -30,6 +30,7 @@ pub mod model_card;
 pub mod pick_regno;
 pub mod plate;
 pub mod python_sort;
+pub mod recorder;
 pub mod records;
 pub mod request;
 mod scan;

@@ -1,5 +1,7 @@
 //! Records become requests.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr_iter};
 use serde_json::value::RawValue;
 
@@ -39,6 +41,8 @@ pub struct Records<'a> {
     last: usize,
     /// Where the last record's values are.
     places: Places,
+    /// The text that the last record's values are in, if it is of CSV.
+    csv: Option<&'a str>,
     /// Whether each line is a record, whatever quotes it has.
     by_line: bool,
     /// Up to where lines were counted: the record whose line was asked for last.
@@ -67,6 +71,7 @@ impl<'a> Records<'a> {
             at: 0,
             last: 0,
             places: Places::NONE,
+            csv: None,
             by_line: text.by_line,
             counted: 0,
             line: text.line,
@@ -97,6 +102,14 @@ impl<'a> Records<'a> {
         self.line
     }
 
+    /// The last record as a JSON object. Records of CSV are given as objects of their columns.
+    pub fn last_object(&self) -> Cow<'a, [u8]> {
+        match self.csv {
+            Some(text) => Cow::Owned(self.json(&Record::Csv(text))),
+            None => Cow::Borrowed(self.marked.bytes()[self.last..self.at].trim_ascii()),
+        }
+    }
+
     /// The next record, its request unread.
     fn next_record(&mut self) -> Option<Result<Record<'a>, FaultKind>> {
         loop {
@@ -119,6 +132,7 @@ impl<'a> Records<'a> {
                     let (marked, places) = (&mut self.marked, &mut self.places);
                     let (text, after) = csv::read(header, marked, (at, end), self.text, places);
                     self.at = after;
+                    self.csv = text.as_ref().ok().copied();
                     text.map(Record::Csv)
                 }
                 (Shape::Ndjson, rest) => {

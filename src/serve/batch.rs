@@ -39,6 +39,7 @@ use super::media::Form;
 use super::phase::Phase;
 use super::reply::{self, Reply, ReplyBody};
 use crate::pick_regno::pick_regno_watched;
+use crate::recorder::Source;
 use crate::records::{Block, Blocks, Format, Limits, Records, Shape, Text, Unreadable};
 
 /// Records that are answered before other connections get their turn: some 200 µs.
@@ -429,6 +430,7 @@ impl Batch {
         let mut records = Records::of(shape, &text, self.max_record);
         let mut rows = 0;
         let mut broken = None;
+        let is_recorded = self.ledger.is_recorded();
         for _ in 0..STEP {
             let before = records.rest();
             let Desk {
@@ -446,6 +448,11 @@ impl Batch {
                 Ok(None) => break,
                 Ok(Some(Ok(answer))) => {
                     rows += 1;
+                    if is_recorded {
+                        let object = records.last_object();
+                        let row = self.answers.records();
+                        self.ledger.record(Source::Object, row, &object, &[answer]);
+                    }
                     self.answers.answer(&answer);
                 }
                 Ok(Some(Err(fault))) => self.answers.error(&fault),

@@ -12,6 +12,7 @@ use super::phase::Deadlines;
 use super::sentry::{SentryArgs, Target};
 use super::tls::{Tls, TlsArgs};
 use crate::arguments::{parse_address, parse_count, parse_duration, parse_share, parse_size};
+use crate::recorder::{self, RecordArgs};
 
 /// Threads that one process may be asked for.
 const MAX_WORKERS: usize = 256;
@@ -175,6 +176,10 @@ pub struct Args {
 
     #[allow(missing_docs, reason = "the help would show it")]
     #[command(flatten)]
+    pub record: RecordArgs,
+
+    #[allow(missing_docs, reason = "the help would show it")]
+    #[command(flatten)]
     pub sentry: SentryArgs,
 
     /// Check the settings, say whether they are right, and exit
@@ -191,6 +196,7 @@ pub struct Config {
     /// Whether clients must have certificates.
     pub(super) asks_for_certificates: bool,
     pub(super) sentry: Option<Target>,
+    pub(super) record: Option<recorder::Settings>,
     pub(super) workers: usize,
     pub(super) max_connections: usize,
     pub(super) max_connections_per_address: Option<usize>,
@@ -260,6 +266,7 @@ impl Config {
             drain_timeout,
             log_level,
             log_sample,
+            record,
             sentry,
             // The caller's.
             check_config: _,
@@ -338,6 +345,7 @@ impl Config {
             tls: served_by_tls,
             asks_for_certificates,
             sentry: sentry.target().map_err(ConfigError)?,
+            record: record.settings().map_err(ConfigError)?,
             workers,
             max_connections,
             max_connections_per_address,

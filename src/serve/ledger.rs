@@ -24,6 +24,8 @@ use super::request_log::{Ended, RequestLog};
 use super::route::Route;
 use super::sentry::Fault;
 use super::trace::Ids;
+use crate::pick_regno::Answer;
+use crate::recorder::Source;
 
 /// Bytes of a body that is short. It is not counted among those that are held: `--max-in-flight` bounds short ones well
 /// enough, and long ones cannot shut out the requests for one plate that most clients send. If its request is refused,
@@ -143,6 +145,21 @@ impl Ledger {
             self.held = bytes;
         }
         has_room
+    }
+
+    /// Whether its answers are recorded.
+    pub(super) fn is_recorded(&self) -> bool {
+        let recorder = self.desk.app.recorder.as_ref();
+        recorder.is_some_and(|recorder| recorder.chooses(self.ids.random))
+    }
+
+    /// Records the answers to `text`, if they are to be; the first of them is the request's row with the index `row`.
+    pub(super) fn record(&self, source: Source, row: u64, text: &[u8], answers: &[Answer]) {
+        if let Some(recorder) = &self.desk.app.recorder
+            && self.is_recorded()
+        {
+            recorder.record(source, self.ids.request_id.as_str(), row, text, answers);
+        }
     }
 
     /// Adds to an answer what every answer has: ids, and whether the connection goes on.

@@ -99,6 +99,7 @@ use self::worker::{Role, Worker};
 use crate::exit;
 use crate::memory::KeepBlocks;
 use crate::messages::tell;
+use crate::recorder::{Lost, Recorder};
 
 /// Runs the command.
 pub fn run(mut args: Args) -> ExitCode {
@@ -176,6 +177,7 @@ struct App {
     docs: Docs,
     log: Log,
     sentry: Option<Sentry>,
+    recorder: Option<Recorder>,
     /// Where tests make it panic.
     faults: Faults,
     /// Number of panics of its threads.
@@ -255,6 +257,11 @@ impl Server {
         })?;
         let shards: Vec<Arc<Shard>> = listeners.iter().map(|_| Arc::default()).collect();
         scrape::expect_events(&shards[0]);
+        let recorder = config.record.as_ref().map(Recorder::start);
+        let recorder = recorder.transpose().map_err(|why| StartError {
+            what: "--record: cannot record".to_owned(),
+            why,
+        })?;
         Ok(Server {
             app: Arc::new(App {
                 registry: scrape::registry(),
@@ -264,6 +271,7 @@ impl Server {
                 config,
                 log,
                 sentry,
+                recorder,
                 faults: Faults::default(),
                 panics: AtomicU64::new(0),
                 in_flight: Alone(AtomicUsize::new(0)),
@@ -389,6 +397,15 @@ impl Server {
             let signals = signals.map(tokio::spawn);
             self.app.ready.store(true, Relaxed);
             files::warn(&self.app, self.app.config.warnings());
+            if let Some(recorder) = &self.app.recorder
+                && recorder.lost(Lost::Killed) > 0
+            {
+                self.app.log.line(
+                    Level::Warn,
+                    "a process that recorded here was killed; the rows in its memory are lost",
+                    &[("rows", Value::Number(recorder.lost(Lost::Killed)))],
+                );
+            }
             self.app.log.line(
                 Level::Info,
                 "serving",
@@ -410,6 +427,19 @@ impl Server {
         let mut whole = ended.is_ok_and(|ended| ended.is_ok());
         for thread in threads {
             whole &= thread.join().is_ok_and(|ended| ended.is_ok());
+        }
+        if let Some(recorder) = &self.app.recorder {
+            recorder.finish(Duration::from_secs(5));
+            let lost = Lost::ALL.map(|why| recorder.lost(why)).iter().sum();
+            self.app.log.line(
+                Level::Info,
+                "recording ended",
+                &[
+                    ("rows", Value::Number(recorder.given())),
+                    ("written", Value::Number(recorder.written())),
+                    ("lost", Value::Number(lost)),
+                ],
+            );
         }
         self.app.log.line(Level::Info, "stopped", &[]);
         self.app.log.flush(Duration::from_millis(500));

@@ -23,6 +23,7 @@ use super::route::Route;
 use super::wire::is_stand_in;
 use crate::answer::{write_many, write_one};
 use crate::pick_regno::pick_regno_watched;
+use crate::recorder::Source;
 use crate::request::{Body, Request, parse_body};
 
 /// Answers the requests of one connection.
@@ -272,7 +273,7 @@ impl Reading {
         let desk = &*self.ledger.desk;
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
             desk.app.faults.answering(body);
-            answer(body, desk)
+            answer(body, &self.ledger)
         }));
         match answered {
             Ok((reply, rows)) => {
@@ -289,7 +290,8 @@ impl Reading {
 }
 
 /// Reads a JSON body and asks the model: the answer, and how many rows were answered.
-fn answer(body: &[u8], desk: &Desk) -> (Reply, u64) {
+fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
+    let desk = &ledger.desk;
     let pick_regno =
         |request: &Request<'_>| pick_regno_watched(request, &mut desk.observations.watch());
     let mut out = Vec::new();
@@ -298,11 +300,13 @@ fn answer(body: &[u8], desk: &Desk) -> (Reply, u64) {
             let answer = pick_regno(&request);
             out.reserve_exact(128);
             write_one(&answer, &mut out);
+            ledger.record(Source::Body, 0, body, &[answer]);
             1
         }
         Ok(Body::Many(requests)) => {
             let answers: Vec<_> = requests.iter().map(pick_regno).collect();
             write_many(&answers, &mut out);
+            ledger.record(Source::Body, 0, body, &answers);
             answers.len() as u64
         }
         Err(invalid) => {

@@ -11,6 +11,7 @@ use super::metrics::{self, NO_LABELS, Registry, Shard};
 use super::phase::Phase;
 use super::route::Route;
 use super::{observe, process, tls};
+use crate::recorder::{Lost, Recorder};
 
 /// The registry of a server.
 pub(super) fn registry() -> Registry {
@@ -96,5 +97,45 @@ fn report(app: &App) {
     if let Some(sentry) = &app.sentry {
         sentry.report_counts();
     }
+    if let Some(recorder) = &app.recorder {
+        report_records(recorder);
+    }
     process::report();
+}
+
+fn report_records(recorder: &Recorder) {
+    metrics::counter(
+        "pick_regno_record_rows_total",
+        "Answered rows that were chosen for the record; each is in a segment, lost, or on its way.",
+        &NO_LABELS,
+        recorder.given(),
+    );
+    metrics::counter(
+        "pick_regno_record_rows_written_total",
+        "Rows that were written to a segment.",
+        &NO_LABELS,
+        recorder.written(),
+    );
+    for why in Lost::ALL {
+        metrics::counter(
+            "pick_regno_record_rows_lost_total",
+            "Rows that are in no segment, by reason.",
+            &[("reason", why.label())],
+            recorder.lost(why),
+        );
+    }
+    for (name, help, bytes) in [
+        (
+            "pick_regno_record_bytes",
+            "Bytes of the segments in the folder.",
+            recorder.bytes(),
+        ),
+        (
+            "pick_regno_record_limit_bytes",
+            "As many bytes the folder's segments may have.",
+            recorder.limit(),
+        ),
+    ] {
+        metrics::gauge(name, help, &NO_LABELS, bytes as f64);
+    }
 }

@@ -111,6 +111,9 @@ impl Worker {
         }
         sweep.abort();
         self.requests.flush(&self.app.log);
+        if let Some(recorder) = &self.app.recorder {
+            recorder.flush();
+        }
     }
 
     /// Takes the connections that the kernel has completed already, or completes within [`LAST_HANDSHAKES`].
@@ -223,6 +226,9 @@ async fn sweep(connections: Arc<Connections>, app: Arc<App>, requests: Arc<Reque
             app.faults.at("sweep");
             connections.sweep(&app.config.deadlines);
             requests.flush(&app.log);
+            if let Some(recorder) = &app.recorder {
+                recorder.flush();
+            }
         }));
     }
 }

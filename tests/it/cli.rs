@@ -11,10 +11,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// What a command left.
 #[derive(Debug, PartialEq, Eq)]
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
@@ -91,7 +91,7 @@ fn messages_that_nobody_reads_change_no_exit_code() {
     }
 }
 
-fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Ran {
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Ran {
     run_with(args, b"")
 }
 

@@ -89,6 +89,17 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("max-connection-age", &["0s", "168h"], &[("1h30m", 64, "a duration is"), ("169h", 64, "at most a week")]),
     ("drain-delay", &["0s", "168h"], &[("1d", 64, "a duration is")]),
     ("drain-timeout", &["0s", "168h"], &[("1 s", 64, "a duration is")]),
+    ("record", &["/tmp/records"], &[]),
+    ("record-limit", &["1MiB", "1048576MiB"], &[
+        ("1048575", 78, "--record-limit 1048575: must be 1048576 or more"), ("1GiB", 64, "a size is"),
+    ]),
+    ("record-sample", &["0", "1", "1e-9"], &[
+        ("-0.1", 78, "--record-sample -0.1: must be 0 to 1"), ("1.1", 78, "--record-sample 1.1"), ("nan", 78, "--record-sample NaN"),
+    ]),
+    ("record-plates", &["omit", "plain"], &[
+        ("hmac", 78, "--record-plates hmac: needs --record-key-file"), ("hash", 64, "possible values: omit, hmac, plain"),
+    ]),
+    ("record-key-file", &[], &[("/nonexistent/key", 78, "--record-key-file /nonexistent/key: is for --record-plates hmac only")]),
     ("sentry-dsn-file", &[], &[("/nonexistent/dsn", 78, "serve: --sentry-dsn-file /nonexistent/dsn: No such file")]),
     // Read only if there is a DSN of https.
     ("sentry-ca", &["/nonexistent/ca"], &[]),

@@ -31,6 +31,7 @@ mod parity;
 mod places;
 mod program;
 mod raw_bytes;
+mod record;
 mod sentry;
 mod shutdown;
 mod stream;

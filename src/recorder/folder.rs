@@ -1,0 +1,187 @@
+//! The folder of segments.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `SECONDS-INSTANCE-NUMBER.ndjson` | a segment that is complete; whoever ships it deletes it. By name they are in order |
+//! | `SECONDS-INSTANCE-NUMBER.open` | the segment that is being written |
+//! | `INSTANCE.ledger` | the counts of a process: [`super::ledger`] |
+//! | `lock` | held by the process that records here |
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use memchr::{memchr_iter, memrchr};
+
+use super::ledger::{Ledger, Left, Lost};
+use super::settings::Settings;
+
+/// How a complete segment's name ends.
+pub(crate) const COMPLETE: &str = "ndjson";
+const OPEN: &str = "open";
+const LEDGER: &str = "ledger";
+
+/// The folder, held by this process.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// A random number in hexadecimal digits.
+    pub(super) instance: String,
+    /// The number of the next segment.
+    next: u64,
+    _lock: File,
+}
+
+/// A segment that is being written.
+pub(super) struct Segment {
+    pub(super) file: File,
+    path: PathBuf,
+    number: u64,
+}
+
+impl Folder {
+    /// Makes the folder if it is not there, locks it, and settles what was left in it.
+    pub(super) fn take(settings: &Settings) -> io::Result<(Folder, Ledger)> {
+        let path = settings.folder.clone();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.join("lock"))?;
+        lock.try_lock().map_err(|why| match why {
+            TryLockError::WouldBlock => io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another process records there; give each a folder of its own",
+            ),
+            TryLockError::Error(why) => why,
+        })?;
+        let instance = format!("{:016x}", RandomState::new().hash_one(SystemTime::now()));
+        let killed = settle(&path)?;
+        let ledger = Ledger::create(&path.join(&instance).with_extension(LEDGER))?;
+        ledger.lose(Lost::Killed, killed);
+        let folder = Folder {
+            path,
+            instance,
+            next: 0,
+            _lock: lock,
+        };
+        ledger.set_bytes(folder.bytes());
+        Ok((folder, ledger))
+    }
+
+    /// Opens the next segment.
+    pub(super) fn open(&mut self, ledger: &Ledger) -> io::Result<Segment> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = since.map_or(0, |since| since.as_secs());
+        let name = format!("{seconds:010}-{}-{:08}.{OPEN}", self.instance, self.next);
+        let path = self.path.join(name);
+        ledger.opening(self.next);
+        let file = private_file(&path)?;
+        let number = self.next;
+        self.next += 1;
+        Ok(Segment { file, path, number })
+    }
+
+    /// Bytes of the segments that are there.
+    pub(super) fn bytes(&self) -> u64 {
+        let Ok(files) = std::fs::read_dir(&self.path) else {
+            return 0;
+        };
+        let sizes = files.flatten().filter_map(|file| {
+            let path = file.path();
+            (has_extension(&path, COMPLETE) || has_extension(&path, OPEN))
+                .then(|| file.metadata().map_or(0, |data| data.len()))
+        });
+        sizes.sum()
+    }
+
+    /// Removes the counts of this process, when all rows are accounted for.
+    pub(super) fn remove_ledger(&self) {
+        // A file that stays is read by the next process, which finds nothing missing.
+        let _ = std::fs::remove_file(self.path.join(&self.instance).with_extension(LEDGER));
+    }
+}
+
+impl Segment {
+    /// Gives it the name of a complete one; `rows` are all that this process has written so far.
+    pub(super) fn close(self, ledger: &Ledger, rows: u64) -> io::Result<()> {
+        ledger.closing(self.number, rows);
+        // Shipping begins with the rename: what it finds must be there after a power failure too.
+        self.file.sync_data()?;
+        std::fs::rename(&self.path, self.path.with_extension(COMPLETE))
+    }
+}
+
+/// Creates a file that only its owner reads.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Closes the segments that processes before this one left open, and returns how many rows they took with them.
+fn settle(folder: &Path) -> io::Result<u64> {
+    let mut paths = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        paths.push(file?.path());
+    }
+    let mut missing = 0;
+    for ledger in paths.iter().filter(|path| has_extension(path, LEDGER)) {
+        let left = Left::read(ledger)?;
+        let instance = ledger.file_stem().unwrap_or_default().to_string_lossy();
+        let is_its = |path: &&PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            has_extension(path, OPEN) && name.split('-').nth(1) == Some(&*instance)
+        };
+        let open = paths.iter().find(is_its);
+        let rows = open.map(|open| rows_in(open)).transpose()?;
+        missing += left.missing(rows);
+        std::fs::remove_file(ledger)?;
+    }
+    for open in paths.iter().filter(|path| has_extension(path, OPEN)) {
+        match rows_in(open)? {
+            0 => std::fs::remove_file(open)?,
+            _ => std::fs::rename(open, open.with_extension(COMPLETE))?,
+        }
+    }
+    Ok(missing)
+}
+
+/// Number of whole lines in a segment. What follows the last of them is cut off.
+fn rows_in(path: &Path) -> io::Result<u64> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let whole = memrchr(b'\n', &bytes).map_or(0, |end| end + 1);
+    if whole < bytes.len() {
+        file.set_len(whole as u64)?;
+    }
+    Ok(memchr_iter(b'\n', &bytes).count() as u64)
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+/// The complete segments of a folder, in order.
+pub(crate) fn segments(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut segments = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let path = file?.path();
+        if has_extension(&path, COMPLETE) {
+            segments.push(path);
+        }
+    }
+    segments.sort();
+    Ok(segments)
+}

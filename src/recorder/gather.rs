@@ -1,0 +1,157 @@
+//! A worker's side: answered rows are put behind each other, and handed over many at once.
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Recorder;
+use crate::pick_regno::Answer;
+
+/// Bytes that are handed over at once.
+const BLOCK: usize = 64 * 1024;
+
+thread_local! {
+    /// The rows of the worker whose thread this is.
+    static GATHERED: RefCell<Block> = const { RefCell::new(Block { rows: 0, bytes: Vec::new() }) };
+}
+
+/// Rows on their way to the writer.
+pub(super) struct Block {
+    /// Number of rows.
+    pub(super) rows: u64,
+    /// [`Entry`]s, one behind the other.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What an answered text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A body of `POST /reg/`: an object, an array, or a JSON string that holds either.
+    Body = 0,
+    /// A JSON object: a record of a batch.
+    Object = 1,
+}
+
+/// A request, or one record of a batch, and its answers.
+#[derive(Debug, PartialEq)]
+pub(super) struct Entry<'a> {
+    pub(super) source: Source,
+    /// Microseconds since 1970.
+    pub(super) micros: u64,
+    /// The `seq` of the first row.
+    pub(super) seq: u64,
+    /// The index of the first row within its request.
+    pub(super) row: u64,
+    pub(super) request_id: &'a str,
+    pub(super) text: &'a [u8],
+    /// Three doubles a row: raw, negative, positive.
+    answers: &'a [[u8; 24]],
+}
+
+impl Recorder {
+    /// Records the answers to `text`, whose first row has the index `row` within the request.
+    pub(crate) fn record(
+        &self,
+        source: Source,
+        request_id: &str,
+        row: u64,
+        text: &[u8],
+        answers: &[Answer],
+    ) {
+        if answers.is_empty() {
+            return;
+        }
+        let rows = answers.len() as u64;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let micros = since.map_or(0, |since| since.as_micros() as u64);
+        let seq = self.ledger.give(rows);
+        let full = GATHERED.with_borrow_mut(|block| {
+            let out = &mut block.bytes;
+            let id = &request_id.as_bytes()[..request_id.len().min(255)];
+            out.reserve(text.len() + 24 * answers.len() + 320);
+            out.extend_from_slice(&[source as u8, id.len() as u8]);
+            for number in [micros, seq, row, rows, text.len() as u64] {
+                out.extend_from_slice(&number.to_ne_bytes());
+            }
+            out.extend_from_slice(id);
+            for answer in answers {
+                for number in [answer.raw, answer.negative, answer.positive] {
+                    out.extend_from_slice(&number.to_bits().to_ne_bytes());
+                }
+            }
+            out.extend_from_slice(text);
+            block.rows += rows;
+            (out.len() >= BLOCK).then(|| std::mem::replace(block, Block::empty()))
+        });
+        if let Some(full) = full {
+            self.hand_over(full);
+        }
+    }
+
+    /// Hands over what this thread has gathered.
+    pub(crate) fn flush(&self) {
+        let block = GATHERED.replace(Block::empty());
+        if block.rows > 0 {
+            self.hand_over(block);
+        }
+    }
+}
+
+impl Block {
+    const fn empty() -> Block {
+        Block {
+            rows: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Its entries.
+    pub(super) fn entries(&self) -> Entries<'_> {
+        Entries(&self.bytes)
+    }
+}
+
+/// The entries of a block.
+pub(super) struct Entries<'a>(&'a [u8]);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let mut rest = self.0;
+        let [source, id_len] = *rest.split_off(..2)?.first_chunk()?;
+        let mut number = || Some(u64::from_ne_bytes(*rest.split_off(..8)?.first_chunk()?));
+        let (micros, seq, row) = (number()?, number()?, number()?);
+        let (rows, text_len) = (number()? as usize, number()? as usize);
+        let request_id = std::str::from_utf8(rest.split_off(..usize::from(id_len))?).ok()?;
+        let (answers, _) = rest.split_off(..24 * rows)?.as_chunks();
+        let text = rest.split_off(..text_len)?;
+        self.0 = rest;
+        Some(Entry {
+            source: match source {
+                0 => Source::Body,
+                _ => Source::Object,
+            },
+            micros,
+            seq,
+            row,
+            request_id,
+            text,
+            answers,
+        })
+    }
+}
+
+impl Entry<'_> {
+    /// Its answers, in the rows' order.
+    pub(super) fn answers(&self) -> impl ExactSizeIterator<Item = Answer> {
+        self.answers.iter().map(|bytes| {
+            let (numbers, _) = bytes.as_chunks::<8>();
+            let number = |at: usize| f64::from_bits(u64::from_ne_bytes(numbers[at]));
+            Answer {
+                raw: number(0),
+                negative: number(1),
+                positive: number(2),
+            }
+        })
+    }
+}

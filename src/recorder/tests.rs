@@ -1,0 +1,223 @@
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::settings::Plates;
+use super::*;
+use crate::pick_regno::{Answer, pick_regno};
+use crate::request::parse_object;
+
+const REQUEST: &str = r#"{"regno_recognize": "А939НО196", "afts_regno_ai": "А939НО190",
+        "recognition_accuracy": null, "afts_regno_ai_score": 0.87,
+        "afts_regno_ai_char_scores": "[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9]",
+        "afts_regno_ai_length_scores": "[1.0]", "camera_type": "Стационарная",
+        "camera_class": "Астра-Трафик", "time_check": "2021-08-01 09:02:59", "direction": 0}"#;
+
+/// A folder of its own for each test.
+fn folder(name: &str) -> PathBuf {
+    let folder =
+        std::env::temp_dir().join(format!("pick-regno-recorder-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+fn settings(folder: &Path, plates: Plates) -> Settings {
+    Settings {
+        folder: folder.to_owned(),
+        limit: 64 << 20,
+        sample: 1.0,
+        plates,
+        key: b"0123456789abcdef".to_vec(),
+    }
+}
+
+fn answer() -> Answer {
+    pick_regno(&parse_object(REQUEST.as_bytes()).unwrap())
+}
+
+/// Records with a recorder that is finished then, and returns the lines.
+fn recorded(settings: &Settings, record: impl FnOnce(&Recorder)) -> Vec<Value> {
+    let recorder = Recorder::start(settings).unwrap();
+    record(&recorder);
+    recorder.flush();
+    recorder.finish(Duration::from_secs(20));
+    let lost: u64 = Lost::ALL.map(|why| recorder.lost(why)).iter().sum();
+    let lines: Vec<Value> = segments(&settings.folder)
+        .unwrap()
+        .iter()
+        .flat_map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+            lines.collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(recorder.given(), recorder.written() + lost);
+    std::fs::remove_dir_all(&settings.folder).unwrap();
+    lines
+}
+
+#[test]
+fn every_kind_of_body_becomes_rows() {
+    let settings = settings(&folder("kinds"), Plates::Plain);
+    let answer = answer();
+    let array = format!("[{REQUEST},\n{REQUEST}]");
+    let text = serde_json::to_string(&array).unwrap();
+    let lines = recorded(&settings, |recorder| {
+        recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+        recorder.record(Source::Body, "two", 0, array.as_bytes(), &[answer; 2]);
+        recorder.record(Source::Body, "th\"ree", 0, text.as_bytes(), &[answer; 2]);
+        recorder.record(Source::Object, "four", 7, REQUEST.as_bytes(), &[answer]);
+        recorder.record(Source::Body, "none", 0, b"[]", &[]);
+    });
+    let keys: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["request_id"].as_str().unwrap(),
+                line["row"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            ("one", 0),
+            ("two", 0),
+            ("two", 1),
+            ("th\"ree", 0),
+            ("th\"ree", 1),
+            ("four", 7)
+        ]
+    );
+    let expected: Value = serde_json::from_str(REQUEST).unwrap();
+    for (seq, line) in lines.iter().enumerate() {
+        assert_eq!(line["seq"], seq);
+        assert_eq!(line["instance"], lines[0]["instance"]);
+        assert_eq!(line["model"], crate::model::SHA256);
+        assert_eq!(line["request"], expected);
+        assert_eq!(
+            line["raw"].as_f64().unwrap().to_bits(),
+            answer.raw.to_bits()
+        );
+        assert_eq!(line["inputs"]["camera_class"], "Астра-Трафик");
+        assert!(line["inputs"]["recognition_accuracy"].is_null());
+        assert_eq!(line["inputs"]["f_9"], 0.9);
+        assert_eq!(line["inputs"].as_object().unwrap().len(), 39);
+    }
+}
+
+#[test]
+fn plates_are_left_out_unless_they_are_asked_for() {
+    let answer = answer();
+    let one = |plates| {
+        let settings = settings(&folder(&format!("{plates:?}")), plates);
+        let mut lines = recorded(&settings, |recorder| {
+            recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+        });
+        lines.remove(0)
+    };
+    for plates in [Plates::Omit, Plates::Hmac] {
+        let line = one(plates).to_string();
+        assert!(!line.contains("939"), "{line}");
+    }
+    // `printf 'А939НО196' | openssl dgst -sha256 -hmac 0123456789abcdef`
+    assert_eq!(
+        one(Plates::Hmac)["plates"]["regno_recognize"],
+        "974c22b62285a4e6f91c3f3a1c682b9dd15cdb571b810ff4e6f69bc2ff3a9356"
+    );
+    assert!(one(Plates::Omit).get("plates").is_none());
+    assert!(one(Plates::Omit).get("request").is_none());
+}
+
+#[test]
+fn what_a_killed_process_left_is_kept_and_the_rest_counted() {
+    let settings = settings(&folder("killed"), Plates::Omit);
+    let folder = &settings.folder;
+    let recorder = Recorder::start(&settings).unwrap();
+    let answer = answer();
+    let record = |times: usize| {
+        for _ in 0..times {
+            recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+        }
+        recorder.flush();
+        while recorder.written() + recorder.lost(Lost::Queue) < recorder.given() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    record(3);
+    // What the kernel has of it after `kill -9`, with 4 rows in memory, and half a line.
+    let dead = folder.with_extension("dead");
+    let _ = std::fs::remove_dir_all(&dead);
+    std::fs::create_dir(&dead).unwrap();
+    recorder.ledger.give(4);
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), dead.join(file.file_name())).unwrap();
+    }
+    recorder.finish(Duration::from_secs(20));
+    let open = std::fs::read_dir(&dead)
+        .unwrap()
+        .flatten()
+        .map(|file| file.path());
+    let open = open.filter(|path| path.extension().is_some_and(|is| is == "open"));
+    let open: Vec<_> = open.collect();
+    assert_eq!(open.len(), 1);
+    let mut bytes = std::fs::read(&open[0]).unwrap();
+    bytes.extend_from_slice(b"{\"time\":\"half a li");
+    std::fs::write(&open[0], bytes).unwrap();
+    let next = Settings {
+        folder: dead,
+        ..settings.clone()
+    };
+    let recorder = Recorder::start(&next).unwrap();
+    assert_eq!(recorder.lost(Lost::Killed), 4);
+    assert_eq!(recorder.given(), 0);
+    recorder.finish(Duration::from_secs(20));
+    let left = segments(&next.folder).unwrap();
+    assert_eq!(left.len(), 1);
+    let text = std::fs::read_to_string(&left[0]).unwrap();
+    assert_eq!((text.lines().count(), text.ends_with("}\n")), (3, true));
+    // Nothing is counted twice.
+    let recorder = Recorder::start(&next).unwrap();
+    assert_eq!(recorder.lost(Lost::Killed), 0);
+    drop(recorder);
+    std::fs::remove_dir_all(&next.folder).unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_folder_has_one_process() {
+    let settings = settings(&folder("lock"), Plates::Omit);
+    let first = Recorder::start(&settings).unwrap();
+    let why = Recorder::start(&settings).err().unwrap().to_string();
+    assert!(why.contains("another process records there"), "{why}");
+    first.finish(Duration::from_secs(20));
+    Recorder::start(&settings)
+        .unwrap()
+        .finish(Duration::from_secs(20));
+    std::fs::remove_dir_all(&settings.folder).unwrap();
+}
+
+#[test]
+fn beyond_its_limit_rows_are_dropped_and_counted() {
+    let settings = Settings {
+        limit: 100_000,
+        ..settings(&folder("limit"), Plates::Omit)
+    };
+    let answer = answer();
+    let mut lost = 0;
+    let lines = recorded(&settings, |recorder| {
+        for _ in 0..20 {
+            for _ in 0..20 {
+                recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+            }
+            recorder.flush();
+        }
+        while recorder.written() + recorder.lost(Lost::Limit) < recorder.given() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        lost = recorder.lost(Lost::Limit);
+    });
+    assert!(lost > 0);
+    assert_eq!(lines.len() as u64 + lost, 400);
+}

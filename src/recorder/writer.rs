@@ -1,0 +1,153 @@
+//! The thread that writes segments.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::folder::{Folder, Segment};
+use super::gather::Block;
+use super::ledger::{Ledger, Lost};
+use super::row::Rows;
+use super::settings::Settings;
+
+/// Bytes after which a segment is closed.
+const SEGMENT_BYTES: u64 = 8 << 20;
+/// Time after which a segment is closed.
+const SEGMENT_TIME: Duration = Duration::from_secs(5);
+/// Wait after a failure before the disk is tried again, and before the folder's size is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The thread's nice value: where processors are short, answering comes first, and rows are dropped and counted.
+const NICE: i32 = 19;
+
+/// The thread's state.
+pub(super) struct Writer {
+    folder: Folder,
+    limit: u64,
+    rows: Rows,
+    ledger: Arc<Ledger>,
+    queued_bytes: Arc<AtomicUsize>,
+    open: Option<Open>,
+    /// Until then nothing is tried, for this reason.
+    paused: Option<(Instant, Lost)>,
+    lines: Vec<u8>,
+}
+
+struct Open {
+    segment: Segment,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Writer {
+    pub(super) fn new(
+        settings: &Settings,
+        folder: Folder,
+        ledger: &Arc<Ledger>,
+        queued_bytes: &Arc<AtomicUsize>,
+    ) -> Writer {
+        Writer {
+            limit: settings.limit,
+            rows: Rows::new(&folder.instance, settings),
+            folder,
+            ledger: Arc::clone(ledger),
+            queued_bytes: Arc::clone(queued_bytes),
+            open: None,
+            paused: None,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Writes until there is nobody left to hand blocks over.
+    pub(super) fn run(mut self, blocks: &Receiver<Block>) {
+        let thread = rustix::thread::gettid();
+        // Refused, it has the same share of the processor as the workers.
+        let _ = rustix::process::setpriority_process(Some(thread), NICE);
+        loop {
+            match blocks.recv_timeout(SEGMENT_TIME / 5) {
+                Ok(block) => {
+                    self.write(&block);
+                    self.queued_bytes.fetch_sub(block.bytes.len(), Relaxed);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.open.as_ref().is_some_and(Open::is_due) {
+                self.close();
+            }
+        }
+        self.close();
+        let lost = [Lost::Queue, Lost::Limit, Lost::Disk].map(|why| self.ledger.lost(why));
+        if self.ledger.given() == self.ledger.written() + lost.iter().sum::<u64>() {
+            self.folder.remove_ledger();
+        }
+    }
+
+    fn write(&mut self, block: &Block) {
+        if let Some((until, why)) = self.paused {
+            if Instant::now() < until {
+                self.ledger.lose(why, block.rows);
+                return;
+            }
+            self.paused = None;
+        }
+        self.lines.clear();
+        for entry in block.entries() {
+            self.rows.write(&entry, &mut self.lines);
+        }
+        let bytes = self.lines.len() as u64;
+        if self.ledger.bytes() + bytes > self.limit {
+            // Whoever ships segments deletes them.
+            self.ledger.set_bytes(self.folder.bytes());
+            if self.ledger.bytes() + bytes > self.limit {
+                return self.pause(Lost::Limit, block.rows);
+            }
+        }
+        if self.append().is_err() {
+            return self.pause(Lost::Disk, block.rows);
+        }
+        self.ledger.wrote(block.rows);
+        self.ledger.set_bytes(self.ledger.bytes() + bytes);
+    }
+
+    /// Appends the lines; after a failure the segment ends with the last whole block.
+    fn append(&mut self) -> std::io::Result<()> {
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => self.open.insert(Open {
+                segment: self.folder.open(&self.ledger)?,
+                since: Instant::now(),
+                bytes: 0,
+            }),
+        };
+        if let Err(why) = open.segment.file.write_all(&self.lines) {
+            let end = open.bytes;
+            // If not even this can be done, the next to look at the segment cuts off half a line, and counts the others.
+            let _ = open.segment.file.set_len(end);
+            self.close();
+            return Err(why);
+        }
+        open.bytes += self.lines.len() as u64;
+        Ok(())
+    }
+
+    fn pause(&mut self, why: Lost, rows: u64) {
+        self.ledger.lose(why, rows);
+        self.paused = Some((Instant::now() + AGAIN, why));
+    }
+
+    fn close(&mut self) {
+        if let Some(Open { segment, .. }) = self.open.take() {
+            // A segment that cannot get its name is found, and named, by the next process in the folder.
+            let _ = segment.close(&self.ledger, self.ledger.written());
+            self.ledger.set_bytes(self.folder.bytes());
+        }
+    }
+}
+
+impl Open {
+    fn is_due(&self) -> bool {
+        self.bytes >= SEGMENT_BYTES || self.since.elapsed() >= SEGMENT_TIME
+    }
+}
