@@ -92,7 +92,19 @@ pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
 /// # Errors
 /// As [`parse_body`], and if it is anything but an object.
 pub fn parse_object(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
-    let mut reader = Reader::new(utf8(bytes)?);
+    parse_one(Reader::new(utf8(bytes)?))
+}
+
+/// Reads one object of a file, to which Python's `json.dumps` may have written `NaN` and `Infinity`, which are no JSON.
+///
+/// # Errors
+/// As [`parse_object`].
+pub fn parse_line(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
+    parse_one(Reader::with_words(utf8(bytes)?))
+}
+
+#[inline(always)]
+fn parse_one(mut reader: Reader<'_>) -> Result<Request<'_>, Invalid> {
     let first = reader.value()?;
     let mut draft = Draft::new();
     draft.read(&first, &mut reader, 0)?;

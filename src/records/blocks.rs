@@ -62,6 +62,8 @@ pub enum Unreadable {
     Header(HeaderError),
     /// The file is one JSON array.
     Array,
+    /// The file is UTF-16.
+    Utf16,
 }
 
 impl fmt::Display for Unreadable {
@@ -71,6 +73,9 @@ impl fmt::Display for Unreadable {
             Unreadable::Header(error) => error.fmt(formatter),
             Unreadable::Array => formatter.write_str(
                 "one JSON array: put one object on each line, for example with `jq -c '.[]'`",
+            ),
+            Unreadable::Utf16 => formatter.write_str(
+                "UTF-16: save the file as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`",
             ),
         }
     }
@@ -127,6 +132,10 @@ impl<R: Read> Blocks<R> {
                 return Ok(());
             }
         };
+        // Either mark of UTF-16, or half of its first letter.
+        if matches!(first, 0xfe | 0xff | 0) || self.held[..self.len].get(1) == Some(&0) {
+            return Err(Unreadable::Utf16);
+        }
         match format {
             None if first == b'[' => return Err(Unreadable::Array),
             None if first == b'{' => return Ok(()),

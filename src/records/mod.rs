@@ -10,6 +10,7 @@ mod boundary;
 mod csv;
 mod fault;
 mod marked;
+mod plain;
 mod reading;
 mod source;
 

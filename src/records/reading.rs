@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::csv::{self, Header, Places};
 use super::marked::Marked;
 use super::{Fault, FaultKind, Format, Limits, Text};
-use crate::request::{Field, Invalid, Request, parse_object};
+use crate::request::{Field, Invalid, Request, parse_line, parse_object};
 
 /// How a file's records are written, and for CSV in which order.
 #[derive(Clone, Debug)]
@@ -50,12 +50,17 @@ pub struct Records<'a> {
     /// The line that begins there.
     line: u64,
     max_record: usize,
+    /// `NaN` and `Infinity` are numbers in JSON, as Python writes them.
+    words: bool,
 }
 
 impl<'a> Records<'a> {
     /// The records of `text`, which are written as `shape` says.
     pub fn new(shape: &'a Shape, text: &'a Text) -> Records<'a> {
-        Records::of(shape, text, Limits::FILE.record)
+        Records {
+            words: true,
+            ..Records::of(shape, text, Limits::FILE.record)
+        }
     }
 
     /// The records of `text`; those longer than `max_record` bytes are faults.
@@ -76,6 +81,7 @@ impl<'a> Records<'a> {
             counted: 0,
             line: text.line,
             max_record,
+            words: false,
         }
     }
 
@@ -156,6 +162,7 @@ impl<'a> Records<'a> {
     #[inline]
     fn request(&self, record: &Record<'a>) -> Result<Request<'a>, Invalid> {
         match *record {
+            Record::Json(line) if self.words => parse_line(line),
             Record::Json(line) => parse_object(line),
             Record::Csv(text) => {
                 Request::from_columns(|field| Some(self.places.value(text, field)))

@@ -1,4 +1,4 @@
-//! What a command reads: a file that is named, or the standard input.
+//! A command's input: a file that is named, or the standard input, gzipped or not, a JSON array or a record a line.
 
 use std::fmt;
 use std::fs::File;
@@ -6,14 +6,15 @@ use std::io::{self, Read};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
+use super::plain::{Elements, Plain};
+
 /// An open file of requests.
-#[derive(Debug)]
 pub struct Source {
     /// What messages call it.
     pub name: String,
-    /// Its size in bytes, if it is a regular file.
+    /// Its size in bytes, if it is a regular file; packed, if it is.
     pub size: Option<u64>,
-    file: File,
+    text: Elements<Plain<File>>,
 }
 
 /// Why a file could not be opened: a sentence that names it and the remedy.
@@ -60,7 +61,7 @@ impl Source {
             Ok((metadata, file)) => Ok(Source {
                 name,
                 size: metadata.is_file().then_some(metadata.len()),
-                file,
+                text: Elements::new(Plain::new(file)),
             }),
             Err(why) => Err(CannotOpen { name, why }),
         }
@@ -69,6 +70,6 @@ impl Source {
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
+        self.text.read(buffer)
     }
 }

@@ -38,11 +38,25 @@ pub(super) enum Value<'a> {
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// `NaN`, `Infinity` and `-Infinity` are numbers, as Python's `json.dumps` writes them.
+    words: bool,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(text: &'a str) -> Reader<'a> {
-        Reader { text, at: 0 }
+        Reader {
+            text,
+            at: 0,
+            words: false,
+        }
+    }
+
+    /// A reader to which the words of Python's `json.dumps` for what JSON has no number for are numbers.
+    pub fn with_words(text: &'a str) -> Reader<'a> {
+        Reader {
+            words: true,
+            ..Reader::new(text)
+        }
     }
 
     /// Skips a byte-order mark, which some programs begin UTF-8 with (RFC 8259, section 8.1, lets a reader ignore it).
@@ -63,7 +77,7 @@ impl<'a> Reader<'a> {
             b'n' => self.word("null", Value::Null),
             b't' => self.word("true", Value::Bool(true)),
             b'f' => self.word("false", Value::Bool(false)),
-            b'N' | b'I' => Err(self.fault("NaN and Infinity are not JSON; send null")),
+            b'N' | b'I' => self.apart(Reader::python_number).map(Value::Number),
             _ => Err(self.fault("expected a value")),
         }
     }
@@ -274,10 +288,26 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    /// A word for what JSON has no number for.
+    #[cold]
+    fn python_number(&mut self) -> Result<&'a str, Syntax> {
+        let rest = &self.text[self.at..];
+        let words = ["NaN", "Infinity", "-Infinity"].into_iter();
+        let word = words
+            .filter(|_| self.words)
+            .find(|word| rest.starts_with(word));
+        let word = word.ok_or_else(|| self.fault("NaN and Infinity are not JSON; send null"))?;
+        self.at += word.len();
+        Ok(word)
+    }
+
     #[inline(never)]
     fn number(&mut self) -> Result<&'a str, Syntax> {
         let begin = self.at;
         let bytes = self.text.as_bytes();
+        if self.words && bytes[begin..].starts_with(b"-I") {
+            return self.python_number();
+        }
         if bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
         }

@@ -210,8 +210,8 @@ fn what_is_no_file_of_requests_says_so_and_answers_nothing() {
             "line 1: the first line names none of the columns `regno_recognize`, ",
         ),
         (
-            format!("[{}]", requests()),
-            "one JSON array: put one object on each line",
+            "\0{\0}".to_owned(),
+            "UTF-16: save the file as UTF-8, for example with `iconv",
         ),
         ("\u{1}\u{2}".to_owned(), "line 1: the first line names none"),
     ] {
@@ -236,6 +236,20 @@ fn what_is_no_file_of_requests_says_so_and_answers_nothing() {
             "{}",
             ran.err
         );
+    }
+}
+
+#[test]
+fn however_a_file_was_saved_its_answers_are_the_same() {
+    let lines = requests();
+    let expected = run_with(&["score"], lines.as_bytes());
+    let array = format!("[{}]", lines.trim_end().replace('\n', ",\n"));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, array.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    for form in [array.as_bytes(), &packed] {
+        let ran = run_with(&["score"], form);
+        assert_eq!((ran.code, ran.out), (expected.code, expected.out.clone()));
     }
 }
 
