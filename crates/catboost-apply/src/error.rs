@@ -7,6 +7,8 @@ use std::{
     path::PathBuf,
 };
 
+use catboost_model::explain::ExplainError;
+
 /// Why a model could not be loaded. Its text is a sentence that says where, what was expected, and what was found.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -17,6 +19,8 @@ pub enum Error {
     Model(Option<PathBuf>, catboost_model::Error),
     /// The model's tables would take many times the memory of its file: no model that was trained does.
     TooLarge(Option<PathBuf>, String),
+    /// The model cannot be explained.
+    Explain(Option<PathBuf>, ExplainError),
 }
 
 impl Error {
@@ -27,6 +31,7 @@ impl Error {
             Self::Io(_, error) => Self::Io(path, error),
             Self::Model(_, error) => Self::Model(path, error),
             Self::TooLarge(_, what) => Self::TooLarge(path, what),
+            Self::Explain(_, error) => Self::Explain(path, error),
         }
     }
 
@@ -34,7 +39,7 @@ impl Error {
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         match self {
-            Self::Io(..) => false,
+            Self::Io(..) | Self::Explain(..) => false,
             Self::Model(_, error) => error.is_unsupported(),
             Self::TooLarge(..) => true,
         }
@@ -43,7 +48,10 @@ impl Error {
 
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (Self::Io(path, _) | Self::Model(path, _) | Self::TooLarge(path, _)) = self;
+        let (Self::Io(path, _)
+        | Self::Model(path, _)
+        | Self::TooLarge(path, _)
+        | Self::Explain(path, _)) = self;
         if let Some(path) = path {
             write!(f, "{}: ", path.display())?;
         }
@@ -51,6 +59,7 @@ impl Display for Error {
             Self::Io(_, error) => write!(f, "the file cannot be read: {error}"),
             Self::Model(_, error) => error.fmt(f),
             Self::TooLarge(_, what) => write!(f, "not supported: {what}"),
+            Self::Explain(_, error) => error.fmt(f),
         }
     }
 }
@@ -61,6 +70,7 @@ impl error::Error for Error {
             Self::Io(_, error) => Some(error),
             Self::Model(_, error) => Some(error),
             Self::TooLarge(..) => None,
+            Self::Explain(_, error) => Some(error),
         }
     }
 }

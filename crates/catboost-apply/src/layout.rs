@@ -10,6 +10,7 @@ mod combinations;
 mod crosses;
 mod embeddings;
 mod estimates;
+pub mod explain;
 mod groups;
 mod keys;
 mod letters;

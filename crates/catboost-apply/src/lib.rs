@@ -6,6 +6,7 @@
 //! every table; `catboost_runtime::compiled` evaluates rows. The code generator writes the same tables down as Rust source.
 
 mod error;
+mod explainer;
 mod input;
 #[doc(hidden)]
 pub mod layout;
@@ -14,6 +15,7 @@ mod schema;
 
 pub use catboost_runtime::predict::{FeatureKind, Label, Predict, Row, RowError};
 pub use error::Error;
+pub use explainer::Explainer;
 pub use input::{Input, Key, Value};
 pub use model::Model;
 pub use schema::{Feature, Position};

@@ -63,6 +63,15 @@ impl fmt::Display for ExplainError {
 
 impl std::error::Error for ExplainError {}
 
+impl ExplainError {
+    /// A reason of another crate's.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+}
+
 impl<'a> Explainer<'a> {
     /// Prepares a model's trees.
     ///
@@ -120,6 +129,27 @@ impl<'a> Explainer<'a> {
     #[must_use]
     pub fn base(&self) -> &[f64] {
         &self.base
+    }
+
+    /// What is taken off every leaf value of each tree.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn averages(&self) -> &[f64] {
+        &self.averages
+    }
+
+    /// The feature class of a split.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn class_of(&self, split: SplitIdx) -> usize {
+        self.classes.of_split[split.at()]
+    }
+
+    /// Flat indices of the features of a class.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn class_features(&self, class: usize) -> &[u32] {
+        &self.classes.features[class]
     }
 
     /// What each feature contributes for a row.

@@ -76,7 +76,9 @@ impl Count {
     }
 
     fn same(&mut self, what: impl Fn() -> String, found: &[f64], expected: &[f64]) -> usize {
-        let bits = |list: &[f64]| list.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        // JSON has no sign of NaN.
+        let bits = |value: &f64| if value.is_nan() { f64::NAN } else { *value }.to_bits();
+        let bits = |list: &[f64]| list.iter().map(bits).collect::<Vec<_>>();
         if bits(found) != bits(expected) && self.differences.len() < 3 {
             let what = what();
             let text = format!("{what}: found {found:?}, CatBoost has {expected:?}");

@@ -23,6 +23,7 @@ pub mod compiled;
 pub mod ctr;
 #[doc(hidden)]
 pub mod emit;
+pub mod explain;
 pub mod hash;
 pub mod knn;
 pub mod lda;

@@ -262,7 +262,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
 /// Whether the processor has what the fast path is compiled for.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[inline(always)]
-fn has_avx2() -> bool {
+pub(crate) fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2")
         && std::arch::is_x86_feature_detected!("fma")
         && std::arch::is_x86_feature_detected!("bmi1")

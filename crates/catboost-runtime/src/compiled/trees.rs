@@ -57,6 +57,14 @@ const LINES_AT_ONCE: usize = 4;
 const AHEAD: usize = 32;
 
 impl<S: Storage> Trees<S> {
+    /// The values of all leaves.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        let (Self::Rows { values, .. } | Self::Levels { values, .. } | Self::Nodes { values, .. }) =
+            self;
+        values
+    }
+
     /// Puts in `indices` the leaf indices that data without tokens starts from.
     #[inline(always)]
     pub(super) fn begin(&self, indices: &mut [Line]) {

@@ -1,0 +1,178 @@
+//! Loaded models explain rows as the plain version does, to the bit: with tables and without, alone and in blocks.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use catboost_apply::Explainer;
+use catboost_model::{
+    eval::{self, Row},
+    explain,
+    ir::{Model, Trees},
+};
+
+const ROWS: usize = 12;
+
+/// Numbers without order, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+}
+
+/// The values of a row.
+struct Values {
+    floats: Vec<f32>,
+    cats: Vec<&'static str>,
+    texts: Vec<&'static str>,
+    embeddings: Vec<Vec<f32>>,
+}
+
+impl Values {
+    /// Numbers at and beside borders; values and words of the zoo.
+    fn draw(model: &Model, random: &mut Random) -> Self {
+        let cats = ["", "a", "b", "c", "Tver", "7", "-1", "u", "unseen"];
+        let texts = [
+            "one two three",
+            "four one",
+            "",
+            "seven eight nine ten 14",
+            "two",
+        ];
+        let floats = model.float_features.iter().map(|feature| {
+            let border = match feature.borders.len() {
+                0 => return 0.0,
+                count => feature.borders[random.below(count)],
+            };
+            [border, border.next_up(), f32::NAN][random.below(3)]
+        });
+        let floats = floats.collect();
+        let embeddings = model.embedding_features.iter().map(|feature| {
+            let numbers = (0..feature.dimension).map(|_| random.below(400) as f32 / 100.0 - 2.0);
+            numbers.collect()
+        });
+        let embeddings = embeddings.collect();
+        Self {
+            floats,
+            cats: model
+                .cat_features
+                .iter()
+                .map(|_| cats[random.below(cats.len())])
+                .collect(),
+            texts: model
+                .text_features
+                .iter()
+                .map(|_| texts[random.below(texts.len())])
+                .collect(),
+            embeddings,
+        }
+    }
+}
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// The explained values of the plain version.
+fn plain(explainer: &explain::Explainer, row: &Row) -> Vec<f64> {
+    explainer.explain(row).values.concat()
+}
+
+fn check(path: &Path) -> bool {
+    let name = path.display();
+    let file = fs::read(path).expect("the zoo has the file");
+    let model = catboost_model::parse(&file).expect("the zoo's models are read");
+    let reference = explain::Explainer::new(&model);
+    let (Ok(reference), Trees::Oblivious(_)) = (&reference, &model.trees) else {
+        let refused = Explainer::from_bytes(&file, false);
+        assert!(refused.is_err(), "{name}");
+        return false;
+    };
+    let mut random = Random(7);
+    let values: Vec<Values> = (0..ROWS)
+        .map(|_| Values::draw(&model, &mut random))
+        .collect();
+    let embeddings: Vec<Vec<&[f32]>> = values
+        .iter()
+        .map(|values| values.embeddings.iter().map(Vec::as_slice).collect())
+        .collect();
+    let rows: Vec<Row> = values
+        .iter()
+        .zip(&embeddings)
+        .map(|(values, embeddings)| Row {
+            floats: &values.floats,
+            cats: &values.cats,
+            texts: &values.texts,
+            embeddings,
+        })
+        .collect();
+    let expected: Vec<f64> = rows.iter().flat_map(|row| plain(reference, row)).collect();
+    for tables in [false, true] {
+        let explainer =
+            Explainer::from_bytes(&file, tables).expect("the plain version explains it");
+        assert_eq!(
+            explainer.table_bytes() > 0,
+            tables && explainer.uses_features(),
+            "{name}"
+        );
+        assert_eq!(bits(explainer.base()), bits(reference.base()), "{name}");
+        let mut block = vec![f64::NAN; explainer.len() * rows.len()];
+        explainer
+            .explain_block(&rows, &mut block)
+            .expect("the rows are right");
+        assert_eq!(bits(&block), bits(&expected), "{name}, tables: {tables}");
+        let mut one = vec![f64::NAN; explainer.len()];
+        explainer
+            .explain(&rows[1], &mut one)
+            .expect("the row is right");
+        assert_eq!(
+            bits(&one),
+            bits(&expected[explainer.len()..][..explainer.len()]),
+            "{name}"
+        );
+        let leaves = explainer.leaves(&rows[1]).expect("the row is right");
+        assert_eq!(
+            leaves,
+            eval::leaves(&model, &rows[1], 0..model.tree_count()),
+            "{name}"
+        );
+    }
+    true
+}
+
+#[test]
+fn loaded_models_explain_as_the_plain_version() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    let files = fs::read_dir(folder).expect("there is a zoo");
+    let mut files: Vec<PathBuf> = files
+        .map(|file| file.expect("it is listed").path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cbm"));
+    // A table of thousands of trees takes long without optimization.
+    files.retain(|path| !path.ends_with("walked_levels.cbm"));
+    let explained = files.iter().filter(|path| check(path)).count();
+    assert!(explained > 130, "{explained} of {}", files.len());
+}
+
+#[test]
+fn what_cannot_be_explained_says_why() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    for (name, reason) in [
+        ("trees_lossguide.cbm", "only oblivious trees"),
+        ("depth_16.cbm", "no leaf weights"),
+        ("scaled.cbm", "scale is 0.3"),
+    ] {
+        let error = match Explainer::load(folder.join(name), true) {
+            Ok(_) => panic!("{name} is explained"),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains(name) && error.contains(reason), "{error}");
+    }
+}
