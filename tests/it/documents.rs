@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Folders whose files documents name from the top.
-const TOP: [&str; 12] = [
+const TOP: [&str; 13] = [
     ".ci/",
     ".github/",
     "benches/",
+    "connect/",
     "crates/",
     "deploy/",
     "docs/",

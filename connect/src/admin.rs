@@ -1,0 +1,102 @@
+//! The listener of `/metrics`, `/healthz` and `/readyz`.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::{Stop, log};
+
+/// Connections that are served at once.
+const CONNECTIONS: usize = 32;
+/// Time for a request's head, and between two requests.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// Whether work can be done: there is a connection to the server.
+pub type Ready = Arc<AtomicBool>;
+
+/// Installs the recorder of metrics and listens on `address`; `/readyz` says what `ready` is.
+///
+/// # Errors
+/// If the port cannot be had.
+pub async fn start(address: SocketAddr, ready: Ready) -> Result<(), Stop> {
+    let page = PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(|why| Stop::system(format!("cannot count: {why}")))?;
+    let listener = TcpListener::bind(address).await.map_err(|why| {
+        Stop::system(format!(
+            "--admin {address}: cannot listen: {why}; give another address"
+        ))
+    })?;
+    if let Ok(address) = listener.local_addr() {
+        log::info("admin listens", &[("address", &address.to_string())]);
+    }
+    tokio::spawn(serve(listener, page, ready));
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, page: PrometheusHandle, ready: Ready) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(_) => {
+                // Out of file descriptors, as a rule: others have to close theirs first.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (page, ready) = (page.clone(), Arc::clone(&ready));
+        tokio::spawn(async move {
+            let answer = service_fn(|request: Request<Incoming>| {
+                let reply = reply(&request, &page, &ready);
+                async move { Ok::<_, Infallible>(reply) }
+            });
+            // A client that breaks off is its own affair.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD)
+                .serve_connection(TokioIo::new(stream), answer)
+                .await;
+            drop(place);
+        });
+    }
+}
+
+fn reply<B>(
+    request: &Request<B>,
+    page: &PrometheusHandle,
+    ready: &AtomicBool,
+) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, page.render()),
+        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
+        (&Method::GET | &Method::HEAD, "/readyz") => match ready.load(Relaxed) {
+            true => (StatusCode::OK, "ready\n".to_owned()),
+            false => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not connected\n".to_owned(),
+            ),
+        },
+        (_, "/metrics" | "/healthz" | "/readyz") => {
+            (StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n".to_owned())
+        }
+        _ => (StatusCode::NOT_FOUND, "not found\n".to_owned()),
+    };
+    let mut reply = Response::new(Full::new(Bytes::from(body)));
+    *reply.status_mut() = status;
+    reply
+}

@@ -1,0 +1,32 @@
+//! Log lines: one JSON object a line on stderr, as the service writes them.
+
+use std::io::Write as _;
+
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Map, Value};
+
+/// Writes a line about something that works as it should.
+pub fn info(message: &str, fields: &[(&str, &str)]) {
+    line("info", message, fields);
+}
+
+/// Writes a line about something an operator should look at.
+pub fn warn(message: &str, fields: &[(&str, &str)]) {
+    line("warn", message, fields);
+}
+
+/// Writes a line about something that broke.
+pub fn error(message: &str, fields: &[(&str, &str)]) {
+    line("error", message, fields);
+}
+
+fn line(level: &str, message: &str, fields: &[(&str, &str)]) {
+    let mut object = Map::new();
+    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let fixed = [("time", &*time), ("level", level), ("message", message)];
+    for (name, value) in fixed.iter().chain(fields) {
+        object.insert((*name).to_owned(), Value::from(*value));
+    }
+    // If nobody reads it, nobody misses it.
+    let _ = writeln!(std::io::stderr(), "{}", Value::Object(object));
+}

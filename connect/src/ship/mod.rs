@@ -1,0 +1,326 @@
+//! `ship`: brings the segments of `serve --record DIR` to where they are kept.
+//!
+//! A segment is sent as a whole, the oldest first, and deleted once the receiver has confirmed it. A receiver that cannot be reached,
+//! or that fails, is tried again; a segment that it refuses for what is in it is put aside (`DIR/refused/`) and counted, and the
+//! next one is sent.
+//!
+//! | module | receiver | a segment that is sent twice |
+//! | --- | --- | --- |
+//! | `clickhouse` | a table of ClickHouse, over HTTP | is stored once: its name is the deduplication token |
+//! | `s3` | an object of S3 | is stored once: its name is the object's |
+
+mod clickhouse;
+mod s3;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use metrics::{counter, gauge};
+use tokio::sync::watch;
+
+use crate::admin::Ready;
+use crate::retry::Backoff;
+use crate::tls::TlsArgs;
+use crate::{Stop, admin, log, stop};
+
+/// How often the folder is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Time for a segment to be taken.
+const SENDING: Duration = Duration::from_secs(60);
+/// How a complete segment's name ends.
+const COMPLETE: &str = "ndjson";
+/// The folder of segments that were refused.
+const REFUSED: &str = "refused";
+
+/// What the command takes.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("receiver").required(true), after_help = "\
+Passwords are in files or variables, never on the command line: --password-file for ClickHouse; AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and AWS_REGION for S3.
+Exit codes: 0 stopped as asked, with --once: all was sent; 1 with --once: a segment was refused or could not be sent;
+64 an option cannot be read; 71 a port is taken; 78 the settings do not fit.")]
+pub struct Args {
+    /// Folder of `serve --record`
+    #[arg(env = "PICK_REGNO_CONNECT_RECORDS", value_name = "DIR")]
+    folder: PathBuf,
+    /// ClickHouse's HTTP interface, such as http://host:8123
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_CLICKHOUSE",
+        group = "receiver",
+        value_name = "URL"
+    )]
+    clickhouse: Option<String>,
+    /// Table of ClickHouse
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_TABLE",
+        default_value = "pick_regno.answers",
+        value_name = "NAME"
+    )]
+    table: String,
+    /// User of ClickHouse
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_USER",
+        default_value = "default",
+        value_name = "NAME"
+    )]
+    user: String,
+    /// File with that user's password; read for each segment
+    #[arg(long, env = "PICK_REGNO_CONNECT_PASSWORD_FILE", value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Bucket of S3 with a prefix, such as https://s3.example.com/bucket/prefix
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_S3",
+        group = "receiver",
+        value_name = "URL"
+    )]
+    s3: Option<String>,
+    /// Send what is there, and exit
+    #[arg(long)]
+    once: bool,
+    /// Address of /metrics, /healthz and /readyz
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_ADMIN",
+        default_value = "127.0.0.1:9466",
+        value_name = "ADDRESS"
+    )]
+    admin: SocketAddr,
+    #[allow(missing_docs, reason = "the help would show it")]
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
+/// Where segments are kept.
+trait Receiver: Send {
+    /// Sends a segment; `Ok` once it is confirmed.
+    fn send(&mut self, segment: &Segment) -> Result<(), Failure>;
+}
+
+/// Why a segment was not taken.
+enum Failure {
+    /// For what is in it: it would be refused again.
+    Refused(String),
+    /// For anything else.
+    Again(String),
+}
+
+/// A complete segment.
+struct Segment {
+    /// Its file's name without the ending.
+    name: String,
+    bytes: Vec<u8>,
+}
+
+/// Runs the command until SIGTERM or SIGINT.
+pub async fn run(args: Args) -> Result<(), Stop> {
+    let receiver = receiver(&args)?;
+    let ready: Ready = Arc::new(AtomicBool::new(false));
+    admin::start(args.admin, Arc::clone(&ready)).await?;
+    for (name, help) in [
+        (
+            "pick_regno_connect_shipped_segments_total",
+            "Segments that were confirmed and deleted.",
+        ),
+        (
+            "pick_regno_connect_shipped_rows_total",
+            "Rows of those segments.",
+        ),
+        (
+            "pick_regno_connect_refused_segments_total",
+            "Segments that were refused for what is in them, and put aside.",
+        ),
+        (
+            "pick_regno_connect_ship_failures_total",
+            "Attempts that failed, and are repeated.",
+        ),
+    ] {
+        metrics::describe_counter!(name, help);
+        counter!(name).increment(0);
+    }
+    let stop = stop::on_signals()?;
+    let shipper = Shipper {
+        folder: args.folder.clone(),
+        receiver,
+        ready,
+        stop,
+    };
+    let once = args.once;
+    let shipped = tokio::task::spawn_blocking(move || shipper.run(once));
+    match shipped.await {
+        Ok(ended) => ended,
+        Err(why) => Err(Stop::system(format!("the shipper failed: {why}"))),
+    }
+}
+
+fn receiver(args: &Args) -> Result<Box<dyn Receiver>, Stop> {
+    if let Some(url) = &args.clickhouse {
+        let password = args.password_file.clone();
+        let to = clickhouse::ClickHouse::new(url, &args.table, &args.user, password, &args.tls);
+        return Ok(Box::new(to.map_err(Stop::config)?));
+    }
+    if let Some(url) = &args.s3 {
+        return Ok(Box::new(s3::S3::new(url, &args.tls).map_err(Stop::config)?));
+    }
+    Err(Stop::config("a receiver is needed, such as --clickhouse"))
+}
+
+struct Shipper {
+    folder: PathBuf,
+    receiver: Box<dyn Receiver>,
+    ready: Ready,
+    stop: watch::Receiver<bool>,
+}
+
+impl Shipper {
+    fn run(mut self, once: bool) -> Result<(), Stop> {
+        let mut backoff = Backoff::default();
+        let mut refused = false;
+        while !self.is_stopping() {
+            let segments = match segments(&self.folder) {
+                Ok(segments) => segments,
+                Err(why) => {
+                    let why = format!("{}: {why}", self.folder.display());
+                    if once {
+                        return Err(Stop::config(why));
+                    }
+                    self.failed(&why, &mut backoff);
+                    continue;
+                }
+            };
+            gauge_waiting(&segments);
+            let Some(oldest) = segments.first() else {
+                self.ready.store(true, Relaxed);
+                if once {
+                    break;
+                }
+                self.wait(LOOK_EVERY);
+                continue;
+            };
+            match self.ship(oldest) {
+                Ok(()) => {
+                    self.ready.store(true, Relaxed);
+                    backoff.reset();
+                }
+                Err(Failure::Refused(why)) => {
+                    refused = true;
+                    self.put_aside(oldest, &why)?;
+                }
+                Err(Failure::Again(why)) if once => {
+                    return Err(Stop { why, code: 1 });
+                }
+                Err(Failure::Again(why)) => self.failed(&why, &mut backoff),
+            }
+        }
+        log::info("stopped", &[]);
+        match once && refused {
+            true => Err(Stop {
+                why: "a segment was refused".to_owned(),
+                code: 1,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Sends a segment, and deletes it.
+    fn ship(&mut self, path: &Path) -> Result<(), Failure> {
+        let here = |why: std::io::Error| Failure::Again(format!("{}: {why}", path.display()));
+        let segment = Segment {
+            name: path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            bytes: std::fs::read(path).map_err(here)?,
+        };
+        let rows = segment.bytes.iter().filter(|byte| **byte == b'\n').count();
+        if rows > 0 {
+            self.receiver.send(&segment)?;
+        }
+        std::fs::remove_file(path).map_err(here)?;
+        counter!("pick_regno_connect_shipped_segments_total").increment(1);
+        counter!("pick_regno_connect_shipped_rows_total").increment(rows as u64);
+        Ok(())
+    }
+
+    fn put_aside(&self, path: &Path, why: &str) -> Result<(), Stop> {
+        counter!("pick_regno_connect_refused_segments_total").increment(1);
+        let name = path.file_name().unwrap_or_default();
+        log::error(
+            "a segment was refused, and put aside",
+            &[("segment", &name.to_string_lossy()), ("why", why)],
+        );
+        let aside = self.folder.join(REFUSED);
+        std::fs::create_dir_all(&aside)
+            .and_then(|()| std::fs::rename(path, aside.join(name)))
+            .map_err(|why| Stop::system(format!("{}: {why}", aside.display())))
+    }
+
+    fn failed(&self, why: &str, backoff: &mut Backoff) {
+        self.ready.store(false, Relaxed);
+        counter!("pick_regno_connect_ship_failures_total").increment(1);
+        let wait = backoff.next();
+        log::warn(
+            "cannot ship",
+            &[("why", why), ("again_in_ms", &wait.as_millis().to_string())],
+        );
+        self.wait(wait);
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits, unless it is to stop.
+    fn wait(&self, wait: Duration) {
+        let end = std::time::Instant::now() + wait;
+        while !self.is_stopping() && std::time::Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The complete segments of a folder, the oldest first.
+fn segments(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut segments = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let path = file?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == COMPLETE)
+        {
+            segments.push(path);
+        }
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+fn gauge_waiting(segments: &[PathBuf]) {
+    let data = segments.iter().filter_map(|path| path.metadata().ok());
+    let bytes: u64 = data.map(|data| data.len()).sum();
+    let written = segments
+        .first()
+        .and_then(|path| path.metadata().ok()?.modified().ok());
+    let age = written.and_then(|written| SystemTime::now().duration_since(written).ok());
+    gauge!("pick_regno_connect_waiting_segments").set(segments.len() as f64);
+    gauge!("pick_regno_connect_waiting_bytes").set(bytes as f64);
+    gauge!("pick_regno_connect_waiting_seconds").set(age.unwrap_or_default().as_secs_f64());
+}
+
+/// A client of HTTP.
+fn agent(tls: &TlsArgs, is_https: bool) -> Result<ureq::Agent, String> {
+    let mut config = ureq::Agent::config_builder()
+        .timeout_global(Some(SENDING))
+        .http_status_as_error(false);
+    if is_https {
+        config = config.tls_config(tls.for_http()?);
+    }
+    Ok(config.build().into())
+}

@@ -1,0 +1,33 @@
+//! SIGTERM and SIGINT.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::{Stop, log};
+
+/// Returns a value that becomes true at the first signal. The second one ends the process at once.
+///
+/// # Errors
+/// If the system does not let it listen.
+pub fn on_signals() -> Result<watch::Receiver<bool>, Stop> {
+    let (tell, stop) = watch::channel(false);
+    let listen = |kind| signal(kind).map_err(|why| Stop::system(format!("signals: {why}")));
+    let (mut term, mut interrupt) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        log::info("stopping", &[]);
+        let _ = tell.send(true);
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(1);
+    });
+    Ok(stop)
+}

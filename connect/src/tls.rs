@@ -1,0 +1,124 @@
+//! The client's side of TLS, with graviola's cryptography: Rust and assembly, no C.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig, TlsProvider};
+
+/// Whom to trust, and who to be.
+#[derive(Debug, clap::Args)]
+pub struct TlsArgs {
+    /// PEM file of the CAs that are trusted, for addresses with TLS
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_CA",
+        default_value = "/etc/ssl/certs/ca-certificates.crt",
+        value_name = "FILE"
+    )]
+    ca: PathBuf,
+    /// PEM file of the client's certificate chain, where the server asks for one
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_CERT",
+        requires = "key",
+        value_name = "FILE"
+    )]
+    cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_KEY",
+        requires = "cert",
+        value_name = "FILE"
+    )]
+    key: Option<PathBuf>,
+}
+
+/// Returns graviola's provider.
+///
+/// # Errors
+/// If the processor lacks the instructions that graviola needs.
+pub fn provider() -> Result<Arc<CryptoProvider>, String> {
+    if !graviola::util::is_cpu_supported() {
+        return Err("TLS needs a processor with AES, PCLMULQDQ, AVX2, BMI and ADX (x86-64) or AES, SHA-2, PMULL and NEON \
+                    (aarch64), and this one lacks some"
+            .to_owned());
+    }
+    Ok(Arc::new(rustls_graviola::default_provider()))
+}
+
+impl TlsArgs {
+    /// Reads the files; again at each connection, so that what a certificate manager renews is used.
+    ///
+    /// # Errors
+    /// If a file cannot be read or does not hold what it should.
+    pub fn client(&self) -> Result<Arc<ClientConfig>, String> {
+        let builder = ClientConfig::builder_with_provider(provider()?)
+            .with_safe_default_protocol_versions()
+            .map_err(|why| why.to_string())?
+            .with_root_certificates(self.roots()?);
+        let config = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => {
+                let chain = certificates(cert)?;
+                let key = PrivateKeyDer::from_pem_file(key)
+                    .map_err(|why| format!("--key {}: {why}", key.display()))?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|why| format!("--cert {}: {why}", cert.display()))?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        Ok(Arc::new(config))
+    }
+
+    /// The same for HTTP.
+    ///
+    /// # Errors
+    /// As [`TlsArgs::client`].
+    pub fn for_http(&self) -> Result<TlsConfig, String> {
+        let read =
+            |file: &Path| std::fs::read(file).map_err(|why| format!("{}: {why}", file.display()));
+        let roots: Vec<_> = certificates(&self.ca)?
+            .iter()
+            .map(|der| Certificate::from_der(der).to_owned())
+            .collect();
+        let identity = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => {
+                let chain: Vec<_> = certificates(cert)?
+                    .iter()
+                    .map(|der| Certificate::from_der(der).to_owned())
+                    .collect();
+                let key = PrivateKey::from_pem(&read(key)?)
+                    .map_err(|why| format!("--key {}: {why}", key.display()))?;
+                Some(ClientCert::new_with_certs(&chain, key))
+            }
+            _ => None,
+        };
+        Ok(TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(provider()?)
+            .root_certs(roots.into())
+            .client_cert(identity)
+            .build())
+    }
+
+    fn roots(&self) -> Result<RootCertStore, String> {
+        let mut roots = RootCertStore::empty();
+        // A system's bundle may hold some that cannot be used: they are left out.
+        let (used, _) = roots.add_parsable_certificates(certificates(&self.ca)?);
+        if used == 0 {
+            return Err(format!("--ca {}: no CA in it", self.ca.display()));
+        }
+        Ok(roots)
+    }
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|why| format!("{}: {why}", file.display()))
+}

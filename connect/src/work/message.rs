@@ -1,0 +1,260 @@
+//! What becomes of a message: an answer, a wait, or the dead-letter queue. Without any input or output.
+
+use amqprs::BasicProperties;
+use chrono::{DateTime, Utc};
+use pick_regno::answer::{write_many, write_one, write_probabilities};
+use pick_regno::pick_regno::pick_regno;
+use pick_regno::request::{Body, Invalid, parse_body};
+
+use super::celery::{self, BodyFault, Failure, Moment, Task};
+
+/// Bytes that a message may have, as many as the service takes in a body by default.
+pub const MAX_BODY: usize = 2 << 20;
+/// AMQP's mark of a message that survives the broker.
+const PERSISTENT: u8 = 2;
+
+/// How this worker understands messages.
+pub struct Rules {
+    /// The name of the task that is the model.
+    pub task: String,
+    /// Whether results of tasks go to Redis.
+    pub results_in_redis: bool,
+}
+
+/// What to do with a message.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// Send the answer and, once it is confirmed, acknowledge.
+    Answer { answer: Answer, rows: u64 },
+    /// Tell the caller that it failed and, once that is confirmed, acknowledge.
+    Fail { answer: Answer },
+    /// Nobody waits for an answer: acknowledge.
+    Done { rows: u64 },
+    /// Reject it to the dead-letter exchange; whoever can be told is told why.
+    DeadLetter {
+        why: &'static str,
+        answer: Option<Answer>,
+    },
+    /// Look at it again then.
+    Hold(DateTime<Utc>),
+}
+
+/// An answer and where it goes.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    pub to: Target,
+    pub body: Vec<u8>,
+}
+
+/// Where an answer goes.
+#[derive(Debug, PartialEq, Clone)]
+pub enum Target {
+    Queue {
+        reply_to: String,
+        correlation_id: Option<String>,
+        persistent: bool,
+    },
+    /// The result of the task with this id.
+    Redis(String),
+}
+
+impl Rules {
+    /// Decides about one message at the time `now`.
+    pub fn judge(&self, properties: &BasicProperties, body: &[u8], now: DateTime<Utc>) -> Verdict {
+        match properties.headers().and_then(Task::of) {
+            Some(task) => self.judge_task(&task, properties, body, now),
+            None => judge_plain(properties, body),
+        }
+    }
+
+    fn judge_task(
+        &self,
+        task: &Task,
+        properties: &BasicProperties,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Verdict {
+        let target = self.target(task, properties);
+        let done = self.results_in_redis.then_some(now);
+        let tell = |failure: &Failure| {
+            target.clone().map(|to| Answer {
+                to,
+                body: celery::failure(task, failure, done),
+            })
+        };
+        let fail = |failure: Failure| match tell(&failure) {
+            Some(answer) => Verdict::Fail { answer },
+            None => Verdict::Done { rows: 0 },
+        };
+        if task.name != self.task {
+            return Verdict::DeadLetter {
+                why: "another task",
+                answer: tell(&Failure::not_registered(&task.name)),
+            };
+        }
+        for (name, moment) in [("eta", task.eta), ("expires", task.expires)] {
+            if moment == Moment::Unreadable {
+                return fail(Failure::new(
+                    "ValueError",
+                    format!("{name} cannot be read: ISO 8601 is expected"),
+                ));
+            }
+        }
+        if task.expires.has_come(now) {
+            return fail(Failure::expired());
+        }
+        if let Moment::At(eta) = task.eta
+            && eta > now
+        {
+            return Verdict::Hold(match task.expires {
+                Moment::At(expires) => eta.min(expires),
+                _ => eta,
+            });
+        }
+        if let Some(why) = unreadable(properties, body) {
+            return Verdict::DeadLetter {
+                why,
+                answer: tell(&Failure::new(
+                    "ValueError",
+                    format!("the message cannot be read: {why}"),
+                )),
+            };
+        }
+        if task.compressed {
+            return fail(Failure::new(
+                "NotImplementedError",
+                "compressed tasks are not read: leave task_compression unset",
+            ));
+        }
+        let request = match celery::argument(body) {
+            Ok(request) => request,
+            Err(BodyFault::Failure(failure)) => return fail(failure),
+            Err(BodyFault::Unreadable) => {
+                let why = "not a body of Celery's protocol 2";
+                return Verdict::DeadLetter {
+                    why,
+                    answer: tell(&Failure::new("ValueError", why)),
+                };
+            }
+        };
+        let mut result = Vec::with_capacity(128);
+        let rows = match parse_body(request.get().as_bytes()) {
+            Ok(Body::One(request)) => {
+                write_probabilities(&pick_regno(&request), &mut result);
+                1
+            }
+            Ok(Body::Many(requests)) => {
+                result.push(b'[');
+                for request in &requests {
+                    if result.len() > 1 {
+                        result.push(b',');
+                    }
+                    write_probabilities(&pick_regno(request), &mut result);
+                }
+                result.push(b']');
+                requests.len() as u64
+            }
+            Err(invalid) => return fail(Failure::new("ValueError", invalid.to_string())),
+        };
+        match target {
+            None => Verdict::Done { rows },
+            Some(to) => {
+                let result = String::from_utf8_lossy(&result);
+                let body = celery::success(task, &result, done);
+                let answer = Answer { to, body };
+                Verdict::Answer { answer, rows }
+            }
+        }
+    }
+
+    /// Where a task's result goes; `None` if nobody wants it.
+    fn target(&self, task: &Task, properties: &BasicProperties) -> Option<Target> {
+        if task.ignore_result {
+            None
+        } else if self.results_in_redis {
+            Some(Target::Redis(task.id.clone()))
+        } else {
+            // As Celery's own `rpc://` has it: results are not kept over a restart of the broker.
+            Some(Target::Queue {
+                reply_to: properties.reply_to()?.clone(),
+                correlation_id: Some(properties.correlation_id().unwrap_or(&task.id).clone()),
+                persistent: false,
+            })
+        }
+    }
+}
+
+fn judge_plain(properties: &BasicProperties, body: &[u8]) -> Verdict {
+    let Some(reply_to) = properties.reply_to() else {
+        return Verdict::DeadLetter {
+            why: "no reply_to",
+            answer: None,
+        };
+    };
+    let to = Target::Queue {
+        reply_to: reply_to.clone(),
+        correlation_id: properties.correlation_id().cloned(),
+        persistent: properties.delivery_mode() == Some(PERSISTENT),
+    };
+    if let Some(why) = unreadable(properties, body) {
+        return Verdict::DeadLetter {
+            why,
+            answer: Some(refusal(to, why)),
+        };
+    }
+    let mut out = Vec::with_capacity(128);
+    let rows = match parse_body(body) {
+        Ok(Body::One(request)) => {
+            write_one(&pick_regno(&request), &mut out);
+            1
+        }
+        Ok(Body::Many(requests)) => {
+            let answers: Vec<_> = requests.iter().map(pick_regno).collect();
+            write_many(&answers, &mut out);
+            answers.len() as u64
+        }
+        Err(invalid) => {
+            return Verdict::DeadLetter {
+                why: "not a request",
+                answer: Some(bad_request(to, &invalid)),
+            };
+        }
+    };
+    Verdict::Answer {
+        answer: Answer { to, body: out },
+        rows,
+    }
+}
+
+/// Why the body is not JSON in UTF-8 as it stands.
+fn unreadable(properties: &BasicProperties, body: &[u8]) -> Option<&'static str> {
+    let is = |value: Option<&String>, known: &[&str]| {
+        value.is_none_or(|value| known.iter().any(|known| value.eq_ignore_ascii_case(known)))
+    };
+    if body.len() > MAX_BODY {
+        Some("longer than 2 MiB")
+    } else if !is(properties.content_type(), &["application/json", ""]) {
+        Some("content_type is not application/json")
+    } else if !is(properties.content_encoding(), &["utf-8", "utf8", ""]) {
+        Some("content_encoding is not utf-8")
+    } else {
+        None
+    }
+}
+
+/// The answer of the service's 400.
+fn bad_request(to: Target, invalid: &Invalid) -> Answer {
+    refusal(to, &format!("Bad request: {invalid}"))
+}
+
+fn refusal(to: Target, why: &str) -> Answer {
+    let body = serde_json::json!({"body": why, "status": "fail"});
+    Answer {
+        to,
+        body: format!("{body}\n").into_bytes(),
+    }
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

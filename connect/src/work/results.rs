@@ -1,0 +1,97 @@
+//! Results of tasks in Redis, as Celery's `redis://` backend keeps them.
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+use super::session::Event;
+use super::window::Delivery;
+use crate::log;
+use crate::retry::Backoff;
+
+/// Time for Redis to answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The way to Redis; it connects again by itself.
+#[derive(Clone)]
+pub struct Results {
+    redis: ConnectionManager,
+    /// Seconds that a result is kept.
+    keep: u64,
+}
+
+impl Results {
+    /// Checks an address, which is `redis://[user:password@]host[:port][/database]`.
+    ///
+    /// # Errors
+    /// A sentence that does not repeat the address, which may hold a password.
+    pub fn check(url: &str) -> Result<(), String> {
+        match redis::Client::open(url) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                Err("--results: an address of Redis is redis://host:port/database".to_owned())
+            }
+        }
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// If Redis cannot be reached.
+    pub async fn connect(url: &str, keep: Duration) -> Result<Results, String> {
+        let client = redis::Client::open(url).map_err(|why| why.to_string())?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(TIMEOUT))
+            .set_connection_timeout(Some(TIMEOUT));
+        let redis = ConnectionManager::new_with_config(client, config)
+            .await
+            .map_err(|why| why.to_string())?;
+        Ok(Results {
+            redis,
+            keep: keep.as_secs().max(1),
+        })
+    }
+
+    /// Stores and announces the result of task `id` in the background; then `events` has [`Event::Stored`].
+    pub fn store(
+        &self,
+        tasks: &mut JoinSet<()>,
+        events: &UnboundedSender<Event>,
+        delivery: Delivery,
+        id: &str,
+        result: Vec<u8>,
+    ) {
+        let (results, events) = (self.clone(), events.clone());
+        let key = format!("celery-task-meta-{id}");
+        tasks.spawn(async move {
+            let mut backoff = Backoff::default();
+            while let Err(why) = results.set(&key, &result).await {
+                metrics::counter!("pick_regno_connect_result_retries_total").increment(1);
+                if backoff.is_first() {
+                    log::warn("Redis did not take a result", &[("why", &why.to_string())]);
+                }
+                tokio::time::sleep(backoff.next()).await;
+            }
+            // Nobody listens any more if the connection to the broker was lost: then the message comes again.
+            let _ = events.send(Event::Stored(delivery));
+        });
+    }
+
+    async fn set(&self, key: &str, result: &[u8]) -> redis::RedisResult<()> {
+        let mut redis = self.redis.clone();
+        redis::pipe()
+            .cmd("SETEX")
+            .arg(key)
+            .arg(self.keep)
+            .arg(result)
+            .ignore()
+            .cmd("PUBLISH")
+            .arg(key)
+            .arg(result)
+            .ignore()
+            .query_async(&mut redis)
+            .await
+    }
+}

@@ -1,0 +1,223 @@
+//! The messages that were delivered and are not settled yet, and which acknowledgements follow from confirmed answers.
+//!
+//! The broker numbers deliveries, and the answers published on the same channel, from 1 on. An acknowledgement for a number
+//! can stand for all before it: most messages are settled in their order, so one frame acknowledges many.
+
+use std::collections::VecDeque;
+
+/// The number of a delivery.
+pub type Delivery = u64;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    /// It waits for its answer, or for its time.
+    Open,
+    /// Its answer is confirmed: it can be acknowledged.
+    Answered,
+    /// It was rejected, or acknowledged by itself.
+    Settled,
+}
+
+/// What is to be acknowledged.
+#[derive(Debug, PartialEq, Clone, Copy)]
+pub struct Ack {
+    pub delivery: Delivery,
+    /// Whether all before it are meant too.
+    pub multiple: bool,
+}
+
+/// The unsettled messages of one channel.
+#[derive(Default)]
+pub struct Window {
+    /// The states of deliveries, beginning with number `settled + 1`.
+    states: VecDeque<State>,
+    /// Deliveries before this number, and this number, are settled.
+    settled: Delivery,
+    /// The deliveries that the published answers belong to, beginning with answer `confirmed + 1`; `None` where an answer is
+    /// of no consequence any more.
+    published: VecDeque<Option<Delivery>>,
+    confirmed: u64,
+    /// Messages that were answered since the last acknowledgements.
+    answered: Vec<Delivery>,
+}
+
+impl Window {
+    /// Number of messages that are not settled.
+    pub fn open(&self) -> usize {
+        let open = |state: &&State| **state != State::Settled;
+        self.states.iter().filter(open).count()
+    }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// A message has been delivered; numbers come in order.
+    pub fn delivered(&mut self, delivery: Delivery) {
+        debug_assert_eq!(delivery, self.settled + self.states.len() as u64 + 1);
+        self.states.push_back(State::Open);
+    }
+
+    /// An answer has been published. `delivery` is the message that it settles, if it settles one.
+    pub fn published(&mut self, delivery: Option<Delivery>) {
+        self.published.push_back(delivery);
+    }
+
+    /// The broker has answer `number`, and with `multiple` all before it. Returns the deliveries that they belong to.
+    pub fn confirmed(&mut self, number: u64, multiple: bool) -> Vec<Delivery> {
+        let Some(last) = number.checked_sub(self.confirmed + 1) else {
+            return Vec::new();
+        };
+        let last = last as usize;
+        let first = if multiple { 0 } else { last };
+        let range = first..=last.min(self.published.len().saturating_sub(1));
+        let deliveries = match self.published.is_empty() {
+            true => Vec::new(),
+            false => {
+                let taken = self.published.range_mut(range).filter_map(Option::take);
+                taken.collect()
+            }
+        };
+        while self.published.front() == Some(&None) {
+            self.published.pop_front();
+            self.confirmed += 1;
+        }
+        deliveries
+    }
+
+    /// The message has its answer.
+    pub fn answered(&mut self, delivery: Delivery) {
+        if self.set(delivery, State::Answered) {
+            self.answered.push(delivery);
+        }
+    }
+
+    /// The message has been rejected or given back.
+    pub fn rejected(&mut self, delivery: Delivery) {
+        self.set(delivery, State::Settled);
+        self.drop_settled();
+    }
+
+    /// The acknowledgements that are due, in the order in which they must be sent.
+    pub fn take_acks(&mut self) -> Vec<Ack> {
+        let mut upto = None;
+        while let Some(State::Answered | State::Settled) = self.states.front() {
+            self.settled += 1;
+            if self.states.pop_front() == Some(State::Answered) {
+                upto = Some(self.settled);
+            }
+        }
+        let mut acks = Vec::new();
+        acks.extend(upto.map(|delivery| Ack {
+            delivery,
+            multiple: true,
+        }));
+        for delivery in std::mem::take(&mut self.answered) {
+            // The others are among those before `upto`.
+            if delivery > self.settled {
+                self.set(delivery, State::Settled);
+                acks.push(Ack {
+                    delivery,
+                    multiple: false,
+                });
+            }
+        }
+        acks
+    }
+
+    /// Whether the message was open.
+    fn set(&mut self, delivery: Delivery, state: State) -> bool {
+        let index = delivery.checked_sub(self.settled + 1);
+        let held = index.and_then(|index| self.states.get_mut(index as usize));
+        match held {
+            Some(held) if *held != State::Settled => {
+                *held = state;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn drop_settled(&mut self) {
+        while self.states.front() == Some(&State::Settled) {
+            self.states.pop_front();
+            self.settled += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ack(delivery: Delivery, multiple: bool) -> Ack {
+        Ack { delivery, multiple }
+    }
+
+    fn window(deliveries: u64) -> Window {
+        let mut window = Window::default();
+        for delivery in 1..=deliveries {
+            window.delivered(delivery);
+        }
+        window
+    }
+
+    #[test]
+    fn what_is_settled_in_order_is_acknowledged_at_once() {
+        let mut window = window(5);
+        for delivery in 1..=4 {
+            window.published(Some(delivery));
+        }
+        for delivery in window.confirmed(3, true) {
+            window.answered(delivery);
+        }
+        assert_eq!(window.take_acks(), [ack(3, true)]);
+        assert_eq!(window.take_acks(), []);
+        assert_eq!(window.confirmed(4, false), [4]);
+        assert!(window.confirmed(4, false).is_empty());
+        assert_eq!(window.open(), 2);
+    }
+
+    #[test]
+    fn one_that_waits_holds_up_no_other() {
+        let mut window = window(4);
+        for delivery in [3, 2, 4] {
+            window.answered(delivery);
+        }
+        assert_eq!(
+            window.take_acks(),
+            [ack(3, false), ack(2, false), ack(4, false)]
+        );
+        assert_eq!(window.open(), 1);
+        window.answered(1);
+        assert_eq!(window.take_acks(), [ack(1, true)]);
+        assert!(window.is_empty());
+    }
+
+    /// The broker closes the channel over an acknowledgement of a message that was rejected.
+    #[test]
+    fn no_acknowledgement_ends_at_a_rejected_message() {
+        let mut window = window(3);
+        window.rejected(2);
+        window.answered(1);
+        assert_eq!(window.take_acks(), [ack(1, true)]);
+        window.rejected(3);
+        assert!(window.is_empty());
+        assert_eq!(window.take_acks(), []);
+        window.delivered(4);
+        window.answered(4);
+        assert_eq!(window.take_acks(), [ack(4, true)]);
+    }
+
+    #[test]
+    fn answers_that_settle_nothing_are_numbered_all_the_same() {
+        let mut window = window(2);
+        window.published(None);
+        window.published(Some(2));
+        window.published(Some(1));
+        assert_eq!(window.confirmed(3, false), [1]);
+        assert_eq!(window.confirmed(2, true), [2]);
+        assert!(window.confirmed(9, true).is_empty());
+    }
+}
