@@ -19,7 +19,7 @@ const SEGMENT_TIME: Duration = Duration::from_secs(5);
 /// Wait after a failure before the disk is tried again, and before the folder's size is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The thread's nice value: where processors are short, answering comes first, and rows are dropped and counted.
-const NICE: i32 = 19;
+const NICE: i32 = 5;
 
 /// The thread's state.
 pub(super) struct Writer {

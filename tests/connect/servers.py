@@ -47,7 +47,7 @@ free_port.given = set()
 def wait_for(what, is_so, seconds=60):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
+        with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError, KeyError):
             if is_so():
                 return
         time.sleep(0.05)

@@ -67,7 +67,7 @@ def main():
             bad = ask("SELECT pickRegnoOf('{}') IS NULL, pickRegnoOf('nonsense') IS NULL").split()
             started = time.monotonic()
             big = ask(f"SELECT count(), countIf({EQUAL}) FROM (SELECT positive, pickRegnoOf(request) AS found FROM (SELECT request, positive "
-                      f"FROM t.cases CROSS JOIN numbers({rows // first[0] + 1}) LIMIT {rows}))").split()
+                      f"FROM t.cases CROSS JOIN numbers({rows // first[0] + 1}) AS times LIMIT {rows}))").split()
             seconds = time.monotonic() - started
         expected = cases.count(b"\n")
         servers.verdict("udf", first == again == (expected, expected) and bad == ["1", "1"] and big == [str(rows)] * 2 and before,
