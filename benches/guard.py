@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from instructions import FEW, MANY, STAGES, callgrind
+from instructions import FEW, MANY, callgrind
 from measure import ROOT, build
 
 RECORD = ROOT / "benches/guard.json"
@@ -26,7 +26,7 @@ def count():
     environment = {**os.environ, "CASES": str(CASES)}
     rows = sum(1 for _ in CASES.open(encoding="utf-8"))
     counts = {}
-    for stage in STAGES:
+    for stage in json.loads(RECORD.read_text(encoding="utf-8"))["instructions per row"]:
         few, many = (callgrind(program, stage, rounds, environment).total() for rounds in (FEW, MANY))
         counts[stage] = round((many - few) / ((MANY - FEW) * rows))
     return counts
