@@ -20,6 +20,7 @@ use std::io::BufRead as _;
 use std::path::Path;
 use std::{env, fs};
 
+use catboost_runtime::block::Scratch;
 use criterion::{Criterion, Throughput};
 use serde::Deserialize;
 
@@ -48,7 +49,7 @@ enum Task {
 
 impl Task {
     /// Does it with a model's rows; `evaluate` evaluates some.
-    fn perform<Row: Copy>(&mut self, model: &str, rows: &[Row], evaluate: impl Fn(&[Row])) {
+    fn perform<Row: Copy>(&mut self, model: &str, rows: &[Row], mut evaluate: impl FnMut(&[Row])) {
         match self {
             Task::Run(rounds) => (0..*rounds).for_each(|_| evaluate(rows)),
             Task::Time(criterion, blocks) => {
@@ -115,9 +116,20 @@ macro_rules! models {
                     let raw = $module::raw(features);
                     assert_eq!(bits(&raw), bits(&row.raw), "{}: not CatBoost's answer", $name);
                 }
-                task.perform($name, &features, |rows| {
-                    for row in rows {
+                let mut raw = vec![[0.0; $module::DIMENSION]; rows.len()];
+                let mut scratch = Scratch::default();
+                $module::raw_block(&features, &mut scratch, &mut raw);
+                for (row, raw) in rows.iter().zip(&raw) {
+                    assert_eq!(bits(raw), bits(&row.raw), "{}: not CatBoost's answer in a block", $name);
+                }
+                task.perform($name, &features, |rows| match rows {
+                    [row] => {
                         black_box($module::raw(black_box(row)));
+                    }
+                    rows => {
+                        raw.resize(rows.len(), [0.0; $module::DIMENSION]);
+                        $module::raw_block(black_box(rows), &mut scratch, &mut raw);
+                        black_box(&raw);
                     }
                 });
             })*

@@ -4,6 +4,7 @@
 
 mod bags;
 mod bayes;
+mod blocks;
 mod bm25;
 mod categories;
 mod combinations;
@@ -21,6 +22,7 @@ mod trees;
 
 use catboost_model::ir::Model;
 use catboost_runtime::{
+    block::Blocks,
     compiled::{self, Dynamic},
     storage::Owned,
 };
@@ -34,6 +36,8 @@ pub use room::{Room, TooLarge};
 pub struct Layout {
     /// The tables.
     pub model: compiled::Model<Owned, Dynamic>,
+    /// The tables for blocks of rows; `None` if rows are evaluated one by one.
+    pub blocks: Option<Blocks<Owned>>,
     /// Float features by place in [`compiled::Row::floats`]; `None` for a place that fills up a block.
     pub floats: Vec<Option<usize>>,
     /// Categorical features by place in [`compiled::Row::cats`].
@@ -66,6 +70,7 @@ pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
     let trees = trees::lay_out(rows, model, &mut groups);
     let texts = texts::lay_out(model, &groups, &trees, &mut room)?;
     let (used_embeddings, embeddings) = embeddings::lay_out(model, &groups);
+    let blocks = blocks::lay_out(model, &groups, &numbers, &mut room);
     let initial: Box<[u16]> = groups.initial().into();
     Ok(Layout {
         model: compiled::Model {
@@ -89,6 +94,7 @@ pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
             initial,
             trees: trees.trees,
         },
+        blocks,
         floats: numbers.places,
         cats: categories.used,
         counted: categories.counted,

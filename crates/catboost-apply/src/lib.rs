@@ -13,6 +13,7 @@ pub mod layout;
 mod model;
 mod schema;
 
+pub use catboost_runtime::block::{Instructions, Scratch};
 pub use catboost_runtime::predict::{FeatureKind, Label, Predict, Row, RowError};
 pub use error::Error;
 pub use explainer::Explainer;

@@ -15,6 +15,7 @@ use catboost_model::{
     output::{self, Output},
 };
 use catboost_runtime::{
+    block,
     compiled::{self, Scratch},
     hash::cat_hash,
     predict::{self, FeatureKind, Label, Predict, Row, RowError},
@@ -170,23 +171,6 @@ impl Model {
         self.raw_observed(row, raw, &mut ())
     }
 
-    /// Computes the raw values of rows, one row after the other.
-    ///
-    /// # Errors
-    /// As [`Model::raw_into`] of the first row that is wrong; `raw` has room for [`Model::dimension`] values per row.
-    pub fn raw_block(&self, rows: &[Row<'_>], raw: &mut [f64]) -> Result<(), RowError> {
-        let (dimension, found) = (self.dimension(), raw.len());
-        let expected = dimension * rows.len();
-        if found != expected {
-            return Err(RowError::Dimension { expected, found });
-        }
-        let raws = raw.chunks_exact_mut(dimension.max(1));
-        for (row, raw) in rows.iter().zip(raws) {
-            self.raw_into(row, raw)?;
-        }
-        Ok(())
-    }
-
     /// [`Model::raw_into`]; `observer` is told what the row meets on its way.
     ///
     /// # Errors
@@ -197,6 +181,11 @@ impl Model {
         raw: &mut [f64],
         observer: &mut impl compiled::Observer,
     ) -> Result<(), RowError> {
+        self.check_counts(row)?;
+        in_places(self.layout(), row, |row| self.evaluate(row, raw, observer))
+    }
+
+    fn check_counts(&self, row: &Row<'_>) -> Result<(), RowError> {
         let schema = self.schema();
         for (kind, found) in [
             (FeatureKind::Numeric, row.floats.len()),
@@ -206,23 +195,35 @@ impl Model {
         ] {
             predict::check_count(kind, schema.count(kind), found)?;
         }
+        Ok(())
+    }
+
+    fn check(&self, row: &Row<'_>) -> Result<(), RowError> {
+        self.check_counts(row)?;
         let layout = self.layout();
-        let floats = layout.floats.iter();
-        let floats = floats.map(|index| index.map_or(0.0, |index| row.floats[index]));
-        let floats: SmallVec<[f32; 64]> = floats.collect();
-        let cats = layout.cats.iter().map(|&index| cat_hash(row.cats[index]));
-        let cats: SmallVec<[u32; 32]> = cats.collect();
-        let texts = layout.texts.iter().map(|&index| row.texts[index]);
-        let texts: SmallVec<[&str; 8]> = texts.collect();
-        let embeddings = layout.embeddings.iter().map(|&index| row.embeddings[index]);
-        let embeddings: SmallVec<[&[f32]; 8]> = embeddings.collect();
-        let row = compiled::Row {
-            floats: &floats,
-            cats: &cats,
-            texts: &texts,
-            embeddings: &embeddings,
-        };
-        self.evaluate(row, raw, observer)
+        let embeddings = layout.embeddings.iter();
+        self.check_lengths(embeddings.map(|&index| row.embeddings[index]))
+    }
+
+    /// Checks the lengths of the embeddings that the layout has places for.
+    fn check_lengths<'a>(
+        &self,
+        embeddings: impl Iterator<Item = &'a [f32]>,
+    ) -> Result<(), RowError> {
+        for (&index, embedding) in self.layout().embeddings.iter().zip(embeddings) {
+            let position = Position {
+                kind: FeatureKind::Embedding,
+                index: index as u32,
+            };
+            let feature = self.schema().at(position);
+            let feature = feature.expect("the layout has the model's features");
+            if embedding.len() != feature.dimension {
+                let name = feature.label();
+                let error = predict::length_error(&name, feature.dimension, embedding.len());
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Evaluates a row whose features are in the places of the layout, as many as it has.
@@ -239,25 +240,55 @@ impl Model {
                 found: raw.len(),
             });
         }
-        for (&index, embedding) in layout.embeddings.iter().zip(row.embeddings) {
-            let position = Position {
-                kind: FeatureKind::Embedding,
-                index: index as u32,
-            };
-            let feature = schema
-                .at(position)
-                .expect("the layout has the model's features");
-            if embedding.len() != feature.dimension {
-                let name = feature.label();
-                let error = predict::length_error(&name, feature.dimension, embedding.len());
-                return Err(error);
-            }
-        }
+        self.check_lengths(row.embeddings.iter().copied())?;
         // A thread that ends has none any more.
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         layout.model.raw_observed(row, &mut scratch, raw, observer);
         let _ = SCRATCH.try_with(|kept| kept.set(scratch));
         Ok(())
+    }
+
+    /// Computes the raw values of many rows. See [`Predict::raw_block`].
+    ///
+    /// # Errors
+    /// As [`Predict::raw_block`].
+    pub fn raw_block(
+        &self,
+        rows: &[Row<'_>],
+        scratch: &mut block::Scratch,
+        raw: &mut [f64],
+    ) -> Result<(), RowError> {
+        let layout = self.layout();
+        predict::check_room(rows.len() * self.dimension(), raw.len())?;
+        rows.iter().try_for_each(|row| self.check(row))?;
+        let all = Rows { layout, rows };
+        let blocks = layout.blocks.as_ref();
+        layout.model.raw_block(blocks, &all, scratch, raw);
+        Ok(())
+    }
+
+    /// [`Model::raw_block`] on all cores of rayon's pool. Each thread has a scratch of its own, which it allocates.
+    ///
+    /// # Errors
+    /// As [`Model::raw_block`].
+    #[cfg(feature = "rayon")]
+    pub fn raw_block_on_all_cores(
+        &self,
+        rows: &[Row<'_>],
+        raw: &mut [f64],
+    ) -> Result<(), RowError> {
+        use rayon::prelude::*;
+
+        /// Rows that a thread takes: as many as stay in its caches.
+        const ROWS: usize = 1024;
+        let dimension = self.dimension();
+        predict::check_room(rows.len() * dimension, raw.len())?;
+        let raws = raw.par_chunks_mut(ROWS * dimension.max(1));
+        rows.par_chunks(ROWS)
+            .zip(raws)
+            .try_for_each_init(block::Scratch::default, |scratch, (rows, raw)| {
+                self.raw_block(rows, scratch, raw)
+            })
     }
 
     pub(crate) fn schema(&self) -> &Schema {
@@ -290,6 +321,50 @@ impl Model {
     }
 }
 
+/// Rows of a block.
+struct Rows<'a> {
+    layout: &'a Layout,
+    rows: &'a [Row<'a>],
+}
+
+impl block::Rows for Rows<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(compiled::Row<'_>) -> R) -> R {
+        in_places(self.layout, &self.rows[row], then)
+    }
+
+    fn read_column(&self, input: usize, first: usize, values: &mut [f32]) -> bool {
+        let index = self.layout.floats[input].expect("a column is made of a feature");
+        for (value, row) in values.iter_mut().zip(&self.rows[first..]) {
+            *value = row.floats[index];
+        }
+        true
+    }
+}
+
+/// Puts a row's features in the places of the layout.
+#[inline]
+fn in_places<R>(layout: &Layout, row: &Row<'_>, then: impl FnOnce(compiled::Row<'_>) -> R) -> R {
+    let floats = layout.floats.iter();
+    let floats = floats.map(|index| index.map_or(0.0, |index| row.floats[index]));
+    let floats: SmallVec<[f32; 64]> = floats.collect();
+    let cats = layout.cats.iter().map(|&index| cat_hash(row.cats[index]));
+    let cats: SmallVec<[u32; 32]> = cats.collect();
+    let texts = layout.texts.iter().map(|&index| row.texts[index]);
+    let texts: SmallVec<[&str; 8]> = texts.collect();
+    let embeddings = layout.embeddings.iter().map(|&index| row.embeddings[index]);
+    let embeddings: SmallVec<[&[f32]; 8]> = embeddings.collect();
+    then(compiled::Row {
+        floats: &floats,
+        cats: &cats,
+        texts: &texts,
+        embeddings: &embeddings,
+    })
+}
+
 impl Predict for Model {
     fn dimension(&self) -> usize {
         self.dimension()
@@ -316,6 +391,15 @@ impl Predict for Model {
 
     fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError> {
         self.raw_into(row, raw)
+    }
+
+    fn raw_block(
+        &self,
+        rows: &[Row<'_>],
+        scratch: &mut block::Scratch,
+        raw: &mut [f64],
+    ) -> Result<(), RowError> {
+        self.raw_block(rows, scratch, raw)
     }
 
     fn classes(&self) -> Vec<Label<'_>> {

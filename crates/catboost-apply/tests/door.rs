@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use catboost_apply::{Error, FeatureKind, Label, Model, Predict, Row, RowError};
+use catboost_apply::{Error, FeatureKind, Label, Model, Predict, Row, RowError, Scratch};
 
 fn tea_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tea/tea.cbm")
@@ -152,7 +152,9 @@ fn what_is_wrong_with_a_row_is_an_error_that_names_the_feature() {
         "there is room for 2 raw values, expected 3"
     );
     let mut raw = [0.0; 5];
-    let error = model.raw_block(&[ROW; 2], &mut raw).expect_err("too few");
+    let error = model
+        .raw_block(&[ROW; 2], &mut Scratch::default(), &mut raw)
+        .expect_err("too few");
     assert_eq!(
         error.to_string(),
         "there is room for 5 raw values, expected 6"
@@ -181,9 +183,34 @@ fn blocks_are_rows_one_after_the_other() {
         ..ROW
     };
     let mut raw = [0.0; 6];
-    model.raw_block(&[other, ROW], &mut raw).expect("rows");
+    model
+        .raw_block(&[other, ROW], &mut Scratch::default(), &mut raw)
+        .expect("rows");
     assert_eq!(raw[..3], model.raw(&other).expect("a row"));
     assert_eq!(raw[3..], RAW);
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn cores_share_a_block() {
+    let model = tea();
+    let other = Row {
+        floats: &[16.0, 21.0],
+        ..ROW
+    };
+    let rows: Vec<Row> = [ROW, other, other].into_iter().cycle().take(5000).collect();
+    let mut raw = vec![0.0; 15_000];
+    model.raw_block_on_all_cores(&rows, &mut raw).expect("rows");
+    for (row, raw) in rows.iter().zip(raw.chunks(3)) {
+        assert_eq!(raw, model.raw(row).expect("a row"));
+    }
+    let error = model
+        .raw_block_on_all_cores(&rows, &mut raw[1..])
+        .expect_err("too few");
+    assert_eq!(
+        error.to_string(),
+        "there is room for 14999 raw values, expected 15000"
+    );
 }
 
 #[test]

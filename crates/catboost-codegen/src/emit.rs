@@ -181,14 +181,56 @@ impl Module<'_> {
             f,
             "    features: &Features{lifetime},\n    observer: &mut O,\n) -> [f64; {dimension}] {{"
         )?;
-        writeln!(f, "    let floats = [")?;
+        writeln!(
+            f,
+            "    in_places(features, |row| tables::MODEL.raw_observed(row, observer))\n}}\n"
+        )?;
+        writeln!(
+            f,
+            "/// The raw values of many rows: [`raw`] of each, at a fraction of the time. `scratch` may be of any models.\n///\n/// # Panics\n/// If `raw` has not as many places as there are rows."
+        )?;
+        writeln!(
+            f,
+            "pub fn raw_block(\n    rows: &[Features{lifetime}],\n    scratch: &mut ::catboost_runtime::block::Scratch,\n    raw: &mut [[f64; {dimension}]],\n) {{"
+        )?;
+        writeln!(
+            f,
+            "    tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw.as_flattened_mut());\n}}\n"
+        )?;
+        let of_rows = if lifetime.is_empty() { "" } else { "<'a>" };
+        writeln!(
+            f,
+            "struct Rows<'a>(&'a [Features{of_rows}]);\n\nimpl ::catboost_runtime::block::Rows for Rows<'_> {{"
+        )?;
+        writeln!(
+            f,
+            "    fn len(&self) -> usize {{\n        self.0.len()\n    }}\n"
+        )?;
+        writeln!(
+            f,
+            "    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {{\n        in_places(&self.0[row], then)\n    }}\n"
+        )?;
+        writeln!(
+            f,
+            "    fn push_floats(&self, row: usize, all: &mut ::catboost_runtime::predict::Vec<f32>) {{\n        all.extend_from_slice(&floats(&self.0[row]));\n    }}\n}}\n"
+        )?;
+        writeln!(
+            f,
+            "#[inline(always)]\nfn floats(features: &Features{lifetime}) -> [f32; {}] {{\n    [",
+            self.layout.floats.len()
+        )?;
         for place in &self.layout.floats {
             match place {
                 Some(index) => writeln!(f, "        features.{},", field(Kind::Float, *index))?,
                 None => writeln!(f, "        0.0,")?,
             }
         }
-        writeln!(f, "    ];\n    let cats = [")?;
+        writeln!(f, "    ]\n}}\n")?;
+        writeln!(
+            f,
+            "#[inline(always)]\nfn in_places<R>(\n    features: &Features{lifetime},\n    then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R,\n) -> R {{"
+        )?;
+        writeln!(f, "    let floats = floats(features);\n    let cats = [")?;
         for &index in &self.layout.cats {
             writeln!(
                 f,
@@ -215,9 +257,8 @@ impl Module<'_> {
         }
         writeln!(
             f,
-            "    ];\n    let row = ::catboost_runtime::compiled::Row {{ floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings }};"
-        )?;
-        writeln!(f, "    tables::MODEL.raw_observed(row, observer)\n}}\n")
+            "    ];\n    then(::catboost_runtime::compiled::Row {{ floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings }})\n}}\n"
+        )
     }
 
     /// The tables, in a module of their own: what they are called is the runtime's to say.
@@ -230,13 +271,15 @@ impl Module<'_> {
         } = self.layout.model.shape;
         writeln!(
             f,
-            "mod tables {{\n    #[allow(unused_imports)]\n    use ::catboost_runtime::{{compiled::*, storage::Static, tables::{{rows, slice}}, text::{{Dictionary, NumberPolicy, Tokenizer}}}};\n"
+            "mod tables {{\n    #[allow(unused_imports)]\n    use ::catboost_runtime::{{block::{{Blocks, Fill, Number, Paths, Run, Split}}, compiled::*, storage::Static, tables::{{rows, slice}}, text::{{Dictionary, NumberPolicy, Tokenizer}}}};\n"
         )?;
         write!(
             f,
             "    pub static MODEL: Model<Static, Const<{dimension}, {slots}, {lines}, {bits}>> = "
         )?;
         self.layout.model.emit(f);
+        write!(f, ";\n\n    pub static BLOCKS: Option<Blocks<Static>> = ")?;
+        self.layout.blocks.emit(f);
         writeln!(f, ";\n")
     }
 }

@@ -18,6 +18,7 @@ compile_error!("without the feature `std`, catboost-runtime needs the feature `l
 /// their numbers mean, of [`output`]'s functions. Generated code does not compile with another.
 pub const LAYOUT: u32 = 8;
 
+pub mod block;
 pub mod calcer;
 pub mod compiled;
 pub mod ctr;

@@ -5,6 +5,8 @@ pub use alloc::vec::Vec;
 use alloc::{borrow::ToOwned as _, string::String, vec};
 use core::fmt;
 
+use crate::block::Scratch;
+
 /// A row: the values of the features of each kind, in the model's order.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Row<'a> {
@@ -35,6 +37,29 @@ pub trait Predict {
     /// If the row has not as many features as the model, an embedding has another length than its feature, or `raw` has not
     /// the length [`Predict::dimension`].
     fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError>;
+
+    /// Computes the raw values of many rows, row by row: as [`Predict::raw_into`], at a fraction of the time.
+    ///
+    /// Nothing is allocated once `scratch`, which may be of any models, has been used for as many rows.
+    ///
+    /// # Errors
+    /// As [`Predict::raw_into`], where `raw` must have room for all rows. What is in `raw` then is not said.
+    fn raw_block(
+        &self,
+        rows: &[Row<'_>],
+        _scratch: &mut Scratch,
+        raw: &mut [f64],
+    ) -> Result<(), RowError> {
+        let dimension = self.dimension();
+        check_room(rows.len() * dimension, raw.len())?;
+        let mut rest = raw;
+        for row in rows {
+            let (values, others) = rest.split_at_mut(dimension);
+            self.raw_into(row, values)?;
+            rest = others;
+        }
+        Ok(())
+    }
 
     /// Names of the classes; none if the model does not classify.
     fn classes(&self) -> Vec<Label<'_>> {
@@ -258,6 +283,19 @@ impl fmt::Display for RowError {
 }
 
 impl core::error::Error for RowError {}
+
+/// Checks the room for raw values.
+///
+/// # Errors
+/// If it is for another number.
+#[doc(hidden)]
+pub fn check_room(expected: usize, found: usize) -> Result<(), RowError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(RowError::Dimension { expected, found })
+    }
+}
 
 /// Checks the number of features of a kind.
 ///

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use catboost_apply::{Model, Row};
+use catboost_apply::{Model, Row, Scratch};
 use clap::Args;
 
 use crate::rows::Rows;
@@ -83,9 +83,10 @@ pub(crate) fn bench(path: &Path, rows: &Path, options: &Options) -> Result<(), S
         .take(options.block as usize)
         .collect();
     let mut raws = vec![0.0; block.len() * model.dimension()];
+    let mut scratch = Scratch::default();
     let in_blocks = least(budget, 1, || {
         model
-            .raw_block(black_box(&block), &mut raws)
+            .raw_block(black_box(&block), &mut scratch, &mut raws)
             .expect("rows are the model's");
         black_box(&raws);
     });

@@ -404,7 +404,7 @@ fn add_pair(groups: &mut Groups, bins: [usize; 2], features: [Option<usize>; 2])
 }
 
 /// What stands in for NaN.
-fn nan_value(feature: &catboost_model::ir::FloatFeature) -> f32 {
+pub(super) fn nan_value(feature: &catboost_model::ir::FloatFeature) -> f32 {
     match feature.nan {
         _ if !feature.has_nans => f32::NAN,
         NanTreatment::AsIs => f32::NAN,

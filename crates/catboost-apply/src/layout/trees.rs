@@ -18,6 +18,9 @@ const ROWS_BYTES: usize = 4 << 20;
 /// To OR a line of a group costs as much as this many questions of trees that are walked; more where the table is too large
 /// for the first cache.
 const QUESTIONS_PER_LINE: usize = 3;
+/// To look up a combination of categories and splits on its own costs as much as this many questions. Where trees are walked,
+/// all that differ in their splits alone are looked up together.
+const QUESTIONS_PER_COMBINATION: usize = 20;
 /// Leaf indices go on the stack: no more lines than this.
 const MOST_LINES: usize = 512;
 
@@ -148,7 +151,11 @@ impl Rows {
         let values: usize = trees.iter().map(|tree| tree.values.len()).sum();
         let fits = bytes <= ROWS_BYTES.max(2 * values * size_of::<f64>())
             && (1..=MOST_LINES).contains(&lines);
-        let is_worth_it = groups.len() * lines * QUESTIONS_PER_LINE <= trees.len() * bits
+        let tables = model.ctr_tables.iter();
+        let combinations = tables.filter(|table| table.projection.splits() > 0).count();
+        let questions =
+            groups.len() * lines * QUESTIONS_PER_LINE + combinations * QUESTIONS_PER_COMBINATION;
+        let is_worth_it = questions <= trees.len() * bits
             || (0..model.estimated.len()).any(|index| presence(model, index).is_some());
         (fits && is_worth_it && model.dimension > 0 && room.spare(bytes))
             .then_some(Self { bits, lines })

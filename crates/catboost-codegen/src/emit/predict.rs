@@ -48,17 +48,59 @@ impl predict::Predict for Model {{
     }}
 
     fn raw_into(&self, row: &predict::Row<'_>, values: &mut [f64]) -> Result<(), predict::RowError> {{
-        let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
-        let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
-        let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
-{}        *predict::raw_array(values)? = raw(&features);
+        let features = from_row(row)?;
+        *predict::raw_array(values)? = raw(&features);
         Ok(())
     }}
-",
-            self.features_of_row()
+
+    fn raw_block(
+        &self,
+        rows: &[predict::Row<'_>],
+        scratch: &mut ::catboost_runtime::block::Scratch,
+        raw: &mut [f64],
+    ) -> Result<(), predict::RowError> {{
+        predict::check_room(rows.len() * DIMENSION, raw.len())?;
+        for row in rows {{
+            from_row(row)?;
+        }}
+        tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &PlainRows(rows), scratch, raw);
+        Ok(())
+    }}
+"
         )?;
         self.predictions(f)?;
-        writeln!(f, "}}\n")
+        writeln!(f, "}}\n")?;
+        let lifetime = if self.fields.iter().any(|field| field.kind != Kind::Float) {
+            "<'a>"
+        } else {
+            ""
+        };
+        write!(
+            f,
+            "/// Rows that were checked.
+struct PlainRows<'a>(&'a [predict::Row<'a>]);
+
+impl ::catboost_runtime::block::Rows for PlainRows<'_> {{
+    fn len(&self) -> usize {{
+        self.0.len()
+    }}
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {{
+        let features = from_row(&self.0[row]);
+        in_places(&features.expect(\"the row was checked\"), then)
+    }}
+}}
+
+fn from_row<'a>(row: &predict::Row<'a>) -> Result<Features{lifetime}, predict::RowError> {{
+    let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
+    let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
+    let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
+{}    Ok(features)
+}}
+
+",
+            self.features_of_row()
+        )
     }
 
     /// The statements that make `features` of `row`.
@@ -72,7 +114,7 @@ impl predict::Predict for Model {{
         embeddings.sort_by_key(|(field, _)| field.index);
         let count = embeddings.len();
         let mut source = format!(
-            "        let embeddings: &[&[f32]; {count}] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;\n"
+            "    let embeddings: &[&[f32]; {count}] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;\n"
         );
         let values = embeddings.iter().map(|(field, dimension)| {
             let index = field.index;
@@ -90,7 +132,7 @@ impl predict::Predict for Model {{
             _ => format!(", ({values})"),
         };
         source +=
-            &format!("        let features = Features::from_kinds(floats, cats, texts{tuple});\n");
+            &format!("    let features = Features::from_kinds(floats, cats, texts{tuple});\n");
         source
     }
 

@@ -89,7 +89,40 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
     features: &Features<'_>,
     observer: &mut O,
 ) -> [f64; 1] {
-    let floats = [
+    in_places(features, |row| tables::MODEL.raw_observed(row, observer))
+}
+
+/// The raw values of many rows: [`raw`] of each, at a fraction of the time. `scratch` may be of any models.
+///
+/// # Panics
+/// If `raw` has not as many places as there are rows.
+pub fn raw_block(
+    rows: &[Features<'_>],
+    scratch: &mut ::catboost_runtime::block::Scratch,
+    raw: &mut [[f64; 1]],
+) {
+    tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw.as_flattened_mut());
+}
+
+struct Rows<'a>(&'a [Features<'a>]);
+
+impl ::catboost_runtime::block::Rows for Rows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {
+        in_places(&self.0[row], then)
+    }
+
+    fn push_floats(&self, row: usize, all: &mut ::catboost_runtime::predict::Vec<f32>) {
+        all.extend_from_slice(&floats(&self.0[row]));
+    }
+}
+
+#[inline(always)]
+fn floats(features: &Features<'_>) -> [f32; 8] {
+    [
         features.f_0,
         0.0,
         0.0,
@@ -98,7 +131,15 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
         0.0,
         0.0,
         0.0,
-    ];
+    ]
+}
+
+#[inline(always)]
+fn in_places<R>(
+    features: &Features<'_>,
+    then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R,
+) -> R {
+    let floats = floats(features);
     let cats = [
     ];
     let texts = [
@@ -107,8 +148,7 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
     ];
     let embeddings: [&[f32]; 0] = [
     ];
-    let row = ::catboost_runtime::compiled::Row { floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings };
-    tables::MODEL.raw_observed(row, observer)
+    then(::catboost_runtime::compiled::Row { floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings })
 }
 
 /// The model's classes.
@@ -160,12 +200,22 @@ impl predict::Predict for Model {
     }
 
     fn raw_into(&self, row: &predict::Row<'_>, values: &mut [f64]) -> Result<(), predict::RowError> {
-        let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
-        let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
-        let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
-        let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
-        let features = Features::from_kinds(floats, cats, texts);
+        let features = from_row(row)?;
         *predict::raw_array(values)? = raw(&features);
+        Ok(())
+    }
+
+    fn raw_block(
+        &self,
+        rows: &[predict::Row<'_>],
+        scratch: &mut ::catboost_runtime::block::Scratch,
+        raw: &mut [f64],
+    ) -> Result<(), predict::RowError> {
+        predict::check_room(rows.len() * DIMENSION, raw.len())?;
+        for row in rows {
+            from_row(row)?;
+        }
+        tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &PlainRows(rows), scratch, raw);
         Ok(())
     }
 
@@ -182,6 +232,29 @@ impl predict::Predict for Model {
         let raw = raw.try_into().ok()?;
         Some([class_index(raw)].to_vec())
     }
+}
+
+/// Rows that were checked.
+struct PlainRows<'a>(&'a [predict::Row<'a>]);
+
+impl ::catboost_runtime::block::Rows for PlainRows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {
+        let features = from_row(&self.0[row]);
+        in_places(&features.expect("the row was checked"), then)
+    }
+}
+
+fn from_row<'a>(row: &predict::Row<'a>) -> Result<Features<'a>, predict::RowError> {
+    let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
+    let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
+    let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
+    let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
+    let features = Features::from_kinds(floats, cats, texts);
+    Ok(features)
 }
 
 /// Computes a few rows, and compares them to the bit with what the plain interpreter made of them when the model was
@@ -205,7 +278,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 9, 1, 4>> = Model {
     shape: Const,
@@ -426,6 +499,8 @@ mod tables {
         values: slice(&F64S, 373, 192),
     },
 };
+
+    pub static BLOCKS: Option<Blocks<Static>> = None;
 
     ::catboost_runtime::table!(pub F32S: [f32; 42] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));
     ::catboost_runtime::table!(pub F64S: [f64; 565] = concat!(env!("OUT_DIR"), "/module/f64s.bin"));

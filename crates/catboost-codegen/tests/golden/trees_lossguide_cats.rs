@@ -95,7 +95,40 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
     features: &Features<'_>,
     observer: &mut O,
 ) -> [f64; 1] {
-    let floats = [
+    in_places(features, |row| tables::MODEL.raw_observed(row, observer))
+}
+
+/// The raw values of many rows: [`raw`] of each, at a fraction of the time. `scratch` may be of any models.
+///
+/// # Panics
+/// If `raw` has not as many places as there are rows.
+pub fn raw_block(
+    rows: &[Features<'_>],
+    scratch: &mut ::catboost_runtime::block::Scratch,
+    raw: &mut [[f64; 1]],
+) {
+    tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw.as_flattened_mut());
+}
+
+struct Rows<'a>(&'a [Features<'a>]);
+
+impl ::catboost_runtime::block::Rows for Rows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {
+        in_places(&self.0[row], then)
+    }
+
+    fn push_floats(&self, row: usize, all: &mut ::catboost_runtime::predict::Vec<f32>) {
+        all.extend_from_slice(&floats(&self.0[row]));
+    }
+}
+
+#[inline(always)]
+fn floats(features: &Features<'_>) -> [f32; 8] {
+    [
         features.f_2,
         features.f_1,
         features.f_0,
@@ -104,7 +137,15 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
         0.0,
         0.0,
         0.0,
-    ];
+    ]
+}
+
+#[inline(always)]
+fn in_places<R>(
+    features: &Features<'_>,
+    then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R,
+) -> R {
+    let floats = floats(features);
     let cats = [
         ::catboost_runtime::hash::cat_hash(features.f_3),
         ::catboost_runtime::hash::cat_hash(features.f_4),
@@ -113,8 +154,7 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
     ];
     let embeddings: [&[f32]; 0] = [
     ];
-    let row = ::catboost_runtime::compiled::Row { floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings };
-    tables::MODEL.raw_observed(row, observer)
+    then(::catboost_runtime::compiled::Row { floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings })
 }
 
 /// The model's classes.
@@ -168,12 +208,22 @@ impl predict::Predict for Model {
     }
 
     fn raw_into(&self, row: &predict::Row<'_>, values: &mut [f64]) -> Result<(), predict::RowError> {
-        let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
-        let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
-        let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
-        let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
-        let features = Features::from_kinds(floats, cats, texts);
+        let features = from_row(row)?;
         *predict::raw_array(values)? = raw(&features);
+        Ok(())
+    }
+
+    fn raw_block(
+        &self,
+        rows: &[predict::Row<'_>],
+        scratch: &mut ::catboost_runtime::block::Scratch,
+        raw: &mut [f64],
+    ) -> Result<(), predict::RowError> {
+        predict::check_room(rows.len() * DIMENSION, raw.len())?;
+        for row in rows {
+            from_row(row)?;
+        }
+        tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &PlainRows(rows), scratch, raw);
         Ok(())
     }
 
@@ -190,6 +240,29 @@ impl predict::Predict for Model {
         let raw = raw.try_into().ok()?;
         Some([class_index(raw)].to_vec())
     }
+}
+
+/// Rows that were checked.
+struct PlainRows<'a>(&'a [predict::Row<'a>]);
+
+impl ::catboost_runtime::block::Rows for PlainRows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {
+        let features = from_row(&self.0[row]);
+        in_places(&features.expect("the row was checked"), then)
+    }
+}
+
+fn from_row<'a>(row: &predict::Row<'a>) -> Result<Features<'a>, predict::RowError> {
+    let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
+    let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
+    let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
+    let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
+    let features = Features::from_kinds(floats, cats, texts);
+    Ok(features)
 }
 
 /// Computes a few rows, and compares them to the bit with what the plain interpreter made of them when the model was
@@ -213,7 +286,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 141, 0, 1>> = Model {
     shape: Const,
@@ -355,12 +428,90 @@ mod tables {
     },
 };
 
+    pub static BLOCKS: Option<Blocks<Static>> = Some(Blocks {
+    numbers: &[
+        Number {
+            input: 0,
+            nan: f32::from_bits(0x7fc00000),
+            first: 0,
+            levels: 5,
+        },
+        Number {
+            input: 1,
+            nan: f32::from_bits(0x7fc00000),
+            first: 32,
+            levels: 4,
+        },
+        Number {
+            input: 2,
+            nan: f32::from_bits(0x7fc00000),
+            first: 48,
+            levels: 3,
+        },
+    ],
+    borders: slice(&F32S, 200, 64),
+    fills: &[
+        Fill {
+            slot: Slot(10),
+            answers: 9,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(19),
+            answers: 9,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(28),
+            answers: 5,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(33),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(42),
+            answers: 8,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(50),
+            answers: 8,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(58),
+            answers: 9,
+            map: 0,
+        },
+    ],
+    maps: &[],
+    numbers_are_asked: false,
+    skipped_answers: 3,
+    runs: &[
+        Run {
+            depth: 4,
+            trees: 8,
+        },
+    ],
+    paths: Paths::NonSymmetric {
+        splits: slice(&SPLITS, 0, 90),
+        choices: rows::<_, 3>(&U32S, 130, 113),
+        counts: slice(&U32S, 469, 8),
+        bits: slice(&U32S, 477, 32),
+    },
+    offsets: slice(&U32S, 509, 9),
+});
+
     ::catboost_runtime::table!(pub ANSWERS: [Answer; 115] = concat!(env!("OUT_DIR"), "/module/answers.bin"));
-    ::catboost_runtime::table!(pub F32S: [f32; 200] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));
+    ::catboost_runtime::table!(pub F32S: [f32; 264] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));
     ::catboost_runtime::table!(pub F64S: [f64; 124] = concat!(env!("OUT_DIR"), "/module/f64s.bin"));
     ::catboost_runtime::table!(pub I32S: [i32; 238] = concat!(env!("OUT_DIR"), "/module/i32s.bin"));
+    ::catboost_runtime::table!(pub SPLITS: [Split; 90] = concat!(env!("OUT_DIR"), "/module/splits.bin"));
     ::catboost_runtime::table!(pub U16S: [u16; 739] = concat!(env!("OUT_DIR"), "/module/u16s.bin"));
-    ::catboost_runtime::table!(pub U32S: [u32; 130] = concat!(env!("OUT_DIR"), "/module/u32s.bin"));
+    ::catboost_runtime::table!(pub U32S: [u32; 518] = concat!(env!("OUT_DIR"), "/module/u32s.bin"));
     ::catboost_runtime::table!(pub U64S: [u64; 146] = concat!(env!("OUT_DIR"), "/module/u64s.bin"));
 }
 }

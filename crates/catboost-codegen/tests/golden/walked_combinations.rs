@@ -122,7 +122,40 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
     features: &Features<'_>,
     observer: &mut O,
 ) -> [f64; 1] {
-    let floats = [
+    in_places(features, |row| tables::MODEL.raw_observed(row, observer))
+}
+
+/// The raw values of many rows: [`raw`] of each, at a fraction of the time. `scratch` may be of any models.
+///
+/// # Panics
+/// If `raw` has not as many places as there are rows.
+pub fn raw_block(
+    rows: &[Features<'_>],
+    scratch: &mut ::catboost_runtime::block::Scratch,
+    raw: &mut [[f64; 1]],
+) {
+    tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw.as_flattened_mut());
+}
+
+struct Rows<'a>(&'a [Features<'a>]);
+
+impl ::catboost_runtime::block::Rows for Rows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {
+        in_places(&self.0[row], then)
+    }
+
+    fn push_floats(&self, row: usize, all: &mut ::catboost_runtime::predict::Vec<f32>) {
+        all.extend_from_slice(&floats(&self.0[row]));
+    }
+}
+
+#[inline(always)]
+fn floats(features: &Features<'_>) -> [f32; 16] {
+    [
         features.f_0,
         features.f_2,
         features.f_7,
@@ -139,7 +172,15 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
         0.0,
         0.0,
         0.0,
-    ];
+    ]
+}
+
+#[inline(always)]
+fn in_places<R>(
+    features: &Features<'_>,
+    then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R,
+) -> R {
+    let floats = floats(features);
     let cats = [
         ::catboost_runtime::hash::cat_hash(features.f_9),
         ::catboost_runtime::hash::cat_hash(features.f_10),
@@ -151,8 +192,7 @@ pub fn raw_observed<O: ::catboost_runtime::compiled::Observer>(
     ];
     let embeddings: [&[f32]; 0] = [
     ];
-    let row = ::catboost_runtime::compiled::Row { floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings };
-    tables::MODEL.raw_observed(row, observer)
+    then(::catboost_runtime::compiled::Row { floats: &floats, cats: &cats, texts: &texts, embeddings: &embeddings })
 }
 
 /// e to the power of a row's [`raw`] value: CatBoost's `Exponent`, what losses like Poisson and Tweedie predict.
@@ -197,12 +237,22 @@ impl predict::Predict for Model {
     }
 
     fn raw_into(&self, row: &predict::Row<'_>, values: &mut [f64]) -> Result<(), predict::RowError> {
-        let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
-        let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
-        let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
-        let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
-        let features = Features::from_kinds(floats, cats, texts);
+        let features = from_row(row)?;
         *predict::raw_array(values)? = raw(&features);
+        Ok(())
+    }
+
+    fn raw_block(
+        &self,
+        rows: &[predict::Row<'_>],
+        scratch: &mut ::catboost_runtime::block::Scratch,
+        raw: &mut [f64],
+    ) -> Result<(), predict::RowError> {
+        predict::check_room(rows.len() * DIMENSION, raw.len())?;
+        for row in rows {
+            from_row(row)?;
+        }
+        tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &PlainRows(rows), scratch, raw);
         Ok(())
     }
 
@@ -210,6 +260,29 @@ impl predict::Predict for Model {
         let raw = raw.try_into().ok()?;
         Some(exponent(raw))
     }
+}
+
+/// Rows that were checked.
+struct PlainRows<'a>(&'a [predict::Row<'a>]);
+
+impl ::catboost_runtime::block::Rows for PlainRows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(::catboost_runtime::compiled::Row<'_>) -> R) -> R {
+        let features = from_row(&self.0[row]);
+        in_places(&features.expect("the row was checked"), then)
+    }
+}
+
+fn from_row<'a>(row: &predict::Row<'a>) -> Result<Features<'a>, predict::RowError> {
+    let floats = predict::array(predict::FeatureKind::Numeric, row.floats)?;
+    let cats = predict::array(predict::FeatureKind::Categorical, row.cats)?;
+    let texts = predict::array(predict::FeatureKind::Text, row.texts)?;
+    let embeddings: &[&[f32]; 0] = predict::array(predict::FeatureKind::Embedding, row.embeddings)?;
+    let features = Features::from_kinds(floats, cats, texts);
+    Ok(features)
 }
 
 /// Computes a few rows, and compares them to the bit with what the plain interpreter made of them when the model was
@@ -233,7 +306,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 298, 0, 6>> = Model {
     shape: Const,
@@ -590,11 +663,215 @@ mod tables {
     },
 };
 
+    pub static BLOCKS: Option<Blocks<Static>> = Some(Blocks {
+    numbers: &[
+        Number {
+            input: 0,
+            nan: f32::from_bits(0x7fc00000),
+            first: 0,
+            levels: 3,
+        },
+        Number {
+            input: 1,
+            nan: f32::from_bits(0x7fc00000),
+            first: 16,
+            levels: 3,
+        },
+        Number {
+            input: 2,
+            nan: f32::from_bits(0x7fc00000),
+            first: 32,
+            levels: 3,
+        },
+        Number {
+            input: 3,
+            nan: f32::from_bits(0x7fc00000),
+            first: 48,
+            levels: 2,
+        },
+        Number {
+            input: 4,
+            nan: f32::from_bits(0x7fc00000),
+            first: 64,
+            levels: 2,
+        },
+        Number {
+            input: 5,
+            nan: f32::from_bits(0x7fc00000),
+            first: 80,
+            levels: 2,
+        },
+        Number {
+            input: 6,
+            nan: f32::from_bits(0x7fc00000),
+            first: 96,
+            levels: 2,
+        },
+        Number {
+            input: 7,
+            nan: f32::from_bits(0x7fc00000),
+            first: 112,
+            levels: 2,
+        },
+        Number {
+            input: 8,
+            nan: f32::from_bits(0x7fc00000),
+            first: 128,
+            levels: 1,
+        },
+    ],
+    borders: slice(&F32S, 192, 144),
+    fills: &[
+        Fill {
+            slot: Slot(296),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(37),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(38),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(39),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(117),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(118),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(133),
+            answers: 2,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(135),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(136),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(53),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(54),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(55),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(56),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(69),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(70),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(71),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(72),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(85),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(101),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(102),
+            answers: 2,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(104),
+            answers: 2,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(106),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(107),
+            answers: 1,
+            map: 0,
+        },
+        Fill {
+            slot: Slot(108),
+            answers: 1,
+            map: 0,
+        },
+    ],
+    maps: &[],
+    numbers_are_asked: true,
+    skipped_answers: 9,
+    runs: &[
+        Run {
+            depth: 6,
+            trees: 6,
+        },
+        Run {
+            depth: 4,
+            trees: 1,
+        },
+        Run {
+            depth: 6,
+            trees: 3,
+        },
+    ],
+    paths: Paths::Oblivious {
+        splits: slice(&SPLITS, 0, 58),
+    },
+    offsets: slice(&U32S, 533, 11),
+});
+
     ::catboost_runtime::table!(pub ANSWERS: [Answer; 60] = concat!(env!("OUT_DIR"), "/module/answers.bin"));
-    ::catboost_runtime::table!(pub F32S: [f32; 192] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));
+    ::catboost_runtime::table!(pub F32S: [f32; 336] = concat!(env!("OUT_DIR"), "/module/f32s.bin"));
     ::catboost_runtime::table!(pub F64S: [f64; 593] = concat!(env!("OUT_DIR"), "/module/f64s.bin"));
+    ::catboost_runtime::table!(pub SPLITS: [Split; 58] = concat!(env!("OUT_DIR"), "/module/splits.bin"));
     ::catboost_runtime::table!(pub U16S: [u16; 582] = concat!(env!("OUT_DIR"), "/module/u16s.bin"));
-    ::catboost_runtime::table!(pub U32S: [u32; 533] = concat!(env!("OUT_DIR"), "/module/u32s.bin"));
+    ::catboost_runtime::table!(pub U32S: [u32; 544] = concat!(env!("OUT_DIR"), "/module/u32s.bin"));
     ::catboost_runtime::table!(pub U64S: [u64; 540] = concat!(env!("OUT_DIR"), "/module/u64s.bin"));
 }
 }

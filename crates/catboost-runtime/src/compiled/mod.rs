@@ -180,21 +180,16 @@ pub struct Scratch {
     indices: Vec<Line>,
 }
 
-impl<S: Storage> Model<S, Dynamic> {
-    /// Puts in `raw` the raw values of a row; `observer` is told what was met on the way.
-    ///
-    /// # Panics
-    /// If `raw` is not as long as the model has raw values.
-    pub fn raw_observed<O: Observer>(
+impl<S: Storage, P: Shape> Model<S, P> {
+    /// Evaluates a row in `slots` and `indices`, whatever is in them.
+    pub(crate) fn raw_into<O: Observer>(
         &self,
         row: Row<'_>,
-        scratch: &mut Scratch,
+        slots: &mut [u16],
+        indices: &mut [Line],
         raw: &mut [f64],
         observer: &mut O,
     ) {
-        let Scratch { slots, indices } = scratch;
-        slots.resize(self.shape.slots(), 0);
-        indices.resize(self.shape.lines(), Line([0; 16]));
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if has_avx2() {
             // SAFETY: the CPU has all five features that the function is compiled for.
@@ -216,6 +211,56 @@ impl<S: Storage> Model<S, Dynamic> {
     ) {
         self.evaluate::<O, true>(row, slots, indices, raw, observer);
     }
+
+    /// [`Self::find_slots`], which nobody observes.
+    pub(crate) fn state(
+        &self,
+        row: Row<'_>,
+        numbers_are_asked: bool,
+        skipped: usize,
+        slots: &mut [u16],
+        indices: &mut [Line],
+    ) {
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        if has_avx2() {
+            // SAFETY: the CPU has all five features that the function is compiled for.
+            return unsafe { self.state_avx2(row, numbers_are_asked, skipped, slots, indices) };
+        }
+        self.find_slots::<(), false>(row, numbers_are_asked, skipped, slots, indices, &mut ());
+    }
+
+    /// [`Self::state`], compiled for AVX2.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
+    fn state_avx2(
+        &self,
+        row: Row<'_>,
+        numbers_are_asked: bool,
+        skipped: usize,
+        slots: &mut [u16],
+        indices: &mut [Line],
+    ) {
+        self.find_slots::<(), true>(row, numbers_are_asked, skipped, slots, indices, &mut ());
+    }
+}
+
+impl<S: Storage> Model<S, Dynamic> {
+    /// Puts in `raw` the raw values of a row; `observer` is told what was met on the way.
+    ///
+    /// # Panics
+    /// If `raw` is not as long as the model has raw values.
+    pub fn raw_observed<O: Observer>(
+        &self,
+        row: Row<'_>,
+        scratch: &mut Scratch,
+        raw: &mut [f64],
+        observer: &mut O,
+    ) {
+        let Scratch { slots, indices } = scratch;
+        slots.resize(self.shape.slots(), 0);
+        indices.resize(self.shape.lines(), Line([0; 16]));
+        self.raw_into(row, slots, indices, raw, observer);
+    }
 }
 
 impl<S: Storage, P: Shape> Model<S, P> {
@@ -230,9 +275,36 @@ impl<S: Storage, P: Shape> Model<S, P> {
         observer: &mut O,
     ) {
         observer.row(&row);
+        self.find_slots::<O, AVX2>(row, true, 0, slots, indices, observer);
+        self.trees.sum(self.shape, slots, indices, raw, observer);
+        self.scale(raw);
+    }
+
+    /// `sum * scale + bias`.
+    #[inline(always)]
+    pub(crate) fn scale(&self, raw: &mut [f64]) {
+        for (raw, bias) in raw.iter_mut().zip(&*self.bias) {
+            *raw = *raw * self.scale + bias;
+        }
+    }
+
+    /// Finds the state of a row: all that trees ask of, but for numbers if they are not `asked`. The first answers are
+    /// `skipped`.
+    #[inline(always)]
+    fn find_slots<O: Observer, const AVX2: bool>(
+        &self,
+        row: Row<'_>,
+        numbers_are_asked: bool,
+        skipped: usize,
+        slots: &mut [u16],
+        indices: &mut [Line],
+        observer: &mut O,
+    ) {
         slots.copy_from_slice(&self.initial);
         self.trees.begin(indices);
-        bins::quantize::<S, AVX2>(&self.blocks, &self.wides, row.floats, slots);
+        if numbers_are_asked {
+            bins::quantize::<S, AVX2>(&self.blocks, &self.wides, row.floats, slots);
+        }
         for one_hot in &*self.one_hots {
             slots[one_hot.group.index()] = one_hot.bin(row.cats);
         }
@@ -249,12 +321,8 @@ impl<S: Storage, P: Shape> Model<S, P> {
         for projection in &*self.projections {
             projection.quantize(row.cats, slots, observer);
         }
-        for answers in &*self.answers {
+        for answers in self.answers.iter().skip(skipped) {
             answers.give(slots);
-        }
-        self.trees.sum(self.shape, slots, indices, raw, observer);
-        for (raw, bias) in raw.iter_mut().zip(&*self.bias) {
-            *raw = *raw * self.scale + bias;
         }
     }
 }

@@ -130,14 +130,34 @@ pub(crate) struct Values {
 
 impl Values {
     pub(crate) fn with<T>(&self, answer: impl FnOnce(&Row) -> T) -> T {
-        let cats: Vec<&str> = self.cats.iter().map(String::as_str).collect();
-        let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
-        let embeddings: Vec<&[f32]> = self.embeddings.iter().map(Vec::as_slice).collect();
-        answer(&Row {
+        answer(&self.borrowed().row())
+    }
+
+    pub(crate) fn borrowed(&self) -> Borrowed<'_> {
+        Borrowed {
             floats: &self.floats,
-            cats: &cats,
-            texts: &texts,
-            embeddings: &embeddings,
-        })
+            cats: self.cats.iter().map(String::as_str).collect(),
+            texts: self.texts.iter().map(String::as_str).collect(),
+            embeddings: self.embeddings.iter().map(Vec::as_slice).collect(),
+        }
+    }
+}
+
+/// A row's values, borrowed.
+pub(crate) struct Borrowed<'a> {
+    floats: &'a [f32],
+    cats: Vec<&'a str>,
+    texts: Vec<&'a str>,
+    embeddings: Vec<&'a [f32]>,
+}
+
+impl Borrowed<'_> {
+    pub(crate) fn row(&self) -> Row<'_> {
+        Row {
+            floats: self.floats,
+            cats: &self.cats,
+            texts: &self.texts,
+            embeddings: &self.embeddings,
+        }
     }
 }

@@ -8,7 +8,7 @@ mod table;
 
 use std::{fs, path::Path};
 
-use catboost_apply::{Model as Loaded, Predict, Row};
+use catboost_apply::{Instructions, Model as Loaded, Predict, Row, Scratch};
 use catboost_model::{
     eval,
     ir::{Model, Trees},
@@ -17,7 +17,7 @@ use catboost_model::{
 use catboost_zoo::{Compiled, FOLDER, Leaves, ZOO};
 use serde_json::Value;
 
-use inputs::{Inputs, numbers};
+use inputs::{Borrowed, Inputs, numbers};
 
 #[test]
 fn catboost_interpreter_compiled_and_loaded_model_agree() {
@@ -79,6 +79,52 @@ fn the_zoo_has_what_is_hard_to_come_by() {
             assert!(case["class"].is_array(), "{name}: {case}");
         }
     }
+}
+
+/// A block is what its rows are, whatever the size of the block.
+#[test]
+fn a_block_has_the_raw_values_of_its_rows() {
+    use Instructions::{All, Avx2, Portable};
+    let mut scratches = [All, Avx2, Portable].map(Scratch::with_instructions);
+    for (nth, compiled) in ZOO.iter().enumerate() {
+        let model = load(compiled.name);
+        let loaded = load_to_run(compiled.name);
+        let inputs = Inputs::of(&model);
+        let cases = cases(compiled.name);
+        let values: Vec<_> = cases.iter().map(|case| inputs.read(&case["row"])).collect();
+        let expected: Vec<Vec<u64>> = values
+            .iter()
+            .map(|values| values.with(|row| bits(&eval::raw(&model, row))))
+            .collect();
+        // A block of more than four tiles takes its time in a debug build.
+        let largest = if nth % 8 == 0 { 1100 } else { 300 };
+        for size in [1, 8, 65, largest] {
+            // Another row first each time.
+            let numbers: Vec<usize> = (size..2 * size).map(|row| row % values.len()).collect();
+            let borrowed: Vec<_> = numbers.iter().map(|&row| values[row].borrowed()).collect();
+            let rows: Vec<Row> = borrowed.iter().map(Borrowed::row).collect();
+            let expected: Vec<u64> = numbers
+                .iter()
+                .flat_map(|&row| expected[row].clone())
+                .collect();
+            for (who, model) in [
+                ("compiled", compiled.model as &dyn Predict),
+                ("loaded", &loaded),
+            ] {
+                for scratch in &mut scratches {
+                    let mut raw = vec![0.0; expected.len()];
+                    let done = model.raw_block(&rows, scratch, &mut raw);
+                    assert_eq!(done, Ok(()), "{}, {who}", compiled.name);
+                    let is_same = bits(&raw) == expected;
+                    assert!(is_same, "{}, {who}, {size} rows", compiled.name);
+                }
+            }
+        }
+    }
+}
+
+fn bits(raw: &[f64]) -> Vec<u64> {
+    raw.iter().map(|value| value.to_bits()).collect()
 }
 
 #[test]

@@ -1,0 +1,312 @@
+//! The tables that blocks of rows are evaluated with.
+
+use std::collections::HashMap;
+
+use catboost_model::ir::{Child, Model, NonSymmetricTree, Split as Asked, SplitIdx, Trees};
+use catboost_runtime::{
+    block::{Blocks, Fill, Number, Paths, Run, Split},
+    compiled::Slot,
+    storage::Owned,
+};
+
+use super::{
+    Groups, Numbers, Room,
+    groups::{nan_value, presence},
+};
+
+/// Columns, and the splits that ask of them.
+struct Columns {
+    numbers: Vec<Number>,
+    borders: Vec<f32>,
+    fills: Vec<Fill>,
+    maps: Vec<u8>,
+    splits: HashMap<SplitIdx, Split>,
+}
+
+/// A leaf index has two bytes.
+const MOST_LEAVES: usize = 1 << 16;
+
+/// The tables of a model whose groups are laid out. `None` if its rows are evaluated one by one: tokens set bits of leaf indices
+/// without a slot of their own, or the model is larger than any that is trained.
+pub(super) fn lay_out(
+    model: &Model,
+    groups: &Groups,
+    numbers: &Numbers,
+    room: &mut Room,
+) -> Option<Blocks<Owned>> {
+    let mut estimated = 0..model.estimated.len();
+    if !groups.are_walked() && estimated.any(|index| presence(model, index).is_some()) {
+        return None;
+    }
+    let dimension = model.dimension.max(1);
+    if let Trees::NonSymmetric(trees) = &model.trees {
+        let leaves = |tree: &NonSymmetricTree| tree.values.len() / dimension;
+        let choices = trees
+            .iter()
+            .map(|tree| tree.nodes.len() * depth_of(leaves(tree)));
+        let bytes = choices.sum::<usize>() * size_of::<[u32; 3]>();
+        if trees.iter().any(|tree| leaves(tree) > MOST_LEAVES) || !room.spare(bytes) {
+            return None;
+        }
+    }
+    if model.splits.len() >= Split::MOST_COLUMNS {
+        return None;
+    }
+    let mut columns = Columns::new(model, numbers);
+    columns.add_fills(model, groups);
+    let of_floats = |place: &&Option<usize>| place.is_some();
+    let skipped = numbers.places.iter().filter(of_floats).count();
+    let mut asks = model.ctr_tables.iter().map(|table| &table.projection);
+    let mut trees = Laid::default();
+    let paths = match &model.trees {
+        Trees::Oblivious(all) => {
+            for tree in all {
+                trees.add(tree.splits.len(), tree.values.len() / dimension);
+            }
+            let splits = all.iter().flat_map(|tree| &tree.splits);
+            let splits = splits.map(|split| columns.splits[split]).collect();
+            Paths::Oblivious { splits }
+        }
+        Trees::NonSymmetric(all) => {
+            let mut choices = Choices::new(all);
+            for tree in all {
+                let depth = choices.add(tree, tree.values.len() / dimension);
+                trees.add(depth, tree.values.len() / dimension);
+            }
+            choices.finish(&columns)
+        }
+    };
+    Some(Blocks {
+        numbers: columns.numbers.into(),
+        borders: columns.borders.into(),
+        fills: columns.fills.into(),
+        maps: columns.maps.into(),
+        numbers_are_asked: asks.any(|projection| !projection.floats.is_empty()),
+        skipped_answers: if groups.are_walked() { skipped } else { 0 },
+        runs: trees.runs.into(),
+        paths,
+        offsets: trees.offsets.into(),
+    })
+}
+
+/// The trees in order.
+struct Laid {
+    runs: Vec<Run>,
+    offsets: Vec<u32>,
+}
+
+impl Default for Laid {
+    fn default() -> Self {
+        let (runs, offsets) = (Vec::new(), vec![0]);
+        Self { runs, offsets }
+    }
+}
+
+impl Laid {
+    fn add(&mut self, depth: usize, leaves: usize) {
+        let depth = depth as u32;
+        match self.runs.last_mut() {
+            Some(run) if run.depth == depth => run.trees += 1,
+            _ => self.runs.push(Run { depth, trees: 1 }),
+        }
+        let last = self.offsets[self.offsets.len() - 1];
+        self.offsets.push(last + leaves as u32);
+    }
+}
+
+impl Columns {
+    /// The columns of numbers.
+    fn new(model: &Model, numbers: &Numbers) -> Self {
+        let mut columns = Self {
+            numbers: Vec::new(),
+            borders: Vec::new(),
+            fills: Vec::new(),
+            maps: Vec::new(),
+            splits: HashMap::new(),
+        };
+        let mut first_column = HashMap::new();
+        for (input, index) in (0..).zip(&numbers.places) {
+            let Some(index) = *index else { continue };
+            let feature = &model.float_features[index];
+            first_column.insert(index, columns.numbers.len());
+            for borders in feature.borders.chunks(Number::MOST_BORDERS) {
+                columns.numbers.push(Number {
+                    input,
+                    nan: nan_value(feature),
+                    first: columns.borders.len() as u32,
+                    levels: Number::levels(borders.len()),
+                });
+                Number::search_tree(borders, |border| columns.borders.push(border));
+            }
+        }
+        for (index, split) in (0..).map(SplitIdx).zip(&model.splits) {
+            if let Asked::Float { feature, border } = *split {
+                let column = first_column[&feature.at()];
+                let split = split_of(column, border as usize);
+                columns.splits.insert(index, split);
+            }
+        }
+        columns
+    }
+
+    /// The columns of all else that splits ask of.
+    fn add_fills(&mut self, model: &Model, groups: &Groups) {
+        // By what is asked of, except for one-hot features: each of their values has a column.
+        let mut first_column = HashMap::new();
+        for (index, split) in (0..).map(SplitIdx).zip(&model.splits) {
+            let (of, borders, border) = match *split {
+                Asked::Float { .. } => continue,
+                Asked::OneHot { feature, value } => ((0, feature.0, value), 1, 0),
+                Asked::Ctr { feature, border } => (
+                    (1, feature.0, 0),
+                    model.ctrs[feature.at()].borders.len(),
+                    border,
+                ),
+                Asked::Estimated { feature, border } => (
+                    (2, feature.0, 0),
+                    model.estimated[feature.at()].borders.len(),
+                    border,
+                ),
+            };
+            let next = self.numbers.len() + self.fills.len();
+            let column = *first_column.entry(of).or_insert_with(|| {
+                let all: Vec<usize> = (0..borders).collect();
+                for part in all.chunks(Number::MOST_BORDERS) {
+                    let split_at = |border: usize| with_border(*split, border as u32);
+                    self.fill(
+                        groups,
+                        &part.iter().map(|&at| split_at(at)).collect::<Vec<_>>(),
+                    );
+                }
+                next
+            });
+            self.splits.insert(index, split_of(column, border as usize));
+        }
+    }
+
+    /// Adds a column, whose bin is the number of these splits that hold.
+    fn fill(&mut self, groups: &Groups, splits: &[Asked]) {
+        if groups.are_walked() {
+            let slot = Slot(groups.answer(splits[0]).0);
+            let answers = splits.len() as u32;
+            return self.fills.push(Fill {
+                slot,
+                answers,
+                map: 0,
+            });
+        }
+        let mut bins = Vec::new();
+        let mut slot = Slot(0);
+        for &split in splits {
+            let (group, yes) = groups.yes_bins(split).expect("no token is asked for");
+            slot = Slot(group as u32);
+            bins.resize(groups.bins()[group], 0);
+            yes.into_iter().for_each(|bin| bins[bin] += 1);
+        }
+        let map = self.maps.len() as u32;
+        self.maps.extend(bins);
+        self.fills.push(Fill {
+            slot,
+            answers: 0,
+            map,
+        });
+    }
+}
+
+/// Number of bits of the leaf indices of a tree with so many leaves.
+fn depth_of(leaves: usize) -> usize {
+    leaves.max(1).next_power_of_two().ilog2() as usize
+}
+
+/// The split of a feature, whose first column this is, at one of its borders.
+fn split_of(column: usize, border: usize) -> Split {
+    const MOST: usize = Number::MOST_BORDERS;
+    let column = column + border / MOST;
+    Split::new(column as u32, (border % MOST) as u8)
+}
+
+/// The split of the same feature at another border.
+fn with_border(split: Asked, border: u32) -> Asked {
+    match split {
+        Asked::Ctr { feature, .. } => Asked::Ctr { feature, border },
+        Asked::Estimated { feature, .. } => Asked::Estimated { feature, border },
+        other => other,
+    }
+}
+
+/// The splits of non-symmetric trees, and how the bits of leaf indices are chosen by them.
+struct Choices {
+    /// The word of each split that is asked.
+    words: HashMap<SplitIdx, u32>,
+    splits: Vec<SplitIdx>,
+    choices: Vec<[u32; 3]>,
+    counts: Vec<u32>,
+    bits: Vec<u32>,
+}
+
+impl Choices {
+    fn new(trees: &[NonSymmetricTree]) -> Self {
+        let mut splits: Vec<SplitIdx> = trees
+            .iter()
+            .flat_map(|tree| &tree.nodes)
+            .map(|node| node.split)
+            .collect();
+        splits.sort_unstable();
+        splits.dedup();
+        let words = splits.iter().copied().zip(2..).collect();
+        let (choices, counts, bits) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            words,
+            splits,
+            choices,
+            counts,
+            bits,
+        }
+    }
+
+    /// Adds a tree. Returns the number of bits of its leaf indices.
+    fn add(&mut self, tree: &NonSymmetricTree, leaves: usize) -> usize {
+        let depth = depth_of(leaves);
+        let free = self.splits.len() as u32 + 2;
+        let first = self.choices.len();
+        let mut known: HashMap<[u32; 3], u32> = HashMap::new();
+        // The words of the bits of each node, from the last node, which is above leaves only, to the root.
+        let mut words: Vec<Vec<u32>> = vec![Vec::new(); tree.nodes.len()];
+        for (place, node) in tree.nodes.iter().enumerate().rev() {
+            let when = self.words[&node.split];
+            let of_child = |child, bit: usize| match child {
+                Child::Leaf(leaf) => leaf >> bit & 1,
+                Child::Node(node) => words[node as usize][bit],
+            };
+            let chosen =
+                (0..depth).map(
+                    |bit| match (of_child(node.yes, bit), of_child(node.no, bit)) {
+                        (yes, no) if yes == no => yes,
+                        (1, 0) => when,
+                        (yes, no) => *known.entry([when, yes, no]).or_insert_with(|| {
+                            self.choices.push([when, yes, no]);
+                            free + (self.choices.len() - 1 - first) as u32
+                        }),
+                    },
+                );
+            words[place] = chosen.collect();
+        }
+        let root = words.into_iter().next();
+        self.bits.extend(root.unwrap_or_else(|| vec![0; depth]));
+        self.counts.push((self.choices.len() - first) as u32);
+        depth
+    }
+
+    fn finish(self, columns: &Columns) -> Paths<Owned> {
+        Paths::NonSymmetric {
+            splits: self
+                .splits
+                .iter()
+                .map(|split| columns.splits[split])
+                .collect(),
+            choices: self.choices.into(),
+            counts: self.counts.into(),
+            bits: self.bits.into(),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Many rows at once.
+//!
+//! A single row goes through all steps on its own; a block goes from step to step as a whole:
+//!
+//! 1. **Bins.** Feature by feature: the bins of a feature are a *column*, a byte per row. A feature with more than 254 borders
+//!    has several columns. The bins of categories, texts and embeddings are found row by row, as for a single row.
+//! 2. **Leaf indices.** Tree by tree, a *tile* of 256 rows at a time: a split of an oblivious tree is one comparison of bytes
+//!    for 64 rows. In non-symmetric trees every split is answered for all rows, as a bit each, and the bits of the leaf
+//!    indices are chosen from the leaves to the root.
+//! 3. **Sums.** Byte `k` of all leaves of a tree is a *plane*. A plane of 64 leaves fits a vector register, so that eight
+//!    byte shuffles and three rounds of interleaving fetch the leaves of 64 rows. The leaves of deeper trees, and vectors of
+//!    values where registers are few, are loaded row by row.
+//!
+//! Trees are taken in order, and each row's sum is added up in f64 in that order: the bits are those of a single row.
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx512;
+mod evaluate;
+mod kernel;
+mod portable;
+mod tables;
+
+use alloc::vec::Vec;
+
+use crate::{
+    compiled::{Line, Model, Row, Shape},
+    storage::Storage,
+};
+use evaluate::Chunk;
+use kernel::{Index, Kernel, STRIP, TILE, Words};
+pub use tables::{Blocks, Fill, Number, Paths, Run, Split};
+
+/// With fewer rows than this, one after the other is faster.
+const LEAST_ROWS: usize = 8;
+
+/// The rows of a block.
+pub trait Rows {
+    /// Number of rows.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Hands over a row.
+    fn with_row<R>(&self, row: usize, then: impl FnOnce(Row<'_>) -> R) -> R;
+
+    /// Appends a row's [`Row::floats`].
+    fn push_floats(&self, row: usize, floats: &mut Vec<f32>) {
+        self.with_row(row, |row| floats.extend_from_slice(row.floats));
+    }
+
+    /// Reads number `input` of [`Row::floats`] of the rows from `first` on, as many as there is room for. Returns false, which is
+    /// what it does unless it is written anew, if numbers are read row by row.
+    fn read_column(&self, _input: usize, _first: usize, _values: &mut [f32]) -> bool {
+        false
+    }
+}
+
+/// Vector instructions that blocks may be evaluated with, where the processor has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Instructions {
+    /// Those that the compiler uses everywhere.
+    Portable,
+    /// AVX2 as well.
+    Avx2,
+    /// All that the processor has.
+    #[default]
+    All,
+}
+
+/// Memory that blocks are evaluated in, of any models. It is allocated when it is first used, and reused from then on.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    instructions: Instructions,
+    /// The numbers of a tile, row by row.
+    floats: Vec<f32>,
+    /// The states of a strip of rows.
+    slots: Vec<u16>,
+    lines: Vec<Line>,
+    /// Bins, tile by tile, column by column.
+    columns: Vec<[u8; TILE]>,
+    /// What non-symmetric trees choose by and between, tile by tile.
+    words: Vec<Words>,
+    /// The bits of the leaf indices of a tree.
+    bits: Vec<Words>,
+    /// Leaf indices, tile by tile, tree by tree.
+    indices: Vec<Index>,
+    /// The planes of some trees.
+    planes: Vec<u8>,
+    /// Strip by strip: value by value, or, where leaves are added as vectors, row by row.
+    sums: Vec<[f64; STRIP]>,
+}
+
+impl Scratch {
+    /// A scratch whose blocks are evaluated with no more than these instructions: to compare them. The answers are the same.
+    #[must_use]
+    pub fn with_instructions(instructions: Instructions) -> Self {
+        Self {
+            instructions,
+            ..Self::default()
+        }
+    }
+}
+
+impl<S: Storage, P: Shape> Model<S, P> {
+    /// Puts in `raw` the raw values of each row, row by row. `blocks` is `None` for a model whose rows are evaluated one by one.
+    ///
+    /// # Panics
+    /// If `raw` has not room for as many values.
+    pub fn raw_block(
+        &self,
+        blocks: Option<&Blocks<S>>,
+        rows: &impl Rows,
+        scratch: &mut Scratch,
+        raw: &mut [f64],
+    ) {
+        let expected = rows.len() * self.shape.dimension();
+        assert_eq!(
+            raw.len(),
+            expected,
+            "there is room for each row's raw values"
+        );
+        match blocks {
+            Some(blocks) if rows.len() >= LEAST_ROWS => {
+                let chunk = Chunk {
+                    model: self,
+                    blocks,
+                    rows,
+                    scratch,
+                };
+                let instructions = chunk.scratch.instructions;
+                with_kernel(instructions, Evaluate { chunk, raw });
+            }
+            _ => self.raw_one_by_one(rows, scratch, raw),
+        }
+    }
+
+    fn raw_one_by_one(&self, rows: &impl Rows, scratch: &mut Scratch, raw: &mut [f64]) {
+        let Scratch { slots, lines, .. } = scratch;
+        slots.resize(self.shape.slots(), 0);
+        lines.resize(self.shape.lines(), Line([0; 16]));
+        for (row, raw) in raw
+            .chunks_exact_mut(self.shape.dimension().max(1))
+            .enumerate()
+        {
+            rows.with_row(row, |row| self.raw_into(row, slots, lines, raw, &mut ()));
+        }
+    }
+}
+
+/// Something that a kernel does.
+trait WithKernel {
+    fn run<K: Kernel>(self, kernel: K);
+}
+
+struct Evaluate<'a, S: Storage, P: Shape, R> {
+    chunk: Chunk<'a, S, P, R>,
+    raw: &'a mut [f64],
+}
+
+impl<S: Storage, P: Shape, R: Rows> WithKernel for Evaluate<'_, S, P, R> {
+    fn run<K: Kernel>(mut self, kernel: K) {
+        self.chunk.evaluate(kernel, self.raw);
+    }
+}
+
+/// Does it with the best kernel that the processor can run.
+fn with_kernel(instructions: Instructions, what: impl WithKernel) {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    {
+        if instructions >= Instructions::All
+            && let Some(kernel) = avx512::Avx512::detect()
+        {
+            return what.run(kernel);
+        }
+        if instructions >= Instructions::Avx2
+            && let Some(kernel) = avx2::Avx2::detect()
+        {
+            return what.run(kernel);
+        }
+    }
+    let _ = instructions;
+    what.run(portable::Portable);
+}
+
+#[cfg(test)]
+mod tests;

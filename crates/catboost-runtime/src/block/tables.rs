@@ -1,0 +1,161 @@
+//! What blocks of rows are evaluated with.
+
+use crate::{
+    compiled::Slot,
+    emit::{self, emit},
+    storage::{Owned, Static, Storage},
+    tables,
+};
+
+/// A column of bins that is computed from a number: a byte a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Number {
+    /// Index into [`Row::floats`](crate::compiled::Row::floats).
+    pub input: u32,
+    /// What stands in for NaN; NaN itself is above no border.
+    pub nan: f32,
+    /// Where its search tree begins among the borders.
+    pub first: u32,
+    /// How many comparisons the search takes: `2^levels - 1` borders, some of them +∞.
+    pub levels: u32,
+}
+
+impl Number {
+    /// Borders that a column can tell apart. A feature with more has several columns.
+    pub const MOST_BORDERS: usize = 254;
+
+    /// How many comparisons so many borders take.
+    #[must_use]
+    pub const fn levels(borders: usize) -> u32 {
+        (borders + 1).next_power_of_two().ilog2()
+    }
+
+    /// The length of the search tree of a column with so many levels.
+    #[must_use]
+    pub const fn nodes(levels: u32) -> usize {
+        // No smaller than a vector register.
+        if levels < 4 { 16 } else { 1 << levels }
+    }
+
+    /// Puts ascending borders in the order in which a search meets them: node `k` is followed by node `2k` or `2k + 1`, the root is 1.
+    pub fn search_tree(borders: &[f32], mut put: impl FnMut(f32)) {
+        let levels = Self::levels(borders.len());
+        let border = |at: usize| borders.get(at).copied().unwrap_or(f32::INFINITY);
+        put(f32::INFINITY);
+        for level in 0..levels {
+            let step = 1_usize << (levels - level);
+            (0..1_usize << level).for_each(|nth| put(border(nth * step + step / 2 - 1)));
+        }
+        (1 << levels..Self::nodes(levels)).for_each(|_| put(f32::INFINITY));
+    }
+}
+
+/// The search tree of a column.
+#[derive(Clone, Copy)]
+pub(super) struct Borders<'a> {
+    pub(super) nodes: &'a [f32],
+    pub(super) levels: u32,
+    pub(super) nan: f32,
+}
+
+/// What a tree asks: is a row's bin in a column above a border? The column, shifted left by 8 bits, and the border.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Split(pub u32);
+
+impl Split {
+    /// A model has fewer columns.
+    pub const MOST_COLUMNS: usize = 1 << 24;
+
+    /// The split of a column at a border.
+    #[must_use]
+    pub const fn new(column: u32, border: u8) -> Self {
+        Self(column << 8 | border as u32)
+    }
+
+    #[inline(always)]
+    pub(super) fn column(self) -> usize {
+        (self.0 >> 8) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn border(self) -> u8 {
+        self.0 as u8
+    }
+}
+
+/// A column of bins that is made, row by row, of the slots of the row's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// The first slot.
+    pub slot: Slot,
+    /// The bin is the sum of so many slots, which are answers. If 0, it is looked up by the only slot.
+    pub answers: u32,
+    /// Where the bins of the slot's values begin among the maps.
+    pub map: u32,
+}
+
+/// Trees of one depth that follow each other. A non-symmetric tree's depth is the number of bits of its leaf indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The depth.
+    pub depth: u32,
+    /// Number of trees.
+    pub trees: u32,
+}
+
+/// How the leaf of a row is found.
+pub enum Paths<S: Storage = Static> {
+    /// Bit `k` of the leaf index is the answer to the tree's split `k`.
+    Oblivious {
+        /// The splits of all trees.
+        splits: S::Slice<Split>,
+    },
+    /// The bits of leaf indices are chosen, from the leaves to the root.
+    NonSymmetric {
+        /// What is asked. The answers are in words 2 and up; word 0 is all 0, word 1 all 1.
+        splits: S::Slice<Split>,
+        /// Choices, tree by tree: by the first word between the second, if it is 1, and the third. A tree's results are in
+        /// the words after the answers.
+        choices: S::Slice<[u32; 3]>,
+        /// Number of choices of each tree.
+        counts: S::Slice<u32>,
+        /// The words that are the bits of each tree's leaf indices.
+        bits: S::Slice<u32>,
+    },
+}
+
+/// The tables that blocks of rows are evaluated with, beside the model's own.
+pub struct Blocks<S: Storage = Static> {
+    /// Columns that are made of numbers: the first ones.
+    pub numbers: S::Slice<Number>,
+    /// Their search trees.
+    pub borders: S::Slice<f32>,
+    /// The other columns.
+    pub fills: S::Slice<Fill>,
+    /// Bins by the value of a slot.
+    pub maps: S::Slice<u8>,
+    /// Whether other columns depend on numbers, too.
+    pub numbers_are_asked: bool,
+    /// Number of the model's first [`Answers`](crate::compiled::Answers) that only say what splits ask of numbers.
+    pub skipped_answers: usize,
+    /// The trees in order.
+    pub runs: S::Slice<Run>,
+    /// How their leaves are found.
+    pub paths: Paths<S>,
+    /// The first leaf of each tree, and the number of all leaves.
+    pub offsets: S::Slice<u32>,
+}
+
+emit::pooled!(Split);
+tables::plain!(Split "SPLITS" |split| [split.0]);
+emit!(struct Number Number { input, nan, first, levels });
+emit!(struct Fill Fill { slot, answers, map });
+emit!(struct Run Run { depth, trees });
+emit!(enum Paths Paths<Owned> {
+    Oblivious { splits },
+    NonSymmetric { splits, choices, counts, bits },
+});
+emit!(struct Blocks Blocks<Owned> {
+    numbers, borders, fills, maps, numbers_are_asked, skipped_answers, runs, paths, offsets,
+});
