@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -158,19 +159,28 @@ impl Acceptor {
         }
     }
 
-    /// Makes the kernel pass over whoever begins to connect from now on; connections that it has completed, or is about
-    /// to, can still be accepted. Closing the listener would reset these, and their clients, who may have sent a request
-    /// already, could not know whether it was worked on. Whoever is passed over tries again after a second and is then
-    /// refused.
+    /// Makes the kernel refuse whoever begins to connect from now on; connections that it has completed, or is about to, can still
+    /// be accepted. Closing the listener would reset these, and their clients, who may have sent a request already, could not know
+    /// whether it was worked on. Dropping what begins a connection (a socket filter can) would have clients wait for a second.
+    ///
+    /// A listener that belongs to a network interface is found by what comes through that interface alone; this one then belongs to
+    /// one that there is not. Linux 5.7 and later let any process do that.
     pub(super) fn close_to_newcomers(&self) -> io::Result<()> {
-        // Classic BPF over the segment: its byte 13 holds the flags, of which 2 is SYN. 0 drops it, all ones keep all of it.
-        const DROP_SYN: [SockFilter; 4] = [
-            SockFilter::new(0x30, 0, 0, 13),       // load the byte
-            SockFilter::new(0x45, 0, 1, 2),        // skip the next line unless SYN is set
-            SockFilter::new(0x06, 0, 0, 0),        // return 0
-            SockFilter::new(0x06, 0, 0, u32::MAX), // return all ones
-        ];
-        SockRef::from(&self.listener).attach_filter(&DROP_SYN)
+        let nowhere = libc::c_int::MAX;
+        // SAFETY: the descriptor is open as long as the listener lives, and the option is an int, of which pointer and length are given.
+        let set = unsafe {
+            libc::setsockopt(
+                self.listener.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_BINDTOIFINDEX,
+                (&raw const nowhere).cast(),
+                size_of_val(&nowhere) as libc::socklen_t,
+            )
+        };
+        match set {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
     }
 }
 

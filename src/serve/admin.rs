@@ -2,23 +2,26 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use super::App;
 use super::date;
 use super::phase::{ConnectionState, Phase};
-use super::reply::{self, Reply};
+use super::reply::{self, Reply, ReplyBody, Shared};
 use super::scrape;
 use super::wire::is_stand_in;
 
 /// Connections of this listener open at once.
 pub(super) const MAX_CONNECTIONS: usize = 64;
+
+/// Time in which a connection gets the same page of metrics.
+const SAME_PAGE: Duration = Duration::from_millis(100);
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -27,6 +30,8 @@ const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4
 pub(super) struct Admin {
     pub(super) app: Arc<App>,
     pub(super) state: Arc<ConnectionState>,
+    /// The last page of metrics of this connection.
+    pub(super) page: Mutex<Option<(Instant, Bytes)>>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Admin {
@@ -51,6 +56,24 @@ impl hyper::service::Service<Request<Incoming>> for Admin {
 }
 
 impl Admin {
+    /// The page of metrics. Requests that were sent together get the same: a page takes longer to be written than to be asked for, and the
+    /// probes wait meanwhile.
+    fn metrics(&self) -> Reply {
+        let mut last = self.page.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = match &*last {
+            Some((written, page)) if written.elapsed() < SAME_PAGE => page.clone(),
+            _ => {
+                let page = Bytes::from(scrape::page(&self.app));
+                *last = Some((Instant::now(), page.clone()));
+                page
+            }
+        };
+        let mut reply = reply::with_type(StatusCode::OK, METRICS, Vec::new());
+        let shared = Shared::new(page, Arc::clone(&self.state));
+        *reply.body_mut() = ReplyBody::Shared(Box::new(shared));
+        reply
+    }
+
     fn answer(&self, request: &Request<Incoming>) -> Reply {
         self.app.faults.at("admin");
         let path = request.uri().path();
@@ -70,7 +93,7 @@ impl Admin {
             return refused;
         }
         match path {
-            "/metrics" => reply::with_type(StatusCode::OK, METRICS, scrape::page(&self.app)),
+            "/metrics" => self.metrics(),
             "/readyz" if !self.app.is_ready() => {
                 reply::with_type(StatusCode::SERVICE_UNAVAILABLE, TEXT, b"not ready\n")
             }

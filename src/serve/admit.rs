@@ -86,7 +86,10 @@ impl<'a> Admission<'a> {
                 b"{\"body\":\"ok\",\"status\":\"ok\"}\n",
             )),
             Route::RegWithoutSlash => Err(moved(self.head.uri.query())),
-            Route::OpenApi | Route::Docs => Err(self.ledger.desk.app.docs.at(self.head.uri.path())),
+            Route::OpenApi | Route::Docs => {
+                let Desk { app, state, .. } = &*self.ledger.desk;
+                Err(app.docs.at(self.head.uri.path(), state))
+            }
             Route::Reg | Route::Batch | Route::Unknown => self.admit_body(),
         }
     }

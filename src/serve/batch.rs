@@ -273,6 +273,8 @@ impl Batch {
                 self.gathered_len -= piece.len() as u64;
                 self.ledger.sent += piece.len() as u64;
                 if self.head == Head::Whole && self.gathered.is_empty() {
+                    // hyper may end an answer and not look at the request behind it, if it has read that already.
+                    cx.waker().wake_by_ref();
                     self.end(None);
                 }
                 return Poll::Ready(Some(Ok(Frame::data(reply::Piece::new(piece)))));
@@ -299,6 +301,7 @@ impl Batch {
                     return Poll::Ready(Some(Err(Cut)));
                 }
                 Stage::Answered => {
+                    cx.waker().wake_by_ref();
                     self.end(None);
                     let mut trailers = HeaderMap::new();
                     trailers.insert(RECORDS, HeaderValue::from(self.answers.records()));

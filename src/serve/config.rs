@@ -9,6 +9,7 @@ use super::batch::Batch;
 use super::keys::{KEYS_VARIABLE, Keys, KeysError};
 use super::log::Level;
 use super::phase::Deadlines;
+use super::room::Room;
 use super::sentry::{SentryArgs, Target};
 use super::tls::{Tls, TlsArgs};
 use crate::arguments::{parse_address, parse_count, parse_duration, parse_share, parse_size};
@@ -85,16 +86,16 @@ pub struct Args {
     pub workers: Option<usize>,
     /// Connections open at once, as far as the limit of open files has room for them; for one more, those make room whose
     /// clients have shown no key and kept them waiting for half a second, else the one that has waited for a request the
-    /// longest, and beyond that they wait in the kernel's queue
+    /// longest, and beyond that they wait in the kernel's queue [default: 10000, fewer in a container whose memory
+    /// has no room for as many]
     #[arg(
         long,
         env = "PICK_REGNO_MAX_CONNECTIONS",
-        default_value_t = 10_000,
         value_parser = parse_count,
         value_name = "COUNT",
         help_heading = "Limits"
     )]
-    pub max_connections: usize,
+    pub max_connections: Option<usize>,
     /// Connections that one client address (of IPv6, a network of 64 bits) may have open; one more is closed at once. Where
     /// clients connect themselves this keeps one from having all; behind a proxy all have its address [default: no limit]
     #[arg(
@@ -119,9 +120,10 @@ pub struct Args {
     #[arg(long, env = "PICK_REGNO_MAX_BODY", default_value = "2MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
     pub max_body: u64,
     /// Memory for bodies over all connections: those longer than 16 KiB, answers that wait for their client, and what
-    /// batches hold, which may be half of it; a body for which there is no room is answered 503
-    #[arg(long, env = "PICK_REGNO_MAX_BODY_MEMORY", default_value = "64MiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
-    pub max_body_memory: u64,
+    /// batches hold, which may be half of it; a body for which there is no room is answered 503 [default: 64MiB, or a
+    /// quarter of a container's memory if that is less]
+    #[arg(long, env = "PICK_REGNO_MAX_BODY_MEMORY", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
+    pub max_body_memory: Option<u64>,
     /// Bytes of one line (of CSV: one record) of a streamed batch, whose length has no limit; a longer one is answered
     /// with an error of its own
     #[arg(long, env = "PICK_REGNO_MAX_LINE", default_value = "64KiB", value_parser = parse_size, value_name = "SIZE", help_heading = "Limits")]
@@ -271,6 +273,9 @@ impl Config {
             // The caller's.
             check_config: _,
         } = args.clone();
+        let room = Room::here();
+        let max_connections = max_connections.unwrap_or(room.connections);
+        let max_body_memory = max_body_memory.unwrap_or(room.body_memory);
         let keys = Keys::load(api_keys, api_keys_file.as_deref())?;
         let files = tls.files().map_err(ConfigError)?;
         let asks_for_certificates = tls.client_ca.is_some();

@@ -6,7 +6,10 @@
 
 mod patterns;
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -14,7 +17,8 @@ use hyper::header::{
 use super::config::Config;
 use super::head::{MAX_HEADERS, MAX_TARGET};
 use super::log::push_json_string;
-use super::reply::{self, JSON, Reply};
+use super::phase::ConnectionState;
+use super::reply::{self, JSON, Reply, ReplyBody, Shared};
 use crate::request::MAX_ELEMENTS;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -33,7 +37,7 @@ const OPENAPI: &str = include_str!("docs/openapi.json");
 
 /// The documents, ready to be sent.
 pub(super) struct Docs {
-    openapi: String,
+    openapi: Bytes,
 }
 
 impl Docs {
@@ -73,18 +77,22 @@ impl Docs {
             (true, false) => "[]",
         };
         openapi = openapi.replace("\"{{security}}\"", needed);
-        Docs { openapi }
+        Docs {
+            openapi: openapi.into(),
+        }
     }
 
     /// The document at `path`, one of those that `routes` sends here.
-    pub(super) fn at(&self, path: &str) -> Reply {
+    pub(super) fn at(&self, path: &str, state: &Arc<ConnectionState>) -> Reply {
         let (content_type, body) = match path {
-            "/openapi.json" => (JSON, &*self.openapi),
-            "/docs/page.css" => (CSS, include_str!("docs/page.css")),
-            "/docs/page.js" => (JAVASCRIPT, include_str!("docs/page.js")),
-            _ => (HTML, include_str!("docs/page.html")),
+            "/openapi.json" => (JSON, self.openapi.clone()),
+            "/docs/page.css" => (CSS, include_str!("docs/page.css").into()),
+            "/docs/page.js" => (JAVASCRIPT, include_str!("docs/page.js").into()),
+            _ => (HTML, include_str!("docs/page.html").into()),
         };
-        let mut reply = reply::with_type(StatusCode::OK, content_type, body);
+        let mut reply = reply::with_type(StatusCode::OK, content_type, Vec::new());
+        let shared = Shared::new(body, Arc::clone(state));
+        *reply.body_mut() = ReplyBody::Shared(Box::new(shared));
         let headers = reply.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, POLICY);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

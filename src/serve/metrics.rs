@@ -166,6 +166,8 @@ pub(super) struct Shard {
     pub(super) connections: Gauge,
     /// Bytes of long bodies, and of answers that wait for their client.
     pub(super) held_bytes: Gauge,
+    /// Bytes of answers that wait for clients which have shown no key.
+    pub(super) held_open_bytes: Gauge,
     /// Requests whose client went away before the answer was ready.
     pub(super) abandoned: Counter,
     pub(super) rows: Counter,
@@ -324,6 +326,12 @@ pub(super) fn report(shards: &[impl AsRef<Shard>]) {
         "Memory that long bodies, and answers which wait for their client, have or have been promised.",
         &NO_LABELS,
         level(&|shard| &shard.held_bytes),
+    );
+    gauge(
+        "http_server_held_open_bytes",
+        "Answers that wait for clients which have shown no key.",
+        &NO_LABELS,
+        level(&|shard| &shard.held_open_bytes),
     );
     gauge(
         "http_server_active_connections",

@@ -49,6 +49,7 @@ mod process;
 mod reload;
 mod reply;
 mod request_log;
+mod room;
 mod route;
 mod routes;
 mod scrape;
@@ -206,27 +207,6 @@ impl<T> std::ops::Deref for Alone<T> {
 impl App {
     fn is_ready(&self) -> bool {
         self.ready.load(Relaxed)
-    }
-
-    /// Counts `more` bytes as held for connections of `shard`; `false`, and they are not counted, if those of all would be more
-    /// than `most` then.
-    fn reserve(&self, shard: &Shard, more: i64, most: u64) -> bool {
-        if more == 0 {
-            return true;
-        }
-        shard.held_bytes.add(more);
-        // Added before it is compared, so that two workers cannot both take the last room.
-        let all = || -> i64 {
-            self.shards
-                .iter()
-                .map(|shard| shard.held_bytes.value())
-                .sum()
-        };
-        if more > 0 && all() > most as i64 {
-            shard.held_bytes.add(-more);
-            return false;
-        }
-        true
     }
 }
 

@@ -211,6 +211,11 @@ impl ConnectionState {
         }
     }
 
+    /// Whether a write waits for the peer.
+    pub(super) fn write_is_waiting(&self) -> bool {
+        self.write_since.load(Relaxed) != 0
+    }
+
     /// Notes that a client which does not take what is written is sending meanwhile: that is waited for from now on.
     pub(super) fn write_moves(&self, now: Instant) {
         if self.write_since.load(Relaxed) != 0 {
@@ -362,6 +367,17 @@ impl ConnectionState {
         self.overdue.swap(code, Relaxed) != code
     }
 
+    /// Counts all waits as begun later by `pause`, in which nothing could be done about them.
+    fn forgive(&self, pause: Duration, now: Instant) {
+        let (pause, now) = (pause.as_millis() as u64, self.millis(now));
+        let later = |since: u64| since.saturating_add(pause).min(now);
+        let since = self.phase_since.load(Relaxed);
+        self.phase_since.store(later(since), Relaxed);
+        if let Some(since) = self.write_since.load(Relaxed).checked_sub(1) {
+            self.write_since.store(later(since) + 1, Relaxed);
+        }
+    }
+
     fn millis(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.started).as_millis() as u64
     }
@@ -424,10 +440,17 @@ impl Connections {
         states.filter(|state| is_wanted(state)).cloned().collect()
     }
 
-    /// Finds what is overdue, and wakes its tasks.
-    pub(super) fn sweep(&self, deadlines: &Deadlines) {
-        let now = Instant::now();
-        self.wake_where(|state| state.sweep(deadlines, now));
+    /// Finds what is overdue, and wakes its tasks. `last` is when that was done before: if it was long ago, the process did not
+    /// run (SIGSTOP, a machine that was suspended), and what has come meanwhile could not be read.
+    pub(super) fn sweep(&self, deadlines: &Deadlines, last: Instant, now: Instant) {
+        let pause = now.saturating_duration_since(last);
+        let paused = pause > 2 * SWEEP_EVERY;
+        self.wake_where(|state| {
+            if paused {
+                state.forgive(pause, now);
+            }
+            state.sweep(deadlines, now)
+        });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Slots> {

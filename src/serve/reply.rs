@@ -1,13 +1,16 @@
 //! Answers: the envelope `{"body":…,"status":…}`, and the body type that carries it.
 
+mod shared;
+
 use std::io::Cursor;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
+pub(super) use self::shared::Shared;
 use super::batch::{Batch, Cut};
 use super::log::push_json_string;
 
@@ -20,6 +23,8 @@ pub(super) type Piece = Cursor<Vec<u8>>;
 pub(super) enum ReplyBody {
     /// All of it, or nothing any more.
     Whole(Vec<u8>),
+    /// What everybody is answered.
+    Shared(Box<Shared>),
     /// What a batch will give; `None` only while it is put together.
     Batch(Option<Box<Batch>>),
 }
@@ -38,6 +43,10 @@ impl Body for ReplyBody {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready(Some(Ok(Frame::data(Piece::new(bytes)))))
             }
+            ReplyBody::Shared(shared) => {
+                let piece = ready!(shared.poll_piece(cx));
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(Piece::new(piece)))))
+            }
             ReplyBody::Batch(Some(batch)) => batch.poll_frame(cx),
             ReplyBody::Batch(None) => Poll::Ready(None),
         }
@@ -46,6 +55,7 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match self {
             ReplyBody::Whole(bytes) => bytes.is_empty(),
+            ReplyBody::Shared(shared) => shared.len() == 0,
             ReplyBody::Batch(Some(batch)) => batch.is_end_stream(),
             ReplyBody::Batch(None) => false,
         }
@@ -54,6 +64,7 @@ impl Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            ReplyBody::Shared(shared) => SizeHint::with_exact(shared.len() as u64),
             ReplyBody::Batch(Some(batch)) => batch.size_hint(),
             ReplyBody::Batch(None) => SizeHint::default(),
         }

@@ -88,6 +88,8 @@ pub(super) struct Wire<T: Transport> {
     /// Bytes of answers that wait for the client, as they are counted. It is not read from meanwhile, unless it is in the middle of
     /// a batch: hyper would go on answering, and hold the answers.
     waiting: usize,
+    /// Whether they are counted among the answers to clients that have shown no key.
+    waiting_open: bool,
     /// Whether hyper has asked for more meanwhile, and is to be woken.
     read_waits: bool,
     app: Arc<App>,
@@ -112,6 +114,7 @@ impl<T: Transport> Wire<T> {
             shut_down: false,
             backlog: VecDeque::new(),
             waiting: 0,
+            waiting_open: false,
             read_waits: false,
             app,
             state,
@@ -134,17 +137,23 @@ impl<T: Transport> Wire<T> {
     /// Counts `bytes` as memory that waits for the client, in place of what was counted. They are there already, so
     /// nothing is asked: it is the next long body that there may be no room for.
     fn hold(&mut self, bytes: usize) {
-        if bytes != self.waiting {
-            self.shard
-                .held_bytes
-                .add(bytes as i64 - self.waiting as i64);
-            self.waiting = bytes;
+        if bytes == self.waiting {
+            return;
         }
+        if self.waiting == 0 {
+            self.waiting_open = !self.state.trusted.load(Relaxed);
+        }
+        let account = match self.waiting_open {
+            true => &self.shard.held_open_bytes,
+            false => &self.shard.held_bytes,
+        };
+        account.add(bytes as i64 - self.waiting as i64);
+        self.waiting = bytes;
     }
 
     /// Keeps `bytes` for a client that does not take them while it sends a batch, if there is room for them.
     fn keep(&mut self, bytes: &[u8]) -> bool {
-        if !self.state.reads_on.load(Relaxed) {
+        if !self.state.reads_on.load(Relaxed) || (self.waiting > 0 && self.waiting_open) {
             return false;
         }
         let config = &self.app.config;
@@ -156,6 +165,7 @@ impl<T: Transport> Wire<T> {
                 .reserve(&self.shard, more, config.max_batch_memory());
         if has_room {
             self.waiting = waiting;
+            self.waiting_open = false;
             self.backlog.extend(bytes);
         }
         has_room

@@ -1,9 +1,9 @@
 //! A worker: one thread, one runtime, one listening socket, and the connections that the kernel gives it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -118,7 +118,7 @@ impl Worker {
 
     /// Takes the connections that the kernel has completed already, or completes within [`LAST_HANDSHAKES`].
     async fn accept_backlog(&self, acceptor: &mut Acceptor) {
-        // Without the filter, whoever connects at the very end is reset: that is no reason to stop otherwise.
+        // If it cannot be done, whoever connects at the very end is reset: that is no reason to stop otherwise.
         let _ = acceptor.close_to_newcomers();
         let end = tokio::time::sleep(LAST_HANDSHAKES);
         let mut end = std::pin::pin!(end);
@@ -190,6 +190,7 @@ impl Worker {
                     let admin = Admin {
                         app: Arc::clone(&app),
                         state: Arc::clone(&state),
+                        page: Mutex::default(),
                     };
                     connection::serve(stream, app, admin, state, Arc::clone(&shard)).await;
                 }
@@ -219,16 +220,19 @@ impl Drop for Open {
 async fn sweep(connections: Arc<Connections>, app: Arc<App>, requests: Arc<RequestLog>) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut last = Instant::now();
     loop {
         ticks.tick().await;
+        let now = Instant::now();
         // Without it no wait would have an end any more; a panic is counted and told by `panics`.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             app.faults.at("sweep");
-            connections.sweep(&app.config.deadlines);
+            connections.sweep(&app.config.deadlines, last, now);
             requests.flush(&app.log);
             if let Some(recorder) = &app.recorder {
                 recorder.flush();
             }
         }));
+        last = now;
     }
 }

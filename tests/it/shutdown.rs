@@ -133,6 +133,93 @@ fn whoever_has_just_connected_is_answered() {
     server.join().unwrap();
 }
 
+/// Each connection during a stop is answered or refused, and none waits for the kernel to ask again, which takes a second.
+#[test]
+fn whoever_connects_during_a_stop_is_answered_or_refused() {
+    let server = serve(&[]);
+    let addr = server.addr;
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let mut slowest = Duration::ZERO;
+                loop {
+                    let started = std::time::Instant::now();
+                    let connected = std::net::TcpStream::connect(addr);
+                    slowest = slowest.max(started.elapsed());
+                    match connected {
+                        Ok(stream) => {
+                            stream
+                                .set_read_timeout(Some(Duration::from_secs(20)))
+                                .unwrap();
+                            assert_eq!(Client::on(stream).get("/").status, 200);
+                        }
+                        Err(error) => {
+                            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+                            return slowest;
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(200));
+    server.stopper.stop();
+    for client in clients {
+        let slowest = client.join().unwrap();
+        assert!(slowest < Duration::from_millis(900), "{slowest:?}");
+    }
+    server.join().unwrap();
+}
+
+/// What arrives while the process does not run was in time.
+#[test]
+fn a_pause_costs_nobody_an_answer() {
+    let program = Program::start(&[
+        "--header-timeout",
+        "1s",
+        "--body-timeout",
+        "1s",
+        "--idle-timeout",
+        "1s",
+    ]);
+    let head = |kind: &str| {
+        format!(
+            "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/{kind}\r\ncontent-length: {}\r\n\r\n",
+            REQUEST.len()
+        )
+    };
+    let (request, batch) = (head("json") + REQUEST, head("x-ndjson") + REQUEST);
+    let idle = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    // What is sent before the pause and what during it.
+    let mut clients: Vec<(Client, &str)> = [
+        request.split_at(40),
+        request.split_at(request.len() - 100),
+        batch.split_at(batch.len() - 100),
+        request.split_at(0),
+    ]
+    .into_iter()
+    .map(|(before, during)| {
+        let mut client = Client::connect(program.addr);
+        client.send(before);
+        (client, during)
+    })
+    .collect();
+    let mut used = Client::connect(program.addr);
+    used.send(idle);
+    used.answer();
+    clients.push((used, &request));
+    program.signal("STOP");
+    std::thread::sleep(Duration::from_millis(300));
+    for (client, during) in &mut clients {
+        client.send(during);
+    }
+    std::thread::sleep(Duration::from_millis(2500));
+    program.signal("CONT");
+    for (nth, (client, _)) in clients.iter_mut().enumerate() {
+        assert_eq!(client.answer().status, 200, "client {nth}");
+    }
+}
+
 #[test]
 fn each_signal_that_asks_for_an_end_drains_and_is_named() {
     for signal in ["TERM", "INT"] {

@@ -83,6 +83,23 @@ fn wakes_are_passed_on_or_told() {
 }
 
 #[test]
+fn time_in_which_the_process_did_not_run_does_not_count() {
+    let connections = Arc::new(Connections::default());
+    let state = Arc::new(ConnectionState::new(Phase::Head));
+    let _registered = connections.add(Arc::clone(&state));
+    let at = |millis| state.started + Duration::from_millis(millis);
+    connections.sweep(&DEADLINES, at(800), at(1_000));
+    connections.sweep(&DEADLINES, at(1_000), at(100_000));
+    assert_eq!(state.overdue(), None);
+    for millis in (100_200..101_000).step_by(200) {
+        connections.sweep(&DEADLINES, at(millis - 200), at(millis));
+        assert_eq!(state.overdue(), None, "{millis}");
+    }
+    connections.sweep(&DEADLINES, at(100_800), at(101_000));
+    assert_eq!(state.overdue(), Some(Phase::Head));
+}
+
+#[test]
 fn places_are_used_again() {
     let connections = Arc::new(Connections::default());
     let add = || connections.add(Arc::new(ConnectionState::new(Phase::Idle)));
