@@ -26,7 +26,7 @@ def count():
     environment = {**os.environ, "CASES": str(CASES)}
     rows = sum(1 for _ in CASES.open(encoding="utf-8"))
     counts = {}
-    for stage in json.loads(RECORD.read_text(encoding="utf-8"))["instructions per row"]:
+    for stage in STAGES:
         few, many = (callgrind(program, stage, rounds, environment).total() for rounds in (FEW, MANY))
         counts[stage] = round((many - few) / ((MANY - FEW) * rows))
     return counts
