@@ -158,29 +158,53 @@ impl Acceptor {
             }
         }
     }
+}
 
-    /// Makes the kernel refuse whoever begins to connect from now on; connections that it has completed, or is about to, can still
-    /// be accepted. Closing the listener would reset these, and their clients, who may have sent a request already, could not know
-    /// whether it was worked on. Dropping what begins a connection (a socket filter can) would have clients wait for a second.
-    ///
-    /// A listener that belongs to a network interface is found by what comes through that interface alone; this one then belongs to
-    /// one that there is not. Linux 5.7 and later let any process do that.
-    pub(super) fn close_to_newcomers(&self) -> io::Result<()> {
-        let nowhere = libc::c_int::MAX;
-        // SAFETY: the descriptor is open as long as the listener lives, and the option is an int, of which pointer and length are given.
-        let set = unsafe {
-            libc::setsockopt(
-                self.listener.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_BINDTOIFINDEX,
-                (&raw const nowhere).cast(),
-                size_of_val(&nowhere) as libc::socklen_t,
-            )
+/// Makes the kernel refuse whoever begins to connect from now on to `listeners`, all that share a port, in the order in which they were
+/// bound; connections that it has completed, or is about to, can still be accepted. Closing the listeners would reset these, and their
+/// clients, who may have sent a request already, could not know whether it was worked on. Dropping what begins a connection (a socket
+/// filter can) would have clients wait for a second.
+///
+/// A listener that belongs to a network interface is found by what comes through that interface alone; these then belong to one that
+/// there is not. Linux 5.7 and later let any process do that. Of several, the kernel may choose one that belongs nowhere while another does
+/// not yet, and drops what begins a connection then; so all go to the last before, which is taken away last.
+pub(super) fn refuse_newcomers(listeners: &[TcpListener]) -> io::Result<()> {
+    let nowhere = libc::c_int::MAX;
+    if let [first, _, ..] = listeners {
+        let last = listeners.len() as u32 - 1;
+        // Classic BPF: return a number.
+        let mut choose_last = libc::sock_filter {
+            code: 0x06,
+            jt: 0,
+            jf: 0,
+            k: last,
         };
-        match set {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
+        let program = libc::sock_fprog {
+            len: 1,
+            filter: &raw mut choose_last,
+        };
+        set(first, libc::SO_ATTACH_REUSEPORT_CBPF, &program)?;
+    }
+    listeners
+        .iter()
+        .try_for_each(|listener| set(listener, libc::SO_BINDTOIFINDEX, &nowhere))
+}
+
+fn set<T>(listener: &TcpListener, option: libc::c_int, value: &T) -> io::Result<()> {
+    // SAFETY: the descriptor is open as long as the listener lives; pointer and length are those of a value of the option's type, and what
+    // it points at lives as long as the call.
+    let set = unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const *value).cast(),
+            size_of::<T>() as libc::socklen_t,
+        )
+    };
+    match set {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -273,7 +273,7 @@ impl Batch {
                 self.gathered_len -= piece.len() as u64;
                 self.ledger.sent += piece.len() as u64;
                 if self.head == Head::Whole && self.gathered.is_empty() {
-                    // hyper may end an answer and not look at the request behind it, if it has read that already.
+                    // hyper may not look at a request behind it that it has read already.
                     cx.waker().wake_by_ref();
                     self.end(None);
                 }
@@ -326,13 +326,13 @@ impl Batch {
                 }
                 Err(_) => {
                     ready!(self.poll_piece(cx))?;
-                    // Before it is read, there must be room for it.
                     return Poll::Ready(Ok(()));
                 }
             },
         }
-        self.waited = Duration::ZERO;
-        self.progress_at = self.ledger.received;
+        (self.waited, self.progress_at) = (Duration::ZERO, self.ledger.received);
+        // Who sends may read later.
+        self.ledger.desk.state.write_moves(Instant::now());
         if self.stage == Stage::Flowing {
             self.pause = Some(Box::pin(tokio::task::yield_now()));
         }
@@ -394,8 +394,6 @@ impl Batch {
             self.waited += now - since;
         }
         state.enter(Phase::Working, now);
-        // Who sends may read later.
-        state.write_moves(now);
         match frame {
             None => {
                 self.blocks.source().ended = true;

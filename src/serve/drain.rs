@@ -2,14 +2,15 @@
 //! deadline for the requests on their way. A second signal ends the wait.
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::App;
 use super::log::{Level, Value};
+use super::{App, accept};
 
 /// How far the server has come towards its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +59,7 @@ pub(super) async fn stop_in_stages(
     stopper: &Stopper,
     stage: &watch::Sender<Stage>,
     workers: &[std::thread::JoinHandle<io::Result<()>>],
+    listeners: Vec<TcpListener>,
 ) {
     let ended = || workers.iter().all(std::thread::JoinHandle::is_finished);
     let one_ended = async {
@@ -75,6 +77,10 @@ pub(super) async fn stop_in_stages(
     let _ = stage.send(Stage::Draining);
     let drained = async {
         tokio::time::sleep(app.config.drain_delay).await;
+        // If it cannot be done, whoever connects at the very end is reset: that is no reason to stop otherwise.
+        let _ = accept::refuse_newcomers(&listeners);
+        // Their sockets stay open as long as the workers have them.
+        drop(listeners);
         let _ = stage.send(Stage::Closing);
         let in_time = tokio::time::timeout(app.config.drain_timeout, async {
             while !ended() {

@@ -306,6 +306,12 @@ impl Server {
             self.listeners.iter().map(|_| Arc::default()).collect();
         let addresses = Arc::new(Addresses::new(self.app.config.max_connections_per_address));
         let mut threads = Vec::new();
+        let listeners: io::Result<Vec<_>> =
+            self.listeners.iter().map(TcpListener::try_clone).collect();
+        let listeners = listeners.map_err(|why| StartError {
+            what: "cannot share a listener".to_owned(),
+            why,
+        })?;
         for (index, listener) in self.listeners.into_iter().enumerate() {
             let worker = Worker {
                 app: Arc::clone(&self.app),
@@ -397,7 +403,7 @@ impl Server {
                     ("version", Value::Text(env!("CARGO_PKG_VERSION"))),
                 ],
             );
-            drain::stop_in_stages(&self.app, &self.stopper, &stage, &threads).await;
+            drain::stop_in_stages(&self.app, &self.stopper, &stage, &threads, listeners).await;
             let _ = stage.send(Stage::Aborting);
             if let Some(signals) = signals {
                 signals.abort();

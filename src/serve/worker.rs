@@ -118,8 +118,6 @@ impl Worker {
 
     /// Takes the connections that the kernel has completed already, or completes within [`LAST_HANDSHAKES`].
     async fn accept_backlog(&self, acceptor: &mut Acceptor) {
-        // If it cannot be done, whoever connects at the very end is reset: that is no reason to stop otherwise.
-        let _ = acceptor.close_to_newcomers();
         let end = tokio::time::sleep(LAST_HANDSHAKES);
         let mut end = std::pin::pin!(end);
         while *self.stage.borrow() < Stage::Aborting {
