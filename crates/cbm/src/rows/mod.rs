@@ -1,7 +1,7 @@
 //! Rows of a file, as people have them: JSON objects one a line, a JSON array of objects, or CSV with a header; plain or
 //! gzipped, with or without a byte order mark. The first bytes decide.
 //!
-//! [`input`] opens the file and decodes it, [`lines`], [`array`] and [`csv`] cut it into rows, [`features`] says which feature
+//! [`input`] opens the file and decodes it, [`lines`], [`mod@array`] and [`csv`] cut it into rows, [`features`] says which feature
 //! a key or a column names, [`values`] reads the values. Memory holds one row at a time.
 
 mod array;
