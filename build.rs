@@ -1,4 +1,5 @@
-//! Compiles the model into Rust: `model/model.json`, or the file that `PICK_REGNO_MODEL` names.
+//! Compiles the model into Rust: `model/model.json`, or the file that `PICK_REGNO_MODEL` names. `PICK_REGNO_EXPLAIN=tables` compiles the
+//! explanations of all leaves in, so that one takes additions alone.
 
 #[path = "build/inputs.rs"]
 mod inputs;
@@ -6,6 +7,8 @@ mod inputs;
 mod output;
 
 use std::{env, fs, path::PathBuf, process};
+
+use catboost_codegen::{Config, Explanations};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=PICK_REGNO_MODEL");
@@ -20,5 +23,14 @@ fn main() {
         println!("cargo::error={}", catboost_codegen::one_line(&fault));
         process::exit(1);
     }
-    catboost_codegen::build(path);
+    println!("cargo::rerun-if-env-changed=PICK_REGNO_EXPLAIN");
+    let explanations = match env::var("PICK_REGNO_EXPLAIN").as_deref() {
+        Err(_) | Ok("" | "computed") => Explanations::Computed,
+        Ok("tables") => Explanations::Tables,
+        Ok(other) => {
+            println!("cargo::error=PICK_REGNO_EXPLAIN is {other:?}: expected computed or tables");
+            process::exit(1);
+        }
+    };
+    Config::new().explain(explanations).build(path);
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+use crate::explanation::Explanation;
 use crate::pick_regno::Answer;
 
 /// Appends `{"body":{"negative":…,"positive":…},"status":"ok"}` and a newline.
@@ -32,6 +33,30 @@ pub fn write_scored(answer: &Answer, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"raw\":");
     write_float(answer.raw, out);
     out.extend_from_slice(b"}\n");
+}
+
+/// Appends `{"explanation":…,"negative":…,"positive":…}`.
+pub fn write_explained(answer: &Answer, explanation: &Explanation, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"explanation\":{\"base\":");
+    write_float(explanation.base, out);
+    out.extend_from_slice(b",\"contributions\":[");
+    for (index, (field, value)) in explanation.contributions.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"field\":\"");
+        out.extend_from_slice(field.name().as_bytes());
+        out.extend_from_slice(b"\",\"value\":");
+        write_float(*value, out);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"],\"raw\":");
+    write_float(answer.raw, out);
+    out.extend_from_slice(b"},");
+    let start = out.len();
+    write_probabilities(answer, out);
+    // Its opening brace.
+    out.remove(start);
 }
 
 /// Appends `{"error":"…"}` and a newline: a line of what `score` writes.

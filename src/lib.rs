@@ -19,6 +19,8 @@ pub mod answer;
 mod arguments;
 pub mod check;
 pub mod exit;
+pub mod explain;
+pub mod explanation;
 pub mod features;
 mod hangup;
 pub mod healthcheck;

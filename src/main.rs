@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use pick_regno::memory::Allocator;
-use pick_regno::{check, exit, healthcheck, load, model_card, score, serve};
+use pick_regno::{check, exit, explain, healthcheck, load, model_card, score, serve};
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
@@ -24,6 +24,8 @@ enum Command {
     Serve(serve::Args),
     /// Answer a file of requests: NDJSON or CSV in, NDJSON out.
     Score(score::Args),
+    /// Draw what each field of a request adds to its answer.
+    Explain(explain::Args),
     /// Compare recorded answers with the model's, to the bit.
     Check(check::Args),
     /// Send requests to a running service, check every answer, and say how long they took.
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Score(args) => score::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(args),
         Command::Load(args) => load::run(args),
         Command::Healthcheck(args) => healthcheck::run(args),

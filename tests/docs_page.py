@@ -76,6 +76,20 @@ def try_it(browser, service):
         and [float(bar.split()[1]) for bar in bars] == [said["positive"], said["negative"]],
         f"the two probabilities are read off the page: {bars}",
     )
+    check(not browser.find_elements(By.ID, "contributions"), "nothing is explained unless it is asked for")
+    find("explain").send_keys(Keys.SPACE)
+    find("body").send_keys(Keys.CONTROL, Keys.ENTER)
+    wait.until(lambda _: browser.find_elements(By.ID, "contributions"))
+    explanation = json.loads(find("text").text)["body"]["explanation"]
+    rows = browser.find_elements(By.CSS_SELECTOR, "#contributions tbody tr")
+    check(
+        [row.text.split() for row in rows]
+        == [[one["field"], f"{one['value']:.4f}"] for one in explanation["contributions"]],
+        "a bar per field shows what it adds",
+    )
+    widths = [row.find_element(By.CSS_SELECTOR, ".bar span").size["width"] for row in rows]
+    check(widths[0] > 20 and widths == sorted(widths, reverse=True), f"the bars are ordered by size: {widths}")
+
     stored = browser.execute_script("return [localStorage.length, sessionStorage.length, document.cookie]")
     check(stored == [0, 0, ""], "the key is kept nowhere")
     check(len(browser.find_elements(By.CSS_SELECTOR, "#field-table tbody tr")) == 10, "ten fields are listed")

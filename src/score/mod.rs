@@ -27,6 +27,7 @@ use self::progress::Progress;
 use self::worker::Counts;
 use crate::arguments::parse_count_to;
 use crate::exit;
+use crate::explanation::unexplained;
 use crate::messages::tell;
 use crate::records::{Blocks, CannotOpen, Format, Source, Unreadable};
 
@@ -36,7 +37,8 @@ const MAX_THREADS: u16 = 256;
 /// What the command takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Output: one line of JSON a record, in order: {\"negative\":…,\"positive\":…,\"raw\":…}, or {\"error\":\"line …: …\"}.
+Output: one line of JSON a record, in order: {\"negative\":…,\"positive\":…,\"raw\":…}, or {\"error\":\"line …: …\"};
+with --explain {\"explanation\":{\"base\":…,\"contributions\":[{\"field\":…,\"value\":…},…],\"raw\":…},\"negative\":…,\"positive\":…}.
 Exit codes: 0 if every record was answered, 1 if some were not; 64 usage, 65 not a file of requests, 66 no such input,
 73 output cannot be created, 74 reading or writing failed, also (without a message) if the reader of the answers went away.")]
 pub struct Args {
@@ -48,6 +50,10 @@ pub struct Args {
     /// File to write the answers to; it appears when it is whole [default: the standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Add what each field adds to each answer
+    #[arg(long)]
+    explain: bool,
 
     /// How the records are written [default: as the first byte says]
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -77,6 +83,8 @@ pub fn run(args: Args) -> ExitCode {
 #[derive(Debug)]
 enum Error {
     Open(CannotOpen),
+    /// The model cannot be explained.
+    Unexplained(&'static str),
     Create(String, io::Error),
     Input(String, Unreadable),
     Output(String, io::Error),
@@ -90,6 +98,7 @@ impl Error {
     fn exit_code(&self) -> u8 {
         match self {
             Error::Open(..) => exit::NO_INPUT,
+            Error::Unexplained(_) => exit::USAGE,
             Error::Create(..) => exit::CANNOT_CREATE,
             Error::Input(_, Unreadable::Io(_)) | Error::Output(..) | Error::ReaderGone => exit::IO,
             Error::Input(..) => exit::DATA,
@@ -103,6 +112,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Open(why) => why.fmt(formatter),
+            Error::Unexplained(why) => write!(formatter, "--explain: this model cannot be explained: {why}"),
             Error::Create(name, why) => write!(
                 formatter,
                 "{name}: cannot create: {why}; name a file in a folder that can be written to"
@@ -123,6 +133,9 @@ impl fmt::Display for Error {
 
 /// Answers everything; says on the standard error how it went.
 fn score(args: &Args) -> Result<Counts, Error> {
+    if let Some(why) = unexplained().filter(|_| args.explain) {
+        return Err(Error::Unexplained(why));
+    }
     let source = Source::open(&args.input).map_err(Error::Open)?;
     let (name, size) = (source.name.clone(), source.size);
     let unreadable = |why| Error::Input(name.clone(), why);
@@ -137,7 +150,7 @@ fn score(args: &Args) -> Result<Counts, Error> {
     let draws =
         io::stderr().is_terminal() && (args.output.is_some() || !io::stdout().is_terminal());
     let mut progress = Progress::start(size, draws);
-    let answered = pipeline::run(blocks, &mut output, threads, &mut progress)
+    let answered = pipeline::run(blocks, &mut output, threads, args.explain, &mut progress)
         .and_then(|totals| output.finish().map(|()| totals).map_err(Failure::Write));
     if answered.is_err() {
         progress.clear();

@@ -58,6 +58,7 @@ pub(super) fn run<R: Read + Send + 'static>(
     blocks: Blocks<R>,
     output: &mut Output,
     threads: usize,
+    explains: bool,
     progress: &mut Progress,
 ) -> Result<Counts, Failure> {
     let shape = Arc::new(blocks.shape().clone());
@@ -72,7 +73,7 @@ pub(super) fn run<R: Read + Send + 'static>(
         let (shape, source) = (Arc::clone(&shape), Arc::clone(&source));
         thread::Builder::new()
             .name("worker".to_owned())
-            .spawn(move || answer_all(&shape, &source))
+            .spawn(move || answer_all(&shape, explains, &source))
             .map_err(Failure::Start)
     });
     let workers = workers.collect::<Result<Vec<_>, _>>()?;
@@ -98,7 +99,7 @@ pub(super) fn run<R: Read + Send + 'static>(
 /// Answers blocks until there are no more, or nobody takes the answers.
 ///
 /// A worker reads its blocks itself: the bytes are then in its core's cache.
-fn answer_all<R: Read>(shape: &Shape, source: &Mutex<Source<R>>) {
+fn answer_all<R: Read>(shape: &Shape, explains: bool, source: &Mutex<Source<R>>) {
     let mut buffer = Vec::new();
     loop {
         // Where another worker has panicked, no place of the order may be taken any more: a block may be missing.
@@ -109,7 +110,7 @@ fn answer_all<R: Read>(shape: &Shape, source: &Mutex<Source<R>>) {
             return;
         };
         drop(locked);
-        let counts = answer_block(shape, &job.block, &mut job.answers);
+        let counts = answer_block(shape, &job.block, explains, &mut job.answers);
         buffer = match job.block {
             Block::Records(text) => text.bytes,
             Block::Fault(_) => Vec::new(),

@@ -1,6 +1,7 @@
 //! A block of records becomes a block of answers.
 
-use crate::answer::{write_error, write_scored};
+use crate::answer::{write_error, write_explained, write_scored};
+use crate::explanation::pick_regno_explained;
 use crate::pick_regno::pick_regno;
 use crate::records::{Block, Records, Shape};
 
@@ -21,7 +22,12 @@ impl Counts {
 }
 
 /// Appends one line for each record of `block`.
-pub(super) fn answer_block(shape: &Shape, block: &Block, out: &mut Vec<u8>) -> Counts {
+pub(super) fn answer_block(
+    shape: &Shape,
+    block: &Block,
+    explains: bool,
+    out: &mut Vec<u8>,
+) -> Counts {
     let mut counts = Counts::default();
     match block {
         Block::Fault(fault) => {
@@ -35,6 +41,11 @@ pub(super) fn answer_block(shape: &Shape, block: &Block, out: &mut Vec<u8>) -> C
             for record in Records::new(shape, text) {
                 counts.records += 1;
                 match record {
+                    Ok(request) if explains => {
+                        let (answer, explanation) = pick_regno_explained(&request, &mut ());
+                        write_explained(&answer, &explanation, out);
+                        out.push(b'\n');
+                    }
                     Ok(request) => write_scored(&pick_regno(&request), out),
                     Err(fault) => {
                         counts.faults += 1;

@@ -18,6 +18,7 @@ use super::ledger::{Desk, Ledger};
 use super::media::{Content, Form};
 use super::reply::{self, Reply};
 use super::route::Route;
+use crate::explanation::unexplained;
 use crate::records::Format;
 
 /// How a body is to be read and answered.
@@ -97,6 +98,8 @@ impl<'a> Admission<'a> {
     /// Decides whether the body of a request to the model is one that can be read.
     fn admit_body(&mut self) -> Result<Admitted, Reply> {
         let admitted = self.admit_type()?;
+        self.ledger.explains = asks_for_explanations(self.head.uri.query())
+            .map_err(|why| reply::fail(StatusCode::BAD_REQUEST, &format!("Bad request: {why}")))?;
         if let Some(expect) = self.fields.expect.first()
             && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
         {
@@ -196,6 +199,18 @@ impl<'a> Admission<'a> {
     }
 }
 
+/// Whether the query has `explain=1`. Other parameters are passed over.
+fn asks_for_explanations(query: Option<&str>) -> Result<bool, String> {
+    let mut parameters = query.unwrap_or_default().split('&');
+    let explain = parameters.find_map(|parameter| parameter.strip_prefix("explain="));
+    match (explain, unexplained()) {
+        (None | Some("0"), _) => Ok(false),
+        (Some("1"), None) => Ok(true),
+        (Some("1"), Some(why)) => Err(format!("explain: this model cannot be explained: {why}")),
+        (Some(_), _) => Err("explain: expected 1 or 0".to_owned()),
+    }
+}
+
 /// The answer to a body for which there is no room beside the others.
 pub(super) fn no_memory() -> Reply {
     shed("too many long bodies at once")
@@ -235,4 +250,27 @@ fn moved(query: Option<&str>) -> Reply {
         reply.headers_mut().insert(LOCATION, location);
     }
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asks_for_explanations;
+
+    #[test]
+    fn explanations_are_asked_for_by_1() {
+        for (query, expected) in [
+            (None, Ok(false)),
+            (Some(""), Ok(false)),
+            (Some("a=b&explanation=1"), Ok(false)),
+            (Some("explain=0"), Ok(false)),
+            (Some("explain=1"), Ok(true)),
+            (Some("a&explain=1&b"), Ok(true)),
+            (
+                Some("explain=true"),
+                Err("explain: expected 1 or 0".to_owned()),
+            ),
+        ] {
+            assert_eq!(asks_for_explanations(query), expected, "{query:?}");
+        }
+    }
 }

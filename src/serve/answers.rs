@@ -9,12 +9,16 @@
 use std::fmt::Display;
 
 use super::media::Form;
-use crate::answer::{write_error, write_float, write_probabilities};
+use crate::answer::{write_error, write_explained, write_float, write_probabilities};
+use crate::explanation::Explanation;
 use crate::pick_regno::Answer;
+use crate::request::Field;
 
 /// Answers on their way out.
 pub(super) struct Answers {
     form: Form,
+    /// Whether they have explanations.
+    explains: bool,
     bytes: Vec<u8>,
     /// Whether nothing has been written yet.
     fresh: bool,
@@ -23,9 +27,10 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn new(form: Form) -> Answers {
+    pub(super) fn new(form: Form, explains: bool) -> Answers {
         Answers {
             form,
+            explains,
             bytes: Vec::new(),
             fresh: true,
             records: 0,
@@ -37,21 +42,30 @@ impl Answers {
     }
 
     /// The next record's answer.
-    pub(super) fn answer(&mut self, answer: &Answer) {
+    pub(super) fn answer(&mut self, answer: &Answer, explanation: Option<&Explanation>) {
         self.begin_record();
         let out = &mut self.bytes;
-        match self.form {
-            Form::Ndjson => {
-                write_probabilities(answer, out);
-                out.push(b'\n');
+        match (self.form, explanation) {
+            (Form::Ndjson | Form::Json, None) => write_probabilities(answer, out),
+            (Form::Ndjson | Form::Json, Some(explanation)) => {
+                write_explained(answer, explanation, out);
             }
-            Form::Json => write_probabilities(answer, out),
-            Form::Csv => {
+            (Form::Csv, _) => {
                 write_float(answer.negative, out);
                 out.push(b',');
                 write_float(answer.positive, out);
-                out.extend_from_slice(b",\n");
+                out.push(b',');
+                if let Some(explanation) = explanation {
+                    let fields = Field::ALL.into_iter().map(|field| explanation.of(field));
+                    for value in [answer.raw, explanation.base].into_iter().chain(fields) {
+                        write_float(value, out);
+                        out.push(b',');
+                    }
+                }
             }
+        }
+        if self.form != Form::Json {
+            out.push(b'\n');
         }
     }
 
@@ -68,7 +82,13 @@ impl Answers {
             }
             Form::Csv => {
                 let quoted = error.to_string().replace('"', "\"\"");
-                out.extend_from_slice(format!(",,\"{quoted}\"\n").as_bytes());
+                let commas = if self.explains {
+                    4 + Field::ALL.len()
+                } else {
+                    2
+                };
+                out.extend(std::iter::repeat_n(b',', commas));
+                out.extend_from_slice(format!("\"{quoted}\"\n").as_bytes());
             }
         }
     }
@@ -109,11 +129,19 @@ impl Answers {
 
     fn begin(&mut self) {
         self.fresh = false;
-        self.bytes.extend_from_slice(match self.form {
-            Form::Ndjson => b"",
-            Form::Csv => b"negative,positive,error\n",
-            Form::Json => b"{\"body\":[",
-        });
+        match self.form {
+            Form::Ndjson => {}
+            Form::Csv => {
+                self.bytes.extend_from_slice(b"negative,positive,");
+                if self.explains {
+                    let names = Field::ALL.map(|field| field.name()).join(",");
+                    self.bytes
+                        .extend_from_slice(format!("raw,base,{names},").as_bytes());
+                }
+                self.bytes.extend_from_slice(b"error\n");
+            }
+            Form::Json => self.bytes.extend_from_slice(b"{\"body\":["),
+        }
     }
 }
 
@@ -122,15 +150,18 @@ mod tests {
     use super::*;
 
     fn written(form: Form, records: &[Result<f64, &str>]) -> String {
-        let mut answers = Answers::new(form);
+        let mut answers = Answers::new(form, false);
         let mut text = Vec::new();
         for record in records {
             match *record {
-                Ok(positive) => answers.answer(&Answer {
-                    raw: 0.0,
-                    negative: 1.0 - positive,
-                    positive,
-                }),
+                Ok(positive) => {
+                    let answer = Answer {
+                        raw: 0.0,
+                        negative: 1.0 - positive,
+                        positive,
+                    };
+                    answers.answer(&answer, None);
+                }
                 Err(error) => answers.error(&error),
             }
             text.extend(answers.take());
@@ -163,5 +194,36 @@ mod tests {
             written(Form::Json, &[]),
             "{\"body\":[],\"status\":\"ok\"}\n"
         );
+    }
+
+    #[test]
+    fn explanations_have_columns() {
+        let mut answers = Answers::new(Form::Csv, true);
+        let answer = Answer {
+            raw: 1.5,
+            negative: 0.25,
+            positive: 0.75,
+        };
+        let mut contributions = Field::ALL.map(|field| (field, f64::from(field as u8)));
+        contributions.reverse();
+        let explanation = Explanation {
+            base: -0.5,
+            contributions,
+        };
+        answers.answer(&answer, Some(&explanation));
+        answers.error(&"line 3: no");
+        let text = String::from_utf8(answers.take()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "negative,positive,raw,base,regno_recognize,afts_regno_ai,recognition_accuracy,afts_regno_ai_score,\
+             afts_regno_ai_char_scores,afts_regno_ai_length_scores,camera_type,camera_class,time_check,direction,error"
+        );
+        assert_eq!(
+            lines[1],
+            "0.25,0.75,1.5,-0.5,0.0,1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0,9.0,"
+        );
+        let commas = |line: &str| line.matches(',').count();
+        assert!(lines[2].ends_with(",\"line 3: no\"") && commas(lines[2]) == commas(lines[0]));
     }
 }

@@ -38,6 +38,7 @@ use super::ledger::{Desk, Ledger};
 use super::media::Form;
 use super::phase::Phase;
 use super::reply::{self, Reply, ReplyBody};
+use crate::explanation::{is_fast, pick_regno_explained};
 use crate::pick_regno::pick_regno_watched;
 use crate::recorder::Source;
 use crate::records::{Block, Blocks, Format, Limits, Records, Shape, Text, Unreadable};
@@ -123,6 +124,7 @@ impl Batch {
         manner: Manner,
     ) -> Batch {
         let max_record = ledger.desk.app.config.max_line;
+        let explains = ledger.explains;
         let limits = Limits {
             record: max_record,
             block: PIECE,
@@ -138,7 +140,7 @@ impl Batch {
             head: Head::Held,
             flawed: false,
             text: None,
-            answers: Answers::new(form),
+            answers: Answers::new(form, explains),
             gathered: VecDeque::new(),
             gathered_len: 0,
             stage: Stage::Flowing,
@@ -432,7 +434,10 @@ impl Batch {
         let mut rows = 0;
         let mut broken = None;
         let is_recorded = self.ledger.is_recorded();
-        for _ in 0..STEP {
+        let explains = self.ledger.explains;
+        // An explanation takes as long as many answers do.
+        let step = if explains && !is_fast() { 1 } else { STEP };
+        for _ in 0..step {
             let before = records.rest();
             let Desk {
                 app, observations, ..
@@ -443,18 +448,25 @@ impl Batch {
                 let record = records.next()?;
                 app.faults
                     .answering(&before[..before.len() - records.rest().len()]);
-                Some(record.map(|request| pick_regno_watched(&request, &mut observations.watch())))
+                Some(record.map(|request| {
+                    let mut watch = observations.watch();
+                    if explains {
+                        let (answer, explanation) = pick_regno_explained(&request, &mut watch);
+                        return (answer, Some(explanation));
+                    }
+                    (pick_regno_watched(&request, &mut watch), None)
+                }))
             }));
             match answered {
                 Ok(None) => break,
-                Ok(Some(Ok(answer))) => {
+                Ok(Some(Ok((answer, explanation)))) => {
                     rows += 1;
                     if is_recorded {
                         let object = records.last_object();
                         let row = self.answers.records();
                         self.ledger.record(Source::Object, row, &object, &[answer]);
                     }
-                    self.answers.answer(&answer);
+                    self.answers.answer(&answer, explanation.as_ref());
                 }
                 Ok(Some(Err(fault))) => self.answers.error(&fault),
                 Err(_) => {
@@ -473,6 +485,9 @@ impl Batch {
         let rest = records.rest().len();
         self.ledger.rows += rows;
         self.ledger.desk.shard.rows.add(rows);
+        if explains {
+            self.ledger.desk.shard.explained.add(rows);
+        }
         if let Some(broken) = broken {
             return Err(broken);
         }

@@ -78,6 +78,8 @@ pub(super) struct Ledger {
     pub(super) sent: u64,
     /// Rows that the model answered.
     pub(super) rows: u64,
+    /// Whether answers are explained.
+    pub(super) explains: bool,
     /// Whether it brought a wrong key.
     pub(super) guessed: bool,
     /// Bytes that are counted as held for it.
@@ -103,6 +105,7 @@ impl Ledger {
             received: 0,
             sent: 0,
             rows: 0,
+            explains: false,
             guessed: false,
             held: 0,
             in_flight: false,

@@ -171,6 +171,8 @@ pub(super) struct Shard {
     /// Requests whose client went away before the answer was ready.
     pub(super) abandoned: Counter,
     pub(super) rows: Counter,
+    /// Rows that were explained.
+    pub(super) explained: Counter,
     /// Lines about refusals that were left out because there were too many.
     pub(super) refusals_unlogged: Counter,
 }
@@ -305,6 +307,11 @@ pub(super) fn report(shards: &[impl AsRef<Shard>]) {
             "pick_regno_rows_total",
             "Requests answered with probabilities; each element of an array and each line of a batch counts.",
             sum(&|shard| &shard.rows),
+        ),
+        (
+            "pick_regno_explained_rows_total",
+            "Rows of pick_regno_rows_total whose answer was explained, because the request asked for it.",
+            sum(&|shard| &shard.explained),
         ),
         (
             "pick_regno_log_refusals_left_out_total",

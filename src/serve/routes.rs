@@ -1,6 +1,7 @@
 //! Requests to answers: which route, what has arrived of the body, and what the model says of it.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use super::phase::Phase;
 use super::reply::{self, Reply};
 use super::route::Route;
 use super::wire::is_stand_in;
-use crate::answer::{write_many, write_one};
+use crate::answer::{write_explained, write_many, write_one};
+use crate::explanation::{is_fast, pick_regno_explained};
 use crate::pick_regno::pick_regno_watched;
 use crate::recorder::Source;
 use crate::request::{Body, Request, parse_body};
@@ -273,7 +275,11 @@ impl Reading {
         let desk = &*self.ledger.desk;
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
             desk.app.faults.answering(body);
-            answer(body, &self.ledger)
+            if self.ledger.explains {
+                explain(body, &self.ledger)
+            } else {
+                answer(body, &self.ledger)
+            }
         }));
         match answered {
             Ok((reply, rows)) => {
@@ -315,5 +321,51 @@ fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
         }
     };
     desk.shard.rows.add(rows);
+    (reply::json(StatusCode::OK, out), rows)
+}
+
+/// Explanations of one array, at most: each takes its worker as long as many answers do where the program has no tables for them.
+const MAX_EXPLAINED: usize = 50;
+
+/// Like [`answer`], with what each field adds.
+#[cold]
+fn explain(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
+    let desk = &ledger.desk;
+    let bad = |why: &dyn Display| {
+        let message = format!("Bad request: {why}");
+        (reply::fail(StatusCode::BAD_REQUEST, &message), 0)
+    };
+    let (requests, is_many) = match parse_body(body) {
+        Ok(Body::One(request)) => (vec![request], false),
+        Ok(Body::Many(requests)) => (requests, true),
+        Err(invalid) => return bad(&invalid),
+    };
+    if requests.len() > MAX_EXPLAINED && !is_fast() {
+        return bad(&format_args!(
+            "{} objects to explain; at most {MAX_EXPLAINED} are explained in one array: send more as NDJSON, one object a line",
+            requests.len()
+        ));
+    }
+    let mut out = b"{\"body\":".to_vec();
+    if is_many {
+        out.push(b'[');
+    }
+    let mut answers = Vec::with_capacity(requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let (answer, explanation) = pick_regno_explained(request, &mut desk.observations.watch());
+        write_explained(&answer, &explanation, &mut out);
+        answers.push(answer);
+    }
+    ledger.record(Source::Body, 0, body, &answers);
+    if is_many {
+        out.push(b']');
+    }
+    out.extend_from_slice(b",\"status\":\"ok\"}\n");
+    let rows = requests.len() as u64;
+    desk.shard.rows.add(rows);
+    desk.shard.explained.add(rows);
     (reply::json(StatusCode::OK, out), rows)
 }

@@ -1,6 +1,7 @@
 //! The commands that end by themselves, run as a shell runs them: what they write, and their exit codes.
 
 mod check;
+mod explain;
 mod healthcheck;
 mod load;
 mod score;

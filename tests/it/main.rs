@@ -15,6 +15,7 @@ mod customer;
 mod descriptors;
 mod documents;
 mod envelope;
+mod explain;
 mod hostile;
 mod http;
 mod inputs;

@@ -1,5 +1,6 @@
 //! Tables → Rust source.
 
+mod explain;
 mod kinds;
 mod observed;
 mod outputs;
@@ -14,6 +15,7 @@ use catboost_runtime::{
     compiled::Dynamic,
     emit::{Emit as _, Emitter, Pool},
 };
+pub(crate) use explain::Explaining;
 pub(crate) use outputs::Outputs;
 
 use crate::{
@@ -39,6 +41,8 @@ pub(crate) struct Module<'a> {
     /// `None` if it is left out.
     pub(crate) check: Option<&'a SelfCheck>,
     pub(crate) fields: &'a [Field],
+    /// `None` unless rows are to be explained.
+    pub(crate) explaining: Option<&'a Explaining>,
     /// Or why there are none.
     pub(crate) outputs: Result<&'a Outputs, &'a str>,
     pub(crate) config: &'a Config,
@@ -63,6 +67,9 @@ impl Module<'_> {
         self.functions(f)?;
         self.outputs(f)?;
         self.predict(f)?;
+        if let Some(explaining) = self.explaining {
+            self.explain(f, explaining)?;
+        }
         self.self_check(f)?;
         self.tables(f)
     }
@@ -131,13 +138,18 @@ impl Module<'_> {
         self.kinds(f, lifetime)
     }
 
-    fn functions(&self, f: &mut Emitter) -> fmt::Result {
-        let dimension = self.model.dimension;
-        let lifetime = if self.fields.iter().any(|field| field.kind != Kind::Float) {
+    /// What follows the name of the struct of features where its lifetime does not matter.
+    fn lifetime(&self) -> &'static str {
+        if self.fields.iter().any(|field| field.kind != Kind::Float) {
             "<'_>"
         } else {
             ""
-        };
+        }
+    }
+
+    fn functions(&self, f: &mut Emitter) -> fmt::Result {
+        let dimension = self.model.dimension;
+        let lifetime = self.lifetime();
         let field = |kind, index| {
             let field = self
                 .fields
@@ -280,7 +292,11 @@ impl Module<'_> {
         self.layout.model.emit(f);
         write!(f, ";\n\n    pub static BLOCKS: Option<Blocks<Static>> = ")?;
         self.layout.blocks.emit(f);
-        writeln!(f, ";\n")
+        writeln!(f, ";\n")?;
+        match self.explaining {
+            Some(explaining) => self.explain_tables(f, explaining),
+            None => Ok(()),
+        }
     }
 }
 

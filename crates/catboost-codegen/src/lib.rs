@@ -25,6 +25,7 @@ use std::{
 };
 
 use catboost_apply::layout;
+pub use catboost_apply::layout::explain::Explanations;
 use catboost_model::ir::Model;
 use emit::Outputs;
 use light::Light;
@@ -96,6 +97,7 @@ pub struct Config {
     visibility: String,
     out_dir: Option<PathBuf>,
     self_check: bool,
+    explanations: Explanations,
 }
 
 impl Default for Config {
@@ -113,6 +115,7 @@ impl Config {
             visibility: "pub".to_owned(),
             out_dir: None,
             self_check: true,
+            explanations: Explanations::None,
         }
     }
 
@@ -142,6 +145,14 @@ impl Config {
     #[must_use]
     pub fn self_check(mut self, self_check: bool) -> Self {
         self.self_check = self_check;
+        self
+    }
+
+    /// Adds `explain`, SHAP values of rows, and chooses how they come about. A model that cannot be explained says why in
+    /// `UNEXPLAINED`. Default: none.
+    #[must_use]
+    pub fn explain(mut self, explanations: Explanations) -> Self {
+        self.explanations = explanations;
         self
     }
 
@@ -201,6 +212,10 @@ impl Config {
         let fields = names::fields(model);
         let outputs = Outputs::of(model);
         let check = self.self_check.then(|| SelfCheck::new(model));
+        let explaining = match layout::explain::lay_out(model, self.explanations) {
+            Ok(explain) => explain.map(Ok),
+            Err(error) => Some(Err(error.to_string())),
+        };
         let (source, pools) = emit::Module {
             model,
             origin,
@@ -208,6 +223,7 @@ impl Config {
             light: &Light::new(model),
             check: check.as_ref(),
             fields: &fields,
+            explaining: explaining.as_ref(),
             outputs: outputs.as_ref().map_err(String::as_str),
             config: self,
         }

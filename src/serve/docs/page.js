@@ -67,7 +67,8 @@ async function send() {
   $("send").disabled = true;
   const started = performance.now();
   try {
-    const answer = await fetch("reg/", { method: "POST", headers, body: $("body").value, credentials: "omit" });
+    const query = $("explain").checked ? "?explain=1" : "";
+    const answer = await fetch(`reg/${query}`, { method: "POST", headers, body: $("body").value, credentials: "omit" });
     const text = await answer.text();
     showAnswer(answer, text, performance.now() - started);
   } catch {
@@ -96,6 +97,7 @@ function showAnswer(answer, text, millis) {
   const one = parsed?.body?.positive === undefined ? null : parsed.body;
   $("bars").replaceChildren(
     ...(one ? ["positive", "negative"].map((name) => meter(name, one[name])) : []),
+    ...(one?.explanation ? [contributions(one.explanation)] : []),
   );
   // The text as it came: reading and writing a number again could change its digits.
   $("text").textContent = text;
@@ -108,6 +110,24 @@ function meter(name, value) {
   const bar = element("progress", { max: 1, value });
   bar.setAttribute("aria-labelledby", `label-${name}`);
   return element("div", { className: "meter" }, element("div", {}, label), bar, element("span", { className: "hint" }, about));
+}
+
+/** A bar per field, to the right if it adds, to the left if it takes. */
+function contributions({ base, contributions, raw }) {
+  const greatest = Math.max(...contributions.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
+  const rows = contributions.map(({ field, value }) => {
+    const bar = element("span", { className: value < 0 ? "takes" : "adds" });
+    const share = (Math.abs(value) / greatest) * 50;
+    bar.style.width = `${share}%`;
+    bar.style.left = `${value < 0 ? 50 - share : 50}%`;
+    return element("tr", {},
+      element("th", { scope: "row" }, element("code", {}, field)),
+      element("td", { className: "bar" }, bar),
+      element("td", { className: "number" }, value.toFixed(4)));
+  });
+  const caption = `What each field adds: from the mean answer, ${base.toFixed(4)}, to this one, ${raw.toFixed(4)}`;
+  return element("div", { className: "scroll" },
+    element("table", { id: "contributions" }, element("caption", {}, caption), element("tbody", {}, ...rows)));
 }
 
 // --- The document ------------------------------------------------------------------------------

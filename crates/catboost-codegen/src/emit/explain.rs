@@ -1,0 +1,96 @@
+//! What explains rows: SHAP values.
+
+use std::fmt::{self, Write as _};
+
+use catboost_runtime::{
+    emit::{Emit as _, Emitter},
+    explain::Explain,
+    storage::Owned,
+};
+
+use super::Module;
+
+/// What the module has to explain rows with; the reason in place of what it has not.
+pub(crate) type Explaining = Result<Explain<Owned>, String>;
+
+impl Module<'_> {
+    pub(super) fn explain(&self, f: &mut Emitter, explaining: &Explaining) -> fmt::Result {
+        let (base, count, why) = match explaining {
+            Ok(explain) => (&explain.base[..], explain.features, None),
+            Err(why) => (&[][..], 0, Some(why)),
+        };
+        let dimensions = base.len();
+        let base = base
+            .iter()
+            .map(|base| format!("f64::from_bits({:#x})", base.to_bits()));
+        let base: Vec<String> = base.collect();
+        writeln!(
+            f,
+            "/// Why rows cannot be explained; `None` if they can.\npub const UNEXPLAINED: Option<&str> = {why:?};\n"
+        )?;
+        writeln!(
+            f,
+            "/// The raw value of the mean training row, of each dimension that is explained.\npub const BASE: [f64; {dimensions}] = [{}];\n",
+            base.join(", ")
+        )?;
+        let mut names = vec![String::new(); count];
+        for field in self.fields {
+            if let Some(name) = names.get_mut(field.flat_index as usize) {
+                *name = match field.name.as_str() {
+                    "" => field.flat_index.to_string(),
+                    name => name.to_owned(),
+                };
+            }
+        }
+        writeln!(
+            f,
+            "/// The columns of the training data, in the order of an explanation's values.\npub const COLUMNS: [&str; {count}] = {names:?};\n"
+        )?;
+        let bytes = explaining
+            .as_ref()
+            .map_or(0, |explain| size_of_val(&*explain.tables));
+        writeln!(
+            f,
+            "/// Bytes of the tables of all leaves; 0 if explanations are computed for each row.\npub const EXPLANATION_BYTES: usize = {bytes};\n"
+        )?;
+        let lifetime = self.lifetime();
+        let raw = self.model.dimension;
+        writeln!(
+            f,
+            "/// The values of a row: what each of [`COLUMNS`] adds to [`BASE`], for each dimension. CatBoost's `ShapValues`.
+pub type Explanation = [[f64; {count}]; {dimensions}];
+
+/// Explains a row in `explanation`. Returns its [`raw`] values.
+pub fn explain(features: &Features{lifetime}, explanation: &mut Explanation) -> [f64; {raw}] {{
+    let mut leaves = Leaves::with_capacity(TREES);
+    let raw = raw_observed(features, &mut leaves);
+    explain_leaves(&leaves, explanation.as_flattened_mut());
+    raw
+}}
+
+/// An observer that notes a row's leaves, for [`explain_leaves`]; those of several rows one after the other.
+pub type Leaves = ::catboost_runtime::explain::Leaves;
+
+/// Explains the rows whose leaves were noted: puts their [`Explanation`]s in `values`, one after the other.
+///
+/// # Panics
+/// If `values` has not the length of an [`Explanation`] for each row.
+pub fn explain_leaves(leaves: &Leaves, values: &mut [f64]) {{
+    tables::EXPLAIN.explain_block(tables::MODEL.trees.values(), &leaves.0, values);
+}}
+"
+        )
+    }
+
+    pub(super) fn explain_tables(&self, f: &mut Emitter, explaining: &Explaining) -> fmt::Result {
+        write!(
+            f,
+            "    #[allow(unused_imports)]\n    use ::catboost_runtime::explain::{{Explain, Term, Tree}};\n\n    pub static EXPLAIN: Explain<Static> = "
+        )?;
+        match explaining {
+            Ok(explain) => explain.emit(f),
+            Err(_) => Explain::<Owned>::nothing().emit(f),
+        }
+        writeln!(f, ";\n")
+    }
+}

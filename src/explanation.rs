@@ -1,0 +1,176 @@
+//! Why the model said so: what each field of a request adds to the answer.
+//!
+//! The model's SHAP values say what each of its 41 inputs adds to the raw value of the mean training row. An input counts towards the field
+//! of the request that it is derived from: a character's score towards the list of scores, a template towards its plate. Base and
+//! contributions add up to [`Answer::raw`], up to rounding.
+
+use std::sync::LazyLock;
+
+use catboost_runtime::compiled::{Observer, Row};
+
+use crate::model::{self, Features, Leaves};
+use crate::pick_regno::{Answer, Watcher, pick_regno_watched};
+use crate::request::{Field, Request};
+
+/// What the fields of a request add to the model's mean answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Explanation {
+    /// Raw value of the mean training row.
+    pub base: f64,
+    /// What each field adds; the field that adds or takes most comes first.
+    pub contributions: [(Field, f64); Field::ALL.len()],
+}
+
+/// Why answers cannot be explained; `None` if they can.
+#[must_use]
+pub fn unexplained() -> Option<&'static str> {
+    model::UNEXPLAINED
+}
+
+/// Whether explanations take additions alone: the program has the tables for it.
+#[must_use]
+pub fn is_fast() -> bool {
+    model::EXPLANATION_BYTES > 0
+}
+
+/// The field that each of the model's columns is derived from.
+static FIELDS: LazyLock<[Field; model::COLUMNS.len()]> =
+    LazyLock::new(|| model::COLUMNS.map(field));
+
+fn field(column: &str) -> Field {
+    match column {
+        "max_len_score" => Field::AftsRegnoAiLengthScores,
+        "cam_len" | "regno_template" | "regno_recognize_text" => Field::RegnoRecognize,
+        "ai_len" | "foreign_sym" | "regno_template_ai" | "afts_regno_ai_text" => Field::AftsRegnoAi,
+        "hour" | "weekday" | "month" => Field::TimeCheck,
+        // Scores of characters, and their extremes.
+        name => Field::named(name).unwrap_or(Field::AftsRegnoAiCharScores),
+    }
+}
+
+/// Answers one request and explains the answer; `watcher` is told what is met on the way.
+///
+/// # Panics
+/// If answers cannot be [explained](unexplained).
+pub fn pick_regno_explained(
+    request: &Request<'_>,
+    watcher: &mut impl Watcher,
+) -> (Answer, Explanation) {
+    let mut noting = Noting {
+        watcher,
+        leaves: Leaves::with_capacity(model::TREES),
+    };
+    let answer = pick_regno_watched(request, &mut noting);
+    (answer, Explanation::new(&noting.leaves))
+}
+
+impl Explanation {
+    fn new(leaves: &Leaves) -> Explanation {
+        let mut values = [0.0; model::COLUMNS.len()];
+        model::explain_leaves(leaves, &mut values);
+        let mut contributions = Field::ALL.map(|field| (field, 0.0));
+        for (field, value) in FIELDS.iter().zip(values) {
+            contributions[*field as usize].1 += value;
+        }
+        contributions.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
+        Explanation {
+            base: model::BASE.first().copied().unwrap_or_default(),
+            contributions,
+        }
+    }
+
+    /// What a field adds.
+    #[must_use]
+    pub fn of(&self, field: Field) -> f64 {
+        let found = self.contributions.iter().find(|(other, _)| *other == field);
+        found.map_or(0.0, |(_, value)| *value)
+    }
+}
+
+/// Notes a row's leaves beside another watcher.
+struct Noting<'a, W> {
+    watcher: &'a mut W,
+    leaves: Leaves,
+}
+
+impl<W: Observer> Observer for Noting<'_, W> {
+    #[inline(always)]
+    fn row(&mut self, row: &Row<'_>) {
+        self.watcher.row(row);
+    }
+
+    #[inline(always)]
+    fn unseen(&mut self, cat: usize) {
+        self.watcher.unseen(cat);
+    }
+
+    #[inline(always)]
+    fn unknown_token(&mut self, text: usize) {
+        self.watcher.unknown_token(text);
+    }
+
+    #[inline(always)]
+    fn leaf(&mut self, leaf: usize) {
+        self.watcher.leaf(leaf);
+        self.leaves.leaf(leaf);
+    }
+}
+
+impl<W: Watcher> Watcher for Noting<'_, W> {
+    fn features(&mut self, features: &Features<'_>) {
+        self.watcher.features(features);
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        self.watcher.answer(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::parse_object;
+
+    #[test]
+    fn every_column_has_the_field_that_it_is_derived_from() {
+        let fields = FIELDS.iter().zip(model::COLUMNS);
+        let of = |field: Field| -> Vec<&str> {
+            let columns = fields.clone().filter(|(other, _)| **other == field);
+            columns.map(|(_, column)| column).collect()
+        };
+        assert_eq!(of(Field::RegnoRecognize).len(), 3);
+        assert_eq!(of(Field::AftsRegnoAi).len(), 4);
+        assert_eq!(of(Field::AftsRegnoAiLengthScores), ["max_len_score"]);
+        assert_eq!(of(Field::TimeCheck).len(), 3);
+        for field in [
+            Field::RecognitionAccuracy,
+            Field::AftsRegnoAiScore,
+            Field::CameraType,
+            Field::CameraClass,
+            Field::Direction,
+        ] {
+            assert_eq!(of(field), [field.name()]);
+        }
+        // Two extremes, ten digits, D, and twelve letters.
+        assert_eq!(of(Field::AftsRegnoAiCharScores).len(), 25);
+    }
+
+    #[test]
+    fn contributions_are_ordered_and_add_up() {
+        let request = include_str!("../fixtures/cases.ndjson").lines().next();
+        let case: serde_json::Value = serde_json::from_str(request.unwrap()).unwrap();
+        let text = case["request"].to_string();
+        let request = parse_object(text.as_bytes()).unwrap();
+        let (answer, explanation) = pick_regno_explained(&request, &mut ());
+        let sizes = explanation.contributions.map(|(_, value)| value.abs());
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+        let sum = explanation
+            .contributions
+            .iter()
+            .fold(explanation.base, |sum, (_, value)| sum + value);
+        // The order of additions differs, so the last bits do.
+        assert_eq!(sum as f32, answer.raw as f32);
+        let largest = explanation.contributions[0];
+        assert_eq!(explanation.of(largest.0), largest.1);
+    }
+}
