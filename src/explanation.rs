@@ -27,8 +27,12 @@ pub fn unexplained() -> Option<&'static str> {
     model::UNEXPLAINED
 }
 
-/// Whether explanations take additions alone: the program has the tables for it.
+/// Returns whether explanations take additions alone: the program has the tables for it.
 #[must_use]
+#[allow(
+    clippy::absurd_extreme_comparisons,
+    reason = "the constant is 0 in a build without tables"
+)]
 pub fn is_fast() -> bool {
     model::EXPLANATION_BYTES > 0
 }
