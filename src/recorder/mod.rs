@@ -13,9 +13,9 @@
 //! | `request` | with `plain`: the request as it came |
 //! | `raw`, `negative`, `positive` | the answer |
 //!
-//! Whoever answers never waits: a worker gathers rows ([`gather`]) and hands them through a bounded queue to one thread
-//! ([`writer`]), which makes lines of them ([`row`]) and appends those to segments ([`folder`]). Rows for which there is no room
-//! are dropped. `seq` is given before that, so a hole in `seq` is a lost row; [`ledger`] counts both, also across `kill -9`.
+//! Whoever answers never waits: a worker gathers rows (`gather`) and hands them through a bounded queue to one thread
+//! (`writer`), which makes lines of them (`row`) and appends those to segments (`folder`). Rows for which there is no room
+//! are dropped. `seq` is given before that, so a hole in `seq` is a lost row; `ledger` counts both, also across `kill -9`.
 
 mod folder;
 mod gather;
