@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from instructions import FEW, MANY, callgrind
+from instructions import FEW, MANY, STAGES, callgrind
 from measure import ROOT, build
 
 RECORD = ROOT / "benches/guard.json"
