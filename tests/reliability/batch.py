@@ -1,6 +1,6 @@
 """A batch of any length takes no more memory than a short one: `tests/python.sh reliability/batch.py`.
 
-Sends batches, NDJSON and then CSV, of 64 MiB (LONG=1: 1 GiB) to a service with one worker, reads the answers meanwhile, and looks
+Sends batches, NDJSON and then CSV, of 1 GiB to a service with one worker, reads the answers meanwhile, and looks
 at the service's memory every 50 ms: after the first tenth of a batch it may grow by no more than 1 MiB. A second
 client asks one plate at a time beside it; all its answers must be 200. Every record's answer is counted, and compared
 with what the same record gets alone.
@@ -11,9 +11,9 @@ import json
 import threading
 import time
 
-from service import BODY, KEY, LONG, REQUEST, Service, check, conditions
+from service import BODY, KEY, REQUEST, Service, check, conditions
 
-SIZE = (1 << 30) if LONG else (64 << 20)
+SIZE = 1 << 30
 MIB = 1 << 20
 
 

@@ -90,7 +90,7 @@ class Service:
         samples = {}
         with urllib.request.urlopen(url, timeout=10) as page:
             for line in page.read().decode().splitlines():
-                if not line.startswith("#"):
+                if line and not line.startswith("#"):
                     name, value = line.rsplit(" ", 1)
                     samples[name] = float(value)
         return samples
