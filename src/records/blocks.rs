@@ -124,12 +124,19 @@ impl<R: Read> Blocks<R> {
     /// If reading fails, the CSV's header does not name each column once, or the file is one JSON array. After
     /// [`io::ErrorKind::WouldBlock`] it may be called again, when there is more to read.
     pub fn begin(&mut self, format: Option<Format>) -> Result<(), Unreadable> {
+        // UTF-16 shows in the second byte at the latest.
         let first = loop {
-            if let Some(first) = self.skip_to_text() {
+            let first = self.skip_to_text();
+            if let Some(first) = first
+                && (self.len > 1 || self.ended)
+            {
                 break first;
             }
             if !self.fill()? {
-                return Ok(());
+                match first {
+                    Some(first) => break first,
+                    None => return Ok(()),
+                }
             }
         };
         // Either mark of UTF-16, or half of its first letter.

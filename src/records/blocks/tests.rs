@@ -286,3 +286,15 @@ fn where_the_beginning_is_cut_changes_nothing() {
     assert_eq!(told(&[long.as_bytes()]), ["line 1: longer than 4096 bytes"]);
     assert_eq!(told(&bytes), told(&[long.as_bytes()]));
 }
+
+#[test]
+fn utf_16_is_named_however_it_arrives() {
+    for step in [1, 2, 1000] {
+        let source = Slow {
+            rest: b"{\0}\0",
+            step,
+        };
+        let refused = Blocks::open(source, None).err();
+        assert!(matches!(refused, Some(Unreadable::Utf16)), "{step}");
+    }
+}
