@@ -1,31 +1,31 @@
 //! The numbers that CatBoost computes from a text's token ids: bag of words, naive Bayes, BM25.
 //!
-//! A text is a slice of (token id, count), by ascending id, as [`crate::text::count`] makes it. Everything is computed in
-//! `f64` in CatBoost's order of operations, and rounded to `f32` when it becomes a feature.
+//! A text is a slice of (token id, count) by ascending id, as [`crate::text::count`] makes it. All arithmetic is `f64`,
+//! in CatBoost's order of operations; a number is rounded to `f32` when it becomes a feature.
 
 use crate::math::{exp, exp_inline, ln};
 
-/// Bag of words: whether the text has the token.
+/// Bag of words: returns true if the text has the token.
 #[inline]
 #[must_use]
 pub fn has_token(text: &[(u32, u32)], token: u32) -> bool {
     text.binary_search_by_key(&token, |&(id, _)| id).is_ok()
 }
 
-/// What naive Bayes knows of all classes.
+/// Parameters of naive Bayes that all classes share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NaiveBayes {
-    /// Added to a class's documents.
+    /// Pseudo-count added to the number of a class's texts.
     pub class_prior: f32,
-    /// Added to a token's count.
+    /// Pseudo-count added to the count of each token.
     pub token_prior: f32,
-    /// How many different tokens were seen in training.
+    /// Number of different tokens in the training data.
     pub seen_tokens: u64,
 }
 
 impl NaiveBayes {
-    /// The logarithm of a class's unnormalized probability, for a class of `docs` texts with `total_tokens` tokens in
-    /// them, where `count` says how often the class has a token (`None`: never).
+    /// Logarithm of a class's unnormalized probability, for a class of `docs` texts with `total_tokens` tokens in them.
+    /// `count` returns the count of a token in the class, or `None` if the class lacks it.
     #[inline]
     #[must_use]
     pub fn log_probability(
@@ -55,8 +55,8 @@ impl NaiveBayes {
     }
 }
 
-/// Turns naive Bayes's logarithms of unnormalized probabilities into probabilities, in place; nothing happens to an empty
-/// slice. Predictions are made with another `exp`: [`crate::output::softmax`].
+/// Turns naive Bayes's logarithms of unnormalized probabilities into probabilities, in place. An empty slice is left as
+/// it is. Predictions use another `exp`: [`crate::output::softmax`].
 #[inline]
 pub fn bayes_softmax(values: &mut [f64]) {
     let Some(&first) = values.first() else { return };
@@ -73,8 +73,8 @@ pub fn bayes_softmax(values: &mut [f64]) {
     }
 }
 
-/// [`bayes_softmax`] of two values, with the same bits, and one `exp` instead of two: the greater's difference from itself
-/// is 0 (or NaN), and `exp` makes 1 (or NaN) of it.
+/// [`bayes_softmax`] of two values: the same bits with one `exp` instead of two. The greater value minus itself is 0
+/// (or NaN), and its `exp` is 1 (or NaN).
 #[inline(always)]
 #[must_use]
 pub fn bayes_softmax_of_two([a, b]: [f64; 2]) -> [f64; 2] {
@@ -85,7 +85,7 @@ pub fn bayes_softmax_of_two([a, b]: [f64; 2]) -> [f64; 2] {
     )]
     let of_greater = 1.0 + (greater - greater);
     let of_lesser = exp_inline(lesser - greater);
-    // Both orders of two summands give the same sum.
+    // Addition is commutative, so the order of the two summands does not matter.
     let total = of_greater + of_lesser;
     let (of_greater, of_lesser) = (of_greater / total, of_lesser / total);
     if a < b {
@@ -95,35 +95,36 @@ pub fn bayes_softmax_of_two([a, b]: [f64; 2]) -> [f64; 2] {
     }
 }
 
-/// What BM25 knows of all classes.
+/// Parameters of BM25 that all classes share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bm25 {
-    /// Saturation.
+    /// Term-frequency saturation (`k1`).
     pub k: f32,
     /// Length normalization.
     pub b: f32,
-    /// The least inverse class frequency.
+    /// Lower bound of the inverse class frequency.
     pub truncate_border: f32,
-    /// Tokens of all classes.
+    /// Number of tokens in all classes together.
     pub total_tokens: u64,
-    /// How many classes.
+    /// Number of classes.
     pub classes: u32,
 }
 
 impl Bm25 {
-    /// The weight of a token that `with_token` of the classes have.
+    /// Weight of a token that occurs in `with_token` of the classes.
     #[inline]
     #[must_use]
     pub fn inverse_class_frequency(&self, with_token: u32) -> f64 {
-        // The difference is taken in integers, as CatBoost does.
+        // CatBoost subtracts in integers, too.
         let without = f64::from(self.classes.wrapping_sub(with_token)) + 0.5;
         let frequency = ln(without / (f64::from(with_token) + 0.5));
         let least = f64::from(self.truncate_border);
         if frequency < least { least } else { frequency }
     }
 
-    /// What a token adds to the score of a class of `class_tokens` tokens that has it `frequency` times, given the token's
-    /// [`Bm25::inverse_class_frequency`]. (How often the text has the token plays no part.)
+    /// Contribution of one token to the score of a class. The class has `class_tokens` tokens, `frequency` of them this
+    /// one; `inverse_class_frequency` is [`Bm25::inverse_class_frequency`]. The token's count in the text plays no
+    /// part.
     #[inline]
     #[must_use]
     pub fn term(&self, inverse_class_frequency: f64, frequency: u32, class_tokens: u64) -> f64 {

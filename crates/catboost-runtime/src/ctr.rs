@@ -1,6 +1,6 @@
-//! The value of a CTR: a smoothed share of the training rows that had this value of a categorical feature, all in `f32`.
+//! The value of a CTR: the smoothed share of training rows with this key that are good. All arithmetic is `f32`.
 
-/// How a share becomes a feature's value: `((good + prior_num) / (total + prior_denom) + shift) * scale`.
+/// Formula of a CTR's value: `((good + prior_num) / (total + prior_denom) + shift) * scale`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CtrFormula {
     /// Added to the numerator.
@@ -9,19 +9,19 @@ pub struct CtrFormula {
     pub prior_denom: f32,
     /// Added to the quotient.
     pub shift: f32,
-    /// The sum is multiplied by this.
+    /// Multiplied with the shifted quotient.
     pub scale: f32,
 }
 
 impl CtrFormula {
-    /// The value for `good` of `total`. Counts come as `f32`, as CatBoost rounds them before it adds.
+    /// Value for `good` rows of `total`. CatBoost rounds counts to `f32` before it adds, so they come as `f32`.
     #[inline(always)]
     #[must_use]
     pub const fn value(&self, good: f32, total: f32) -> f32 {
         ((good + self.prior_num) / (total + self.prior_denom) + self.shift) * self.scale
     }
 
-    /// Borders: `counts` holds one count a target class; good are those above the border.
+    /// CTR type Borders. `counts` holds one count per target class; classes above `target_border` are good.
     #[inline]
     #[must_use]
     pub const fn borders(&self, counts: &[i32], target_border: u32) -> f32 {
@@ -29,7 +29,8 @@ impl CtrFormula {
         self.value(good as f32, total as f32)
     }
 
-    /// Buckets: `counts` holds one count a target class; good are those of one class, 0 if there is no such class.
+    /// CTR type Buckets. `counts` holds one count per target class; one class is good. A class that is out of range has
+    /// count 0.
     #[inline]
     #[must_use]
     pub const fn buckets(&self, counts: &[i32], target_class: u32) -> f32 {
@@ -43,21 +44,22 @@ impl CtrFormula {
         self.value(good as f32, total as f32)
     }
 
-    /// The mean types: sum and count of a key's targets.
+    /// Mean types (`BinarizedTargetMeanValue`, `FloatTargetMeanValue`): `sum` and `count` of a key's targets.
     #[inline]
     #[must_use]
     pub const fn mean(&self, sum: f32, count: i32) -> f32 {
         self.value(sum, count as f32)
     }
 
-    /// Counter and FeatureFreq: a key's count against the table's denominator. A key that the table lacks counts 0.
+    /// CTR types Counter and FeatureFreq: a key's count over the table's denominator. A key that the table lacks has
+    /// count 0.
     #[inline]
     #[must_use]
     pub const fn count(&self, count: i32, denominator: i32) -> f32 {
         self.value(count as f32, denominator as f32)
     }
 
-    /// The value of a key that the table lacks, for every type but Counter and FeatureFreq (see [`CtrFormula::count`]).
+    /// Value of a key that the table lacks, for every type except Counter and FeatureFreq (see [`CtrFormula::count`]).
     #[inline]
     #[must_use]
     pub const fn unknown(&self) -> f32 {
@@ -65,7 +67,7 @@ impl CtrFormula {
     }
 }
 
-/// The sum of all counts, and of those from `from` on. They wrap, as CatBoost's do in practice.
+/// Sum of all counts, and sum of the counts from `from` on. Both wrap on overflow, as CatBoost's do in practice.
 const fn sum(counts: &[i32], from: usize) -> (i32, i32) {
     let (mut all, mut tail) = (0i32, 0i32);
     let mut i = 0;

@@ -1,7 +1,7 @@
-//! Owned tables → Rust source: how the code generator writes a model down.
+//! Prints owned tables as Rust source, for the code generator.
 //!
-//! A table names its fields once, with [`emit!`](crate::emit), beside its definition. A slice of [`Plain`] elements is a part
-//! of a file that has all elements of its type; all else is written as Rust.
+//! A table lists its fields once, with [`emit!`](crate::emit), beside its definition. A slice of [`Plain`] elements
+//! becomes a range of a file that holds all elements of its type; everything else becomes source.
 
 use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 
@@ -9,12 +9,12 @@ use core::fmt;
 
 use crate::tables::Plain;
 
-/// Something that can be written as a constant expression of Rust.
+/// Value that can be written as a constant expression of Rust.
 pub trait Emit: Sized {
-    /// Writes it.
+    /// Appends the expression to `out`.
     fn emit(&self, out: &mut Emitter);
 
-    /// Writes a `&'static` slice of such elements: one per line.
+    /// Appends a `&'static` slice of such elements, one per line.
     fn emit_slice(all: &[Self], out: &mut Emitter) {
         if all.is_empty() {
             return out.text("&[]");
@@ -32,7 +32,7 @@ pub trait Emit: Sized {
     }
 }
 
-/// Source that is being written, and the files that it includes.
+/// Source under construction, and the files that it includes.
 #[derive(Debug, Default)]
 pub struct Emitter {
     source: String,
@@ -40,7 +40,7 @@ pub struct Emitter {
     pools: BTreeMap<&'static str, Pool>,
 }
 
-/// All elements of a type that a model's tables have.
+/// All elements of one type in a model's tables.
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
     /// The type of the elements.
@@ -52,23 +52,23 @@ pub struct Pool {
 }
 
 impl Emitter {
-    /// Nothing yet.
+    /// Creates an emitter without source and files.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds source as it is.
+    /// Appends source verbatim.
     pub fn text(&mut self, text: &str) {
         self.source.push_str(text);
     }
 
-    /// Adds a value as `Debug` writes it.
+    /// Appends a value as `Debug` writes it.
     pub fn debug(&mut self, value: &impl fmt::Debug) {
         self.text(&format!("{value:?}"));
     }
 
-    /// Adds a slice, as a part of the file of its type.
+    /// Appends a slice as a range of the file of its type.
     pub fn slice<T: Plain>(&mut self, elements: &[T]) {
         if elements.is_empty() {
             return self.text("&[]");
@@ -77,7 +77,7 @@ impl Emitter {
         self.text(&format!("slice(&{}, {first}, {len})", T::POOL));
     }
 
-    /// Begins a line.
+    /// Starts a new line.
     fn line(&mut self) {
         self.source.push('\n');
         for _ in 0..self.indent {
@@ -85,7 +85,7 @@ impl Emitter {
         }
     }
 
-    /// Adds fields in braces, one per line.
+    /// Appends fields in braces, one per line.
     pub fn fields(&mut self, fields: impl FnOnce(&mut Self)) {
         self.text(" {");
         self.indent += 1;
@@ -95,7 +95,7 @@ impl Emitter {
         self.text("}");
     }
 
-    /// Adds a field.
+    /// Appends a field.
     pub fn field(&mut self, name: &str, value: &impl Emit) {
         self.line();
         self.text(name);
@@ -104,7 +104,7 @@ impl Emitter {
         self.text(",");
     }
 
-    /// Adds elements to the file of their type. Returns the index of the first.
+    /// Appends elements to the file of their type. Returns the index of the first.
     fn pool<T: Plain>(&mut self, elements: &[T]) -> usize {
         let pool = self.pools.entry(T::POOL).or_default();
         pool.element = T::NAME;
@@ -116,7 +116,7 @@ impl Emitter {
         first
     }
 
-    /// Adds a slice of arrays: `count` rows of `width` elements.
+    /// Appends a slice of arrays: `count` rows of `width` elements.
     pub fn rows<T: Plain>(&mut self, elements: &[T], width: usize, count: usize) {
         if elements.is_empty() {
             return self.text(&format!("&[[]; {count}]"));
@@ -126,7 +126,7 @@ impl Emitter {
         self.text(&format!("rows::<_, {width}>(&{pool}, {first}, {count})"));
     }
 
-    /// Source and files by name of their static, ascending.
+    /// Returns the source, and the files by name of their static, ascending.
     #[must_use]
     pub fn finish(self) -> (String, Vec<(&'static str, Pool)>) {
         (self.source, self.pools.into_iter().collect())
@@ -140,7 +140,7 @@ impl fmt::Write for Emitter {
     }
 }
 
-/// How types are written whose slices are parts of a file.
+/// Implements [`Emit`] for [`Plain`] types: a slice becomes a range of the file of its type.
 macro_rules! pooled {
     ($($type:ty)*) => {$(
         impl $crate::emit::Emit for $type {
@@ -179,7 +179,7 @@ macro_rules! float {
 
 float!(f32 f64);
 
-/// How types are written that `Debug` writes as Rust does.
+/// Implements [`Emit`] for types whose `Debug` output is valid Rust.
 macro_rules! debug {
     ($($type:ty)*) => {$(
         impl $crate::emit::Emit for $type {
@@ -239,8 +239,8 @@ impl<T: Emit> Emit for Option<T> {
     }
 }
 
-/// Says how a table is written: which fields it has, or which variants with which fields. It does not compile if one is
-/// missing.
+/// Implements [`Emit`] for a table from the list of its fields, or of its variants with their fields. Does not compile
+/// if one is missing.
 macro_rules! emit {
     (struct $name:ident $type:ty { $($field:ident),* $(,)? }) => {
         impl $crate::emit::Emit for $type {

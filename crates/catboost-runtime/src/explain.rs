@@ -1,8 +1,8 @@
-//! Why a compiled model said so: SHAP values of oblivious trees.
+//! SHAP values of oblivious trees of a compiled model.
 //!
-//! A row's leaves are all that its explanation depends on. [`Explain`] holds what TreeSHAP needs to know of the trees beside their leaf
-//! values, and, if wanted, what every leaf contributes, so that a row is explained by additions alone. The numbers are those of
-//! `catboost_model::explain`, to the bit.
+//! The explanation of a row depends on its leaves alone. [`Explain`] holds what TreeSHAP needs beside the leaf values
+//! and, if wanted, the contribution of every leaf, so that a row is explained by additions alone. The values have the
+//! bits of `catboost_model::explain`.
 
 mod path;
 
@@ -15,11 +15,11 @@ use crate::{
 };
 use path::Walk;
 
-/// What explains a model's rows.
+/// Tables that explain the rows of a model.
 pub struct Explain<S: Storage = Static> {
     /// Values per leaf.
     pub dimension: usize,
-    /// Raw value of the mean training row; one per dimension that is explained.
+    /// Raw value of the mean training row, per explained dimension.
     pub base: S::Slice<f64>,
     /// Number of features that are explained.
     pub features: usize,
@@ -27,17 +27,17 @@ pub struct Explain<S: Storage = Static> {
     pub trees: S::Slice<Tree>,
     /// Class of each level of each tree, the last split's first: index among the tree's classes.
     pub levels: S::Slice<u8>,
-    /// What becomes of a tree's classes: they are added to features.
+    /// Terms of each tree: which share of a class's contribution each feature gets.
     pub terms: S::Slice<Term>,
-    /// The feature of each slot of each tree.
+    /// Feature of each slot of each tree.
     pub slots: S::Slice<u16>,
-    /// A bit per leaf, counted over all the trees: whether it has weight.
+    /// Bitmap of the leaves that have weight, indexed over all the trees.
     pub weighty: S::Slice<u64>,
     /// For each leaf with weight, the index of its weight.
     pub weights: S::Slice<u32>,
-    /// The weights that leaves have, each once.
+    /// The distinct weights of leaves.
     pub distinct: S::Slice<f64>,
-    /// What each leaf of each tree adds to each slot of its tree, by dimension; empty if this is computed for each row.
+    /// Contribution of each leaf to each slot of its tree, by dimension. Empty if contributions are computed per row.
     pub tables: S::Slice<f64>,
 }
 
@@ -64,18 +64,18 @@ pub struct Tree {
     pub terms: u16,
     /// Number of slots.
     pub slots: u16,
-    /// Taken off every leaf value.
+    /// Subtracted from every leaf value.
     pub average: f64,
 }
 
-/// A share of what a class contributes goes to a feature.
+/// Share of a class's contribution that goes to a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Class, among those of the tree.
     pub class: u8,
     /// Slot of the feature, among those of the tree.
     pub slot: u16,
-    /// Number of features that share.
+    /// Number of features that share the contribution.
     pub among: u16,
 }
 
@@ -83,28 +83,28 @@ pub struct Term {
 const BITS: usize = u64::BITS as usize;
 
 impl<S: Storage> Explain<S> {
-    /// Number of values of an explanation: the features', dimension by dimension.
+    /// Number of values in an explanation: one per feature and explained dimension, dimension by dimension.
     #[must_use]
     pub fn len(&self) -> usize {
         self.base.len() * self.features
     }
 
-    /// Whether explanations have no values.
+    /// Returns true if explanations have no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Puts in `out` what each feature contributes for a row, dimension by dimension. `leaf_values` are the model's; `leaves` has the
-    /// row's leaf in each tree, counted over all the trees.
+    /// Writes the contribution of each feature to `out`, dimension by dimension. `leaf_values` are the model's;
+    /// `leaves` has the row's leaf in each tree, indexed over all the trees.
     ///
     /// # Panics
-    /// If `leaves` has not a leaf per tree, or `out` not the length [`Explain::len`].
+    /// If the length of `leaves` is not the number of trees, or that of `out` is not [`Explain::len`].
     pub fn explain(&self, leaf_values: &[f64], leaves: &[u32], out: &mut [f64]) {
         self.explain_block(leaf_values, leaves, out);
     }
 
-    /// [`Explain::explain`] for several rows: `leaves` and `out` have theirs one after the other.
+    /// [`Explain::explain`] for several rows, whose `leaves` and `out` are concatenated.
     ///
     /// # Panics
     /// As [`Explain::explain`], for each row.
@@ -125,7 +125,7 @@ impl<S: Storage> Explain<S> {
         }
     }
 
-    /// Adds the tables' entries: tree by tree, so that a tree's table stays in the cache.
+    /// Adds the tables' entries tree by tree, so that a tree's table stays in the cache.
     fn look_up(&self, leaves: &[u32], out: &mut [f64]) {
         let (trees, len) = (self.trees.len(), self.len());
         let dimensions = self.base.len();
@@ -167,7 +167,7 @@ impl<S: Storage> Explain<S> {
         }
     }
 
-    /// The entries of [`Explain::tables`], for all leaves of all trees.
+    /// Computes [`Explain::tables`] for all leaves of all trees.
     #[must_use]
     pub fn compute_tables(&self, leaf_values: &[f64]) -> Vec<f64> {
         let mut tables = Vec::new();
@@ -182,7 +182,8 @@ impl<S: Storage> Explain<S> {
         tables
     }
 
-    /// Puts in `memory` what a leaf of a tree adds to each slot, dimension by dimension; the tree has been weighed.
+    /// Writes the contribution of a leaf to each slot, dimension by dimension, to `memory`. Call [`Explain::weigh`] for
+    /// the tree first.
     fn entries(&self, tree: &Tree, leaf: usize, leaf_values: &[f64], memory: &mut Memory) {
         let Memory {
             weights,
@@ -217,7 +218,8 @@ impl<S: Storage> Explain<S> {
         }
     }
 
-    /// Puts in `weights` those of the nodes of a tree: the root's is number 1, the children of number `n` are `2n` and `2n + 1`.
+    /// Writes the weights of a tree's nodes to `weights`. The root is node 1; the children of node `n` are `2n` and `2n
+    /// + 1`.
     fn weigh(&self, tree: &Tree, weights: &mut Vec<f64>) {
         let leaves = 1_usize << tree.depth;
         weights.clear();
@@ -240,7 +242,7 @@ impl<S: Storage> Explain<S> {
     }
 }
 
-/// What trees are explained in, kept from tree to tree.
+/// Scratch memory, reused from tree to tree.
 #[derive(Default)]
 struct Memory {
     weights: Vec<f64>,
@@ -248,12 +250,12 @@ struct Memory {
     entries: Vec<f64>,
 }
 
-/// Notes a row's leaves, counted over all the trees, as [`Explain::explain`] takes them.
+/// Observer that collects a row's leaves, indexed over all the trees, as [`Explain::explain`] takes them.
 #[derive(Clone, Debug, Default)]
 pub struct Leaves(pub Vec<u32>);
 
 impl Leaves {
-    /// None yet, with room for those of `trees` trees.
+    /// Creates an empty list with capacity for `trees` trees.
     #[must_use]
     pub fn with_capacity(trees: usize) -> Self {
         Self(Vec::with_capacity(trees))
@@ -268,7 +270,7 @@ impl Observer for Leaves {
 }
 
 impl Explain<Owned> {
-    /// No trees.
+    /// Creates tables without trees.
     #[must_use]
     pub fn nothing() -> Self {
         Self {

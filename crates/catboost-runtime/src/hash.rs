@@ -1,7 +1,8 @@
-//! The hashes that CatBoost finds values by, bit for bit: CityHash64 1.0 of categorical values, the fold that makes keys
-//! of CTR tables from them, and MurmurHash2 64A of tokens.
+//! The hash functions of CatBoost, bit for bit: CityHash64 1.0 of categorical values, the fold of those hashes into
+//! keys of CTR tables, and MurmurHash2 64A of tokens.
 //!
-//! Whoever makes tables (at build time) and whoever looks into them (at run time) calls these, so that they cannot drift.
+//! The build, which makes tables, and the evaluation, which looks into them, share these functions and cannot drift
+//! apart.
 
 /// Primes of CityHash 1.0.
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
@@ -9,16 +10,16 @@ const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;
 const K3: u64 = 0xc949_d7c7_509e_6557;
 
-/// The hash of a categorical value: the low half of [`city_hash_64`] of its UTF-8 bytes.
+/// Hash of a categorical value: the low half of [`city_hash_64`] of its UTF-8 bytes.
 ///
-/// One-hot features compare it as an `i32`; [`ctr_key_cat`] takes it as it is.
+/// One-hot features compare it as an `i32`; [`ctr_key_cat`] takes it unchanged.
 #[inline]
 #[must_use]
 pub const fn cat_hash(value: &str) -> u32 {
     city_hash_64(value.as_bytes()) as u32
 }
 
-/// CityHash64 in its first published version (later ones give other values).
+/// CityHash64 version 1.0. Later versions give other hashes.
 #[must_use]
 pub const fn city_hash_64(bytes: &[u8]) -> u64 {
     match bytes.len() {
@@ -29,7 +30,7 @@ pub const fn city_hash_64(bytes: &[u8]) -> u64 {
     }
 }
 
-/// One more value folded into a key: `M * (key + M * value)`. A key starts as 0.
+/// Folds another value into a key: `M * (key + M * value)`. The key starts as 0.
 #[inline]
 #[must_use]
 pub const fn combine(key: u64, value: u64) -> u64 {
@@ -37,7 +38,7 @@ pub const fn combine(key: u64, value: u64) -> u64 {
     M.wrapping_mul(key.wrapping_add(M.wrapping_mul(value)))
 }
 
-/// One more categorical value, by its [`cat_hash`], folded into the key of a CTR table.
+/// Folds the [`cat_hash`] of another categorical value into the key of a CTR table.
 #[inline]
 #[must_use]
 pub const fn ctr_key_cat(key: u64, cat_hash: u32) -> u64 {
@@ -45,14 +46,14 @@ pub const fn ctr_key_cat(key: u64, cat_hash: u32) -> u64 {
     combine(key, cat_hash.cast_signed() as u64)
 }
 
-/// One more answer to a float or one-hot split folded into the key of a CTR table.
+/// Folds the answer to another float or one-hot split into the key of a CTR table.
 #[inline]
 #[must_use]
 pub const fn ctr_key_split(key: u64, answer: bool) -> u64 {
     combine(key, answer as u64)
 }
 
-/// MurmurHash2 64A: the hash of a token in a dictionary's table.
+/// MurmurHash2 64A: hash of a token in a dictionary's table.
 #[must_use]
 pub const fn murmur2_64a(bytes: &[u8], seed: u64) -> u64 {
     let mut hash = murmur_start(bytes.len(), seed);
@@ -73,7 +74,7 @@ pub const fn murmur2_64a(bytes: &[u8], seed: u64) -> u64 {
     murmur_end(hash)
 }
 
-/// [`murmur2_64a`] of the ids' little-endian bytes: the hash of an n-gram of words, by the words' inner ids.
+/// [`murmur2_64a`] of the ids' little-endian bytes: hash of an n-gram of words, from the words' inner ids.
 #[inline]
 #[must_use]
 pub const fn murmur2_64a_ids(ids: &[u32], seed: u64) -> u64 {
@@ -144,7 +145,7 @@ const fn city_17_to_32(s: &[u8]) -> u64 {
     )
 }
 
-// Apart, so that short values need not save the registers that long ones take.
+// Not inlined, so that short values need not save the registers that long ones take.
 #[inline(never)]
 const fn city_33_to_64(s: &[u8]) -> u64 {
     let len = s.len();
@@ -169,7 +170,7 @@ const fn city_33_to_64(s: &[u8]) -> u64 {
     shift_mix(r.wrapping_mul(K0).wrapping_add(v.1)).wrapping_mul(K2)
 }
 
-/// What [`city_33_to_64`] does with either half of the text.
+/// The rounds that [`city_33_to_64`] runs on each half of the text.
 const fn city_half(a: u64, second: u64, third: u64, z: u64) -> (u64, u64) {
     let b = a.wrapping_add(z).rotate_right(52);
     let c = a.rotate_right(37);
@@ -182,7 +183,7 @@ const fn city_half(a: u64, second: u64, third: u64, z: u64) -> (u64, u64) {
     )
 }
 
-// Apart as well.
+// Not inlined, for the same reason as [`city_33_to_64`].
 #[inline(never)]
 const fn city_long(s: &[u8]) -> u64 {
     let len = s.len();
@@ -224,7 +225,7 @@ const fn city_long(s: &[u8]) -> u64 {
     )
 }
 
-/// A quick 128-bit hash of the 32 bytes at `at`.
+/// 128-bit hash of the 32 bytes at offset `at`.
 const fn city_weak(s: &[u8], at: usize, a: u64, b: u64) -> (u64, u64) {
     let z = load64(s, at + 24);
     let a = a.wrapping_add(load64(s, at));
@@ -241,7 +242,7 @@ const fn shift_mix(value: u64) -> u64 {
     value ^ value >> 47
 }
 
-/// CityHash's 128 bits to 64.
+/// Folds 128 bits of CityHash into 64.
 const fn hash_pair(low: u64, high: u64) -> u64 {
     const M: u64 = 0x9ddf_ea08_eb38_2d69;
     let a = shift_mix((low ^ high).wrapping_mul(M));
@@ -259,7 +260,7 @@ const fn load32(s: &[u8], at: usize) -> u64 {
     u32::from_le_bytes(*chunk(s, at)) as u64
 }
 
-/// `N` bytes from `at` on.
+/// `N` bytes from offset `at` on.
 #[inline]
 const fn chunk<const N: usize>(s: &[u8], at: usize) -> &[u8; N] {
     match s.split_at(at).1.first_chunk() {

@@ -1,45 +1,46 @@
-//! The nearest neighbors of an embedding, as CatBoost looks for them: through a graph of several levels («hierarchical
-//! navigable small world»), which may miss some. To find the same, all is done in CatBoost's order: links in the order of
-//! the file, distances added up in its four lanes, and heaps that put equals where those of its C++ library put them.
+//! Nearest neighbors of an embedding, found as CatBoost finds them: through a graph of several levels (HNSW,
+//! «hierarchical navigable small world»), which may miss some. To find the same points, every step has CatBoost's
+//! order: links in the order of the file, distances added up in four lanes, and heaps that order equals as those of its
+//! C++ library do.
 
 use alloc::{vec, vec::Vec};
 
-/// How many of the nearest points known so far are kept while looking.
+/// Number of nearest points that the search keeps (`ef`).
 const BREADTH: usize = 300;
 
-/// Points and the graph that joins them. Its owner has seen to it that every list has the length that it must have, and
-/// that links lead to points of their level.
+/// Points, and the graph that links them. The owner guarantees that every list has the length stated here and that
+/// links lead to points of their level.
 #[derive(Clone, Copy, Debug)]
 pub struct Graph<'a> {
-    /// How many of the nearest are found.
+    /// Number of nearest points to find.
     pub neighbors: usize,
     /// Length of a point.
     pub dimension: usize,
     /// The points, one after the other.
     pub points: &'a [f32],
-    /// The most links of a point on any level.
+    /// Upper bound of links per point, on any level.
     pub max_links: u32,
-    /// Points of each level. Those of a level are the first of all.
+    /// Number of points per level. A level consists of the first points.
     pub level_sizes: &'a [u32],
-    /// Where each point of each level leads: `min(max_links, level size - 1)` points of the same level.
+    /// Links of each point of each level: `min(max_links, level size - 1)` points of the same level.
     pub links: &'a [u32],
 }
 
-/// What is known of each point.
+/// Target of each point in the training data.
 #[derive(Clone, Copy, Debug)]
 pub enum Targets<'a> {
-    /// Its class: the numbers are how many of the nearest are of each class.
+    /// Classes. The calcer's numbers are the counts of the nearest points per class.
     Classes(&'a [u32]),
-    /// Its target: the only number is the mean of the nearest, 0 if there are none.
+    /// Target values. The calcer's only number is the mean of the nearest points, or 0 if there are none.
     Values(&'a [f32]),
 }
 
 impl Targets<'_> {
-    /// A number of the points that are nearest, as [`Graph::nearest`] finds them. `place` is the class; it plays no part
-    /// where there is only one number.
+    /// One of the calcer's numbers, given the points that [`Graph::nearest`] found. `place` is the class; it is ignored
+    /// for [`Targets::Values`].
     ///
     /// # Panics
-    /// If there is no target of one of the points.
+    /// If a point has no target.
     #[must_use]
     pub fn number(&self, nearest: &[u32], place: u32) -> f32 {
         match self {
@@ -58,7 +59,7 @@ impl Targets<'_> {
     }
 }
 
-/// A point that was met.
+/// Point with its distance from the embedding.
 #[derive(Clone, Copy)]
 struct Met {
     distance: f32,
@@ -66,10 +67,10 @@ struct Met {
 }
 
 impl Graph<'_> {
-    /// The points nearest to an embedding, the nearest first. Allocates.
+    /// Returns the points nearest to an embedding, the nearest first. Allocates.
     ///
     /// # Panics
-    /// If the embedding is shorter than the points, or the graph is not sound.
+    /// If the embedding is shorter than the points, or the graph is malformed.
     #[must_use]
     pub fn nearest(&self, embedding: &[f32]) -> Vec<u32> {
         if self.level_sizes.is_empty() {
@@ -118,7 +119,7 @@ impl Graph<'_> {
         points
     }
 
-    /// Goes down the levels above the lowest, on each to the nearest point that can be reached in ever smaller distances.
+    /// Descends through the levels above the lowest, on each greedily to the nearest point.
     fn descend(&self, embedding: &[f32]) -> Met {
         let mut nearest = Met {
             distance: self.distance(embedding, 0),
@@ -154,7 +155,7 @@ impl Graph<'_> {
         }
     }
 
-    /// The square of the distance: four lanes, what is left in the first of them, then their sum.
+    /// Squared distance: the sum of four lanes, of which the first also takes the remainder.
     fn distance(&self, embedding: &[f32], point: u32) -> f32 {
         let point = &self.points[point as usize * self.dimension..][..self.dimension];
         let (lanes, rest) = embedding[..self.dimension].as_chunks::<4>();
@@ -174,7 +175,7 @@ impl Graph<'_> {
     }
 }
 
-/// How many links a point of a level of `size` points has.
+/// Number of links per point on a level of `size` points.
 #[must_use]
 pub const fn links_of(max_links: u32, size: u32) -> usize {
     let others = size.saturating_sub(1);
@@ -185,10 +186,10 @@ pub const fn links_of(max_links: u32, size: u32) -> usize {
     }
 }
 
-/// The links of a level.
+/// Links of one level.
 struct Level<'a> {
     links: &'a [u32],
-    /// Of a point.
+    /// Number of links per point.
     count: usize,
 }
 
@@ -198,11 +199,11 @@ impl Level<'_> {
     }
 }
 
-/// A binary heap that does what `std::push_heap` and `std::pop_heap` of libc++ do, step by step: which of several equals is
-/// on top, and what becomes of NaN, is said by no rule but theirs.
+/// Binary heap with the exact steps of libc++'s `std::push_heap` and `std::pop_heap`: they alone define the order of
+/// equals and the handling of NaN.
 struct Heap<L> {
     items: Vec<Met>,
-    /// Whether the first is less than the second; the greatest is on top.
+    /// Returns true if the first is less than the second. The greatest is on top.
     less: L,
 }
 
@@ -219,7 +220,7 @@ impl<L: Fn(&Met, &Met) -> bool> Heap<L> {
     }
 
     /// # Panics
-    /// If there is none.
+    /// If the heap is empty.
     fn top(&self) -> Met {
         self.items[0]
     }
@@ -232,7 +233,7 @@ impl<L: Fn(&Met, &Met) -> bool> Heap<L> {
     fn pop(&mut self) -> Option<Met> {
         let last = self.items.len().checked_sub(1)?;
         let top = self.items[0];
-        // The hole that the top leaves goes down to a leaf, the last item fills it and goes up from there.
+        // The hole at the top sinks to a leaf; the last item fills it and sifts up from there.
         let hole = self.sink_hole();
         self.items[hole] = self.items[last];
         self.items[last] = top;
@@ -255,7 +256,7 @@ impl<L: Fn(&Met, &Met) -> bool> Heap<L> {
         self.items[at] = item;
     }
 
-    /// Moves the greater child up, from the top on; where the way down ends.
+    /// Moves the greater child up, from the top on. Returns the index of the hole, a leaf.
     fn sink_hole(&mut self) -> usize {
         let len = self.items.len();
         let mut hole = 0;
@@ -333,7 +334,7 @@ mod tests {
         assert_eq!(graph.nearest(&embedding), [1, 0]);
     }
 
-    /// Points on a line in one level, each of which leads to as many others.
+    /// Points on a line in one level, each with the same number of links.
     fn on_a_line<'a>(
         neighbors: usize,
         points: &'a [f32],
@@ -350,7 +351,7 @@ mod tests {
         }
     }
 
-    /// [`Graph::nearest`] with lists in the place of heaps: the same where no two distances are equal.
+    /// [`Graph::nearest`] with lists in place of heaps: equal if no two distances are.
     fn nearest_plainly(graph: &Graph, embedding: &[f32]) -> Vec<u32> {
         let distance = |point: &u32| graph.distance(embedding, *point);
         let by_distance = |a: &u32, b: &u32| distance(a).total_cmp(&distance(b));
@@ -381,7 +382,7 @@ mod tests {
 
     #[test]
     fn the_three_hundred_nearest_are_followed() {
-        // A tree, in whose order the points are far from each other on the line.
+        // A tree that visits points far from each other on the line.
         let count = 1009;
         let points: Vec<f32> = (0..count)
             .map(|point| (point * 389 % count) as f32)
@@ -415,7 +416,7 @@ mod tests {
         assert!(found(&points));
     }
 
-    /// All as `embedding_knn_ties` of the zoo holds it against CatBoost.
+    /// The points and links of `embedding_knn_ties` in the zoo, which is compared with CatBoost.
     #[test]
     fn which_of_several_equals_are_nearest_is_a_matter_of_the_heaps() {
         let links = [1, 2, 3, 0, 4, 5, 5, 6, 6, 7, 7, 8, 8, 0, 1, 2, 2, 3];

@@ -1,6 +1,6 @@
 //! Linear discriminant analysis of embeddings: the projection on one direction.
 
-/// The embedding's component along a direction, in `f32`.
+/// Component of the embedding along a direction, in `f32`.
 ///
 /// # Panics
 /// If the embedding is shorter than the direction.

@@ -1,9 +1,9 @@
-// Its examples are tested by `catboost-zoo`, which has what their build scripts would make.
+// The README's examples are tested by `catboost-zoo`, which has the output of their build scripts.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 //! # Where things are
 //!
-//! [`compiled`] is what generated code calls to get raw values, [`output`] what it calls to make predictions of them; the
-//! other modules are what the interpreter calls too, so that the two cannot drift.
+//! Generated code calls [`compiled`] for raw values and [`output`] for predictions from them. The interpreter shares
+//! the other modules, so that the two cannot drift apart.
 
 #![no_std]
 
@@ -14,8 +14,8 @@ extern crate std;
 #[cfg(not(any(feature = "std", feature = "libm")))]
 compile_error!("without the feature `std`, catboost-runtime needs the feature `libm`");
 
-/// Goes up with every change that takes code that was generated before out of step: of what [`compiled`]'s types hold, of what
-/// their numbers mean, of [`output`]'s functions. Generated code does not compile with another.
+/// Layout version. Bump it whenever previously generated code would be wrong: if the types of [`compiled`], the meaning
+/// of their numbers, or the functions of [`output`] change. Generated code does not compile against another version.
 pub const LAYOUT: u32 = 8;
 
 pub mod block;

@@ -1,9 +1,9 @@
-//! Lower case as CatBoost has it: one letter for one letter, by the Unicode tables that CatBoost was built with.
+//! Lower case as CatBoost defines it: one letter for one letter, by the Unicode tables that CatBoost was built with.
 //!
-//! (Rust's own follow the newest Unicode and know more letters, so a compiler's upgrade could change a prediction.)
+//! Rust's own tables follow the newest Unicode and know more letters, so that a new compiler could change a prediction.
 
-/// Letters in lower case: (first, last, step, distance to the lower-case letter), by ascending first letter.
-/// Asked of `catboost.text_processing.Tokenizer(lowercasing=True)` 1.2.10, letter by letter.
+/// Runs of letters with their lower case: (first, last, step, distance to the lower-case letter), by ascending first
+/// letter. Recorded from `catboost.text_processing.Tokenizer(lowercasing=True)` 1.2.10, letter by letter.
 #[rustfmt::skip]
 static RUNS: [(u32, u32, u32, i32); 168] = [
     (0x41, 0x5a, 1, 32), (0xc0, 0xd6, 1, 32), (0xd8, 0xde, 1, 32), (0x100, 0x12e, 2, 1), (0x130, 0x130, 1, -199),

@@ -1,19 +1,19 @@
-//! `exp`, `ln` and what is made of them, with the same bits on every machine.
+//! `exp`, `ln` and functions made of them, with the same bits on every machine.
 //!
 //! CatBoost calls the C library's `exp` and `log`, whose last bits differ between libraries, and between CPUs with and
-//! without fused multiply-add. These give the bits of glibc (2.28 to 2.40 at least) on a CPU that has it: the method is that
-//! of Arm's optimized routines, with every fused operation where glibc's build has one.
+//! without fused multiply-add. These functions return the bits of glibc (at least 2.28 to 2.40) on a CPU with fused
+//! multiply-add: the method is that of Arm's optimized routines, fused wherever glibc's build is.
 //!
-//! A fused multiply-add is exact by definition, so the bits do not depend on how it is computed; the speed does. [`exp`] and
-//! [`ln`] ask the CPU (the standard library remembers the answer). A caller that has asked already puts [`exp_inline`] or
-//! [`ln_inline`] into a function of its own with `#[target_feature(enable = "fma")]`.
+//! A fused multiply-add is exact by definition, so its implementation changes the speed and not the bits. [`exp`] and
+//! [`ln`] detect the CPU's features (the standard library caches the result). A caller that has detected them already
+//! uses [`exp_inline`] or [`ln_inline`] in a function of its own with `#[target_feature(enable = "fma")]`.
 
 mod fast_exp;
 mod tables;
 
 pub use fast_exp::fast_exp;
 
-/// Defines a function that runs an always-inlined body with fused multiply-adds in hardware, if the CPU has them.
+/// Defines a function that runs an always-inlined body with hardware fused multiply-adds if the CPU has them.
 macro_rules! dispatched {
     ($(#[$doc:meta])* $name:ident, $inline:ident) => {
         $(#[$doc])*
@@ -50,14 +50,14 @@ dispatched! {
     ln, ln_inline
 }
 
-/// The probability that a raw score stands for: `1 / (1 + exp(-raw))`.
+/// Probability of a raw score: `1 / (1 + exp(-raw))`.
 #[inline]
 #[must_use]
 pub fn sigmoid(raw: f64) -> f64 {
     1.0 / (1.0 + exp(-raw))
 }
 
-/// [`exp`], to be inlined where the target has fused multiply-adds (slow, but the same bits, where it has none).
+/// [`exp`] for inlining where the target has fused multiply-adds. Elsewhere the bits are the same, but it is slow.
 #[inline(always)]
 #[must_use]
 pub fn exp_inline(x: f64) -> f64 {
@@ -98,7 +98,7 @@ pub fn exp_inline(x: f64) -> f64 {
     fma(scale, tmp, scale)
 }
 
-/// 2^(k/128) * (1 + tmp) where 2^(k/128), whose bits `scale` would be, may be beyond the range of normal numbers.
+/// Computes 2^(k/128) * (1 + tmp) if 2^(k/128), whose bits are `scale`, may be outside the range of normal numbers.
 #[cold]
 #[inline(always)]
 fn exp_extreme(tmp: f64, scale: u64, k: u64) -> f64 {
@@ -111,7 +111,7 @@ fn exp_extreme(tmp: f64, scale: u64, k: u64) -> f64 {
     let rest = scale * tmp; // not fused: glibc uses it twice
     let mut y = scale + rest;
     if y < 1.0 {
-        // Subnormal: round once, at the place where the result will end.
+        // Subnormal: round once, at the last bit of the result.
         let hi = 1.0 + y;
         let lo = (1.0 - hi) + y + ((scale - y) + rest);
         y = (lo + hi) - 1.0;
@@ -122,7 +122,7 @@ fn exp_extreme(tmp: f64, scale: u64, k: u64) -> f64 {
     y * f64::MIN_POSITIVE
 }
 
-/// [`ln`], to be inlined where the target has fused multiply-adds (slow, but the same bits, where it has none).
+/// [`ln`] for inlining where the target has fused multiply-adds. Elsewhere the bits are the same, but it is slow.
 #[inline(always)]
 #[must_use]
 pub fn ln_inline(x: f64) -> f64 {

@@ -1,16 +1,16 @@
-//! From raw values to what CatBoost's Python package predicts: probabilities, classes, exponents.
+//! From raw values to the predictions of CatBoost's Python package: probabilities, classes, exponents.
 //!
-//! The functions take raw values *by class*: as [`by_class`] puts them, where the training data lacked some of the classes
-//! that it was told of, else as the model gives them. Which of the functions a model's loss has is `catboost_model::output`'s
-//! to tell; `catboost-codegen` writes calls of those alone.
+//! The functions take raw values *by class*: as [`by_class`] orders them if the training data lacked some of the
+//! declared classes, else as the model returns them. `catboost_model::output` tells which functions apply to a model's
+//! loss; `catboost-codegen` emits calls of those alone.
 
 use crate::math::{exp, fast_exp, ln, sigmoid};
 
-/// Puts a model's raw values to their classes' places. The classes that have none, because the training data lacked
-/// them, get minus infinity.
+/// Moves a model's raw values to the indices of their classes. Classes that the training data lacked get minus
+/// infinity.
 ///
 /// # Panics
-/// If a place is beyond the end of `values`.
+/// If a place is not less than the length of `values`.
 #[inline]
 pub fn by_class(raw: &[f64], places: &[usize], values: &mut [f64]) {
     values.fill(f64::NEG_INFINITY);
@@ -19,7 +19,7 @@ pub fn by_class(raw: &[f64], places: &[usize], values: &mut [f64]) {
     }
 }
 
-/// The probabilities of two classes that share one raw value: it is the second's.
+/// Probabilities of two classes that share one raw value, the second's.
 #[inline]
 #[must_use]
 pub fn probability_of_two(raw: f64) -> [f64; 2] {
@@ -27,7 +27,7 @@ pub fn probability_of_two(raw: f64) -> [f64; 2] {
     [1.0 - second, second]
 }
 
-/// Turns raw values into probabilities, each on its own: one against all, or labels of which several can be right.
+/// Turns raw values into independent probabilities, for one-vs-all and multi-label models.
 #[inline]
 pub fn probability_of_each(values: &mut [f64]) {
     for value in values {
@@ -35,10 +35,10 @@ pub fn probability_of_each(values: &mut [f64]) {
     }
 }
 
-/// Turns raw values into probabilities that add up to 1; nothing happens to an empty slice.
+/// Turns raw values into probabilities that add up to 1. An empty slice is left as it is.
 ///
-/// CatBoost predicts with an `exp` of its own here, [`fast_exp`]. (Naive Bayes calls the C library's:
-/// [`bayes_softmax`](crate::calcer::bayes_softmax).)
+/// CatBoost predicts with its own `exp`, [`fast_exp`]; naive Bayes calls the C library's
+/// ([`bayes_softmax`](crate::calcer::bayes_softmax)).
 #[inline]
 pub fn softmax(values: &mut [f64]) {
     let Some(&first) = values.first() else { return };
@@ -55,14 +55,14 @@ pub fn softmax(values: &mut [f64]) {
     }
 }
 
-/// The logarithms of the probabilities of two classes that share one raw value.
+/// Logarithms of the probabilities of two classes that share one raw value.
 #[inline]
 #[must_use]
 pub fn log_probability_of_two(raw: f64) -> [f64; 2] {
     [log_sigmoid(-raw), log_sigmoid(raw)]
 }
 
-/// Turns raw values into logarithms of probabilities, each on its own.
+/// Turns raw values into logarithms of independent probabilities.
 #[inline]
 pub fn log_probability_of_each(values: &mut [f64]) {
     for value in values {
@@ -74,7 +74,7 @@ fn log_sigmoid(raw: f64) -> f64 {
     -ln(1.0 + exp(-raw))
 }
 
-/// Turns raw values into logarithms of probabilities that add up to 1; nothing happens to an empty slice.
+/// Turns raw values into logarithms of probabilities that add up to 1. An empty slice is left as it is.
 pub fn log_softmax(values: &mut [f64]) {
     let Some(&first) = values.first() else { return };
     let greatest = values
@@ -92,7 +92,7 @@ pub fn log_softmax(values: &mut [f64]) {
     }
 }
 
-/// The place of the predicted class: the first of those with the greatest value; 0 of none.
+/// Index of the predicted class: the first with the greatest value, or 0 if `values` is empty.
 #[inline]
 #[must_use]
 pub fn class(values: &[f64]) -> usize {
@@ -105,7 +105,7 @@ pub fn class(values: &[f64]) -> usize {
     best
 }
 
-/// e to the power of a raw value, with the bits that CatBoost has for a single row.
+/// Exponential of a raw value, with the bits that CatBoost has for a single row.
 #[inline]
 #[must_use]
 pub fn exponent(raw: f64) -> f64 {
@@ -114,8 +114,8 @@ pub fn exponent(raw: f64) -> f64 {
     values[0]
 }
 
-/// The mean and the variance that the two raw values of `RMSEWithUncertainty` stand for, with the bits that CatBoost has
-/// for a single row.
+/// Mean and variance from the two raw values of `RMSEWithUncertainty`, with the bits that CatBoost has for a single
+/// row.
 #[inline]
 #[must_use]
 pub fn mean_and_variance([mean, log_deviation]: [f64; 2]) -> (f64, f64) {
@@ -165,7 +165,7 @@ mod tests {
         softmax(&mut []);
     }
 
-    /// The last bit tells CatBoost's own `exp` from the C library's.
+    /// The last bit distinguishes CatBoost's own `exp` from the C library's.
     #[test]
     fn softmax_has_an_exp_of_its_own() {
         let values = [0.3, -1.7, 2.9];

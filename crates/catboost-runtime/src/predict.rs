@@ -1,4 +1,4 @@
-//! What compiled models and loaded ones have in common.
+//! Interface that compiled and loaded models share.
 
 #[doc(hidden)]
 pub use alloc::vec::Vec;
@@ -28,22 +28,23 @@ pub trait Predict {
     /// SHA-256 of the model file, in lower-case hexadecimal.
     fn sha256(&self) -> &str;
 
-    /// The features, in the order of the training data's columns.
+    /// Features, in the order of the training data's columns.
     fn features(&self) -> Vec<Feature<'_>>;
 
-    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, without places for classes that the training data lacked.
+    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, except that classes which the training data lacked
+    /// have no value.
     ///
     /// # Errors
-    /// If the row has not as many features as the model, an embedding has another length than its feature, or `raw` has not
-    /// the length [`Predict::dimension`].
+    /// If the row has another number of features than the model, an embedding another length than its feature, or `raw`
+    /// another length than [`Predict::dimension`].
     fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError>;
 
-    /// Computes the raw values of many rows, row by row: as [`Predict::raw_into`], at a fraction of the time.
+    /// Computes the raw values of many rows, row by row: the bits of [`Predict::raw_into`] at a fraction of the time.
     ///
-    /// Nothing is allocated once `scratch`, which may be of any models, has been used for as many rows.
+    /// Allocates nothing once `scratch` has been used for as many rows. One `scratch` serves any models.
     ///
     /// # Errors
-    /// As [`Predict::raw_into`], where `raw` must have room for all rows. What is in `raw` then is not said.
+    /// As [`Predict::raw_into`]; `raw` must have room for all rows. On an error its contents are unspecified.
     fn raw_block(
         &self,
         rows: &[Row<'_>],
@@ -61,25 +62,26 @@ pub trait Predict {
         Ok(())
     }
 
-    /// Names of the classes; none if the model does not classify.
+    /// Names of the classes. Empty if the model does not classify.
     fn classes(&self) -> Vec<Label<'_>> {
         Vec::new()
     }
 
     /// Probabilities of the [classes](Predict::classes); `None` if the model does not classify.
     ///
-    /// `raw` is a row's raw values; here as in the other methods, other numbers of them give `None`.
+    /// `raw` is a row's raw values. This and the following methods return `None` if its length is not
+    /// [`Predict::dimension`].
     fn probability(&self, _raw: &[f64]) -> Option<Vec<f64>> {
         None
     }
 
-    /// Places of the predicted classes among the [classes](Predict::classes): one, or, where every label is predicted on its
-    /// own, any number. `None` if the model does not classify.
+    /// Indices of the predicted classes among the [classes](Predict::classes): one, or any number if labels are
+    /// predicted independently. `None` if the model does not classify.
     fn class(&self, _raw: &[f64]) -> Option<Vec<usize>> {
         None
     }
 
-    /// e to the power of the raw value; `None` if the model classifies, or has several raw values.
+    /// Exponential of the raw value; `None` if the model classifies, or has several raw values.
     fn exponent(&self, _raw: &[f64]) -> Option<f64> {
         None
     }
@@ -89,7 +91,7 @@ pub trait Predict {
         None
     }
 
-    /// The raw values of a row: [`Predict::raw_into`] a new vector.
+    /// Returns the raw values of a row in a new vector.
     ///
     /// # Errors
     /// As [`Predict::raw_into`].
@@ -104,18 +106,18 @@ pub trait Predict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Feature<'a> {
-    /// Its name; empty if the training data had none.
+    /// Name; empty if the training data had none.
     pub name: &'a str,
-    /// Its place among all columns of the training data.
+    /// Index among all columns of the training data.
     pub index: u32,
     /// Kind of its values.
     pub kind: FeatureKind,
-    /// Whether any tree depends on it.
+    /// True if any tree depends on the feature.
     pub used: bool,
 }
 
 impl<'a> Feature<'a> {
-    /// A feature.
+    /// Creates a feature.
     #[must_use]
     pub const fn new(name: &'a str, index: u32, kind: FeatureKind, used: bool) -> Self {
         Self {
@@ -142,7 +144,7 @@ pub enum FeatureKind {
 }
 
 impl FeatureKind {
-    /// The kind's name, as an adjective.
+    /// Name of the kind, as an adjective.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -160,7 +162,7 @@ impl fmt::Display for FeatureKind {
     }
 }
 
-/// Name of a class, as it was in training.
+/// Name of a class in the training data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Label<'a> {
@@ -197,7 +199,7 @@ macro_rules! label {
 
 label!(Bool bool, Int i64, Float f64, Text &'a str);
 
-/// What is wrong with a row.
+/// Reason why a row was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RowError {
@@ -205,16 +207,16 @@ pub enum RowError {
     Count {
         /// The kind.
         kind: FeatureKind,
-        /// How many the model has.
+        /// Number of features that the model has.
         expected: usize,
-        /// How many the row has.
+        /// Number of features that the row has.
         found: usize,
     },
-    /// There is room for another number of raw values than the model has.
+    /// The output has another length than the number of raw values.
     Dimension {
-        /// How many the model has.
+        /// Number of raw values that the model has.
         expected: usize,
-        /// How many there is room for.
+        /// Length of the output.
         found: usize,
     },
     /// An embedding has another length than its feature.
@@ -223,7 +225,7 @@ pub enum RowError {
         feature: String,
         /// Length of the feature's embeddings.
         expected: usize,
-        /// Length of this one.
+        /// Length of the row's embedding.
         found: usize,
     },
     /// A feature that the model uses has no value.
@@ -233,7 +235,7 @@ pub enum RowError {
     },
     /// The model has no such feature.
     Unknown {
-        /// What was taken for a feature.
+        /// Name or index that was looked up.
         feature: String,
     },
     /// The value is not of the feature's kind.
@@ -284,10 +286,10 @@ impl fmt::Display for RowError {
 
 impl core::error::Error for RowError {}
 
-/// Checks the room for raw values.
+/// Checks the length of the output for raw values.
 ///
 /// # Errors
-/// If it is for another number.
+/// If it is not `expected`.
 #[doc(hidden)]
 pub fn check_room(expected: usize, found: usize) -> Result<(), RowError> {
     if expected == found {
@@ -300,7 +302,7 @@ pub fn check_room(expected: usize, found: usize) -> Result<(), RowError> {
 /// Checks the number of features of a kind.
 ///
 /// # Errors
-/// If it is another than is expected.
+/// If it is not `expected`.
 #[doc(hidden)]
 pub fn check_count(kind: FeatureKind, expected: usize, found: usize) -> Result<(), RowError> {
     if expected == found {
@@ -313,20 +315,20 @@ pub fn check_count(kind: FeatureKind, expected: usize, found: usize) -> Result<(
     })
 }
 
-/// The features of a kind as an array.
+/// Converts the features of a kind to an array.
 ///
 /// # Errors
-/// If they are not as many.
+/// If their number is not `N`.
 #[doc(hidden)]
 pub fn array<T, const N: usize>(kind: FeatureKind, values: &[T]) -> Result<&[T; N], RowError> {
     check_count(kind, N, values.len())?;
     Ok(values.try_into().expect("they were counted"))
 }
 
-/// The embedding of a feature as an array.
+/// Converts the embedding of a feature to an array.
 ///
 /// # Errors
-/// If it has another length.
+/// If its length is not `N`.
 #[doc(hidden)]
 pub fn embedding<'a, const N: usize>(
     feature: &str,
@@ -336,10 +338,10 @@ pub fn embedding<'a, const N: usize>(
     array.map_err(|_| length_error(feature, N, numbers.len()))
 }
 
-/// Room for raw values as an array.
+/// Converts the output for raw values to an array.
 ///
 /// # Errors
-/// If it is for another number.
+/// If its length is not `N`.
 #[doc(hidden)]
 pub fn raw_array<const N: usize>(raw: &mut [f64]) -> Result<&mut [f64; N], RowError> {
     let found = raw.len();
@@ -348,7 +350,7 @@ pub fn raw_array<const N: usize>(raw: &mut [f64]) -> Result<&mut [f64; N], RowEr
         .map_err(|_| RowError::Dimension { expected, found })
 }
 
-/// The error of an embedding that has another length than its feature.
+/// Error of an embedding that has another length than its feature.
 #[cold]
 #[doc(hidden)]
 #[must_use]

@@ -1,18 +1,18 @@
-//! Where tables live: in the program, or on the heap.
+//! Storage of tables: in the program, or on the heap.
 //!
-//! A table is a struct that is generic over its [`Storage`]. A compiled model has [`Static`] tables, a model that was loaded
-//! at run time has [`Owned`] ones. The code that evaluates them is the same.
+//! A table is a struct generic over its [`Storage`]. A compiled model has [`Static`] tables, a loaded model [`Owned`]
+//! ones. The same code evaluates both.
 
 use alloc::boxed::Box;
 use core::ops::Deref;
 
-/// Where the parts of tables live.
+/// Kind of storage that the parts of a table use.
 pub trait Storage: Copy + Send + Sync + 'static {
-    /// A slice of elements, which may be tables themselves.
+    /// Slice of elements, which may be tables themselves.
     type Slice<T: Send + Sync + 'static>: Deref<Target = [T]> + Send + Sync;
-    /// A single value: an array that is too large to be moved about.
+    /// Single value that is too large to be moved, such as an array.
     type Boxed<T: Send + Sync + 'static>: Deref<Target = T> + Send + Sync;
-    /// A string.
+    /// String.
     type Text: Deref<Target = str> + Send + Sync;
 }
 

@@ -1,12 +1,12 @@
-//! Tables that come from files beside the generated source.
+//! Tables that are included from files beside the generated source.
 
 use alloc::vec::Vec;
 
-/// Types any of whose bit patterns is a value, and that have no padding.
+/// Type without padding, any of whose bit patterns is valid.
 pub trait Plain: sealed::Sealed + Copy + 'static {
-    /// The name of the type.
+    /// Name of the type.
     const NAME: &'static str;
-    /// The name of the static that has all elements of the type.
+    /// Name of the static that holds all elements of the type.
     const POOL: &'static str;
     /// Appends the value, little-endian.
     fn write(&self, bytes: &mut Vec<u8>);
@@ -16,7 +16,7 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// Makes types [`Plain`]: the name of the static that has all their elements, and the words that a value is made of.
+/// Implements [`Plain`], given the name of the static that holds all elements, and the words of a value.
 macro_rules! plain {
     ($($type:ident $pool:literal $words:expr)*) => {$(
         impl $crate::tables::sealed::Sealed for $type {}
@@ -46,7 +46,7 @@ plain! {
 
 pub(crate) use plain;
 
-/// Defines a `static` array of a [`Plain`] type from a file of its little-endian bytes. It does not compile unless the
+/// Defines a `static` array of a [`Plain`] type from a file of its little-endian bytes. Does not compile unless the
 /// file has exactly the array's size.
 #[macro_export]
 macro_rules! table {
@@ -66,16 +66,16 @@ macro_rules! table {
     };
 }
 
-/// `table[from..from + len]`, in a constant.
+/// Returns `table[from..from + len]`, in a constant.
 ///
 /// # Panics
-/// If the table is shorter: when a model is compiled, not when it is run.
+/// If the table is shorter. This happens when a model is compiled, not at run time.
 #[must_use]
 pub const fn slice<T>(table: &'static [T], from: usize, len: usize) -> &'static [T] {
     table.split_at(from).1.split_at(len).0
 }
 
-/// `table[from..from + len * N]` as rows of `N`, in a constant.
+/// Returns `table[from..from + len * N]` as rows of `N`, in a constant.
 ///
 /// # Panics
 /// As [`slice()`].

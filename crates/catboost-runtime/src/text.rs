@@ -1,4 +1,4 @@
-//! From a text to token ids: cutting it into tokens, looking them up in a dictionary, counting.
+//! From a text to token ids: tokenize, look up in a dictionary, count.
 
 mod dictionary;
 mod tokenizer;
@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 pub use dictionary::{Dictionary, MAX_GRAM_ORDER, Scratch, TokenTable};
 pub use tokenizer::{NumberPolicy, Tokenizer, Tokens};
 
-/// Replaces what is in `text` by the different `ids`, ascending, each with how often it occurs. Sorts `ids`.
+/// Sorts `ids` and replaces the contents of `text` by (id, count), ascending by id.
 pub fn count(ids: &mut [u32], text: &mut Vec<(u32, u32)>) {
     ids.sort_unstable();
     text.clear();

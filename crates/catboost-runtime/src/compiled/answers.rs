@@ -1,32 +1,33 @@
-//! Bins → answers, for trees that are walked.
+//! Bins → answers, for walked trees.
 
 use super::{Answer, Group};
 use crate::emit::emit;
 
-/// What all the splits on a group ask. The answers, 0 or 1, stand among the bins, where a walk finds them by number.
+/// Questions of all the splits on a group. Their answers, 0 or 1, are written to consecutive slots, where a walk
+/// indexes them.
 ///
-/// A CTR or an occurrence of a token has no such list: its answers are what is looked up.
+/// CTRs and occurrences of tokens have no such list: their lookup yields answers directly.
 #[derive(Debug)]
 pub struct Answers {
-    /// The group.
+    /// Group whose bin is compared.
     pub group: Group,
-    /// Where the first answer is.
+    /// Slot of the first answer.
     pub first: Answer,
-    /// What is asked.
+    /// Questions.
     pub asked: Asked,
 }
 
-/// A list of questions.
+/// List of questions.
 #[derive(Debug)]
 pub enum Asked {
-    /// Is the bin above 0? Above 1? … There is room for so many times [`Answers::AT_ONCE`] answers.
+    /// Is the bin above 0? Above 1? … The number of answers is this number times [`Answers::AT_ONCE`].
     Above(u32),
     /// Is the bin 1? Is it 2? …
     Equal,
 }
 
 impl Answers {
-    /// So many answers are given at once.
+    /// Number of answers that are computed at once.
     pub const AT_ONCE: usize = 16;
 
     #[inline(always)]

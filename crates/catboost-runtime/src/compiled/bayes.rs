@@ -8,55 +8,58 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// A multinomial naive Bayes with its logarithms taken.
+/// Multinomial naive Bayes with precomputed logarithms.
 pub struct NaiveBayes<S: Storage = Static> {
-    /// ln(docs + class prior), one a class.
+    /// ln(docs + class prior), per class.
     pub log_priors: S::Slice<f64>,
-    /// The token id of the first row of `log_counts`.
+    /// Token id of the first row of `log_counts`.
     pub first: u32,
-    /// ln(token prior + count): for each class a row a token id from `first` on, the last for every id that no class has.
+    /// ln(token prior + count). Per class, a row for each token id from `first` on; the last row is for every id that
+    /// no class has.
     pub log_counts: S::Slice<f64>,
-    /// Whether the class lacks the token (1 or 0), in the same places.
+    /// 1 if the class lacks the token, else 0; indexed as `log_counts`.
     pub lacks: S::Slice<u8>,
-    /// ln of the class's total if it lacks 0, 1, … of the text's tokens: a row a class.
+    /// ln of the class's total if the class lacks 0, 1, … of the text's tokens; a row per class.
     pub log_totals: S::Slice<f64>,
-    /// The class's total if it lacks none, from which a total beyond the rows above is computed.
+    /// Total of each class if it lacks no token. Totals beyond the rows of `log_totals` are computed from it.
     pub totals: S::Slice<f64>,
-    /// What each lacking token adds to the total.
+    /// Added to the total for each token that the class lacks.
     pub token_prior: f64,
     /// The numbers that the model compares with borders.
     pub estimates: S::Slice<Estimate<S>>,
-    /// What tells the bins of most texts sooner; `None` unless there are two classes.
+    /// Fast path for two classes; `None` for other models.
     pub odds: Option<Odds<S>>,
 }
 
-/// What tells the bins of most texts, if there are two classes, without a count of tokens and without `exp`.
+/// Fast path for two classes: finds the bins of most texts without counting tokens and without `exp`.
 ///
-/// A class's probability depends on nothing but the difference of the two logarithms, the odds. But for rounding, these are
-/// a sum over the tokens, in any order. Where they are further from all borders than any rounding could carry them, there is
-/// no doubt of the bin. Where they are not, the bins are computed as CatBoost does.
+/// The probability of a class depends on the difference of the two logarithms alone, the odds. Up to rounding, the odds
+/// are a sum over the tokens, in any order. If they are further from every border than rounding could move them, the
+/// bins are certain. Otherwise the bins are computed as CatBoost does.
 pub struct Odds<S: Storage = Static> {
-    /// The odds of the first class if there are no tokens.
+    /// Odds of the first class for a text without tokens.
     pub prior: f64,
-    /// What a token adds, a number a token id from [`NaiveBayes::first`] on; NaN if a class lacks it, as then the total is another.
+    /// Weight of each token id from [`NaiveBayes::first`] on, which is added to the odds. NaN if a class lacks the
+    /// token, since that changes the total.
     pub weights: S::Slice<f64>,
-    /// The same by the codes of [`super::Letters`], 0 where there is no token; `None` if tokens are not single letters.
+    /// `weights` by the codes of [`super::Letters`], 0 where there is no token; `None` if tokens are not single
+    /// letters.
     pub by_code: Option<S::Boxed<[f64; 256]>>,
-    /// One for each of [`NaiveBayes::estimates`].
+    /// Limits for each of [`NaiveBayes::estimates`].
     pub limits: S::Slice<Limits<S>>,
 }
 
-/// Where there is no doubt of a number's bin.
+/// Ranges of odds in which an estimate's bin is certain.
 pub struct Limits<S: Storage = Static> {
-    /// If the odds of its class are above number `k`, the number is above border `k`. Ascending.
+    /// Ascending. If the class's odds are above item `k`, the estimate is above border `k`.
     pub above: S::Slice<f64>,
-    /// If they are below number `k`, it is not above border `k`; the last is +∞.
+    /// If the class's odds are below item `k`, the estimate is not above border `k`. The last item is +∞.
     pub below: S::Slice<f64>,
 }
 
 impl<S: Storage> NaiveBayes<S> {
-    /// Sets the bins if there is no doubt of them: if not, returns false, and [`NaiveBayes::compute`] has to. `codes` are those
-    /// of the tokens, if they are letters.
+    /// Sets the bins and returns true if the odds leave no doubt of them. Otherwise returns false, and
+    /// [`NaiveBayes::compute`] has to be called. `codes` are the tokens' codes if they are letters.
     #[inline(always)]
     pub(super) fn set_undoubted(
         &self,
@@ -76,7 +79,7 @@ impl<S: Storage> NaiveBayes<S> {
     pub(super) fn compute(&self, counts: &[(u32, u32)], bins: &mut [u16]) {
         let classes = self.log_priors.len();
         if classes == 2 {
-            // By far the commonest.
+            // By far the most common case.
             let logarithms = [self.logarithm(0, counts), self.logarithm(1, counts)];
             estimates::set_bins(&self.estimates, &bayes_softmax_of_two(logarithms), bins);
             return;
@@ -88,9 +91,9 @@ impl<S: Storage> NaiveBayes<S> {
         estimates::set_bins(&self.estimates, &scores, bins);
     }
 
-    /// The logarithm of a class's unnormalized probability.
+    /// Logarithm of a class's unnormalized probability.
     ///
-    /// Not inlined, it is faster: in the midst of a row's evaluation not all of it would stay in registers.
+    /// Not inlined because that is faster: within a row's evaluation not all of it would stay in registers.
     #[inline(never)]
     fn logarithm(&self, class: usize, counts: &[(u32, u32)]) -> f64 {
         let classes = self.log_priors.len();
@@ -113,7 +116,7 @@ impl<S: Storage> NaiveBayes<S> {
         value - f64::from(length) * log_total
     }
 
-    /// The logarithm of a class's total if it lacks more tokens than the table is for.
+    /// Logarithm of a class's total if the class lacks more tokens than `log_totals` has entries for.
     #[cold]
     fn log_total(&self, class: usize, lacking: usize) -> f64 {
         math::ln((0..lacking).fold(self.totals[class], |total, _| total + self.token_prior))
@@ -121,12 +124,12 @@ impl<S: Storage> NaiveBayes<S> {
 }
 
 impl Odds {
-    /// Limits are for texts of so many tokens at most: each rounds the sum once more.
+    /// Upper bound on the tokens of a text that the limits hold for: each token adds a rounding of the sum.
     pub const MOST_TOKENS: usize = 64;
 }
 
 impl<S: Storage> Odds<S> {
-    /// The odds of a text, but for rounding; NaN if they are not known.
+    /// Odds of a text up to rounding; NaN if a class lacks one of its tokens.
     #[inline(always)]
     fn of_ids(&self, first: u32, ids: impl Iterator<Item = u32>) -> f64 {
         let most = ids.size_hint().1;
@@ -139,7 +142,7 @@ impl<S: Storage> Odds<S> {
         })
     }
 
-    /// The same of letters.
+    /// Odds of a text up to rounding, from the codes of its letters.
     #[inline(always)]
     fn of_codes(&self, weights: &[f64; 256], codes: &Codes) -> f64 {
         const { assert!(Codes::MOST <= Odds::MOST_TOKENS) };
@@ -147,7 +150,7 @@ impl<S: Storage> Odds<S> {
         weights.fold(self.prior, |odds, weight| odds + weight)
     }
 
-    /// Sets the bins if there is no doubt of them at these odds of the first class; returns whether it is so.
+    /// Sets the bins and returns true if these odds of the first class leave no doubt of them.
     #[inline(always)]
     fn set_undoubted(&self, odds: f64, estimates: &[Estimate<S>], bins: &mut [u16]) -> bool {
         let mut estimates = estimates.iter().zip(&*self.limits);
@@ -172,7 +175,7 @@ mod tests {
     use super::*;
     use crate::compiled::Group;
 
-    /// A number of either class, with borders where the odds are 0 and 1, and a doubt of a quarter about each.
+    /// One estimate per class, with borders at the odds 0 and 1, and a doubt of a quarter around each.
     const BAYES: NaiveBayes = NaiveBayes {
         log_priors: &[0.0; 2],
         first: 2,
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn odds_near_a_border_leave_one() {
-        // 0.125 and -0.125 times so many eighths: -0.25 is on the edge.
+        // 0.125 and -0.125 times the number of eighths: -0.25 is on the edge.
         assert_eq!(undoubted(&[3, 4, 4, 4]), None);
         assert_eq!(undoubted(&[3, 4, 4]), None);
         assert_eq!(undoubted(&[3, 4]), Some([1, 0]));

@@ -6,51 +6,52 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// Features in a [`Block`].
+/// Number of features in a [`Block`].
 pub const LANES: usize = 8;
 
-/// Up to eight numeric features, side by side: one vector comparison counts a border of each.
+/// Up to eight numeric features side by side: one vector comparison counts a border of each.
 pub struct Block<S: Storage = Static> {
-    /// Row `k` has border `k` of each feature; +∞ (above which nothing is) where a feature has fewer.
+    /// Row `k` has border `k` of each feature, or +∞ (above which nothing is) if a feature has fewer.
     pub borders: S::Slice<[f32; LANES]>,
-    /// What stands in for NaN: -∞, +∞, or NaN itself (not above any border).
+    /// Replacement for NaN per feature: -∞, +∞, or NaN itself (above no border).
     pub nan: [f32; LANES],
-    /// The group of the first feature; the others follow.
+    /// Group of the first feature; the other features' groups follow.
     pub group: Group,
-    /// If features share groups two by two: how many bins the first of each pair has. The pair's bin is the first's, and so many
-    /// times the second's.
+    /// Present if features share groups in pairs: the number of bins of each pair's first feature. The bin of the pair
+    /// is the first feature's bin plus this number times the second's.
     pub pairs: Option<[u16; LANES / 2]>,
 }
 
-/// A numeric feature with so many borders that halving beats comparing with all.
+/// Numeric feature with so many borders that binary search beats comparing with all.
 pub struct Wide<S: Storage = Static> {
     /// Ascending.
     pub borders: S::Slice<f32>,
-    /// What stands in for NaN.
+    /// Replacement for NaN.
     pub nan: f32,
-    /// The feature's group.
+    /// Group of the feature.
     pub group: Group,
 }
 
-/// What a split asks: is a group's bin one of `count` bins from `from` on? In a word, so that tables can hold it.
+/// Condition of a split: is a group's bin one of `count` bins from `from` on? Fits into a word, so that tables can hold
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// The group.
+    /// Group whose bin is tested.
     pub group: Group,
-    /// The first bin.
+    /// First bin for which the condition holds.
     pub from: Bin,
-    /// How many.
+    /// Number of bins for which the condition holds.
     pub count: u16,
 }
 
 impl Condition {
-    /// The condition as a word.
+    /// Encodes the condition as a word.
     #[must_use]
     pub const fn to_word(self) -> u64 {
         self.group.0 as u64 | (self.from.0 as u64) << 32 | (self.count as u64) << 48
     }
 
-    /// The condition that a word holds.
+    /// Decodes the condition from a word.
     #[must_use]
     #[inline(always)]
     pub const fn from_word(word: u64) -> Self {
@@ -61,14 +62,14 @@ impl Condition {
         }
     }
 
-    /// Whether it holds.
+    /// Returns true if the condition holds for a row.
     #[inline(always)]
     #[must_use]
     pub fn holds(self, bins: &[u16]) -> bool {
         self.has(self.group.bin(bins))
     }
 
-    /// Whether it holds of a bin of its group.
+    /// Returns true if the condition holds for a bin of its group.
     #[inline(always)]
     #[must_use]
     pub fn has(self, bin: Bin) -> bool {
@@ -76,9 +77,10 @@ impl Condition {
     }
 }
 
-/// The bin of each numeric feature: how many of its borders are below its value.
+/// Writes the bin of each numeric feature: the number of its borders below its value.
 ///
-/// `floats` has the features of the blocks, eight a block, then those of `wides`. `AVX2` is whether the processor has it.
+/// `floats` has the features of the blocks, eight per block, then those of `wides`. `AVX2` states that the CPU has
+/// AVX2.
 #[inline(always)]
 pub(super) fn quantize<S: Storage, const AVX2: bool>(
     blocks: &[Block<S>],
@@ -122,7 +124,7 @@ impl<S: Storage> Block<S> {
         }
         #[cfg(not(target_arch = "x86_64"))]
         return count_below_portably(&value, &self.borders);
-        // SAFETY: every x86-64 processor has SSE2, and this one has AVX2 if it says so.
+        // SAFETY: every x86-64 processor has SSE2, and `AVX2` is true only if this one has AVX2.
         #[cfg(target_arch = "x86_64")]
         unsafe {
             if AVX2 {
@@ -134,10 +136,10 @@ impl<S: Storage> Block<S> {
     }
 }
 
-/// How many of a column's borders are below its value, by column.
+/// Counts the borders of each column that are below its value.
 ///
-/// It is what [`count_below_portably`] does. Left alone with that, the compiler takes a column at a time, and puts eight
-/// borders of it together one by one.
+/// Returns the same as [`count_below_portably`]. From that, the compiler generates a loop over columns that gathers
+/// eight borders one by one.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
 #[inline]
@@ -162,7 +164,7 @@ fn count_below(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] 
     words(_mm_packs_epi32(counts[0], counts[1]))
 }
 
-/// [`count_below`], all eight columns at once.
+/// [`count_below`] for all eight columns in one vector.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -193,7 +195,7 @@ fn count_below_at_once(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16;
     words(_mm_packs_epi32(halves[0], halves[1]))
 }
 
-/// The words of a vector.
+/// Words of a vector.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
 #[inline]
@@ -212,7 +214,7 @@ fn words(vector: core::arch::x86_64::__m128i) -> [u16; LANES] {
     .map(|word| word as u16)
 }
 
-/// How many of a column's borders are below its value, by column.
+/// Counts the borders of each column that are below its value.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline(always)]
 fn count_below_portably(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16; LANES] {
@@ -225,7 +227,7 @@ fn count_below_portably(values: &[f32; LANES], borders: &[[f32; LANES]]) -> [u16
     bins
 }
 
-/// How many of `borders` are below `value`.
+/// Number of `borders` below `value`.
 #[inline(always)]
 pub fn count_above(value: f32, borders: &[f32]) -> u16 {
     borders
@@ -239,7 +241,7 @@ emit!(struct Wide Wide<Owned> { borders, nan, group });
 
 #[cfg(test)]
 impl Condition {
-    /// Whether a group's bin is at least `from`, as a word.
+    /// Condition that a group's bin is at least `from`, as a word.
     pub(super) const fn at_least(group: u32, from: u16) -> u64 {
         let count = from.wrapping_neg();
         let (group, from) = (Group(group), Bin(from));
@@ -270,7 +272,7 @@ mod tests {
         assert_eq!(holds, [false, false, true, true, false, false]);
     }
 
-    /// Borders and what stands in for NaN of the features of a block.
+    /// Borders and replacements for NaN of the features of a block.
     const INFINITE: f32 = f32::INFINITY;
     static BLOCKS: [Block; 2] = [
         Block::<Static> {
@@ -334,7 +336,7 @@ mod tests {
                 });
                 assert_eq!(count_below_portably(&values, block.borders), expected);
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: every x86-64 processor has SSE2; whether it has AVX2, is asked.
+                // SAFETY: every x86-64 processor has SSE2; AVX2 is detected first.
                 unsafe {
                     assert_eq!(count_below(&values, block.borders), expected);
                     if std::arch::is_x86_feature_detected!("avx2") {
@@ -359,7 +361,7 @@ mod tests {
         assert_eq!(bins, [77, 0, 1, 5, 2 + 2 * 6, 77]);
     }
 
-    /// More than eight wide features: those past the blocks' own come from whole lanes too.
+    /// With more than eight wide features, those past the blocks' own also come from whole lanes.
     #[test]
     fn wide_features_follow_the_blocks() {
         let wides: [Wide; 10] = core::array::from_fn(|nth| Wide::<Static> {

@@ -6,13 +6,14 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// BM25 with each token's share in each class's score computed.
+/// BM25 with precomputed scores per token and class.
 pub struct Bm25<S: Storage = Static> {
-    /// The token id of the first row of `shares`.
+    /// Token id of the first row of `shares`.
     pub first: u32,
-    /// How many classes.
+    /// Number of classes.
     pub classes: u32,
-    /// A row of classes a token id from `first` on; the last row is for every id that no class has.
+    /// Score of each token per class: a row for each token id from `first` on. The last row is for every id that no
+    /// class has.
     pub shares: S::Slice<f64>,
     /// The numbers that the model compares with borders.
     pub estimates: S::Slice<Estimate<S>>,

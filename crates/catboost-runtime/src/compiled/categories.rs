@@ -7,13 +7,13 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// A categorical feature that is compared with single values.
+/// Categorical feature that is compared with single values.
 pub struct OneHot<S: Storage = Static> {
     /// Index into [`super::Row::cats`].
     pub cat: u32,
-    /// Its group. The bin is 0 for a value that is not listed, else the value's place + 1.
+    /// Group of the feature. The bin is 0 for a value that is not listed, else its index in `values` + 1.
     pub group: Group,
-    /// The hashes of the values, ascending.
+    /// Hashes of the values, ascending.
     pub values: S::Slice<u32>,
 }
 
@@ -27,33 +27,33 @@ impl<S: Storage> OneHot<S> {
     }
 }
 
-/// A combination of categorical features and splits, and the bins of all the CTRs that count by it.
+/// Combination of categorical features and splits, with the bins of all the CTRs that count by it.
 ///
-/// Which row of `bins` a combination has, `keys` say by its hash.
+/// `keys` maps the combination's hash to a row of `bins`.
 pub struct Projection<S: Storage = Static> {
-    /// The categorical features, indices into [`super::Row::cats`], in the order of hashing.
+    /// Categorical features, as indices into [`super::Row::cats`], in the order of hashing.
     pub cats: S::Slice<u32>,
-    /// The splits, as words, in the order of hashing.
+    /// Splits, as words, in the order of hashing.
     pub conditions: S::Slice<u64>,
-    /// The keys of the training data → the row of `bins`, which is not 0.
+    /// Keys of the training data → row of `bins`, never 0.
     pub keys: Keys<S>,
-    /// A row a combination of bins that occurs; row 0 is that of a key that the training data did not have. After the last
-    /// row there are [`Projection::AT_ONCE`] - 1 more. None at all if a row is one bin, which is its number.
+    /// Distinct rows of bins; row 0 is for keys that the training data did not have. [`Projection::AT_ONCE`] - 1 more
+    /// bins follow the last row. Empty if a row is one bin: the row's number is the bin then.
     pub bins: S::Slice<u16>,
-    /// The length of a row of `bins`. The groups follow each other. As many bins after the last may be overwritten as there are
-    /// more at the end of `bins`.
+    /// Length of a row of `bins`. Its groups are consecutive. Up to [`Projection::AT_ONCE`] - 1 slots after the last
+    /// group may be overwritten.
     pub len: u32,
-    /// The first group, or, if the trees are walked, the first answer.
+    /// First group, or first answer if the trees are walked.
     pub first: Slot,
 }
 
 impl Projection {
-    /// So many bins are copied at once.
+    /// Number of bins that are copied at once.
     pub const AT_ONCE: usize = 4;
 }
 
 impl<S: Storage> Projection<S> {
-    /// Looks the row's combination up.
+    /// Looks up the row's combination.
     #[inline(always)]
     pub(super) fn quantize<O: Observer>(&self, cats: &[u32], bins: &mut [u16], observer: &mut O) {
         let row = self.row(cats, bins, observer);
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(bins, [1, 2, 3, 0, 0, 0]);
     }
 
-    /// Notes which categories were not seen.
+    /// Collects unseen categories.
     #[derive(Default)]
     struct Unseen(Vec<usize>);
 
@@ -120,8 +120,8 @@ mod tests {
         }
     }
 
-    /// The bins 1 and 2 that a projection makes of the categories `[5, 6, 7]` where groups 0 and 5 are in the bins 4 and
-    /// 9, and what it tells. `key` has row 2 of its table.
+    /// Returns the bins 1 and 2 that a projection makes of the categories `[5, 6, 7]`, given groups 0 and 5 in the bins
+    /// 4 and 9, and the categories that it reports. `key` has row 2 of its table.
     fn look_up(
         cats: &'static [u32],
         conditions: &'static [u64],
@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    /// More at once than a row has bins.
+    /// Copies more bins at once than a row has.
     #[test]
     fn a_long_row_is_copied_whole() {
         let bins: Vec<u16> = (0..2 * 9 + 3).collect();

@@ -8,36 +8,36 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// What crosses are looked up by: the numbers of categorical values, and what the splits of combinations say. Both stand
-/// among the bins.
+/// Keys that crosses are looked up by, both in slots: digits of categorical values, and masks of the splits of
+/// combinations.
 pub struct Digits<S: Storage = Static> {
-    /// The categorical features of crosses.
+    /// Categorical features of crosses.
     pub cats: S::Slice<Numbered<S>>,
-    /// The groups that the splits ask of.
+    /// Groups that the splits test.
     pub masks: S::Slice<Masks<S>>,
-    /// Where the first word of masks is.
+    /// Slot of the first word of masks.
     pub first: Slot,
-    /// How many words of masks there are: a multiple of [`Cross::AT_ONCE`].
+    /// Number of words of masks, a multiple of [`Cross::AT_ONCE`].
     pub len: u32,
 }
 
-/// The values of a categorical feature, numbered.
+/// Categorical feature with numbered values.
 pub struct Numbered<S: Storage = Static> {
     /// Index into [`super::Row::cats`].
     pub cat: u32,
-    /// Where the number is.
+    /// Slot of the value's number.
     pub slot: Slot,
-    /// The hashes of known values → their numbers.
+    /// Hashes of known values → their numbers.
     pub numbers: Keys<S>,
 }
 
-/// What a group's bin says of splits.
+/// Answers to splits, by the bin of a group.
 pub struct Masks<S: Storage = Static> {
     /// The group.
     pub group: Group,
-    /// The bins from this one on say the same.
+    /// Last bin with a row of its own; greater bins use its row.
     pub last: Bin,
-    /// [`Digits::len`] words a bin: the bits of the splits that hold.
+    /// [`Digits::len`] words per bin, with the bits of the splits that hold.
     pub rows: S::Slice<u16>,
 }
 
@@ -55,7 +55,7 @@ impl<S: Storage> Digits<S> {
             let (row, _) = row.as_chunks::<{ Cross::AT_ONCE }>();
             let (words, _) = bins[first..first + len].as_chunks_mut::<{ Cross::AT_ONCE }>();
             for (words, row) in words.iter_mut().zip(row) {
-                // Apart, so that the compiler knows that it is all of them.
+                // Handled separately, so that the compiler knows that the length is fixed.
                 let both: [u16; Cross::AT_ONCE] = array::from_fn(|at| words[at] | row[at]);
                 *words = both;
             }
@@ -63,57 +63,57 @@ impl<S: Storage> Digits<S> {
     }
 }
 
-/// All combinations that are of the same categorical features and differ in their splits, where trees are walked.
+/// All combinations of the same categorical features, which differ in their splits, for walked trees.
 ///
-/// The numbers of the features' values name a cell. It has the answers to what trees ask of the combinations' CTRs, as
-/// bits, for each outcome of the splits.
+/// The digits of the features' values address a cell. It has the answers of the trees' splits on the combinations'
+/// CTRs, as bits, for each outcome of the combinations' splits.
 pub struct Cross<S: Storage = Static> {
-    /// The features.
+    /// Categorical features.
     pub digits: S::Slice<Digit>,
-    /// How many cells there are: fewer than [`Cross::UNKNOWN`].
+    /// Number of cells, less than [`Cross::UNKNOWN`].
     pub count: u32,
-    /// The length of a cell.
+    /// Length of a cell in words.
     pub len: u32,
-    /// The cells: for each of `selects` a word an outcome.
+    /// Cells: for each of `selects`, a word per outcome.
     pub cells: S::Slice<u16>,
-    /// What is made of a cell.
+    /// Parts of a cell, in order.
     pub selects: S::Slice<Select>,
-    /// The combinations one by one, for values that are not known, in the order of their answers.
+    /// Single combinations, in the order of their answers: the fallback for unknown values.
     pub projections: S::Slice<Projection<S>>,
 }
 
-/// A feature of a [`Cross`].
+/// Categorical feature of a [`Cross`].
 #[derive(Clone, Copy, Debug)]
 pub struct Digit {
-    /// Where the number of its value is.
+    /// Slot of the value's number.
     pub slot: Slot,
-    /// How many cells one more of that is worth.
+    /// Distance in cells between consecutive numbers.
     pub worth: u32,
 }
 
 /// Answers of combinations that have the same number of splits.
 #[derive(Debug)]
 pub struct Select {
-    /// How many splits, at most [`Cross::MOST_SPLITS`]. Of the number of an outcome, bit `k` is what split `k` says.
+    /// Number of splits, at most [`Cross::MOST_SPLITS`]. Bit `k` of an outcome's index is the answer to split `k`.
     pub splits: u32,
-    /// Where the masks are, one a split: its bits are what the split says of the combination that each
-    /// answer belongs to.
+    /// Slot of the first mask, one mask per split. Bit `n` of a mask is the split's answer for the combination that
+    /// answer `n` belongs to.
     pub masks: Slot,
-    /// The first of [`Cross::AT_ONCE`] answers.
+    /// Slot of the first of [`Cross::AT_ONCE`] answers.
     pub answers: Answer,
 }
 
 impl Cross {
-    /// The number of values that are not known: it names no cell, whatever it is worth.
+    /// Number of an unknown value. It addresses no cell, whatever its weight.
     pub const UNKNOWN: u16 = u16::MAX;
-    /// So many answers are a word.
+    /// Number of answers per word.
     pub const AT_ONCE: usize = u16::BITS as usize;
-    /// A combination has no more splits.
+    /// Upper bound on the splits of a combination.
     pub const MOST_SPLITS: usize = 4;
 }
 
 impl<S: Storage> Cross<S> {
-    /// Answers what is asked of the row's combinations.
+    /// Writes the answers of the row's combinations.
     #[inline(always)]
     pub(super) fn quantize<O: Observer>(&self, cats: &[u32], bins: &mut [u16], observer: &mut O) {
         let cell: u64 = self
@@ -142,7 +142,7 @@ impl<S: Storage> Cross<S> {
     }
 }
 
-/// Each bit of the outcome that its splits say.
+/// Chooses each bit from the outcome that the bit's splits select.
 #[inline(always)]
 fn choose(outcomes: &[u16], masks: &[u16]) -> u16 {
     let [chosen] = match *masks {
@@ -164,7 +164,8 @@ fn outcomes_of<const N: usize>(words: &[u16]) -> [u16; N] {
     *words.first_chunk().expect("a word an outcome")
 }
 
-/// What is left when the last split is known: each bit of the upper half where the mask has it, else of the lower.
+/// Applies the mask of the last split: takes each bit from the upper half where the mask has it set, else from the
+/// lower half.
 #[inline(always)]
 fn half<const N: usize, const HALF: usize>(mask: u16, outcomes: [u16; N]) -> [u16; HALF] {
     let (no, yes) = outcomes.split_at(HALF);
@@ -256,7 +257,7 @@ mod tests {
         }
     }
 
-    /// A cell does not have what the hash finds: so it shows what was looked into.
+    /// The cells differ from the fallback's table, to show which of them was read.
     #[test]
     fn known_values_are_found_by_their_numbers() {
         const NUMBERS: usize = 1;
@@ -284,7 +285,7 @@ mod tests {
             digits: const { &[digit(1, 1), digit(2, 2)] },
             count: 4,
             len: 3,
-            // Of each cell, the first combination's answers and the second's, if its split does not hold and if it does.
+            // For each cell: the first combination's answers, then the second's for both answers of its split.
             cells: &[0b00, 0, 1, 0b10, 1, 0, 0b01, 0, 0, 0b11, 1, 1],
             selects: &[
                 Select {
@@ -324,7 +325,7 @@ mod tests {
         }
     }
 
-    /// Beyond 32 bits, which a sum of so many numbers reaches.
+    /// The index exceeds 32 bits, which the sum over several digits can reach.
     #[test]
     fn unknown_values_name_no_cell_whatever_they_are_worth() {
         let cross = Cross::<Static> {

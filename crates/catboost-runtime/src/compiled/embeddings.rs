@@ -7,52 +7,53 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// What is computed from an embedding by one calcer.
+/// Estimates of one calcer of an embedding feature.
 pub struct Embedding<S: Storage = Static> {
     /// Index into [`super::Row::embeddings`].
     pub embedding: u32,
-    /// How.
+    /// Calcer.
     pub calcer: EmbeddingCalcer<S>,
-    /// The numbers that the model compares with borders; [`Estimate::class`] is the direction or the class.
+    /// Numbers that the model compares with borders; [`Estimate::class`] is the direction or the class.
     pub estimates: S::Slice<Estimate<S>>,
 }
 
 /// Computes numbers from an embedding.
 pub enum EmbeddingCalcer<S: Storage = Static> {
-    /// The components along directions: see [`crate::lda`].
+    /// Components along directions: see [`crate::lda`].
     Lda {
-        /// The directions, each of the embedding's dimension.
+        /// Directions, each of the embedding's dimension.
         directions: S::Slice<f32>,
-        /// The embedding's dimension.
+        /// Dimension of the embedding.
         dimension: usize,
     },
-    /// The nearest of the training data: see [`crate::knn`]. It allocates: what is visited is not known beforehand.
+    /// Nearest points of the training data: see [`crate::knn`]. Allocates, since the number of visited points is not
+    /// known beforehand.
     Knn(Knn<S>),
 }
 
-/// The training data of a KNN calcer: see [`knn::Graph`], whose fields these are.
+/// Training data of a KNN calcer. The fields are those of [`knn::Graph`].
 pub struct Knn<S: Storage = Static> {
-    /// How many of the nearest are found.
+    /// Number of nearest points to find.
     pub neighbors: usize,
     /// Length of a point.
     pub dimension: usize,
-    /// The points.
+    /// Points, one after the other.
     pub points: S::Slice<f32>,
-    /// The most links of a point on any level.
+    /// Upper bound of links per point, on any level.
     pub max_links: u32,
-    /// Points of each level.
+    /// Number of points per level.
     pub level_sizes: S::Slice<u32>,
-    /// Where each point of each level leads.
+    /// Links of each point of each level.
     pub links: S::Slice<u32>,
-    /// What is known of each point.
+    /// Target of each point.
     pub targets: Targets<S>,
 }
 
-/// What is known of each point: see [`knn::Targets`].
+/// Target of each point: see [`knn::Targets`].
 pub enum Targets<S: Storage = Static> {
-    /// Its class.
+    /// Classes.
     Classes(S::Slice<u32>),
-    /// Its target.
+    /// Target values.
     Values(S::Slice<f32>),
 }
 
@@ -119,7 +120,7 @@ mod tests {
     use super::{Embedding, EmbeddingCalcer, Estimate, Knn, Static, Targets};
     use crate::compiled::Group;
 
-    /// The first and the last number of a calcer, in the groups 2 and 0.
+    /// Estimates of the first and the last number of a calcer, in the groups 2 and 0.
     const ESTIMATES: &[Estimate] = &[
         Estimate {
             class: 0,

@@ -8,20 +8,20 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// A calcer's number that the model compares with borders.
+/// Number of a calcer that the model compares with borders.
 pub struct Estimate<S: Storage = Static> {
-    /// Which class's.
+    /// Class whose number it is.
     pub class: u32,
     /// Ascending.
     pub borders: S::Slice<f32>,
-    /// Its group.
+    /// Group of the estimate.
     pub group: Group,
 }
 
-/// Numbers by class: on the stack unless there are many.
+/// Numbers by class, on the stack unless there are many.
 pub(super) type ByClass = SmallVec<[f64; 16]>;
 
-/// Sets the bins of a calcer's numbers.
+/// Sets the bins of a calcer's estimates.
 #[inline(always)]
 pub(super) fn set_bins<S: Storage>(estimates: &[Estimate<S>], numbers: &[f64], bins: &mut [u16]) {
     for estimate in estimates {

@@ -1,25 +1,25 @@
-//! A hash table that is laid out once.
+//! Immutable hash table.
 
 use crate::{
     emit::emit,
     storage::{Owned, Static, Storage},
 };
 
-/// Maps 64-bit keys, which are hashes already, to numbers: open addressing from the key's low bits.
+/// Maps 64-bit keys, which are hashes already, to numbers: open addressing, starting at the key's low bits.
 pub struct Keys<S: Storage = Static> {
-    /// A power of two of them, at least one [`Keys::EMPTY`].
+    /// Keys. The length is a power of two; at least one slot is [`Keys::EMPTY`].
     pub slots: S::Slice<u64>,
-    /// The number of the key in each slot.
+    /// Number of the key in each slot.
     pub numbers: S::Slice<u32>,
 }
 
 impl Keys {
-    /// Marks a free slot. CatBoost's own tables do the same, so no key of a model has this value.
+    /// Marker of a free slot. CatBoost's own tables use the same, so no key of a model has this value.
     pub const EMPTY: u64 = u64::MAX;
 }
 
 impl<S: Storage> Keys<S> {
-    /// The number of a key, or `None` if the table does not have it.
+    /// Returns the number of a key, or `None` if the table lacks it.
     #[inline(always)]
     pub fn find(&self, key: u64) -> Option<u32> {
         let mask = self.slots.len() - 1;
@@ -41,7 +41,7 @@ emit!(struct Keys Keys<Owned> { slots, numbers });
 
 #[cfg(test)]
 impl Keys {
-    /// A table of these keys and their numbers.
+    /// Builds a table of these keys and their numbers.
     pub(super) fn of(entries: &[(u64, u32)]) -> Self {
         let size = (entries.len() + 1).next_power_of_two();
         let mut slots = std::vec![Self::EMPTY; size];
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_where_others_have_pushed_them() {
-        // 2, 6 and 7 in this order: 6 finds slot 2 taken, and 7 slot 3, after which slot 0 follows.
+        // Inserted as 2, 6, 7: 6 finds slot 2 taken, and 7 slot 3, after which slot 0 follows.
         let keys = Keys::<Static> {
             slots: &[7, Keys::EMPTY, 2, 6],
             numbers: &[30, 0, 10, 20],
@@ -76,7 +76,7 @@ mod tests {
             [2, 6, 7].map(|key| keys.find(key)),
             [Some(10), Some(20), Some(30)]
         );
-        // Beginning at slot 2, 3, 0 and 1.
+        // Their search starts at slots 2, 3, 0 and 1.
         assert_eq!([10, 11, 4, 5].map(|key| keys.find(key)), [None; 4]);
     }
 }

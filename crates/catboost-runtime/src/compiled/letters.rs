@@ -1,4 +1,4 @@
-//! Texts whose tokens are single characters: all that depends on the dictionaries was looked up when the model was
+//! Fast path for texts whose tokens are single characters: every dictionary lookup was done when the model was
 //! compiled.
 
 use super::{Line, trees};
@@ -7,47 +7,48 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// What single characters are to the dictionaries of a text feature.
+/// Codes of single characters, and the rows that they set.
 ///
-/// A character has a *code*. Those that all the dictionaries take alike share one, and 0 is the code of those that none
-/// of them has.
+/// Characters that all dictionaries of the text feature treat alike share a *code*. Code 0 is for characters that no
+/// dictionary has.
 pub struct Letters<S: Storage = Static> {
-    /// What tokens are separated by: an ASCII character.
+    /// Delimiter between tokens, an ASCII character.
     pub delimiter: u8,
-    /// The code of every character below U+0800, or [`Letters::NO_TOKEN`].
+    /// Code of every character below U+0800, or [`Letters::NO_TOKEN`].
     pub codes: S::Boxed<[u8; 0x800]>,
-    /// Codes below this are of words that the dictionary with [`super::Tokenized::tells_unknown`] lacks.
+    /// Codes below this one are words that the dictionary with [`super::Tokenized::tells_unknown`] lacks.
     pub unknown: u8,
-    /// The row of `lines` that a token sets after another; no rows if the trees are walked.
+    /// Row of `lines` that a token sets, given the token before. No rows if the trees are walked.
     pub rows: Steps<u16, S>,
-    /// The bits of the leaf indices that the dictionaries' bags of words set: a row is as many lines as leaf indices take.
+    /// Bits of the leaf indices that the dictionaries' bags of words set. A row has as many lines as the leaf indices
+    /// take.
     pub lines: S::Slice<Line>,
 }
 
-/// A number for every step of a text, from one token to the next.
+/// Number for every step of a text, from one token to the next.
 pub struct Steps<T: Send + Sync + 'static, S: Storage = Static> {
-    /// How many codes there are, or 0 if the token before makes no difference.
+    /// Number of codes, or 0 if the previous token makes no difference.
     pub stride: u32,
-    /// By `before * stride + code`. The code before the first is 0.
+    /// Indexed by `before * stride + code`. The code before the first token is 0.
     pub table: S::Slice<T>,
 }
 
-/// The codes of a text's tokens.
+/// Codes of a text's tokens.
 pub(super) struct Codes {
     codes: [u8; Codes::MOST],
     len: usize,
 }
 
 impl Letters {
-    /// The code of a character that is not one token: the delimiter, for one.
+    /// Code of a character that is not a single token, such as the delimiter.
     pub const NO_TOKEN: u8 = u8::MAX;
 }
 
 impl<S: Storage> Letters<S> {
-    /// Puts the codes of a text's tokens in place of those that are there. Returns whether it is characters below U+0800
+    /// Replaces `codes` by the codes of a text's tokens. Returns true if the text consists of characters below U+0800
     /// with single delimiters between them.
     ///
-    /// Not inlined, it is faster: in the midst of a row's evaluation not all of it would stay in registers.
+    /// Not inlined because that is faster: within a row's evaluation not all of it would stay in registers.
     #[inline(never)]
     pub(super) fn read(&self, text: &str, codes: &mut Codes) -> bool {
         let bytes = text.as_bytes();
@@ -60,7 +61,7 @@ impl<S: Storage> Letters<S> {
             let Some(&last) = bytes.get(at) else {
                 return false;
             };
-            // A longer character is not followed by a delimiter after two bytes, and so fails below.
+            // A longer character has no delimiter after two bytes, and so fails below.
             let letter = match first {
                 0xC0.. => usize::from(first & 0x1F) << 6 | usize::from(last & 0x3F),
                 _ => usize::from(first),
@@ -81,7 +82,7 @@ impl<S: Storage> Letters<S> {
         false
     }
 
-    /// Sets what the tokens set.
+    /// ORs the tokens' rows into the leaf indices.
     #[inline(always)]
     pub(super) fn set(&self, codes: &Codes, indices: &mut [Line]) {
         trees::or(indices, &self.lines, self.rows.of(codes).map(usize::from));
@@ -89,7 +90,7 @@ impl<S: Storage> Letters<S> {
 }
 
 impl<T: Copy + Send + Sync + 'static, S: Storage> Steps<T, S> {
-    /// That of each step.
+    /// Iterates over the table's entry for each step.
     #[inline(always)]
     pub(super) fn of(&self, codes: &Codes) -> impl Iterator<Item = T> + Clone {
         let stride = self.stride as usize;
@@ -103,12 +104,12 @@ impl<T: Copy + Send + Sync + 'static, S: Storage> Steps<T, S> {
 }
 
 impl Steps<u32> {
-    /// No id.
+    /// Marker of a token without an id.
     pub const NO_ID: u32 = u32::MAX;
 }
 
 impl Codes {
-    /// More tokens than this are not taken for letters.
+    /// Capacity. Texts with more tokens do not take the fast path.
     pub(super) const MOST: usize = 64;
 
     pub(super) const fn new() -> Self {

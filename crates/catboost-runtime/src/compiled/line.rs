@@ -1,4 +1,4 @@
-//! Leaf indices, side by side.
+//! Packed leaf indices.
 
 use crate::{emit, tables};
 

@@ -1,31 +1,30 @@
-//! A compiled model: tables laid out at build time, and the few loops that walk them.
+//! A compiled model: tables laid out at build time, and the loops that walk them.
 //!
-//! Evaluation has two steps, whatever the model:
+//! Evaluation has two steps for every model:
 //!
-//! 1. **Bins.** Every *group* — a numeric feature, a one-hot feature, a CTR, an occurrence of a token — is in one of a
-//!    few states, its *bin*. A numeric feature's bin is the number of its borders below the value. A split of a tree
-//!    asks only which bins a group is in, so nothing else of the row is needed any more.
-//! 2. **Leaves.** For oblivious trees a table has, for every bin of every group, which bits of all the trees' leaf
-//!    indices it sets. OR-ing one row a group gives all the indices at once: the cost is a vector OR a group, not a load
-//!    and a comparison a split. Where such a table would be too large, or would be mostly zeros since there are many groups
-//!    of which a tree asks few, and for non-symmetric trees, the trees are walked ([`Trees`]). What splits ask is answered
-//!    once each before ([`Answers`]), so that a walk only looks answers up. The table of a CTR has answers in place of bins
-//!    then.
+//! 1. **Bins.** Every *group* (a numeric feature, a one-hot feature, a CTR, an occurrence of a token) has a small
+//! state, its *bin*. The bin of a numeric feature is the number of its borders below the value. A split of a tree tests
+//! bins only, so nothing else of the row is needed afterwards. 2. **Leaves.** For oblivious trees, a table holds for
+//! every bin of every group the bits that it sets in the leaf indices of all trees. One OR per group gives all the
+//! indices: a vector operation per group in place of a load and a comparison per split. If the table would be too large
+//! or mostly zeros (many groups that few trees test), and for non-symmetric trees, the trees are walked ([`Trees`]).
+//! Then every split is answered once beforehand ([`Answers`]), so that a walk only reads answers, and the tables of
+//! CTRs hold answers in place of bins.
 //!
-//! What trees that are walked ask of CTRs is answered for all combinations of the same categorical features together
-//! ([`Cross`]): the features' values are numbered, and the numbers name a cell, which has the answers for each outcome of
-//! the combinations' splits. They were looked up for all known values when the model was compiled. Where a value is
-//! unknown, and where there would be too many cells, each combination's hash itself is looked up ([`Projection`]): so the
-//! answer is the hash's always.
+//! For walked trees, all combinations of the same categorical features are looked up together ([`Cross`]). The
+//! features' values are numbered, and the numbers address a cell with the answers for each outcome of the combinations'
+//! splits, computed for all known values when the model was compiled. If a value is unknown, or if there would be too
+//! many cells, each combination is looked up by its hash ([`Projection`]). Both give the same answers.
 //!
-//! What can be computed from the model alone is in the tables: the value of a CTR for every key of the training data,
-//! as a bin; the logarithms of naive Bayes, and what a token adds to its odds ([`Odds`]); the bits that a token sets. Groups
-//! that are small are put together: numbers two by two, and the CTRs of a combination.
+//! The tables contain whatever the model alone determines: the value of a CTR for every key of the training data, as a
+//! bin; the logarithms of naive Bayes, and the weight of a token in its odds ([`Odds`]); the bits that a token sets.
+//! Small groups are merged: numeric features in pairs, and the CTRs of a combination.
 //!
-//! `catboost-codegen` writes these types' values down: a change of what they hold or mean raises [`crate::LAYOUT`].
+//! `catboost-codegen` prints values of these types. Raise [`crate::LAYOUT`] whenever their fields or the meaning of a
+//! field change.
 //!
-//! Leaf values are added up in the order of the trees, in f64, from 0, as CatBoost does: floating-point addition is
-//! not associative.
+//! Leaf values are added up in the order of the trees, in f64, from 0, as CatBoost does: floating-point addition is not
+//! associative.
 
 use alloc::vec::Vec;
 
@@ -67,13 +66,13 @@ pub use slots::{Answer, Bin, Group, Slot};
 pub use texts::{BagOfWords, Calcer, Text, Tokenized, Tokens};
 pub use trees::Trees;
 
-/// A model, laid out. Whoever puts one together has seen to it that every index in it is right.
+/// Laid-out model. Whoever builds one guarantees that every index in it is in range.
 pub struct Model<S: Storage, P: Shape> {
-    /// The sizes that evaluation depends on.
+    /// Sizes that evaluation depends on.
     pub shape: P,
-    /// `raw = sum * scale + bias`.
+    /// Factor in `raw = sum * scale + bias`.
     pub scale: f64,
-    /// One a dimension.
+    /// Bias per dimension.
     pub bias: S::Slice<f64>,
     /// Numeric features with few borders, eight at a time.
     pub blocks: S::Slice<Block<S>>,
@@ -81,51 +80,51 @@ pub struct Model<S: Storage, P: Shape> {
     pub wides: S::Slice<Wide<S>>,
     /// Categorical features that are compared with single values.
     pub one_hots: S::Slice<OneHot<S>>,
-    /// What crosses are looked up by.
+    /// Digits and masks that crosses are looked up by.
     pub digits: Digits<S>,
     /// Combinations of categorical features that CTRs count by, looked up together.
     pub crosses: S::Slice<Cross<S>>,
-    /// Those that are looked up one by one.
+    /// Combinations that are looked up one by one.
     pub projections: S::Slice<Projection<S>>,
     /// Text features.
     pub texts: S::Slice<Text<S>>,
-    /// What is computed from embeddings.
+    /// Calcers of embedding features.
     pub embeddings: S::Slice<Embedding<S>>,
-    /// What the splits on each group ask; nothing unless the trees are walked.
+    /// Questions of the splits on each group. Empty unless the trees are walked.
     pub answers: S::Slice<Answers>,
-    /// The slots of a row in which no token occurs; 0 for every group that is always computed. There is room for a whole
-    /// [`Block`].
+    /// Slots of a row without tokens; 0 for every group that is always computed. Long enough for a whole [`Block`].
     pub initial: S::Slice<u16>,
     /// The trees.
     pub trees: Trees<S>,
 }
 
-/// A row: what a compiled model is asked about.
+/// Input row of a compiled model.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// The numeric features in the order of the model's blocks, then of its wide features.
+    /// Numeric features in the order of the model's blocks, then of its wide features.
     pub floats: &'a [f32],
     /// [`crate::hash::cat_hash`] of the categorical features that the model uses.
     pub cats: &'a [u32],
-    /// The text features that the model uses.
+    /// Text features that the model uses.
     pub texts: &'a [&'a str],
-    /// The embedding features that the model uses, each as long as its dimension.
+    /// Embedding features that the model uses, each as long as its dimension.
     pub embeddings: &'a [&'a [f32]],
 }
 
-/// Is told what an evaluation meets. `()` is told nothing and costs nothing.
+/// Receives what an evaluation meets. `()` receives nothing and costs nothing.
 pub trait Observer {
-    /// The row, before anything is made of it.
+    /// Called with the row before its evaluation.
     #[inline(always)]
     fn row(&mut self, _row: &Row<'_>) {}
-    /// A categorical value (index into [`Row::cats`]) that the training data did not have. Known of the features that a
-    /// CTR counts by on their own.
+    /// Called for a categorical value (index into [`Row::cats`]) that the training data did not have. Detected for
+    /// features that a CTR counts by on their own.
     #[inline(always)]
     fn unseen(&mut self, _cat: usize) {}
-    /// A word of a text (index into [`Row::texts`]) that the dictionary with [`Tokenized::tells_unknown`] does not have.
+    /// Called for a word of a text (index into [`Row::texts`]) that the dictionary with [`Tokenized::tells_unknown`]
+    /// lacks.
     #[inline(always)]
     fn unknown_token(&mut self, _text: usize) {}
-    /// A tree's leaf, counted over all the trees.
+    /// Called with a tree's leaf, indexed over all the trees.
     #[inline(always)]
     fn leaf(&mut self, _leaf: usize) {}
 }
@@ -135,13 +134,13 @@ impl Observer for () {}
 impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS: usize>
     Model<S, Const<DIMENSION, SLOTS, LINES, BITS>>
 {
-    /// The raw values of a row.
+    /// Returns the raw values of a row.
     #[inline]
     pub fn raw(&self, row: Row<'_>) -> [f64; DIMENSION] {
         self.raw_observed(row, &mut ())
     }
 
-    /// The raw values of a row; `observer` is told what was met on the way.
+    /// Returns the raw values of a row, and reports to `observer` what its evaluation meets.
     pub fn raw_observed<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if has_avx2() {
@@ -151,15 +150,15 @@ impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize,
         self.raw_portable::<O, false>(row, observer)
     }
 
-    /// [`Self::raw_portable`], compiled for AVX2. The same source, so the same bits: no floating-point operation in it
-    /// may be fused or reordered.
+    /// [`Self::raw_portable`] compiled for AVX2. It is the same source, in which no floating-point operation may be
+    /// fused or reordered, so the bits are the same.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
     fn raw_avx2<O: Observer>(&self, row: Row<'_>, observer: &mut O) -> [f64; DIMENSION] {
         self.raw_portable::<O, true>(row, observer)
     }
 
-    /// `AVX2` is whether the processor has it.
+    /// `AVX2` states that the CPU has AVX2.
     #[inline(always)]
     fn raw_portable<O: Observer, const AVX2: bool>(
         &self,
@@ -173,7 +172,7 @@ impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize,
     }
 }
 
-/// Memory that rows are evaluated in, kept from row to row, of any models whose sizes are known only once they are loaded.
+/// Scratch memory of an evaluation, reused from row to row. Serves any loaded models.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     slots: Vec<u16>,
@@ -181,7 +180,7 @@ pub struct Scratch {
 }
 
 impl<S: Storage, P: Shape> Model<S, P> {
-    /// Evaluates a row in `slots` and `indices`, whatever is in them.
+    /// Evaluates a row, using `slots` and `indices` as scratch memory.
     pub(crate) fn raw_into<O: Observer>(
         &self,
         row: Row<'_>,
@@ -212,7 +211,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
         self.evaluate::<O, true>(row, slots, indices, raw, observer);
     }
 
-    /// [`Self::find_slots`], which nobody observes.
+    /// [`Self::find_slots`] without an observer.
     pub(crate) fn state(
         &self,
         row: Row<'_>,
@@ -245,10 +244,10 @@ impl<S: Storage, P: Shape> Model<S, P> {
 }
 
 impl<S: Storage> Model<S, Dynamic> {
-    /// Puts in `raw` the raw values of a row; `observer` is told what was met on the way.
+    /// Writes the raw values of a row to `raw`, and reports to `observer` what its evaluation meets.
     ///
     /// # Panics
-    /// If `raw` is not as long as the model has raw values.
+    /// If the length of `raw` is not the model's dimension.
     pub fn raw_observed<O: Observer>(
         &self,
         row: Row<'_>,
@@ -264,7 +263,7 @@ impl<S: Storage> Model<S, Dynamic> {
 }
 
 impl<S: Storage, P: Shape> Model<S, P> {
-    /// Evaluates a row in `slots` and `indices`, whatever is in them. `AVX2` is whether the processor has it.
+    /// Evaluates a row, using `slots` and `indices` as scratch memory. `AVX2` states that the CPU has AVX2.
     #[inline(always)]
     fn evaluate<O: Observer, const AVX2: bool>(
         &self,
@@ -280,7 +279,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
         self.scale(raw);
     }
 
-    /// `sum * scale + bias`.
+    /// Computes `sum * scale + bias`.
     #[inline(always)]
     pub(crate) fn scale(&self, raw: &mut [f64]) {
         for (raw, bias) in raw.iter_mut().zip(&*self.bias) {
@@ -288,8 +287,8 @@ impl<S: Storage, P: Shape> Model<S, P> {
         }
     }
 
-    /// Finds the state of a row: all that trees ask of, but for numbers if they are not `asked`. The first answers are
-    /// `skipped`.
+    /// Computes the state of a row: all slots that trees read. Skips numeric features unless `numbers_are_asked`, and
+    /// the first `skipped` items of [`Model::answers`].
     #[inline(always)]
     fn find_slots<O: Observer, const AVX2: bool>(
         &self,
@@ -327,7 +326,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
     }
 }
 
-/// Whether the processor has what the fast path is compiled for.
+/// Returns true if the CPU has every feature that the fast path is compiled for.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[inline(always)]
 pub(crate) fn has_avx2() -> bool {

@@ -1,8 +1,8 @@
-//! The sizes that a model's evaluation depends on: constants of a compiled model, numbers of one that was loaded.
+//! Sizes that a model's evaluation depends on: constants of a compiled model, fields of a loaded one.
 
 use crate::emit::{Emit, Emitter};
 
-/// The sizes that a model's evaluation depends on.
+/// Sizes that a model's evaluation depends on.
 pub trait Shape: Copy + Send + Sync + 'static {
     /// Number of raw values per row.
     fn dimension(self) -> usize;
@@ -10,25 +10,26 @@ pub trait Shape: Copy + Send + Sync + 'static {
     fn slots(self) -> usize;
     /// Number of [`Line`](super::Line)s that the leaf indices take; 0 if the trees are walked.
     fn lines(self) -> usize;
-    /// Runs something with the number of lines as a constant.
+    /// Runs `what` with the number of lines as a constant.
     fn with_lines(self, what: impl WithLines);
-    /// Runs something with the sizes as constants that sums depend on.
+    /// Runs `what` with the sizes that sums depend on as constants.
     fn with_sizes(self, what: impl WithSizes);
 }
 
-/// Something that is faster if it knows the sizes of a model when it is compiled.
+/// Computation that is faster if the sizes of a model are constants.
 pub trait WithSizes {
-    /// Does it. `DIMENSION` is the number of raw values per row, 0 if it is not known; `BITS` is the number of bits per leaf index.
+    /// Runs the computation. `DIMENSION` is the number of raw values per row, or 0 if it is not constant; `BITS` is the
+    /// number of bits per leaf index.
     fn run<const DIMENSION: usize, const BITS: usize>(self);
 }
 
-/// Something that is faster if it knows the number of lines when it is compiled.
+/// Computation that is faster if the number of lines is a constant.
 pub trait WithLines {
-    /// Does it. `LINES` is 0 if it is not known.
+    /// Runs the computation. `LINES` is 0 if the number is not constant.
     fn run<const LINES: usize>(self);
 }
 
-/// Sizes that are known when the program is compiled, so that its loops are unrolled for them.
+/// Sizes that are constants, so that loops are unrolled for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Const<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS: usize>;
 
@@ -102,7 +103,7 @@ impl Shape for Dynamic {
     }
 }
 
-/// The shape of a compiled model is its type's.
+/// The generated source names the shape in its type, so that nothing is printed here.
 impl Emit for Dynamic {
     fn emit(&self, out: &mut Emitter) {
         out.text("Const");

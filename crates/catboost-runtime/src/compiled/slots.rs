@@ -1,8 +1,8 @@
-//! Where things are in the state of a row.
+//! Positions in the state of a row.
 
 use crate::{emit, tables};
 
-/// Defines positions in the state of a row.
+/// Defines newtypes of positions in the state of a row.
 macro_rules! positions {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
@@ -11,7 +11,7 @@ macro_rules! positions {
         pub struct $name(pub u32);
 
         impl $name {
-            /// The position as a `usize`, to index a slice with.
+            /// Returns the position as an index into a slice.
             #[inline(always)]
             #[must_use]
             pub const fn index(self) -> usize {
@@ -40,7 +40,7 @@ positions! {
 }
 
 impl Group {
-    /// The group's bin.
+    /// Returns the group's bin.
     #[inline(always)]
     #[must_use]
     pub fn bin(self, slots: &[u16]) -> Bin {
@@ -48,7 +48,7 @@ impl Group {
     }
 }
 
-/// State of a group: the number of borders below a value, or the place of a value or a key in a list.
+/// State of a group: the number of borders below a value, or the index of a value or a key in a list.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bin(pub u16);

@@ -14,9 +14,9 @@ const WIDE: Group = Group(8);
 const ONE_HOT: Group = Group(9);
 const LDA: Group = Group(10);
 const WORD: u32 = 11;
-/// More bins after it are overwritten.
+/// Bins after it are overwritten.
 const CTR: u32 = 12;
-/// The answers to what is asked of the groups.
+/// First answer of the groups' questions.
 const ANSWERS: u32 = CTR + 16;
 const ROOM: u32 = Answers::AT_ONCE as u32;
 const EQUAL: u32 = ANSWERS + 4 * ROOM;
@@ -24,8 +24,8 @@ const DIGITS: u32 = EQUAL + 2;
 const MASKS: u32 = DIGITS + 2;
 const GROUPS: usize = MASKS as usize + 16;
 
-/// Each tree asks one thing, and is worth a power of two, or three times that as the second raw value, where the answer is
-/// yes: the sums say what was answered.
+/// Each tree has one split. A positive answer is worth a power of two in the first raw value and three times that in
+/// the second, so that the sums tell the answers apart.
 fn model<P: Shape>(shape: P) -> Model<Static, P> {
     let values =
         (0..7).flat_map(|tree| [0.0, 0.0, f64::from(1 << tree), 3.0 * f64::from(1 << tree)]);
@@ -201,7 +201,7 @@ fn above(group: Group, first: u32) -> Answers {
     }
 }
 
-/// Notes all that it is told.
+/// Records every call.
 #[derive(Debug, Default, PartialEq)]
 struct Told {
     rows: Vec<f32>,

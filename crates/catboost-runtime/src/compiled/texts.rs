@@ -11,35 +11,36 @@ use crate::{
     text,
 };
 
-/// A text feature after one tokenizer.
+/// Text feature with one tokenizer.
 pub struct Text<S: Storage = Static> {
     /// Index into [`super::Row::texts`].
     pub text: u32,
     /// Cuts the text into tokens.
     pub tokenizer: text::Tokenizer<S::Text>,
-    /// What is known of texts whose tokens are single characters; `None` if it is nothing.
+    /// Fast path for texts whose tokens are single characters; `None` if the feature has none.
     pub letters: Option<Letters<S>>,
-    /// What is made of the tokens.
+    /// Dictionaries, with the calcers of each.
     pub tokenized: S::Slice<Tokenized<S>>,
 }
 
-/// A text feature after one tokenizer and one dictionary.
+/// Text feature with one tokenizer and one dictionary.
 pub struct Tokenized<S: Storage = Static> {
-    /// Turns tokens into ids.
+    /// Dictionary: tokens → ids.
     pub dictionary: text::Dictionary<Tokens<S>>,
-    /// The same for single characters, or [`Steps::NO_ID`]; `None` if ids depend on more than a token and the one before.
+    /// Ids of single characters, or [`Steps::NO_ID`]; `None` if ids depend on more than a token and the one before.
     pub by_letter: Option<Steps<u32, S>>,
-    /// Whether observers are told of the words that the dictionary lacks: one dictionary a text feature does.
+    /// True if the words that this dictionary lacks are reported to observers. At most one dictionary per text feature
+    /// does so.
     pub tells_unknown: bool,
-    /// What the occurrence of each id sets.
+    /// Slots or bits that the occurrence of each id sets.
     pub bag: BagOfWords<S>,
-    /// What is computed from ids and their counts.
+    /// Calcers of ids and their counts.
     pub calcers: S::Slice<Calcer<S>>,
 }
 
 /// Hash of a token, or of the inner ids of an n-gram → id.
 pub struct Tokens<S: Storage = Static> {
-    /// Of the hash.
+    /// Seed of the hash.
     pub seed: u64,
     /// Hash → id.
     pub keys: Keys<S>,
@@ -57,15 +58,15 @@ impl<S: Storage> text::TokenTable for Tokens<S> {
     }
 }
 
-/// What the occurrence of a token sets: each number that is 1 where the token occurs, and 0 elsewhere.
+/// Bags of words: the slots or bits that the occurrence of each token sets. They are 0 if the token does not occur.
 pub struct BagOfWords<S: Storage = Static> {
-    /// The token id that the first of `starts` belongs to.
+    /// Token id of the first of `starts`.
     pub first: u32,
-    /// Token `first + i` sets `starts[i]..starts[i + 1]` of what follows; other ids set nothing.
+    /// Token `first + i` sets the items `starts[i]..starts[i + 1]` of `at` and `to`; other ids set nothing.
     pub starts: S::Slice<u32>,
-    /// What is set: a word of the trees' leaf indices, or an answer if the trees are walked.
+    /// Target: index of a word of the trees' leaf indices, or of an answer if the trees are walked.
     pub at: S::Slice<u32>,
-    /// To what: the word's bits, or 1.
+    /// Value: the word's bits, or 1.
     pub to: S::Slice<u32>,
 }
 
@@ -77,9 +78,9 @@ pub enum Calcer<S: Storage = Static> {
     Bm25(Bm25<S>),
 }
 
-/// Token ids of a text: on the stack unless there are many.
+/// Token ids of a text, on the stack unless there are many.
 type Ids = SmallVec<[u32; 64]>;
-/// Different ids, ascending, and how often each occurs.
+/// Different ids, ascending, with the count of each.
 type Counts = SmallVec<[(u32, u32); 64]>;
 impl<S: Storage> Text<S> {
     #[inline(always)]
@@ -110,7 +111,7 @@ impl<S: Storage> Text<S> {
             if let (Some(_), Some(by_letter)) = (letters, &tokenized.by_letter) {
                 let ids = by_letter.of(&codes).filter(|&id| id != Steps::NO_ID);
                 if indices.is_empty() {
-                    // Else `set` has set what they set.
+                    // Otherwise `letters.set` has set them.
                     tokenized.bag.set(ids.clone(), bins, indices);
                 }
                 tokenized.compute(ids, Some(&codes), bins);
@@ -132,7 +133,7 @@ impl<S: Storage> Text<S> {
 }
 
 impl<S: Storage> Tokenized<S> {
-    /// The bins of what is computed from ids. `codes` are those of the tokens, if they are letters.
+    /// Computes the bins of the calcers. `codes` are the tokens' codes if they are letters.
     #[inline(always)]
     fn compute(
         &self,
@@ -156,10 +157,10 @@ impl<S: Storage> Tokenized<S> {
     }
 }
 
-/// Each different id, ascending, and how often it occurs.
+/// Returns the different ids, ascending, with the count of each.
 #[inline(always)]
 fn count(ids: impl Iterator<Item = u32> + Clone) -> Counts {
-    // Small ids are counted by bits and counters: no branch depends on which they are.
+    // Small ids are counted with bits and counters, so that no branch depends on their values.
     let mut present = 0_u64;
     let mut occurs = [0; u64::BITS as usize];
     for id in ids.clone() {
@@ -178,7 +179,7 @@ fn count(ids: impl Iterator<Item = u32> + Clone) -> Counts {
     counts
 }
 
-/// The same of any ids.
+/// [`count`] for ids of any size.
 #[inline(never)]
 fn sort_and_count(mut ids: Ids) -> Counts {
     ids.sort_unstable();
@@ -187,7 +188,7 @@ fn sort_and_count(mut ids: Ids) -> Counts {
 }
 
 impl<S: Storage> BagOfWords<S> {
-    /// Sets what the ids set.
+    /// Sets the slots or bits of the ids.
     #[inline(always)]
     fn set(&self, ids: impl Iterator<Item = u32>, bins: &mut [u16], indices: &mut [Line]) {
         for (at, to) in ids.flat_map(|id| self.of(id)) {
@@ -228,7 +229,7 @@ emit!(enum Calcer Calcer<Owned> { NaiveBayes(bayes), Bm25(bm25) });
 
 #[cfg(test)]
 impl Tokens {
-    /// These tokens, and what each stands for.
+    /// Builds a table of tokens and their ids.
     pub(super) fn of(tokens: &[(&str, u32)]) -> Self {
         let hash = |token: &str| crate::hash::murmur2_64a(token.as_bytes(), 3);
         let entries = tokens.iter().map(|&(token, id)| (hash(token), id));
@@ -239,7 +240,7 @@ impl Tokens {
         }
     }
 
-    /// These n-grams of inner ids, and what each stands for.
+    /// Builds a table of n-grams of inner ids and their ids.
     pub(super) fn of_grams(grams: &[(&[u32], u32)]) -> Self {
         let hash = |ids| crate::hash::murmur2_64a_ids(ids, 3);
         let entries = grams.iter().map(|&(ids, id)| (hash(ids), id));

@@ -1,5 +1,4 @@
-//! Texts → token ids, without memory of its own for what is common: tokens as they stand between delimiters of one
-//! byte, and dictionaries of words.
+//! Texts → token ids. Common cases allocate nothing: tokens between delimiters of one byte, and dictionaries of words.
 
 use alloc::vec::Vec;
 use core::ops::Deref;
@@ -11,8 +10,8 @@ use crate::{
     text::{Dictionary, MAX_GRAM_ORDER, NumberPolicy, Scratch, TokenTable, Tokenizer, Tokens},
 };
 
-/// Calls `known` with the id of each token or n-gram of a text that the dictionary has, in no order that matters, and
-/// `unknown` for each word that it does not have.
+/// Calls `known` with the id of each token or n-gram that the dictionary has, in unspecified order, and `unknown` for
+/// each word that it lacks.
 #[inline(always)]
 pub(super) fn for_each_id<T: TokenTable>(
     text: &str,
@@ -83,7 +82,7 @@ pub(super) fn for_each_id<T: TokenTable>(
     }
 }
 
-/// Any tokenizer and dictionary.
+/// Slow path for any tokenizer and dictionary.
 #[inline(never)]
 fn general<T: TokenTable>(
     text: &str,
@@ -117,7 +116,7 @@ mod tests {
         lowercasing: false,
         numbers: NumberPolicy::LeaveAsIs,
     };
-    /// One for each thing that makes a tokenizer uncommon, and what is nearly so.
+    /// A tokenizer for each property that rules out the fast path, and some that just qualify.
     const TOKENIZERS: [Tokenizer; 8] = [
         PLAIN,
         Tokenizer {
@@ -216,7 +215,7 @@ mod tests {
         ]
     }
 
-    /// What is quick for common tokenizers and dictionaries is what the others' long way gives.
+    /// The fast path for common tokenizers and dictionaries finds the same ids as the general path.
     #[test]
     fn the_quick_way_finds_what_the_long_way_finds() {
         let mut found_any = 0;

@@ -9,55 +9,56 @@ use crate::{
     storage::{Owned, Static, Storage},
 };
 
-/// The trees of a compiled model.
+/// Trees of a compiled model.
 ///
-/// A leaf index takes as many bits of a [`Line`]'s word as the deepest tree has levels. The first sixteen trees have the lowest
-/// bits of the first line's words, the next sixteen the bits after these, and so on, until fewer bits are left than an index
-/// takes; then the next line follows.
+/// A leaf index takes as many bits of a [`Line`]'s word as the deepest tree has levels. The first sixteen trees take
+/// the lowest bits of the first line's words, the next sixteen the bits above these, and so on, until fewer bits are
+/// left than an index takes; then the next line starts.
 pub enum Trees<S: Storage = Static> {
-    /// Oblivious trees, whose leaf indices are put together by OR-ing rows.
+    /// Oblivious trees whose leaf indices are composed by OR-ing rows.
     Rows {
-        /// The leaf indices of a row of data in which no token occurs and every bin is 0.
+        /// Leaf indices of a row without tokens whose bins are all 0.
         initial: S::Slice<Line>,
-        /// For each bin, the bits that it sets in the leaf indices of all the trees: as many lines as `initial` has.
+        /// For each bin, the bits that it sets in the leaf indices of all trees. Each row has as many lines as
+        /// `initial`.
         rows: S::Slice<Line>,
-        /// Where each group's bin 0 is among the bins; its other bins follow.
+        /// Row of each group's bin 0; the rows of its other bins follow.
         starts: S::Slice<u32>,
-        /// The first leaf of each tree.
+        /// First leaf of each tree.
         offsets: S::Slice<u32>,
-        /// As many values per leaf as a row has raw values.
+        /// Leaf values, as many per leaf as a row has raw values.
         values: S::Slice<f64>,
     },
-    /// Oblivious trees, level by level.
+    /// Oblivious trees, walked level by level.
     Levels {
-        /// The answers of each tree, as many as a leaf index has bits: bit `k` of its leaf index is answer `k`. A tree that asks
-        /// less than others has answers that are always 0.
+        /// Answers of each tree, as many as a leaf index has bits: bit `k` of the leaf index is answer `k`. A shallower
+        /// tree is padded with answers that are always 0.
         splits: S::Slice<Answer>,
-        /// The first leaf of each tree.
+        /// First leaf of each tree.
         offsets: S::Slice<u32>,
-        /// As many values per leaf as a row has raw values.
+        /// Leaf values, as many per leaf as a row has raw values.
         values: S::Slice<f64>,
     },
-    /// Non-symmetric trees, node by node.
+    /// Non-symmetric trees, walked node by node.
     Nodes {
-        /// Where each tree begins: the index of a node, or, if negative, `!leaf`, counted over all trees.
+        /// Root of each tree: the index of a node, or, if negative, `!leaf`, indexed over all trees.
         roots: S::Slice<i32>,
-        /// The answer to each inner node of all trees.
+        /// Answer of each inner node of all trees.
         splits: S::Slice<Answer>,
-        /// Where a node leads to, in the same way, if the answer is no, and if it is yes.
+        /// Children of each node for the answers no and yes, encoded as in `roots`.
         children: S::Slice<[i32; 2]>,
-        /// As many values per leaf as a row has raw values.
+        /// Leaf values, as many per leaf as a row has raw values.
         values: S::Slice<f64>,
     },
 }
 
-/// How many lines are OR-ed at once, to stay in vector registers.
+/// Number of lines that are OR-ed at once, so that they stay in vector registers.
 const LINES_AT_ONCE: usize = 4;
-/// How many trees ahead of the sum their leaves are fetched. By then they have come from a cache that all cores share.
+/// Number of trees between prefetching a leaf and adding it: enough for a load from a cache that all cores share.
 const AHEAD: usize = 32;
 
 impl<S: Storage> Trees<S> {
-    /// The values of all leaves.
+    /// Returns the values of all leaves.
     #[must_use]
     pub fn values(&self) -> &[f64] {
         let (Self::Rows { values, .. } | Self::Levels { values, .. } | Self::Nodes { values, .. }) =
@@ -65,7 +66,7 @@ impl<S: Storage> Trees<S> {
         values
     }
 
-    /// Puts in `indices` the leaf indices that data without tokens starts from.
+    /// Initializes `indices` to the leaf indices of a row without tokens.
     #[inline(always)]
     pub(super) fn begin(&self, indices: &mut [Line]) {
         if let Self::Rows { initial, .. } = self {
@@ -73,7 +74,7 @@ impl<S: Storage> Trees<S> {
         }
     }
 
-    /// The trees' values, added up in order.
+    /// Adds up the trees' values in order.
     #[inline(always)]
     pub(super) fn sum<O: Observer>(
         &self,
@@ -101,7 +102,7 @@ impl<S: Storage> Trees<S> {
     }
 }
 
-/// ORs rows, once it is known of how many lines they are.
+/// OR of rows, once their number of lines is known.
 struct Or<'a, N> {
     indices: &'a mut [Line],
     rows: &'a [Line],
@@ -119,7 +120,7 @@ impl<N: Iterator<Item = usize> + Clone> WithLines for Or<'_, N> {
     }
 }
 
-/// Adds up the trees' values, once the sizes that matter are known.
+/// Sum of the trees' values, once the relevant sizes are known.
 struct Add<'a, S: Storage, O> {
     trees: &'a Trees<S>,
     bins: &'a [u16],
@@ -146,7 +147,7 @@ impl<S: Storage, O: Observer> WithSizes for Add<'_, S, O> {
             };
             sums.add_trees::<S, BITS>(trees, bins, indices);
         } else {
-            // Of their own, so that the compiler can keep them in registers.
+            // A local array, so that the compiler can keep it in registers.
             let mut own = [0.0; DIMENSION];
             let mut sums = Sums {
                 sums: &mut own,
@@ -158,13 +159,13 @@ impl<S: Storage, O: Observer> WithSizes for Add<'_, S, O> {
     }
 }
 
-/// Sets bits of a word of leaf indices.
+/// Sets bits in a word of the leaf indices.
 #[inline(always)]
 pub(super) fn set(indices: &mut [Line], word: usize, mask: u32) {
     indices[word / 16].0[word % 16] |= mask;
 }
 
-/// ORs those of `rows` that have these numbers. A row is as many lines as `indices`.
+/// ORs the rows with these numbers into `indices`. A row has as many lines as `indices`.
 #[inline(always)]
 pub(super) fn or(
     indices: &mut [Line],
@@ -184,7 +185,7 @@ pub(super) fn or(
     }
 }
 
-/// [`or`] of rows whose length is known.
+/// [`or`] for rows of a constant length.
 #[inline(always)]
 fn or_rows<const LINES: usize>(
     indices: &mut [Line],
@@ -233,7 +234,7 @@ fn or_part<'a, const N: usize, R: AsRef<[Line]> + ?Sized + 'a>(
     indices[line..line + N].copy_from_slice(&sum);
 }
 
-/// Running sums over trees, as many as a row has raw values.
+/// Running sums over trees, one per raw value.
 struct Sums<'a, O> {
     sums: &'a mut [f64],
     observer: &'a mut O,
@@ -274,18 +275,18 @@ impl<O: Observer> Sums<'_, O> {
         }
     }
 
-    /// Adds the leaves whose indices take `BITS` bits each.
+    /// Adds the leaves of packed indices of `BITS` bits each.
     #[inline(always)]
     fn add_packed<const BITS: usize>(&mut self, indices: &[Line], offsets: &[u32], values: &[f64]) {
         let leaves = values.len().checked_div(self.sums.len()).unwrap_or(0);
-        // None is beyond it: to say so to the compiler costs less than a check of each.
+        // No leaf is beyond `last`. Telling the compiler so costs less than checking each.
         let last = leaves.saturating_sub(1) as u32;
         let leaf = |word: u32, nth: usize, offset: u32| {
             let leaf = word >> (nth * BITS) & const { u32::MAX >> (32 - BITS) };
             last.min(offset + leaf) as usize
         };
         for (Line(words), offsets) in indices.iter().zip(offsets.chunks(32 / BITS * 16)) {
-            // Sixteen trees apart, so that the compiler knows how many they are.
+            // In chunks of sixteen trees, so that the compiler knows their number.
             let (sixteens, rest) = offsets.as_chunks::<16>();
             for (nth, offsets) in sixteens.iter().enumerate() {
                 let leaves: [usize; 16] =
@@ -300,7 +301,7 @@ impl<O: Observer> Sums<'_, O> {
         }
     }
 
-    /// Adds the leaves of trees that are walked level by level, which are fetched a while before.
+    /// Adds the leaves of trees that are walked level by level. Leaves are prefetched.
     #[inline(always)]
     fn add_walked<const BITS: usize>(
         &mut self,
@@ -309,7 +310,7 @@ impl<O: Observer> Sums<'_, O> {
         offsets: &[u32],
         values: &[f64],
     ) {
-        // All at once, many to an instruction.
+        // Finds the maximum in one pass, which is vectorized.
         let last = splits
             .as_flattened()
             .iter()
@@ -318,7 +319,7 @@ impl<O: Observer> Sums<'_, O> {
             splits.is_empty() || (last as usize) < bins.len(),
             "answers stand among the bins"
         );
-        // SAFETY: no split is after `last`, and that is one of the bins.
+        // SAFETY: no split exceeds `last`, which is within the bins.
         let answer = |split: Answer| u32::from(unsafe { *bins.get_unchecked(split.index()) });
         let dimension = self.sums.len();
         let mut leaves = splits.iter().zip(offsets).map(|(splits, offset)| {
@@ -327,7 +328,7 @@ impl<O: Observer> Sums<'_, O> {
             fetch(values, leaf as usize * dimension);
             leaf
         });
-        // Those that are not added yet, in a ring. Additions wait for each other: so other work stands between them.
+        // Ring of leaves that are not added yet. Additions wait for each other, so that other work fits between them.
         let (mut waiting, mut first) = ([0; AHEAD], 0);
         for (place, leaf) in waiting.iter_mut().zip(&mut leaves) {
             *place = leaf;
@@ -355,11 +356,11 @@ impl<O: Observer> Sums<'_, O> {
     }
 }
 
-/// Asks the processor for what will be read.
+/// Prefetches values that will be read.
 #[inline(always)]
 fn fetch(values: &[f64], at: usize) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: it is a hint. It reads nothing, and no address is wrong.
+    // SAFETY: a prefetch is a hint. It reads nothing, and no address is invalid.
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().wrapping_add(at).cast());

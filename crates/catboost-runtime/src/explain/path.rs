@@ -1,29 +1,29 @@
-//! The walk of TreeSHAP down an oblivious tree, without allocation: the operations of `catboost_model::explain`, in the same order, for
-//! several classes at once.
+//! The descent of TreeSHAP through an oblivious tree, without allocation: the operations of `catboost_model::explain`
+//! in the same order, for several classes at once.
 
 use core::array;
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use crate::compiled::has_avx2;
 
-/// Levels of the deepest oblivious tree.
+/// Depth of the deepest oblivious tree.
 const MAX_DEPTH: usize = 16;
 
-/// Steps of a path, at most: the root and a class per level.
+/// Capacity of a path: the root, and a class per level.
 const STEPS: usize = MAX_DEPTH + 1;
-/// Steps that are unwound at once, at most.
+/// Number of steps that are unwound at once, at most.
 const LANES: usize = 4;
 /// The root's class.
 const ROOT: u8 = u8::MAX;
 
-/// A path of feature classes. Steps beyond `len` hold numbers that no division overflows on.
+/// Path of feature classes. Steps from `len` on hold numbers that cannot overflow a division.
 #[derive(Clone, Copy)]
 struct Path {
     len: usize,
     class: [u8; STEPS],
-    /// Share of the rows that take this way if the class is not known.
+    /// Share of the training rows that take this branch when the class is unknown.
     zero: [f64; STEPS],
-    /// 1 if the row itself takes this way, else 0.
+    /// 1 if the row itself takes this branch, else 0.
     one: [f64; STEPS],
     weight: [f64; STEPS],
 }
@@ -56,7 +56,7 @@ impl Path {
         self.len += 1;
     }
 
-    /// Takes the class at `place` back.
+    /// Removes the class at index `place`.
     #[inline(always)]
     fn unwind(&mut self, place: usize) {
         let (zero, one) = (self.zero[place], self.one[place]);
@@ -80,7 +80,7 @@ impl Path {
         self.len -= 1;
     }
 
-    /// The sums of the path's weights as if each of `LANES` classes from `first` on had been taken back.
+    /// Sums of the path's weights after removing each of `LANES` classes from `first` on.
     #[inline(always)]
     fn unwound_sums(&self, first: usize) -> [f64; LANES] {
         let lanes = |of: &[f64; STEPS]| -> [f64; LANES] {
@@ -114,20 +114,20 @@ impl Path {
     }
 }
 
-/// CatBoost's test of weights and shares: 1 and the number more is 1, up to 1e-13.
+/// CatBoost's test for zero: 1 plus the value differs from 1 by at most 1e-13.
 #[inline(always)]
 fn is_zero(value: f64) -> bool {
     let more = 1.0 + value;
     (more - 1.0).abs() <= 1e-13 * more.abs().min(1.0)
 }
 
-/// What one leaf of a tree contributes to the tree's classes.
+/// Computes the contribution of one leaf to each class of its tree.
 pub(super) struct Walk<'a> {
     /// Class of each level, from the root down.
     pub(super) levels: &'a [u8],
     /// Weight of each node: the root's is number 1, the children of number `n` are `2n` and `2n + 1`.
     pub(super) weights: &'a [f64],
-    /// The leaf that the row comes to.
+    /// Leaf of the row.
     pub(super) leaf: usize,
     /// Leaf values of the tree.
     pub(super) values: &'a [f64],
@@ -135,9 +135,9 @@ pub(super) struct Walk<'a> {
     pub(super) dimension: usize,
     /// Values per leaf that are explained.
     pub(super) explained: usize,
-    /// Taken off every value.
+    /// Subtracted from every leaf value.
     pub(super) average: f64,
-    /// What each class contributes, a value per explained dimension.
+    /// Contribution of each class, one value per explained dimension.
     pub(super) contributions: &'a mut [f64],
 }
 
@@ -151,7 +151,7 @@ impl Walk<'_> {
         self.down(1, 0, &Path::START);
     }
 
-    /// The same source, so the same bits: nothing in it is fused or reordered.
+    /// Compiled from the same source as the portable path: nothing is fused or reordered, so the bits are the same.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     #[target_feature(enable = "avx2")]
     fn walk_avx2(&mut self) {
@@ -178,7 +178,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The child that the row goes to, then the other, with the paths to them; those that have weight.
+    /// Children with weight, the row's own first, each with the path to it.
     #[inline(always)]
     fn children(&self, node: usize, depth: usize, path: &Path) -> [Option<(usize, Path)>; 2] {
         let class = self.levels[depth];
@@ -200,7 +200,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Adds a leaf's share to every class on the way to it.
+    /// Adds a leaf's share to every class on its path.
     #[inline(always)]
     fn arrive(&mut self, node: usize, path: &Path) {
         let leaf = node - (1 << self.levels.len());

@@ -1,13 +1,18 @@
-//! The `exp` that CatBoost uses for softmax and for `Exponent` predictions: quicker than the C library's, and a few units
-//! in the last place off.
+//! The `exp` that CatBoost uses for softmax and for `Exponent` predictions: faster than the C library's, and wrong by a
+//! few units in the last place.
 
 use super::{fma, tables};
 
-/// Replaces every value by e to its power, with the bits of CatBoost on a CPU with AVX2.
+/// Replaces every value by its exponential, with the bits of CatBoost on a CPU with AVX2.
 ///
-/// CatBoost takes the values four at a time and the up to three that are left one by one; only far out does it matter.
-/// Of four, those below -708.396 and minus infinity become the least normal number, NaN infinity; of the rest they become 0
-/// and NaN. Those above 709.783 become infinity in either case.
+/// CatBoost computes four values at a time and up to three remaining ones one by one. The two differ in extreme values
+/// only:
+///
+/// | value | one of four | remaining |
+/// | --- | --- | --- |
+/// | below -708.396, -∞ | least normal number | 0 |
+/// | NaN | +∞ | NaN |
+/// | above 709.783 | +∞ | +∞ |
 #[inline]
 pub fn fast_exp(values: &mut [f64]) {
     const LEAST: f64 = -708.396_418_532_264_1;
@@ -35,7 +40,7 @@ pub fn fast_exp(values: &mut [f64]) {
     }
 }
 
-/// x = (ln 2) / 2048 * k - t; the result is 2^(k/2048) * (1 - t + t^2 / 2 - t^3 / 6), nearly.
+/// Approximates the result as 2^(k/2048) * (1 - t + t^2 / 2 - t^3 / 6), where x = (ln 2) / 2048 * k - t.
 #[inline]
 fn within_range<const ALONE: bool>(x: f64) -> f64 {
     const SHIFT: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52: adding it rounds to an integer in the low bits
@@ -48,7 +53,7 @@ fn within_range<const ALONE: bool>(x: f64) -> f64 {
     let k = shifted.to_bits();
     let t = (shifted - SHIFT) * LN2_PART - x;
     let cubic = (THREE - t) * (t * t);
-    // CatBoost's compiler fused this step for values that are alone.
+    // CatBoost's compiler fused this step in the loop over remaining values.
     let low = if ALONE {
         fma(cubic, SIXTH, -t)
     } else {
@@ -59,9 +64,9 @@ fn within_range<const ALONE: bool>(x: f64) -> f64 {
     y * f64::from_bits(exponent | fraction_of_power((k & 2047) as u32))
 }
 
-/// The 52 bits of the fraction of 2^(i/2048), for `i` below 2048, as glibc's `exp2` has them.
+/// Fraction bits (52) of 2^(i/2048), for `i` below 2048, as glibc's `exp2` has them.
 ///
-/// CatBoost keeps a table of these. Computing them costs little, next to the 16 KB of cache that the table takes.
+/// CatBoost keeps a table of these. Computing them is cheaper than the 16 KB of cache that the table would take.
 #[inline]
 fn fraction_of_power(i: u32) -> u64 {
     const C: [f64; 5] = [

@@ -1,4 +1,4 @@
-//! Turning tokens into ids.
+//! Dictionaries: tokens → token ids.
 
 use alloc::vec::Vec;
 use core::{ops::Range, str};
@@ -6,11 +6,11 @@ use core::{ops::Range, str};
 use super::Tokens;
 use crate::hash::{murmur2_64a, murmur2_64a_ids};
 
-/// A hash table of tokens or n-grams, however it is laid out.
+/// Hash table of tokens or n-grams, in any layout.
 pub trait TokenTable {
-    /// The seed of [`murmur2_64a`].
+    /// Seed of [`murmur2_64a`].
     fn seed(&self) -> u64;
-    /// The id at this hash.
+    /// Id of the entry with this hash.
     fn find(&self, hash: u64) -> Option<u32>;
 }
 
@@ -23,47 +23,47 @@ impl<T: TokenTable + ?Sized> TokenTable for &T {
     }
 }
 
-/// How tokens become ids.
+/// Mapping from tokens to ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dictionary<T> {
     /// Single words.
     Words {
         /// Hash of the word's bytes → id.
         words: T,
-        /// Given out once after every text, if the end of a text is a token.
+        /// Id that every text gets once, if the end of a text is a token.
         end_of_sentence: Option<u32>,
     },
-    /// `order` words, each `skip_step + 1` after the one before.
+    /// N-grams of `order` words, each `skip_step + 1` words after the previous one.
     Grams {
         /// At least 2.
         order: u32,
-        /// 0 for neighbours.
+        /// 0 for adjacent words.
         skip_step: u32,
-        /// Whether the end of a text is a word (the empty one).
+        /// True if the end of a text is a word (the empty one).
         end_of_sentence: bool,
         /// Hash of the word's bytes → inner id.
         words: T,
         /// Hash of the inner ids → id.
         grams: T,
     },
-    /// `order` letters of one word.
+    /// N-grams of `order` letters within a word.
     Letters {
         /// 1 for single letters.
         order: u32,
-        /// Whether the end of a word is a letter (a blank).
+        /// True if the end of a word is a letter (a blank).
         end_of_word: bool,
         /// Hash of the letters' bytes → id.
         grams: T,
     },
 }
 
-/// The longest n-gram of words that CatBoost can read from a model.
+/// Longest n-gram of words that CatBoost can read from a model.
 pub const MAX_GRAM_ORDER: u32 = 5;
 
-/// The inner id of a word that no n-gram has.
+/// Inner id of a word that no n-gram has.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Memory that [`Dictionary::apply`] works in, kept from text to text.
+/// Scratch memory of [`Dictionary::apply`], reused from text to text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scratch {
     inner_ids: Vec<u32>,
@@ -72,7 +72,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// No memory yet.
+    /// Creates empty scratch memory.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Scratch {
 }
 
 impl<T: TokenTable> Dictionary<T> {
-    /// Replaces what is in `ids` by the ids of `tokens`, in no order that matters. Unknown ones are dropped.
+    /// Replaces the contents of `ids` by the ids of `tokens`, in unspecified order. Unknown tokens are dropped.
     pub fn apply(&self, tokens: &Tokens, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         ids.clear();
         match self {
@@ -152,8 +152,8 @@ fn word_grams(
     }
 }
 
-/// The n-grams of a word's letters: its first `order - 1` letters, every `order` neighbours, and, if the end of a word is a
-/// letter, its last `order - 1` letters with a blank after them.
+/// N-grams of a word's letters: its first `order - 1` letters, every `order` adjacent letters, and, if the end of a
+/// word is a letter, its last `order - 1` letters followed by a blank.
 fn letter_grams(
     word: &[u8],
     order: usize,
@@ -162,7 +162,7 @@ fn letter_grams(
     scratch: &mut Scratch,
     ids: &mut Vec<u32>,
 ) {
-    // CatBoost passes over words that are no UTF-8.
+    // CatBoost skips words that are not UTF-8.
     let Ok(text) = str::from_utf8(word) else {
         return;
     };
@@ -342,7 +342,7 @@ mod tests {
         check(&without, "abc ab", &[0, 1, 0]);
     }
 
-    /// A dictionary that has more than it could have learned: nothing is asked for that should not be.
+    /// The table has more n-grams than a dictionary could learn, to show that no other is looked up.
     #[test]
     fn the_end_of_a_word_is_asked_for_where_it_is_a_letter() {
         let all = ["a", "ab", "b ", " ", "a "];

@@ -1,33 +1,33 @@
-//! Cutting a text into tokens.
+//! Tokenizer: text → tokens.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{ops::Deref, str};
 
 use crate::{emit::emit, lowercase};
 
-/// How a text is cut into tokens.
+/// Tokenizer's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tokenizer<T = &'static str> {
-    /// What tokens are separated by.
+    /// Delimiter between tokens.
     pub delimiter: T,
-    /// Whether any one byte of `delimiter` (up to its first NUL) separates, rather than all of it.
+    /// True if each byte of `delimiter` (up to its first NUL) is a delimiter, false if the whole string is one.
     pub split_by_set: bool,
-    /// Whether empty tokens are dropped.
+    /// True to drop empty tokens.
     pub skip_empty: bool,
-    /// Whether tokens are put in lower case.
+    /// True to convert tokens to lower case.
     pub lowercasing: bool,
-    /// What becomes of tokens that are numbers: that are not empty, and all of whose bytes are ASCII digits.
+    /// Treatment of number tokens, which are not empty and consist of ASCII digits.
     pub numbers: NumberPolicy<T>,
 }
 
-/// What becomes of tokens that are numbers.
+/// Treatment of number tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberPolicy<T = &'static str> {
-    /// They are dropped.
+    /// Drop them.
     Skip,
-    /// They stay.
+    /// Keep them.
     LeaveAsIs,
-    /// This token takes their place.
+    /// Replace each by this token.
     Replace(T),
 }
 
@@ -37,11 +37,11 @@ emit!(struct Tokenizer Tokenizer<Box<str>> {
 emit!(enum NumberPolicy NumberPolicy<Box<str>> { Skip, LeaveAsIs, Replace(token) });
 
 impl<T: Deref<Target = str>> Tokenizer<T> {
-    /// Replaces what is in `tokens` by the tokens of `text`, in order.
+    /// Replaces the contents of `tokens` by the tokens of `text`, in order.
     ///
-    /// A text that is empty, or that a delimiter ends, has an empty token at its end; an empty delimiter makes one empty
-    /// token of any text. A set of delimiters may cut a letter into bytes that are no UTF-8: CatBoost refuses to put these
-    /// in lower case, here they stay as they are.
+    /// A text that is empty or ends with a delimiter has an empty token at its end. An empty delimiter makes one empty
+    /// token of any text. A set of delimiters may cut a letter into bytes that are not UTF-8; CatBoost refuses to
+    /// convert these to lower case, here they are kept as they are.
     pub fn tokenize(&self, text: &str, tokens: &mut Tokens) {
         tokens.clear();
         let bytes = text.as_bytes();
@@ -82,21 +82,22 @@ impl<T: Deref<Target = str>> Tokenizer<T> {
     }
 }
 
-/// Whether CatBoost takes a token for a number. (Lower case makes no number of anything, so it may be asked before.)
+/// Returns true if CatBoost takes a token for a number. Lower case does not change the result, so the order of the two
+/// checks is free.
 fn is_number(token: &[u8]) -> bool {
     !token.is_empty() && token.iter().all(u8::is_ascii_digit)
 }
 
-/// The tokens of a text, in one buffer that is kept from text to text.
+/// Tokens of a text, in one buffer that is reused from text to text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     bytes: Vec<u8>,
-    /// Where each token ends; the next one begins there.
+    /// End offset of each token in `bytes`; the next token begins there.
     ends: Vec<usize>,
 }
 
 impl Tokens {
-    /// No tokens, and no memory yet.
+    /// Creates an empty list without allocating.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -105,7 +106,7 @@ impl Tokens {
         }
     }
 
-    /// The tokens in order: UTF-8, unless a set of delimiters cut a letter.
+    /// Iterates over the tokens in order. They are UTF-8, unless a set of delimiters cut a letter.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |&end| {
@@ -115,13 +116,13 @@ impl Tokens {
         })
     }
 
-    /// How many tokens there are.
+    /// Number of tokens.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no tokens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()

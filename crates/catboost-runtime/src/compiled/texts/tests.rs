@@ -49,8 +49,8 @@ fn a_bag_knows_what_each_id_sets() {
     assert_eq!(bins, [1, 9, 9, 2]);
 }
 
-/// Numbers that are each compared with the expected number and with the one just below it: the bin is 1 if the number is
-/// the same to the bit. The groups are those of the classes.
+/// Estimates whose borders are the expected number and the one just below it: the bin is 1 if the number is the same to
+/// the bit. The groups are those of the classes.
 fn exactly(expected: &[f64]) -> &'static [Estimate] {
     let estimates = (0..).zip(expected).map(|(class, &number)| {
         let number = number as f32;
@@ -63,11 +63,11 @@ fn exactly(expected: &[f64]) -> &'static [Estimate] {
     estimates.collect::<Vec<_>>().leak()
 }
 
-/// How often each class has the tokens 2 to 5.
+/// Count of the tokens 2 to 5 per class.
 const CLASSES: [[u32; 4]; 3] = [[5, 1, 0, 14], [0, 0, 11, 1], [30, 0, 10, 0]];
 const DOCS: [u32; 3] = [7, 3, 12];
 
-/// How often a class has a token; `None` if it lacks it.
+/// Count of a token in a class; `None` if the class lacks it.
 fn count(class: usize, token: u32) -> Option<u32> {
     let counts = CLASSES[class];
     let count = *counts.get(token.checked_sub(2)? as usize)?;
@@ -141,7 +141,7 @@ fn naive_bayes_is_that_of_the_interpreter() {
     }
 }
 
-/// Of tokens that no class has.
+/// Naive Bayes of tokens that no class has.
 fn of_lacking(odds: Option<Odds>) -> NaiveBayes {
     NaiveBayes {
         log_priors: &[0.0, 0.0],
@@ -174,7 +174,7 @@ fn naive_bayes_looks_up_the_totals_that_are_tabulated() {
     assert_eq!(bin(&[7, 8]), 1, "both totals are computed, and the same");
 }
 
-/// The odds say other bins than the logarithms, so that it shows which are asked.
+/// The odds imply other bins than the logarithms, to show which of them were used.
 #[test]
 fn naive_bayes_is_computed_where_its_odds_leave_a_doubt() {
     let odds = Odds::<Static> {
@@ -259,9 +259,9 @@ static CODES: [u8; 0x800] = {
     codes
 };
 
-/// A text of the words `a`, `ж` and `bb`, which set 1, 2 and 4 in group or word 0, and of the pair `a ж`, which sets 8 in 3.
-/// The score by which group 1 is set counts the words `a` and `ж`, each once. `by_letter`: whether it knows what single
-/// letters are.
+/// Text with the words `a`, `ж` and `bb`, which set 1, 2 and 4 in group or word 0, and the pair `a ж`, which sets 8 in
+/// group or word 3. The score that sets group 1 counts the words `a` and `ж`, each once. `by_letter` enables the fast
+/// path for single letters.
 fn text(by_letter: bool, lines: usize) -> Text {
     let line = |bits: [u32; 2]| {
         let mut lines = vec![Line([0; 16]); lines];
@@ -356,7 +356,7 @@ impl Observer for Unknown {
     }
 }
 
-/// What a text sets in 0 and 3, its score's bin, and how many of its words are unknown.
+/// Returns groups or words 0 and 3, the bin of the score, and the number of unknown words.
 fn quantized(lines: usize, by_letter: bool, words: &str) -> (u64, u64, u16, usize) {
     let (mut bins, mut unknown) = ([0; 4], Unknown::default());
     let mut indices = vec![Line([0; 16]); lines];

@@ -3,7 +3,7 @@ use std::vec::Vec;
 use super::{AHEAD, Answer, Line, Observer, Trees, or, set};
 use crate::compiled::{Const, Dynamic, Shape as _};
 
-/// Notes leaves.
+/// Collects leaves.
 #[derive(Default)]
 struct Leaves(Vec<usize>);
 
@@ -13,7 +13,7 @@ impl Observer for Leaves {
     }
 }
 
-/// The sums, which are the same if the sizes are no constants.
+/// Returns the sums, after checking that they are the same if the sizes are not constants.
 fn sum<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS: usize>(
     trees: &Trees,
     slots: &[u16; SLOTS],
@@ -63,7 +63,7 @@ fn answers_are_bits_of_the_leaf_index() {
     }
 }
 
-/// Fewer trees than leaves are fetched ahead, as many, and more.
+/// Tests fewer trees than are prefetched, as many, and more.
 #[test]
 fn walked_trees_are_added_up_in_order() {
     const MOST: usize = 3 * AHEAD + 1;
@@ -103,7 +103,7 @@ fn an_answer_that_is_no_bin_is_not_looked_up() {
     sum::<1, 3, 0, 2>(&trees, &[0; 3], &mut ());
 }
 
-/// Bits that no other row has, and other ones in each word.
+/// Bits that no other row has, different in each word.
 fn word(row: usize, line: usize, word: usize) -> u32 {
     1 << (row * 8 + (line + word) % 8)
 }
@@ -154,7 +154,7 @@ fn bits_are_set_in_words_of_all_lines() {
     );
 }
 
-/// The leaves of trees with two leaves each, the sum of whose values says which were added.
+/// Leaves of trees with two leaves each, whose values make the sum of any other leaves or order differ.
 fn leaves<const LINES: usize, const BITS: usize>(
     trees: usize,
     initial: [Line; LINES],
@@ -188,7 +188,7 @@ fn leaves<const LINES: usize, const BITS: usize>(
 
 #[test]
 fn packed_indices_are_those_of_the_trees_in_order() {
-    // 10 bits an index, three to a word: 48 trees in a line. Of the third bits a few words are left.
+    // 10 bits per index, three to a word: 48 trees per line. Some words of the last third are unused.
     for trees in [1, 15, 16, 17, 39, 48] {
         let mut nothing_but = [0; 16];
         nothing_but[4] = 1 << 10;
