@@ -10,6 +10,8 @@ tools=$(deploy/tools.sh)
 
 echo "== Dockerfile"
 "$tools/bin/hadolint" Dockerfile
+channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+grep -q "^FROM rust:$channel-" Dockerfile || { echo "Dockerfile's image is not of Rust $channel, which rust-toolchain.toml names" >&2; exit 1; }
 echo "== build context"
 # Everything is left out but what is named: keys that lie about do not get in.
 [[ $(grep -m 1 -v '^#' .dockerignore) == '*' ]] || { echo ".dockerignore does not begin with *" >&2; exit 1; }
