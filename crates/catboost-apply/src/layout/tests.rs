@@ -1,6 +1,9 @@
 //! Layouts for which there is little room.
 
-use std::{fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use catboost_model::eval;
 use catboost_runtime::{
@@ -10,9 +13,16 @@ use catboost_runtime::{
 
 use super::*;
 
+/// Folder of the zoo; `ZOO` names another one.
+fn folder() -> PathBuf {
+    env::var_os("ZOO").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models"),
+        PathBuf::from,
+    )
+}
+
 fn model(name: &str) -> Model {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
-    catboost_model::load(&folder.join(name)).expect("a model")
+    catboost_model::load(&folder().join(name)).expect("a model")
 }
 
 #[test]
@@ -37,9 +47,8 @@ fn tables_that_are_needed_and_do_not_fit_are_refused_by_name() {
 /// Without the tables that only save time a row comes to the same.
 #[test]
 fn what_saves_time_can_be_left_out() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
     let (mut letters, mut crosses, mut rows) = (0, 0, 0);
-    for entry in fs::read_dir(folder).expect("there is a folder of models") {
+    for entry in fs::read_dir(folder()).expect("there is a folder of models") {
         let path = entry.expect("it can be listed").path();
         if path.extension().is_none_or(|extension| extension != "cbm") {
             continue;

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Packages each publishable crate as `cargo publish` would, builds it from its package alone, and runs the unit and documentation
+# tests of that package. Integration tests are not packaged: they read fixtures/. So do two unit tests, which find it by `ZOO`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+crates=(catboost-runtime catboost-model catboost-apply catboost-codegen cbm)
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+unpacked=$(mktemp -d)
+trap 'rm -rf "$unpacked"' EXIT
+
+selected=()
+for crate in "${crates[@]}"; do
+  selected+=(--package "$crate")
+done
+cargo package --quiet --allow-dirty --locked "${selected[@]}"
+
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+{
+  printf '[workspace]\nresolver = "3"\nmembers = ["*-%s"]\n[patch.crates-io]\n' "$version"
+  for crate in "${crates[@]}"; do
+    tar -xzf "$target/package/$crate-$version.crate" -C "$unpacked"
+    for file in README.md LICENSE-MIT LICENSE-APACHE; do
+      [[ -s $unpacked/$crate-$version/$file ]] || { echo "the package of $crate has no $file" >&2; exit 1; }
+    done
+    printf '%s = { path = "%s-%s" }\n' "$crate" "$crate" "$version"
+  done
+} >"$unpacked/Cargo.toml"
+cp Cargo.lock "$unpacked"
+export ZOO=$PWD/fixtures/models
+cd "$unpacked"
+CARGO_TARGET_DIR=$target/packages cargo test --quiet --workspace
