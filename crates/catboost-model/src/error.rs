@@ -1,10 +1,10 @@
-//! Why a file is not a model that can be read.
+//! Errors of reading a model file.
 
 use std::{error, fmt, io};
 
 use crate::limits::MAX_NON_SYMMETRIC_DEPTH;
 
-/// Why a file is not a model that can be read. Its text is a sentence that says where, what was expected, and what was
+/// Error of reading a model file. Its text is a sentence that says where the fault is, what was expected, and what was
 /// found.
 #[derive(Debug)]
 pub struct Error(Box<Kind>);
@@ -12,15 +12,15 @@ pub struct Error(Box<Kind>);
 #[derive(Debug)]
 enum Kind {
     Io(io::Error),
-    /// What the file is instead of a model, and how to get a model.
+    /// Description of the file's real format, and how to get a model.
     Foreign(String),
-    /// Byte offset in the file, and what is wrong there.
+    /// Byte offset in the file, and the fault there.
     Cbm(usize, String),
-    /// Path in the document, and what is wrong there.
+    /// Path in the document, and the fault there.
     Json(String, String),
-    /// The file can be read, but does not add up.
+    /// The file can be read, but is inconsistent.
     Model(String),
-    /// What the file holds that is not supported.
+    /// Unsupported content of the file.
     Unsupported(String),
 }
 
@@ -45,13 +45,13 @@ impl Error {
         Self(Box::new(Kind::Model(what.into())))
     }
 
-    /// `what` is a plural, or a singular in the plural's place: «embedding features», «the KNN calcer of …».
+    /// `what` is a plural, or a singular used like one: «embedding features», «the KNN calcer of …».
     #[cold]
     pub(crate) fn unsupported(what: impl Into<String>) -> Self {
         Self(Box::new(Kind::Unsupported(what.into())))
     }
 
-    /// A non-symmetric tree is read, and written as JSON, by going down into it.
+    /// Non-symmetric trees are read, and written as JSON, recursively.
     #[cold]
     pub(crate) fn too_deep() -> Self {
         Self::unsupported(format!(
@@ -59,7 +59,7 @@ impl Error {
         ))
     }
 
-    /// Whether the file is a sound model that this library does not support.
+    /// Returns true if the file is a valid model with content that this library does not support.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         matches!(*self.0, Kind::Unsupported(_))

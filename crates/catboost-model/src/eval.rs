@@ -1,6 +1,6 @@
-//! The plain interpreter: what a model predicts, computed straight from the intermediate representation.
+//! The plain interpreter: evaluates the intermediate representation directly.
 //!
-//! It is slow and obvious. Compiled models are tested against it, and it against CatBoost, to the last bit.
+//! It is slow and simple. Compiled models are compared with it, and it with CatBoost, to the last bit.
 
 pub(crate) mod stored;
 mod trees;
@@ -23,11 +23,11 @@ use crate::ir::{
 
 pub use trees::{leaves, raw, raw_of_trees, stages};
 
-/// What the splits look at, beside the row itself.
+/// Numbers that splits test, apart from the row's own features.
 pub(crate) struct Numbers {
-    /// One an estimated feature.
+    /// Value of each estimated feature.
     estimated: Vec<f32>,
-    /// One a CTR.
+    /// Value of each CTR.
     ctrs: Vec<f32>,
 }
 
@@ -83,10 +83,10 @@ fn ctr_value(model: &Model, row: &Row, ctr: &Ctr) -> f32 {
 }
 
 impl Ctr {
-    /// The CTR's value for an entry of its table, or for a key that the table does not have.
+    /// Returns the CTR's value for an entry of its table, or for a key that the table lacks (`None`).
     ///
     /// # Panics
-    /// If the table has fewer entries.
+    /// If the entry is out of range.
     #[must_use]
     pub fn value(&self, table: &CtrTable, entry: Option<usize>) -> f32 {
         let Self {
@@ -164,7 +164,7 @@ fn estimated(model: &Model, row: &Row) -> Vec<f32> {
         .collect()
 }
 
-/// Number `place` of all those that a calcer computes from an embedding.
+/// Computes number `place` of a calcer of embeddings.
 fn embedding_number(
     calcer: &EmbeddingCalcerKind,
     dimension: usize,
@@ -194,7 +194,7 @@ fn embedding_number(
     }
 }
 
-/// The (token id, count) pairs of a text, by ascending id.
+/// Token ids of a text with their counts, by ascending id.
 fn token_counts(model: &Model, row: &Row, tokenized: TokenizedIdx) -> Vec<(u32, u32)> {
     let tokenized = model.text.tokenized[tokenized.at()];
     let tokenizer = &model.text.tokenizers[tokenized.tokenizer.at()];
@@ -246,7 +246,7 @@ impl text::TokenTable for TokenTable {
     }
 }
 
-/// Number `place` of all those that a calcer computes from a text.
+/// Computes number `place` of a calcer of texts.
 fn text_number(calcer: &TextCalcer, text: &[(u32, u32)], place: u32) -> f32 {
     match &calcer.kind {
         TextCalcerKind::BagOfWords { .. } => f32::from(has_token(text, place)),

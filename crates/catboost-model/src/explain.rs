@@ -1,7 +1,7 @@
-//! Why a model said so: SHAP values, and how much each feature matters.
+//! Explanations: SHAP values, and feature importance.
 //!
-//! Plain and slow, like [`crate::eval`]. The numbers are those of CatBoost 1.2.10's `get_feature_importance` with
-//! `type="ShapValues"`, to the bit, with the differences that [`Explainer`] names.
+//! Plain and slow, like [`crate::eval`]. The values are those of CatBoost 1.2.10's `get_feature_importance` with
+//! `type="ShapValues"`, to the bit, except for the differences that [`Explainer`] names.
 
 mod classes;
 mod importance;
@@ -20,38 +20,40 @@ use crate::{
 use classes::Classes;
 use trees::{Weighted, add_to};
 
-/// What each feature contributes to a row's raw values. Base and values of a dimension add up to its raw value, up to rounding.
+/// SHAP values of a row. Per dimension, base and values add up to the raw value, up to rounding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// Raw value of the mean training row, one a dimension.
+    /// Raw value of the mean training row, per dimension.
     pub base: Vec<f64>,
-    /// Contribution of each feature, by flat index, a list a dimension. Features that no tree uses have 0.
+    /// Contributions per dimension, by flat index of the feature. Features that no tree uses have 0.
     pub values: Vec<Vec<f64>>,
 }
 
 /// Computes SHAP values of a model.
 ///
-/// Differences from CatBoost 1.2.10, which
-/// - numbers feature classes as if estimated features came last: where a model has texts or embeddings and also CTRs or one-hot
-///   values, it counts splits towards other features than they ask. Here a split counts towards the feature that it asks;
-/// - ends its process for models of trees without any split, and refuses models without trees: here the base is all there is.
+/// Differences from CatBoost 1.2.10:
+/// - CatBoost numbers feature classes as if estimated features came last. For a model that has texts or embeddings as
+///   well as CTRs or one-hot features, it attributes splits to the wrong features. Here a split is attributed to the
+///   feature that it tests.
+/// - CatBoost aborts on models whose trees have no splits, and refuses models without trees. Here the explanation is
+///   the base.
 ///
-/// Like CatBoost's, the values of a non-symmetric tree do not add up to its value if one of its nodes has a leaf on one side and a
-/// node on the other: such a leaf counts as if it were above that node's split.
+/// As in CatBoost, the values of a non-symmetric tree do not add up to its value if one of its nodes has a leaf on one
+/// side and a node on the other: such a leaf counts as if it were above that node's split.
 #[derive(Clone, Debug)]
 pub struct Explainer<'a> {
     model: &'a Model,
     classes: Classes,
     trees: Vec<Weighted<'a>>,
-    /// Taken off every value of each tree.
+    /// Subtracted from every leaf value of each tree.
     averages: Vec<f64>,
     base: Vec<f64>,
-    /// How many lists of values an explanation has.
+    /// Number of lists of values in an explanation.
     lists: usize,
     features: usize,
 }
 
-/// Why a model cannot be explained.
+/// Reason why a model cannot be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainError(String);
 
@@ -64,7 +66,7 @@ impl fmt::Display for ExplainError {
 impl std::error::Error for ExplainError {}
 
 impl ExplainError {
-    /// A reason of another crate's.
+    /// Creates an error with a reason from another crate.
     #[doc(hidden)]
     #[must_use]
     pub fn new(why: &str) -> Self {
@@ -76,8 +78,9 @@ impl<'a> Explainer<'a> {
     /// Prepares a model's trees.
     ///
     /// # Errors
-    /// If the model lacks leaf weights, has a scale other than 1, or has a leaf without weight but with a value (CatBoost refuses the
-    /// first two without data, and mixes the data's weights into the third); if its loss cannot be read.
+    /// If the model lacks leaf weights, has a scale other than 1, or has a leaf with a value but without weight
+    /// (CatBoost refuses the first two without data, and mixes the data's weights into the third); if its loss cannot
+    /// be read.
     pub fn new(model: &'a Model) -> Result<Self, ExplainError> {
         if model.scale != 1.0 {
             return Err(ExplainError(format!(
@@ -101,7 +104,7 @@ impl<'a> Explainer<'a> {
             for (base, mean) in base.iter_mut().zip(&mean) {
                 *base += mean;
             }
-            // What all classes get says nothing about any of them.
+            // With softmax, the mean over the classes is removed, since it says nothing about any of them.
             let sum = mean.iter().fold(0.0, |sum, mean| sum + mean);
             averages.push(if softmax { sum / dimension as f64 } else { 0.0 });
         }
@@ -125,34 +128,35 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    /// Raw value of the mean training row, one a dimension; one for `RMSEWithUncertainty`, of which only the mean is explained.
+    /// Raw value of the mean training row, per dimension. `RMSEWithUncertainty` has one, since only its mean is
+    /// explained.
     #[must_use]
     pub fn base(&self) -> &[f64] {
         &self.base
     }
 
-    /// What is taken off every leaf value of each tree.
+    /// Averages per tree, which are subtracted from every leaf value.
     #[doc(hidden)]
     #[must_use]
     pub fn averages(&self) -> &[f64] {
         &self.averages
     }
 
-    /// The feature class of a split.
+    /// Returns the feature class of a split.
     #[doc(hidden)]
     #[must_use]
     pub fn class_of(&self, split: SplitIdx) -> usize {
         self.classes.of_split[split.at()]
     }
 
-    /// Flat indices of the features of a class.
+    /// Returns the flat indices of the features of a class.
     #[doc(hidden)]
     #[must_use]
     pub fn class_features(&self, class: usize) -> &[u32] {
         &self.classes.features[class]
     }
 
-    /// What each feature contributes for a row.
+    /// Returns the contribution of each feature for a row.
     ///
     /// # Panics
     /// As [`crate::eval::raw`].
@@ -162,7 +166,7 @@ impl<'a> Explainer<'a> {
         self.explain_answers(|split| numbers.answer(self.model, row, split))
     }
 
-    /// What each feature contributes for a row that gives these answers to the model's splits.
+    /// Returns the contribution of each feature for a row with these answers to the model's splits.
     pub(crate) fn explain_answers(&self, answer: impl Fn(SplitIdx) -> bool) -> Explanation {
         let mut values = vec![vec![0.0; self.features]; self.lists];
         for (tree, &average) in self.trees.iter().zip(&self.averages) {
@@ -180,7 +184,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The features of a class share what it has.
+    /// Splits a class's contribution evenly among its features.
     fn by_feature(&self, found: &trees::Contributions) -> Vec<(u32, Vec<f64>)> {
         let mut shares = Vec::new();
         for (class, values) in found {
@@ -194,7 +198,7 @@ impl<'a> Explainer<'a> {
     }
 }
 
-/// The values and the weights of each tree's leaves.
+/// Values and weights of each tree's leaves.
 fn leaves(model: &Model) -> Vec<(&[f64], &[f64])> {
     match &model.trees {
         Trees::Oblivious(trees) => {
@@ -212,7 +216,7 @@ fn leaves(model: &Model) -> Vec<(&[f64], &[f64])> {
     }
 }
 
-/// Refuses a model that does not say how many training rows each leaf had.
+/// Refuses a model without leaf weights.
 fn check_weighted(model: &Model) -> Result<(), ExplainError> {
     if leaves(model).iter().any(|(_, weights)| weights.is_empty()) {
         return Err(ExplainError(
@@ -224,7 +228,7 @@ fn check_weighted(model: &Model) -> Result<(), ExplainError> {
     Ok(())
 }
 
-/// Refuses a leaf that no training row came to, but that has a value: CatBoost would take the weights of the rows to explain.
+/// Refuses a leaf with a value but without training rows: CatBoost would take the weights of the rows to explain.
 fn check_values(model: &Model) -> Result<(), ExplainError> {
     for (tree, (values, weights)) in leaves(model).into_iter().enumerate() {
         let sizes = values.chunks(model.dimension);

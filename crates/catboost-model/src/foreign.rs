@@ -1,14 +1,14 @@
-//! Files that are no CatBoost models: what they are, and how to get a model from them.
+//! Files that are not CatBoost models: their format, and how to get a model from them.
 
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-/// Bytes at a file's beginning that are looked at.
+/// Number of bytes at the beginning of a file that are examined.
 const HEAD: usize = 4096;
 
-/// Beginnings of files that tell their kind.
+/// Magic bytes of known formats.
 const MAGIC: &[(&[u8], &str)] = &[
     (
         b"version https://git-lfs.github.com/spec/",
@@ -77,7 +77,7 @@ const MAGIC: &[(&[u8], &str)] = &[
 
 const PICKLE: &str = "a Python pickle, by pickle or joblib: load it in Python with what wrote it (pickle.load or joblib.load; take the CatBoost model out if it is in a pipeline) and call `save_model(\"model.cbm\")`";
 
-/// Says what a file is that begins neither as a .cbm nor as JSON.
+/// Describes a file that begins neither as a `.cbm` nor as JSON.
 pub(crate) fn describe(file: &[u8]) -> String {
     let head = &file[..file.len().min(HEAD)];
     if file.is_empty() {
@@ -142,9 +142,9 @@ pub(crate) fn describe(file: &[u8]) -> String {
 const UNKNOWN: &str =
     "expected a .cbm file, which begins with CBM1, or a JSON export, which begins with {";
 
-/// Says where in the file the bytes of a `.cbm` begin, if they do.
+/// Describes where in the file the bytes of a `.cbm` begin, if they do.
 fn embedded(file: &[u8]) -> String {
-    // After it, the length of the core, and a flatbuffer that is shorter than 4 GiB and not empty.
+    // The magic is followed by the length of the core and by a flatbuffer, which is shorter than 4 GiB and not empty.
     let place = find(file, b"CBM1").filter(|&place| {
         let length = file.get(place + 4..place + 8);
         length.is_some_and(|length| length != [0; 4] && place + 8 < file.len())
@@ -162,7 +162,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
 
-/// Says what a JSON document is that has no `features_info`; `None` if it has, or is no JSON object.
+/// Describes a JSON document without `features_info`; `None` if it has one, or is not a JSON object.
 pub(crate) fn describe_json(file: &[u8]) -> Option<String> {
     if file.get(1).is_some_and(|byte| b"LlUiI#$".contains(byte))
         && find(&file[..file.len().min(HEAD)], b"learner").is_some()
@@ -194,9 +194,9 @@ pub(crate) fn describe_json(file: &[u8]) -> Option<String> {
 
 /// Keys of a JSON object.
 struct Keys {
-    /// The first of them, for messages.
+    /// The first keys, for messages.
     first: Vec<String>,
-    /// Keys that tell a kind of document, and whether they are there.
+    /// Keys that identify a kind of document, and whether they are present.
     found: [(&'static str, bool); 5],
 }
 
@@ -216,7 +216,7 @@ impl<'de> Visitor<'de> for KeysVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
-        /// Keys in a message, and letters of each.
+        /// Number of keys in a message, and of letters of each.
         const SHOWN: (usize, usize) = (5, 40);
         let mut keys = Keys {
             first: Vec::new(),

@@ -1,8 +1,8 @@
-//! The intermediate representation: a model after every check, the same for both file formats.
+//! The intermediate representation: a model after all checks, the same for both file formats.
 //!
-//! Whoever holds a [`Model`] may index with what it holds: every index points into its table, every table has the
-//! length that its owner implies, borders ascend, oblivious trees have a depth of at most
-//! [`MAX_DEPTH`]. [`crate::parse`] gives only such; who changes one, or puts one together, answers for it.
+//! Code that holds a [`Model`] may index without checking: every index is in range, every table has the length that its
+//! owner implies, borders ascend, and oblivious trees have a depth of at most [`MAX_DEPTH`]. [`crate::parse`] returns
+//! no other models; whoever changes or builds one must keep these invariants.
 
 mod embeddings;
 mod texts;
@@ -17,7 +17,7 @@ pub use texts::{
     TokenTable, Tokenized, Tokenizer,
 };
 
-/// The deepest oblivious tree that CatBoost trains. (Non-symmetric trees may be deeper.)
+/// Depth of the deepest oblivious tree that CatBoost trains. Non-symmetric trees may be deeper.
 pub const MAX_DEPTH: usize = 16;
 
 macro_rules! index {
@@ -26,7 +26,7 @@ macro_rules! index {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u32);
         impl $name {
-            /// The index as a `usize`, to index a slice with.
+            /// Returns the index as a `usize`.
             #[must_use]
             pub fn at(self) -> usize {
                 self.0 as usize
@@ -69,13 +69,13 @@ index! {
 /// A CatBoost model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// What the file says of the model's making, as CatBoost's `get_metadata()` gives it: key → text (often JSON).
+    /// Metadata in the file, as CatBoost's `get_metadata()` returns it: key → text (often JSON).
     pub info: BTreeMap<String, String>,
-    /// How many raw values a row gets: 1, or the number of classes or targets.
+    /// Number of raw values per row: 1, or the number of classes or targets.
     pub dimension: usize,
-    /// `raw = sum * scale + bias`.
+    /// Factor in `raw = sum * scale + bias`.
     pub scale: f64,
-    /// One a dimension.
+    /// Bias per dimension.
     pub bias: Vec<f64>,
     /// Numeric features, in file order.
     pub float_features: Vec<FloatFeature>,
@@ -87,24 +87,24 @@ pub struct Model {
     pub embedding_features: Vec<EmbeddingFeature>,
     /// Categorical features that are compared with single values.
     pub one_hots: Vec<OneHot>,
-    /// Numbers computed from categorical values by counts of the training data.
+    /// CTRs: numbers computed from categorical values by counts of the training data.
     pub ctrs: Vec<Ctr>,
-    /// The counts that [`Model::ctrs`] look up.
+    /// Tables of counts that [`Model::ctrs`] look up.
     pub ctr_tables: Vec<CtrTable>,
-    /// How texts become numbers.
+    /// Tokenizers, dictionaries and calcers of texts.
     pub text: Text,
-    /// How embeddings become numbers.
+    /// Calcers of embeddings.
     pub embedding_calcers: Vec<EmbeddingCalcer>,
-    /// Numbers computed from texts and embeddings.
+    /// Estimated features: numbers computed from texts and embeddings.
     pub estimated: Vec<Estimated>,
-    /// Every binary feature in CatBoost's order: float borders, estimated borders, one-hot values, CTR borders.
+    /// All binary features in CatBoost's order: float borders, estimated borders, one-hot values, CTR borders.
     pub splits: Vec<Split>,
-    /// The trees, all of one shape.
+    /// Trees, all of one shape.
     pub trees: Trees,
 }
 
 impl Model {
-    /// Number of columns that a row of the training data had, as far as the model tells: the greatest flat index and 1.
+    /// Number of columns of the training data, as far as the model tells: the greatest flat index plus 1.
     #[must_use]
     pub fn flat_features(&self) -> usize {
         let floats = self.float_features.iter().map(|float| &float.feature);
@@ -127,34 +127,34 @@ impl Model {
     }
 }
 
-/// Where a feature stands among the model's inputs.
+/// Name and index of a feature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feature {
-    /// Its place among all the columns of the training data.
+    /// Index among all columns of the training data.
     pub flat_index: u32,
-    /// Its name; empty if the training data had none.
+    /// Name; empty if the training data had none.
     pub name: String,
-    /// Whether any tree depends on it.
+    /// True if any tree depends on the feature.
     pub used: bool,
 }
 
 /// A numeric feature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatFeature {
-    /// Name and place.
+    /// Name and index.
     pub feature: Feature,
-    /// Whether the training data had NaN in it. If not, [`FloatFeature::nan`] is not applied.
+    /// True if the training data had NaN. Otherwise [`FloatFeature::nan`] is not applied.
     pub has_nans: bool,
-    /// What stands in for NaN.
+    /// Replacement for NaN.
     pub nan: NanTreatment,
-    /// Ascending. The feature's bin is the number of borders below the value.
+    /// Borders, ascending. The feature's bin is the number of borders below the value.
     pub borders: Vec<f32>,
 }
 
-/// What CatBoost puts in NaN's place before it compares with borders.
+/// Replacement for NaN before comparison with borders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NanTreatment {
-    /// Nothing: every comparison is false.
+    /// None: every comparison is false.
     AsIs,
     /// Minus infinity.
     AsFalse,
@@ -165,29 +165,29 @@ pub enum NanTreatment {
 /// A vector-valued feature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddingFeature {
-    /// Name and place.
+    /// Name and index.
     pub feature: Feature,
-    /// Length of the vector; 0 if nothing says it, in which case the model does not use the feature.
+    /// Length of the vector; 0 if the file does not say, in which case the model does not use the feature.
     pub dimension: usize,
 }
 
 /// A categorical feature that is compared with single values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneHot {
-    /// The feature.
+    /// Categorical feature.
     pub cat: CatIdx,
-    /// The values' hashes (`catboost_runtime` says how they are made), all different, in file order.
+    /// Hashes of the values ([`catboost_runtime::hash::cat_hash`]), distinct, in file order.
     pub values: Vec<i32>,
-    /// The values themselves where the file has them, else empty.
+    /// The values themselves if the file has them, else empty.
     pub strings: Vec<String>,
 }
 
-/// A number computed from counts: `((good + prior_num) / (total + prior_denom) + shift) * scale`, all in f32.
+/// CTR: a number computed from counts as `((good + prior_num) / (total + prior_denom) + shift) * scale`, all in f32.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ctr {
-    /// Where the counts come from.
+    /// Table of the counts.
     pub table: TableIdx,
-    /// Which target class, or border between target classes, `good` counts.
+    /// Target class, or border between target classes, that selects the good rows.
     pub target_border: u32,
     /// Added to the numerator.
     pub prior_num: f32,
@@ -195,13 +195,13 @@ pub struct Ctr {
     pub prior_denom: f32,
     /// Added to the quotient.
     pub shift: f32,
-    /// The sum is multiplied by this.
+    /// Multiplied with the shifted quotient.
     pub scale: f32,
-    /// Ascending.
+    /// Borders, ascending.
     pub borders: Vec<f32>,
 }
 
-/// The kinds of CTR, by CatBoost's names.
+/// Types of CTR, by CatBoost's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CtrType {
     /// good = rows above the target border, total = all.
@@ -212,59 +212,59 @@ pub enum CtrType {
     BinarizedTargetMeanValue,
     /// Sum of targets and count.
     FloatTargetMeanValue,
-    /// Count, against the greatest count.
+    /// Count over the greatest count.
     Counter,
-    /// Count, against the number of rows.
+    /// Count over the number of rows.
     FeatureFreq,
 }
 
-/// Counts of the training data by the value of a [`Projection`].
+/// Counts of the training data, by the value of a [`Projection`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CtrTable {
-    /// What the keys are hashes of.
+    /// Projection that the keys are hashes of.
     pub projection: Projection,
-    /// What is counted.
+    /// Type of the counts.
     pub ctr_type: CtrType,
-    /// The keys, ascending and all different. Entry `i` of [`CtrTable::values`] belongs to key `i`.
+    /// Keys, ascending and distinct. Entry `i` of [`CtrTable::values`] belongs to key `i`.
     pub keys: Vec<u64>,
-    /// What was counted.
+    /// Counts.
     pub values: CtrValues,
 }
 
-/// What a [`CtrTable`] holds for each key.
+/// Counts of a [`CtrTable`], by key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CtrValues {
-    /// [`CtrType::Borders`] and [`CtrType::Buckets`]: `classes` counts a key.
+    /// [`CtrType::Borders`] and [`CtrType::Buckets`]: `classes` counts per key.
     Classes {
-        /// Counts a key; at least 2.
+        /// Number of counts per key; at least 2.
         classes: u32,
         /// `keys.len() * classes` counts, key by key.
         counts: Vec<i32>,
     },
-    /// The mean types: sum and count of each key.
+    /// Mean types: sum and count of each key.
     Means(Vec<(f32, i32)>),
     /// [`CtrType::Counter`] and [`CtrType::FeatureFreq`].
     Counts {
-        /// The total of every key.
+        /// Denominator of every key.
         denominator: i32,
-        /// One a key.
+        /// Count of each key.
         counts: Vec<i32>,
     },
 }
 
-/// A combination of categorical features and splits that a CTR counts by, in the order in which they are hashed.
+/// Combination of categorical features and splits that a CTR counts by, in the order of hashing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Projection {
-    /// Categorical features, by value.
+    /// Categorical features, which are hashed by value.
     pub cats: Vec<CatIdx>,
-    /// Float features, by which side of a border (index into its borders) they are on.
+    /// Float splits: feature and index of its border.
     pub floats: Vec<(FloatIdx, u32)>,
-    /// One-hot features, by whether they have a value (index into its values).
+    /// One-hot splits: feature and index of its value.
     pub one_hots: Vec<(OneHotIdx, u32)>,
 }
 
 impl Projection {
-    /// The feature, if values of one are all that is counted by.
+    /// Returns the feature if the projection is a single categorical feature.
     #[must_use]
     pub fn only_cat(&self) -> Option<CatIdx> {
         match self.cats[..] {
@@ -273,66 +273,66 @@ impl Projection {
         }
     }
 
-    /// How many splits it has.
+    /// Number of splits.
     #[must_use]
     pub fn splits(&self) -> usize {
         self.floats.len() + self.one_hots.len()
     }
 }
 
-/// A number computed from a text or an embedding.
+/// Estimated feature: a number computed from a text or an embedding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimated {
-    /// What it is computed from.
+    /// Source of the number.
     pub source: EstimatedSource,
-    /// Which of the calcer's active numbers: index into its `active`.
+    /// Index into the `active` numbers of the calcer.
     pub local: u32,
-    /// Ascending.
+    /// Borders, ascending.
     pub borders: Vec<f32>,
 }
 
-/// What an [`Estimated`] number is computed from.
+/// Source of an [`Estimated`] feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EstimatedSource {
     /// A text.
     Text {
-        /// Where the token ids come from.
+        /// Text feature with its tokenizer and dictionary.
         tokenized: TokenizedIdx,
-        /// What is computed from them.
+        /// Calcer of the token ids.
         calcer: TextCalcerIdx,
     },
     /// An embedding.
     Embedding {
-        /// What is computed from it.
+        /// Calcer.
         calcer: EmbeddingCalcerIdx,
     },
 }
 
-/// A binary feature: what a node of a tree asks.
+/// Binary feature: the question of a tree's node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// Is the number above the border?
+    /// Is the float feature above the border?
     Float {
         /// The feature.
         feature: FloatIdx,
         /// Index into its borders.
         border: u32,
     },
-    /// Is the number above the border?
+    /// Is the estimated feature above the border?
     Estimated {
         /// The feature.
         feature: EstimatedIdx,
         /// Index into its borders.
         border: u32,
     },
-    /// Is it this value?
+    /// Does the categorical feature have this value?
     OneHot {
         /// The feature.
         feature: OneHotIdx,
         /// Index into its values.
         value: u32,
     },
-    /// Is the number above the border?
+    /// Is the CTR above the border?
     Ctr {
         /// The feature.
         feature: CtrIdx,
@@ -341,50 +341,50 @@ pub enum Split {
     },
 }
 
-/// The trees of a model. Their values are added up in order.
+/// Trees of a model. Their values are added up in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trees {
-    /// Each level asks one question.
+    /// Trees with one split per level.
     Oblivious(Vec<ObliviousTree>),
-    /// Each node asks its own.
+    /// Trees whose nodes have splits of their own.
     NonSymmetric(Vec<NonSymmetricTree>),
 }
 
-/// A tree that asks the same question at every node of a level.
+/// Oblivious tree: all nodes of a level have the same split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObliviousTree {
-    /// Bit `k` of the leaf index is the answer to split `k`.
+    /// Splits. Bit `k` of the leaf index is the answer to split `k`.
     pub splits: Vec<SplitIdx>,
-    /// `dimension` values a leaf, `2^splits.len()` leaves.
+    /// Leaf values: `2^splits.len()` leaves with `dimension` values each.
     pub values: Vec<f64>,
     /// Training weight of each leaf; empty if the file has none.
     pub weights: Vec<f64>,
 }
 
-/// A tree whose nodes ask questions of their own. Nodes and leaves are numbered in the order in which they are met
-/// going down left first, so two files of one model give equal trees.
+/// Non-symmetric tree: nodes have splits of their own. Nodes and leaves are numbered in depth-first order, left first,
+/// so that two files of one model give equal trees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonSymmetricTree {
-    /// The inner nodes; the root is the first. Empty if the tree is one leaf.
+    /// Inner nodes, the root first. Empty if the tree is one leaf.
     pub nodes: Vec<Node>,
-    /// `dimension` values a leaf.
+    /// Leaf values, `dimension` per leaf.
     pub values: Vec<f64>,
     /// Training weight of each leaf; empty if the file has none.
     pub weights: Vec<f64>,
 }
 
-/// An inner node of a [`NonSymmetricTree`].
+/// Inner node of a [`NonSymmetricTree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// What it asks.
+    /// Split of the node.
     pub split: SplitIdx,
-    /// Where to go if the answer is no.
+    /// Child for the answer no.
     pub no: Child,
-    /// Where to go if it is yes.
+    /// Child for the answer yes.
     pub yes: Child,
 }
 
-/// What is below a node.
+/// Child of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Child {
     /// Index into [`NonSymmetricTree::nodes`], greater than the parent's.

@@ -1,11 +1,11 @@
-//! Reads and writes JSON in the schema of CatBoost's export (`save_model(format="json")`), with what CatBoost has no place
-//! for added beside it. The crate's README has the additions as a table.
+//! Reader and writer of JSON in the schema of CatBoost's export (`save_model(format="json")`), with additions for
+//! content that the export lacks. The crate's README has the additions as a table.
 //!
-//! A file per section of the document: [`info`], [`features`], [`ctrs`], [`ctr_data`], [`trees`]; texts and embeddings are the
-//! intermediate representation itself. CatBoost's own reader finds what it knows where it expects it; it does not refuse
-//! what it does not know, so a model with texts or embeddings must not be given to it.
+//! Each section of the document has its file: [`info`], [`features`], [`ctrs`], [`ctr_data`], [`trees`]; texts and
+//! embeddings are serialized from the intermediate representation. CatBoost's own reader finds what it knows and
+//! ignores the rest, so it must not be given a model with texts or embeddings.
 //!
-//! Where CatBoost's own JSON says less than its `.cbm`, and it may change an answer, the file is refused by name.
+//! CatBoost's own JSON contains less than its `.cbm`. A file in which that may change an answer is refused by name.
 
 mod binarizations;
 mod ctr_data;
@@ -33,7 +33,7 @@ use layout::Layout;
 use number::floats;
 use trees::{Known, Node, NodeOut, ObliviousTree, ObliviousTreeOut};
 
-/// The document as it is read.
+/// Document for reading.
 #[derive(Deserialize)]
 struct Document {
     features_info: FeaturesInfo,
@@ -68,7 +68,7 @@ impl Default for ScaleAndBias {
     }
 }
 
-/// What `serde_json` says of a document nested 128 deep: more than our own limit.
+/// Beginning of the error of `serde_json` for a document nested 128 deep, which exceeds our own limit.
 const RECURSION_LIMIT: &str = "recursion limit exceeded";
 
 /// Reads a whole file.
@@ -127,8 +127,9 @@ impl Document {
     }
 }
 
-/// Number of raw values that a row gets. The document does not say it: several biases do, else most trees do. Every tree is held to it
-/// later, so that a tree with a leaf value too few is named, whichever it is.
+/// Returns the number of raw values per row. The document does not say it: several biases do, else the most common size
+/// of a tree's leaf. Every tree is checked against it later, so that a tree with too few leaf values is named,
+/// whichever it is.
 fn dimension(model: &RawModel) -> Result<i64, Error> {
     if model.bias.len() > 1 {
         return Ok(model.bias.len() as i64);
@@ -154,7 +155,7 @@ fn dimension(model: &RawModel) -> Result<i64, Error> {
     for &dimension in of_trees.iter().filter(|&&dimension| dimension > 0) {
         *votes.entry(dimension).or_default() += 1;
     }
-    // Of equals, the first tree's.
+    // The first tree wins a tie.
     let first = of_trees.first().copied();
     let most = votes
         .iter()
@@ -162,7 +163,7 @@ fn dimension(model: &RawModel) -> Result<i64, Error> {
     Ok(most.map_or(1, |(&dimension, _)| dimension as i64))
 }
 
-/// The document as it is written.
+/// Document for writing.
 #[derive(Serialize)]
 struct DocumentOut<'a> {
     #[serde(serialize_with = "info::serialize")]
@@ -186,7 +187,8 @@ enum TreesOut<'a> {
     NonSymmetric(Vec<NodeOut<'a>>),
 }
 
-/// Writes a model. Every index in it has to be sound, as in what is raised from a model that was lowered.
+/// Writes a model. Every index in it must be in range, as in a model that was raised from the intermediate
+/// representation.
 pub(crate) fn write(mut model: RawModel) -> String {
     let splits = trees::splits(&model);
     let features_info = FeaturesInfo::of(&mut model);

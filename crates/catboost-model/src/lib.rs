@@ -1,9 +1,9 @@
-// Its examples are tested by `catboost-zoo`, which has what their build scripts would make.
+// The README's examples are tested by `catboost-zoo`, which has the output of their build scripts.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 //! # How it works
 //!
-//! A reader per format makes a mirror of the file; `lower` checks it and resolves every index; an [`ir::Model`] is sound.
-//! What a file holds that is not supported is an error that names it, never a wrong answer.
+//! A reader per format makes a mirror of the file. `lower` checks it and resolves every index, so that an [`ir::Model`]
+//! is always consistent. Unsupported content is an error that names it, never a wrong answer.
 
 mod cbm;
 mod error;
@@ -26,15 +26,15 @@ pub use error::Error;
 use ir::Model;
 pub use text_number::text_number;
 
-/// Reads a model file, a `.cbm` or a JSON export: its first bytes tell which.
+/// Reads a model file, a `.cbm` or a JSON export. The first bytes decide which.
 ///
 /// # Errors
-/// If it cannot be read, is not a model, does not add up, or holds what is not supported ([`Error::is_unsupported`]).
+/// If the file cannot be read, is not a model, is inconsistent, or has unsupported content ([`Error::is_unsupported`]).
 pub fn load(path: &Path) -> Result<Model, Error> {
     parse(&fs::read(path)?)
 }
 
-/// Reads a model from the bytes of its file. A byte order mark of UTF-8 before JSON is skipped.
+/// Reads a model from the bytes of its file. A UTF-8 byte-order mark before JSON is skipped.
 ///
 /// # Errors
 /// As [`load`].
@@ -53,8 +53,8 @@ pub fn parse(file: &[u8]) -> Result<Model, Error> {
     }
 }
 
-/// Writes a model as JSON, in the schema of CatBoost's export with what that lacks added. [`parse`] gives the same model
-/// back.
+/// Writes a model as JSON, in the schema of CatBoost's export with additions for content that the export lacks.
+/// [`parse`] gives the same model back.
 #[must_use]
 pub fn to_json(model: &Model) -> String {
     json::write(lower::raise(model))

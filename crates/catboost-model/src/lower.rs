@@ -1,4 +1,4 @@
-//! What a file says → the intermediate representation. All checks are here, whatever the file's format.
+//! Lowering: raw mirror of a file → intermediate representation. All checks are here, for both formats.
 
 mod ctrs;
 mod embeddings;
@@ -29,7 +29,7 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     } else {
         raw.bias
     };
-    // Where all biases are 0 none is added, whatever their signs: a file that has none is the same.
+    // If all biases are 0, none is added, whatever their signs: the same as a file without biases.
     if bias.iter().all(|&bias| bias == 0.0) {
         bias.fill(0.0);
     }
@@ -86,7 +86,7 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
     Ok(model)
 }
 
-/// Both file formats give the same texts.
+/// Canonicalizes the metadata, so that both file formats give the same texts.
 fn canonical(info: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let entry = |(name, text): (String, String)| {
         let text = json::canonical(&name, text);
@@ -119,7 +119,7 @@ fn dimension(raw: &RawModel) -> Result<usize, Error> {
         .ok_or_else(|| Error::model(format!("the model's dimension is {}", raw.dimension)))
 }
 
-/// All binary features in CatBoost's order.
+/// Returns all binary features in CatBoost's order.
 fn splits(model: &Model) -> Vec<Split> {
     let floats = model.float_features.iter().map(|float| float.borders.len());
     let estimated = model.estimated.iter().map(|number| number.borders.len());
@@ -156,7 +156,7 @@ fn splits(model: &Model) -> Vec<Split> {
     splits
 }
 
-/// Borders ascend: a feature's bin is the number of borders below its value.
+/// Checks that borders ascend, since a feature's bin is the number of borders below its value.
 fn check_borders(borders: &[f32], of: impl Fn() -> String) -> Result<(), Error> {
     if borders.len() > MAX_BORDERS {
         let (count, of) = (borders.len(), of());
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use crate::raw::{RawFeature, RawOneHot};
 
-    /// A few bytes could ask for much memory.
+    /// A few bytes could otherwise ask for much memory.
     #[test]
     fn values_that_the_file_does_not_have_are_few() {
         let empty = |dimension| RawModel {

@@ -1,8 +1,8 @@
-//! From raw scores to what CatBoost's Python package predicts: probabilities, classes, exponents.
+//! From raw values to the predictions of CatBoost's Python package: probabilities, classes, exponents.
 //!
-//! Everything that decides it (the loss, the classes, the threshold) is text in [`Model::info`], which is read as CatBoost reads it,
-//! faults and all: `fixtures/metadata` has its answers to hundreds of odd texts. The arithmetic is
-//! [`catboost_runtime::output`]'s, for compiled models as well.
+//! Loss, classes and threshold are texts in [`Model::info`], which are read as CatBoost reads them, faults included:
+//! `fixtures/metadata` has its answers to hundreds of odd texts. The arithmetic is in [`catboost_runtime::output`],
+//! which compiled models use, too.
 
 mod classes;
 mod ensembles;
@@ -19,36 +19,37 @@ pub use ensembles::Ensembles;
 
 use crate::{ir::Model, text_number};
 
-/// What a model's raw scores stand for.
+/// Meaning of a model's raw values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// The loss that the model was trained for, by CatBoost's name without parameters; empty if the file does not say.
+    /// Loss of the training, by CatBoost's name without parameters; empty if the file does not say.
     pub loss: String,
-    /// How raw scores become probabilities.
+    /// Link function.
     pub link: Link,
-    /// How many scores [`Output::raw`] gives.
+    /// Number of values that [`Output::raw`] returns.
     pub dimension: usize,
-    /// The place of each of the model's raw scores among those of [`Output::raw`]: the classes that the training data
-    /// lacked have places, but no scores.
+    /// Index of each of the model's raw values among those of [`Output::raw`]. Classes that the training data lacked
+    /// have indices, but no raw values.
     pub places: Vec<usize>,
-    /// The names of the classes, by place; two for a model with one raw score; none if the model does not classify.
+    /// Names of the classes, by index: two for a model with one raw value, none if the model does not classify.
     pub classes: Vec<Label>,
-    /// With one raw score, the second class is predicted above this. With [`Link::SigmoidEach`], so is each label.
+    /// Threshold of the raw value: with one raw value, above it the second class is predicted; with
+    /// [`Link::SigmoidEach`], each label.
     pub threshold: f64,
 }
 
-/// How raw scores become probabilities.
+/// Link function: raw values → probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// One score, of the second of two classes: `1 / (1 + exp(-raw))`.
+    /// `1 / (1 + exp(-raw))` of a single raw value, for the second of two classes.
     Sigmoid,
-    /// A score a class, each on its own: as above. (One against all, several labels.)
+    /// `1 / (1 + exp(-raw))` for each class independently (one-vs-all, multi-label).
     SigmoidEach,
-    /// A score a class: softmax.
+    /// Softmax of one raw value per class.
     Softmax,
 }
 
-/// The name of a class.
+/// Name of a class.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Label {
     /// `False` or `True`.
@@ -61,7 +62,7 @@ pub enum Label {
     Text(String),
 }
 
-/// Why a model's own description of its output cannot be followed.
+/// Reason why a model's metadata about its output cannot be interpreted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputError(String);
 
@@ -73,7 +74,7 @@ impl fmt::Display for OutputError {
 
 impl std::error::Error for OutputError {}
 
-/// The loss that a model was trained for, by CatBoost's name without parameters; empty if the file does not say.
+/// Returns the loss of the training, by CatBoost's name without parameters; empty if the file does not say.
 ///
 /// # Errors
 /// If CatBoost refuses the description of the loss in [`Model::info`].
@@ -84,11 +85,11 @@ pub fn loss(model: &Model) -> Result<String, OutputError> {
 }
 
 impl Output {
-    /// Reads what a model says of its output, as CatBoost does when it predicts.
+    /// Reads a model's metadata about its output, as CatBoost does when it predicts.
     ///
     /// # Errors
-    /// If CatBoost refuses to predict with a model whose [`Model::info`] says that, or would write beyond its memory. The text names
-    /// the key and what is wrong.
+    /// If CatBoost refuses to predict with this [`Model::info`], or would write outside its memory. The text names the
+    /// key and the fault.
     pub fn of(model: &Model) -> Result<Self, OutputError> {
         let text = |key: &str| model.info.get(key).map(String::as_str);
         let params = Json::read(text("params").unwrap_or_default());
@@ -106,7 +107,7 @@ impl Output {
             Some(class_params) => class_params.labels(),
             None => unspecified(model.dimension, &loss, &params),
         };
-        // With several raw values, CatBoost looks at names where it is asked for classes alone.
+        // With several raw values, CatBoost reads the names only if it predicts classes.
         let classes = match classes {
             Err(error) if model.dimension == 1 => return Err(error),
             classes => classes.unwrap_or_default(),
@@ -122,8 +123,9 @@ impl Output {
             "MultiClassOneVsAll" | "MultiLogloss" | "MultiCrossEntropy" => Link::SigmoidEach,
             _ => Link::Softmax,
         };
-        // `GetBinClassProbabilityThreshold` and `GetBinClassLogitThreshold` of `catboost/libs/model/model.cpp`: a text that is no number
-        // by `TryFromString<double>` is passed over; a number of any size counts, and may make a threshold of NaN or infinity.
+        // `GetBinClassProbabilityThreshold` and `GetBinClassLogitThreshold` of `catboost/libs/model/model.cpp`: a text
+        // that is not a number by `TryFromString<double>` is ignored; a number of any size counts, and may result in a
+        // threshold of NaN or infinity.
         let probability = text("binclass_probability_threshold").and_then(text_number);
         let probability = probability.unwrap_or(DEFAULT_THRESHOLD);
         Ok(Self {
@@ -139,7 +141,7 @@ impl Output {
     /// Checks that the model names as many classes as it predicts.
     ///
     /// # Errors
-    /// If it names some, and another number of them.
+    /// If it names another number of classes (other than none).
     pub fn checked(self) -> Result<Self, OutputError> {
         let expected = if self.dimension == 1 {
             2
@@ -154,7 +156,7 @@ impl Output {
         }
     }
 
-    /// `RawFormulaVal`: the scores by place, minus infinity for classes that the training data lacked.
+    /// `RawFormulaVal`: raw values by class, minus infinity for classes that the training data lacked.
     #[must_use]
     pub fn raw(&self, raw: &[f64]) -> Vec<f64> {
         let mut scores = vec![0.0; self.dimension];
@@ -162,7 +164,7 @@ impl Output {
         scores
     }
 
-    /// `Probability`: one a class; for a model with one raw score, of the first class and of the second.
+    /// `Probability`: one value per class. A model with one raw value has the first class and the second.
     #[must_use]
     pub fn probability(&self, raw: &[f64]) -> Vec<f64> {
         let mut values = self.raw(raw);
@@ -174,7 +176,7 @@ impl Output {
         values
     }
 
-    /// `LogProbability`: the logarithm of each [probability](Output::probability), computed without the detour.
+    /// `LogProbability`: the logarithm of each [probability](Output::probability), computed directly.
     #[must_use]
     pub fn log_probability(&self, raw: &[f64]) -> Vec<f64> {
         let mut values = self.raw(raw);
@@ -186,14 +188,14 @@ impl Output {
         values
     }
 
-    /// Whether every label is predicted on its own, so that of one row there can be several, or none.
+    /// Returns true if labels are predicted independently, so that a row can have several, or none.
     #[must_use]
     pub fn many_labels(&self) -> bool {
         matches!(self.loss.as_str(), "MultiLogloss" | "MultiCrossEntropy")
     }
 
-    /// `Class`: the places of the predicted classes in [`Output::classes`]. One, unless there are
-    /// [many labels](Output::many_labels), then all that are above the threshold.
+    /// `Class`: indices of the predicted classes in [`Output::classes`]. One, or with [many
+    /// labels](Output::many_labels) all above the threshold.
     #[must_use]
     pub fn class(&self, raw: &[f64]) -> Vec<usize> {
         let scores = self.raw(raw);
@@ -207,24 +209,24 @@ impl Output {
         }
     }
 
-    /// `Exponent`: e to the power of the (first) raw score, as CatBoost gives it for a single row.
+    /// `Exponent`: exponential of the (first) raw value, with the bits that CatBoost has for a single row.
     #[must_use]
     pub fn exponent(&self, raw: &[f64]) -> f64 {
         output::exponent(self.raw(raw)[0])
     }
 
-    /// `RMSEWithUncertainty`: the predicted value and its variance, as CatBoost gives them for a single row; `None` if the
-    /// model has not two raw scores.
+    /// `RMSEWithUncertainty`: mean and variance, with the bits that CatBoost has for a single row; `None` unless the
+    /// model has two raw values.
     #[must_use]
     pub fn mean_and_variance(&self, raw: &[f64]) -> Option<(f64, f64)> {
         raw.try_into().ok().map(output::mean_and_variance)
     }
 }
 
-/// The probability above which the second class is predicted, unless the model says otherwise.
+/// Probability above which the second class is predicted, unless the model says otherwise.
 const DEFAULT_THRESHOLD: f64 = 0.5;
 
-/// The classes of a model without `class_params`: those of the training's parameters, or as many as its loss has.
+/// Classes of a model without `class_params`: those of the training parameters, or as many as its loss has.
 fn unspecified(dimension: usize, loss: &str, params: &Json) -> Result<Vec<Label>, OutputError> {
     let names = params
         .get("data_processing_options")
@@ -243,7 +245,8 @@ fn unspecified(dimension: usize, loss: &str, params: &Json) -> Result<Vec<Label>
     }
 }
 
-/// Checks that every name is a text, a number or a truth (`ClassLabelToString` in `catboost/private/libs/labels/helpers.cpp`).
+/// Checks that every name is a text, a number or a boolean (`ClassLabelToString` in
+/// `catboost/private/libs/labels/helpers.cpp`).
 fn check_names(names: &[Json]) -> Result<(), &'static str> {
     let is_name = |name: &Json| {
         matches!(
@@ -256,8 +259,8 @@ fn check_names(names: &[Json]) -> Result<(), &'static str> {
         .ok_or("`class_names` holds something that is no label")
 }
 
-/// The names of classes. The type of the first is that of all, and truths are always `False` and `True`, as in CatBoost's Python
-/// package.
+/// Converts the names of classes. The first name's type applies to all, and booleans are `False` and `True`, as in
+/// CatBoost's Python package.
 fn labels(names: &[Json]) -> Vec<Label> {
     if let [Json::Bool(_), ..] = names {
         return vec![Label::Bool(false), Label::Bool(true)];
@@ -270,7 +273,7 @@ fn labels(names: &[Json]) -> Vec<Label> {
     names.iter().map(label).collect()
 }
 
-/// The names of classes that have none: their numbers.
+/// Returns numbers as the names of unnamed classes.
 fn numbered(count: usize) -> Vec<Label> {
     (0..).map(Label::Int).take(count).collect()
 }

@@ -1,5 +1,5 @@
-//! The plain interpreter against what CatBoost said of every model of the zoo, beyond its scores: `fixtures/models/answers.py` made the
-//! answers. `ZOO` names another folder.
+//! Compares the plain interpreter with CatBoost's further answers for every model of the zoo (SHAP values, leaves,
+//! uncertainty …), recorded by `fixtures/models/answers.py`. `ZOO` names another folder.
 
 mod rows;
 
@@ -50,16 +50,17 @@ fn answers_are_catboost_s() {
     );
 }
 
-/// How many numbers were compared, and what differed.
+/// Numbers of comparisons, and the differences.
 #[derive(Debug, Default)]
 struct Count {
     models: usize,
     shap: usize,
-    /// SHAP values of models whose splits CatBoost counts towards other features: compared with what its mistake gives.
+    /// SHAP values of models for which CatBoost attributes splits to the wrong features: compared after reproducing its
+    /// mistake.
     shifted: usize,
     leaves: usize,
     others: usize,
-    /// Models that CatBoost or Rust refuses to explain.
+    /// Models that CatBoost or this crate refuses to explain.
     unexplained: usize,
     differences: Vec<String>,
 }
@@ -76,7 +77,7 @@ impl Count {
     }
 
     fn same(&mut self, what: impl Fn() -> String, found: &[f64], expected: &[f64]) -> usize {
-        // JSON has no sign of NaN.
+        // JSON does not keep the sign of NaN.
         let bits = |value: &f64| if value.is_nan() { f64::NAN } else { *value }.to_bits();
         let bits = |list: &[f64]| list.iter().map(bits).collect::<Vec<_>>();
         if bits(found) != bits(expected) && self.differences.len() < 3 {
@@ -229,8 +230,8 @@ fn compare_shap(count: &mut Count, name: &str, model: &Model, rows: &Rows, line:
     }
 }
 
-/// The model as CatBoost's SHAP values see it: it numbers the splits of estimated features last, but trees ask for splits by their
-/// numbers in the order of [`Model::splits`]. `None` where that makes no difference.
+/// Returns the model as CatBoost's SHAP values see it: it numbers the splits of estimated features last, while trees
+/// refer to splits in the order of [`Model::splits`]. `None` if that makes no difference.
 fn shifted(model: &Model) -> Option<Model> {
     let is_estimated = |split: &&Split| matches!(split, Split::Estimated { .. });
     let (estimated, others): (Vec<Split>, Vec<Split>) = model.splits.iter().partition(is_estimated);

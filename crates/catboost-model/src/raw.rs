@@ -1,5 +1,5 @@
-//! What a model file says, before any check: both readers make one, [`crate::lower`] turns it into the
-//! intermediate representation.
+//! Mirror of a model file before any check. Both readers produce one; [`crate::lower`] turns it into the intermediate
+//! representation.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::{
     json::number::floats,
 };
 
-/// A model as its file has it. Indices may point anywhere, lengths may disagree.
+/// Model as in its file. Indices may be out of range, lengths may disagree.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RawModel {
     pub(crate) info: BTreeMap<String, String>,
     pub(crate) dimension: i64,
     pub(crate) scale: f64,
-    /// One a dimension, or empty for 0.
+    /// Bias per dimension, or empty for 0.
     pub(crate) bias: Vec<f64>,
     pub(crate) floats: Vec<RawFloat>,
     pub(crate) cats: Vec<RawFeature>,
@@ -31,10 +31,10 @@ pub(crate) struct RawModel {
     pub(crate) trees: RawTrees,
 }
 
-/// A feature's name and place. Whether it is used is found out from what uses it.
+/// Name and index of a feature. Its users determine whether it is used.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RawFeature {
-    /// Among the features of its kind: what splits and combinations name it by.
+    /// Index among the features of its kind, by which splits and combinations refer to it.
     pub(crate) index: i64,
     pub(crate) flat_index: i64,
     pub(crate) name: String,
@@ -56,13 +56,13 @@ pub(crate) struct RawEmbedding {
 
 #[derive(Clone, Debug)]
 pub(crate) struct RawOneHot {
-    /// The categorical feature's index.
+    /// Index of the categorical feature.
     pub(crate) cat: i64,
     pub(crate) values: Vec<i32>,
     pub(crate) strings: Vec<String>,
 }
 
-/// What a CTR counts, and by what.
+/// Type and projection of a CTR.
 #[derive(Clone, Debug)]
 pub(crate) struct RawCtrBase {
     pub(crate) cats: Vec<i64>,
@@ -103,15 +103,15 @@ pub(crate) enum RawCtrValues {
     Counts { denominator: i32, counts: Vec<i32> },
 }
 
-/// The text part of a model. Tokenizers, dictionaries and calcers are numbered as the file has them.
+/// Text part of a model. Tokenizers, dictionaries and calcers are numbered as in the file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawText {
     pub(crate) tokenizers: Vec<Tokenizer>,
     pub(crate) dictionaries: Vec<Dictionary>,
     pub(crate) calcers: Vec<TextCalcer>,
-    /// In the file's order: the text feature's place among the text features that the model uses, tokenizer, dictionary,
-    /// and the calcers of what comes out.
+    /// In the file's order: the index of the text feature among those that the model uses, tokenizer, dictionary, and
+    /// calcers.
     pub(crate) tokenized: Vec<RawTokenized>,
 }
 
@@ -130,7 +130,7 @@ pub(crate) struct RawEmbeddingCalcer {
     /// Index of the embedding feature.
     pub(crate) embedding: i64,
     pub(crate) active: Vec<u32>,
-    /// Length of the vectors that it takes.
+    /// Length of the vectors that the calcer takes.
     pub(crate) dimension: i64,
     pub(crate) kind: EmbeddingCalcerKind,
 }
@@ -138,9 +138,9 @@ pub(crate) struct RawEmbeddingCalcer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawEstimated {
-    /// Which calcer: of the texts, or of the embeddings.
+    /// Calcer of a text or an embedding.
     pub(crate) calcer: RawCalcer,
-    /// Among the calcer's active numbers.
+    /// Index into the calcer's active numbers.
     pub(crate) local: i64,
     #[serde(with = "floats")]
     pub(crate) borders: Vec<f32>,
@@ -171,7 +171,7 @@ pub(crate) struct RawObliviousTree {
     pub(crate) weights: Vec<f64>,
 }
 
-/// A non-symmetric tree, or a part of one.
+/// Non-symmetric tree, or a subtree.
 #[derive(Clone, Debug)]
 pub(crate) enum RawNode {
     Leaf {
@@ -186,7 +186,7 @@ pub(crate) enum RawNode {
 }
 
 impl RawNode {
-    /// How many values the leftmost leaf has.
+    /// Number of values of the leftmost leaf.
     pub(crate) fn dimension(&self) -> usize {
         let mut node = self;
         loop {

@@ -1,8 +1,8 @@
-//! Numbers in text, as CatBoost reads them.
+//! Numbers in texts, as CatBoost reads them.
 
-/// Reads a number as CatBoost's `TryFromString<double>` does (`util/string/cast.cpp`: the `double-conversion` library with
-/// hexadecimal whole numbers and leading blanks): blanks, a sign, digits with at most one point, an exponent. Nothing may
-/// follow, not even a blank. Blanks alone are 0; the empty text, `nan` and `inf` are no numbers.
+/// Reads a number as CatBoost's `TryFromString<double>` does (`util/string/cast.cpp`: the `double-conversion` library
+/// with hexadecimal integers and leading blanks): blanks, a sign, digits with at most one point, an exponent. Nothing
+/// may follow, not even a blank. Blanks alone are 0; the empty text, `nan` and `inf` are not numbers.
 #[must_use]
 pub fn text_number(text: &str) -> Option<f64> {
     let blank = |c: char| c.is_ascii_whitespace() || c == '\x0b';
@@ -19,14 +19,14 @@ pub fn text_number(text: &str) -> Option<f64> {
             magnitude
         });
     }
-    // Not `inf` and `nan`, which Rust reads.
+    // Unlike Rust, CatBoost does not read `inf` and `nan`.
     let plain = number.ends_with(|c: char| c.is_ascii_digit() || c == '.');
     plain.then(|| number.parse().ok())?
 }
 
-/// Reads hexadecimal digits, however many, to the nearest f64, ties to even.
+/// Reads any number of hexadecimal digits, rounded to the nearest f64, ties to even.
 fn hexadecimal(digits: &str) -> Option<f64> {
-    /// Digits that are kept exactly: more bits than an f64 has.
+    /// Number of digits that are kept exactly: more bits than an f64 has.
     const KEPT: usize = 30;
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
@@ -34,7 +34,7 @@ fn hexadecimal(digits: &str) -> Option<f64> {
     let digits = digits.trim_start_matches('0');
     let (kept, rest) = digits.split_at(digits.len().min(KEPT));
     let kept = u128::from_str_radix(kept, 16).unwrap_or(0);
-    // Bits beyond matter for a tie alone.
+    // Remaining bits matter only to break a tie.
     let sticky = u128::from(rest.bytes().any(|digit| digit != b'0'));
     let exponent = i32::try_from(4 * rest.len()).unwrap_or(i32::MAX);
     Some((kept | sticky) as f64 * 2_f64.powi(exponent))

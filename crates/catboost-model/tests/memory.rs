@@ -1,4 +1,5 @@
-//! How much memory a file takes to read, counted at the allocator: at most 20 times its length, whatever is in it.
+//! Memory that reading a file takes, counted at the allocator: at most 20 times the file's length, whatever its
+//! contents.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -7,9 +8,9 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// What is promised.
+/// Promised memory per byte of the file.
 const BYTES_PER_BYTE: usize = 20;
-/// What a reader may take for a file of any length.
+/// Allowance for a file of any length, in bytes.
 const ANY_FILE: usize = 64 << 10;
 
 struct Counting;
@@ -17,7 +18,7 @@ struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the system's allocator as it is.
+// SAFETY: every call is passed to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
@@ -26,7 +27,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
 
-    /// Zeros that nobody touches cost nothing.
+    /// Zeroed pages that are never touched cost nothing.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
         PEAK.fetch_max(now, Relaxed);
@@ -44,7 +45,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// One test: others at the same time would count too.
+/// A single test: concurrent tests would be counted, too.
 #[test]
 fn reading_takes_at_most_20_times_the_files_length() {
     for (what, file) in hostile().into_iter().chain(zoo()) {
@@ -62,7 +63,7 @@ fn reading_takes_at_most_20_times_the_files_length() {
     }
 }
 
-/// Files that say little in few bytes, 65,537 times. Most say something that a model may say.
+/// Files with 65,537 small elements. Most of the elements are valid in a model.
 fn hostile() -> Vec<(String, Vec<u8>)> {
     const INFO: &str = "{\"features_info\":{},\"scale_and_bias\":[1,0],\"model_info\":{";
     const FEATURES: &str = "{\"scale_and_bias\":[1,0],\"features_info\":{";
@@ -73,7 +74,7 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
     const COUNTER: &str = "{\"{\\\"identifier\\\":[],\\\"type\\\":\\\"Counter\\\"}\":{\"hash_stride\":2,\"hash_map\":[";
     let trees = |name: &str| format!("{{\"features_info\":{{}},\"{name}\":[");
     let ctr = "{\"elements\":[],\"ctr_type\":\"Counter\",\"target_border_idx\":0,\"prior_numerator\":0,\"prior_denomerator\":0,\"shift\":0,\"scale\":0,\"borders\":[]},";
-    // What the element is in, what is repeated (`#` is its number), and what closes it.
+    // Prefix, element that is repeated (`#` is its number), and suffix.
     let lists: Vec<(String, &str, &str)> = vec![
         (format!("{INFO}\"params\":["), "0,", "]}}"),
         (format!("{INFO}\"params\":["), "[],", "]}}"),
@@ -201,7 +202,7 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = lists
         .into_iter()
         .map(|(begin, element, end)| {
-            // Just after a list that doubles has done so.
+            // Length just after a doubling list has grown.
             let mut file = begin.clone();
             for number in 0..(1 << 16) + 1 {
                 file.push_str(&element.replace('#', &format!("{number}")));
@@ -223,7 +224,7 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// A model with texts whose header names its first tokenizer and dictionary 65,537 times more.
+/// Model with texts whose header names its first tokenizer and dictionary 65,537 more times.
 fn named_over_and_over(model: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
     let mut file = fs::read(folder.join(model)).expect("it is in the zoo");
@@ -235,7 +236,7 @@ fn named_over_and_over(model: &str) -> Vec<u8> {
         let bytes = bytes[at..at + 4].try_into().expect("4 bytes");
         u32::from_le_bytes(bytes) as usize
     };
-    // A flatbuffer after its length in 64 bits.
+    // The flatbuffer follows its 64-bit length.
     let begin = part + 24;
     let len = u32_at(&file, part + 16);
     let mut header = file[begin..begin + len].to_vec();

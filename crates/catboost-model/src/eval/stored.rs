@@ -1,23 +1,24 @@
-//! Non-symmetric trees as CatBoost's files store them: what it computes "in file order" is computed in this order.
+//! Non-symmetric trees as CatBoost's files store them. Whatever CatBoost computes in file order is computed in this
+//! order.
 //!
-//! A node with one child that is a leaf holds that leaf itself. All other leaves are nodes of their own.
+//! A node with one child that is a leaf holds that leaf itself. Every other leaf is a node of its own.
 
 use crate::ir::{Child, NonSymmetricTree, SplitIdx};
 
-/// A node of a stored tree.
+/// Node of a stored tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredNode {
-    /// What the node asks; `None` for a leaf of its own.
+    /// Split of the node; `None` for a leaf.
     pub(crate) split: Option<SplitIdx>,
-    /// Child nodes for the answers no and yes; the node itself where it holds the leaf.
+    /// Child nodes for the answers no and yes; the node itself on the side whose leaf it holds.
     pub(crate) children: [usize; 2],
-    /// Parent; the root's is the root.
+    /// Parent. The root is its own parent.
     pub(crate) parent: usize,
-    /// The leaf that the node holds, in the tree's own numbering.
+    /// Leaf that the node holds, in the tree's own numbering.
     pub(crate) leaf: Option<usize>,
 }
 
-/// The nodes in file order: a node comes before what is below it, no before yes.
+/// Nodes in file order: a node precedes its descendants, and the no side precedes the yes side.
 pub(crate) fn stored(tree: &NonSymmetricTree) -> Vec<StoredNode> {
     let mut nodes = Vec::new();
     let root = if tree.nodes.is_empty() {
@@ -29,7 +30,7 @@ pub(crate) fn stored(tree: &NonSymmetricTree) -> Vec<StoredNode> {
     nodes
 }
 
-/// CatBoost's number of each leaf: its place among the leaves in file order.
+/// CatBoost's number of each leaf: its index among the leaves in file order.
 pub(crate) fn leaf_numbers(tree: &NonSymmetricTree) -> Vec<u32> {
     let leaves = stored(tree).into_iter().filter_map(|node| node.leaf);
     let mut numbers = vec![0; tree.nodes.len() + 1];
@@ -39,7 +40,7 @@ pub(crate) fn leaf_numbers(tree: &NonSymmetricTree) -> Vec<u32> {
     numbers
 }
 
-/// Adds a part of a tree and returns its place. No deeper than `lower` lets trees be.
+/// Adds a subtree and returns the index of its root. The depth is limited by `lower`.
 fn add(tree: &NonSymmetricTree, part: Child, parent: usize, nodes: &mut Vec<StoredNode>) -> usize {
     let place = nodes.len();
     let inner = match part {

@@ -14,7 +14,8 @@ fn feature(name: &str) -> Feature {
     }
 }
 
-/// Three numbers with a border at 1, which take NaN each in a way of its own; a categorical feature; no trees.
+/// Model without trees: three numeric features with a border at 1, each with another treatment of NaN, and a
+/// categorical feature.
 fn model() -> Model {
     let number = |nan, has_nans| FloatFeature {
         feature: feature("number"),
@@ -59,7 +60,7 @@ fn model() -> Model {
     }
 }
 
-/// A tree whose leaves say their own numbers.
+/// Tree whose leaf values are the leaves' numbers.
 fn tree(splits: &[u32]) -> ObliviousTree {
     ObliviousTree {
         splits: splits.iter().map(|&split| SplitIdx(split)).collect(),
@@ -190,7 +191,7 @@ fn trees_add_up_in_order_then_scale_then_bias() {
     model.bias = vec![0.0, 0.25];
     model.trees = Trees::Oblivious([1e16, 1.0, 1.0, -1e16].map(constant).into());
     model.scale = 3.0;
-    // one by one, both ones are lost next to 1e16
+    // Added one by one, both ones are lost next to 1e16.
     assert_eq!(raw(&model, &row(&[], &[])), [0.0, 12.25]);
 }
 

@@ -1,34 +1,34 @@
-//! From a row's answers to leaves and sums, for all trees or some.
+//! From a row's answers to leaves and sums, for all trees or a range of them.
 
 use std::ops::Range;
 
 use super::{Numbers, Row, stored::leaf_numbers};
 use crate::ir::{Child, Model, NonSymmetricTree, ObliviousTree, SplitIdx, Trees};
 
-/// The model's raw scores for a row, [`Model::dimension`] of them.
+/// Returns the raw values of a row, [`Model::dimension`] of them.
 ///
 /// # Panics
-/// If the row has fewer values than the model has features, or an embedding is shorter than it should be.
+/// If the row has fewer values than the model has features, or an embedding is shorter than its dimension.
 #[must_use]
 pub fn raw(model: &Model, row: &Row) -> Vec<f64> {
     raw_of_trees(model, row, 0..model.tree_count())
 }
 
-/// The raw scores of some of the trees: CatBoost's `predict` with `ntree_start` and `ntree_end`. The scale applies to any trees, the
-/// bias belongs to the first.
+/// Returns the raw values of a range of trees: CatBoost's `predict` with `ntree_start` and `ntree_end`. The scale
+/// applies to any range, the bias only to one that begins with the first tree.
 ///
 /// # Panics
-/// If the model has not these trees; as [`raw`].
+/// If the range exceeds the model's trees; otherwise as [`raw`].
 #[must_use]
 pub fn raw_of_trees(model: &Model, row: &Row, trees: Range<usize>) -> Vec<f64> {
     sum(model, &Numbers::compute(model, row), row, trees)
 }
 
-/// The raw scores after every `period` trees: CatBoost's `staged_predict`. Every stage adds its own trees' scores, scaled, to those of
-/// the stage before, so the last can differ from [`raw_of_trees`] in the last bits.
+/// Returns the raw values after every `period` trees: CatBoost's `staged_predict`. Every stage adds the scaled sum of
+/// its own trees to the previous stage, so the last one can differ from [`raw_of_trees`] in the last bits.
 ///
 /// # Panics
-/// If `period` is 0; as [`raw_of_trees`].
+/// If `period` is 0; otherwise as [`raw_of_trees`].
 #[must_use]
 pub fn stages(model: &Model, row: &Row, trees: Range<usize>, period: usize) -> Vec<Vec<f64>> {
     let numbers = Numbers::compute(model, row);
@@ -46,8 +46,8 @@ pub fn stages(model: &Model, row: &Row, trees: Range<usize>, period: usize) -> V
     stages
 }
 
-/// Number of the leaf that the row comes to in each of some trees: CatBoost's `calc_leaf_indexes`. Bit `k` of an oblivious tree's number
-/// is the answer to its split `k`; the leaves of a non-symmetric tree are numbered in file order.
+/// Returns the row's leaf in each of a range of trees: CatBoost's `calc_leaf_indexes`. Bit `k` of an oblivious tree's
+/// leaf index is the answer to split `k`; leaves of a non-symmetric tree are numbered in file order.
 ///
 /// # Panics
 /// As [`raw_of_trees`].
@@ -122,8 +122,8 @@ fn walk(tree: &NonSymmetricTree, answer: impl Fn(SplitIdx) -> bool) -> usize {
     }
 }
 
-/// `sum * scale + bias`, in the steps in which CatBoost takes them: a factor of 1 and biases that are all 0 leave no trace,
-/// not even on the sign of a zero.
+/// Computes `sum * scale + bias` in CatBoost's steps: a scale of 1 and biases that are all 0 are skipped, so that they
+/// do not even change the sign of a zero.
 fn scale_and_bias(model: &Model, first: bool, sums: &mut [f64]) {
     if model.scale != 1.0 {
         for sum in sums.iter_mut() {

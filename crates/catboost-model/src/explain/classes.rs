@@ -1,21 +1,21 @@
-//! Feature classes: what splits are counted towards together.
+//! Feature classes: features that splits are attributed to together.
 
 use std::collections::HashMap;
 
 use crate::ir::{EstimatedSource, Model, Split};
 
-/// The features that each split of a model is counted towards.
+/// Feature class of every split of a model.
 #[derive(Clone, Debug)]
 pub(super) struct Classes {
     /// Class of each split, by [`SplitIdx`](crate::ir::SplitIdx).
     pub(super) of_split: Vec<usize>,
-    /// Flat indices of the features of each class. They share what the class gets equally.
+    /// Flat indices of the features of each class. They share the contribution of the class equally.
     pub(super) features: Vec<Vec<u32>>,
 }
 
 impl Classes {
-    /// A class is a numeric feature, a categorical feature that is compared with values, the categorical features of a CTR
-    /// (the numbers and comparisons in a combination get nothing), a text, or an embedding.
+    /// A class is a numeric feature, a one-hot feature, the categorical features of a CTR (float and one-hot splits in
+    /// a combination get nothing), a text, or an embedding.
     pub(super) fn new(model: &Model) -> Self {
         let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
         let mut features = Vec::new();
@@ -52,7 +52,7 @@ fn features_of(model: &Model, split: &Split) -> Vec<u32> {
     }
 }
 
-/// Flat index of the text or embedding that a number is computed from.
+/// Flat index of the text or embedding that an estimated feature is computed from.
 pub(super) fn source_feature(model: &Model, source: EstimatedSource) -> u32 {
     match source {
         EstimatedSource::Text { tokenized, .. } => {

@@ -1,4 +1,4 @@
-//! How much each feature matters: CatBoost's `PredictionValuesChange`.
+//! Feature importance: CatBoost's `PredictionValuesChange`.
 
 use super::{ExplainError, check_weighted, classes::source_feature};
 use crate::{
@@ -6,10 +6,11 @@ use crate::{
     ir::{CtrIdx, EstimatedIdx, Model, NonSymmetricTree, ObliviousTree, Split, SplitIdx, Trees},
 };
 
-/// How much predictions change on average if a feature's value does, by flat index, in percent of all features' changes: CatBoost's
-/// `get_feature_importance(type="PredictionValuesChange")`.
+/// Returns the average change of the prediction when a feature's value changes, by flat index, in percent of the sum
+/// over all features: CatBoost's `get_feature_importance(type="PredictionValuesChange")`.
 ///
 /// # Errors
+/// If the model has no leaf weights.
 /// If the model has no leaf weights.
 pub fn importance(model: &Model) -> Result<Vec<f64>, ExplainError> {
     check_weighted(model)?;
@@ -31,7 +32,7 @@ pub fn importance(model: &Model) -> Result<Vec<f64>, ExplainError> {
     for change in &mut changes {
         *change *= 100.0 / total;
     }
-    // The greatest is added first.
+    // Adds the greatest first.
     let mut order: Vec<usize> = (0..changes.len()).collect();
     order.sort_by(|&a, &b| changes[b].total_cmp(&changes[a]).then(b.cmp(&a)));
     let mut importance = vec![0.0; model.flat_features()];
@@ -44,7 +45,7 @@ pub fn importance(model: &Model) -> Result<Vec<f64>, ExplainError> {
     Ok(importance)
 }
 
-/// What a split looks at.
+/// Number or category that a split tests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Float(u32),
@@ -53,10 +54,10 @@ enum Source {
     Estimated(EstimatedIdx),
 }
 
-/// What the trees' splits look at, in the order in which trees first ask.
+/// Sources of the trees' splits, in the order of their first use.
 struct Sources {
     all: Vec<Source>,
-    /// Place in `all` of each split that is asked.
+    /// Index into `all` of each split that a tree uses.
     of_split: Vec<usize>,
 }
 
@@ -85,7 +86,7 @@ impl Sources {
             Trees::NonSymmetric(trees) => {
                 for tree in trees {
                     let nodes = stored(tree);
-                    // A leaf's place in the list of splits holds split 0.
+                    // In the list of splits, a leaf has split 0.
                     let asked = nodes.iter().map(|node| node.split.unwrap_or(SplitIdx(0)));
                     asked
                         .filter(|split| split.at() < model.splits.len())
@@ -97,7 +98,7 @@ impl Sources {
     }
 }
 
-/// Flat indices of the features that a source is computed from, as often as they are in it.
+/// Flat indices of the features of a source, with repetitions.
 fn features(model: &Model, source: Source) -> Vec<u32> {
     let float = |place: usize| model.float_features[place].feature.flat_index;
     let cat = |place: usize| model.cat_features[place].flat_index;
@@ -149,7 +150,7 @@ fn oblivious(model: &Model, sources: &Sources, tree: &ObliviousTree, changes: &m
 fn non_symmetric(model: &Model, sources: &Sources, tree: &NonSymmetricTree, changes: &mut [f64]) {
     let dimension = model.dimension;
     let nodes = stored(tree);
-    // Mean values and weight of what is at or below a node; at first, of the leaf that it holds.
+    // Mean values and weight of each node's subtree. Initially those of the leaf that the node holds.
     let mut known: Vec<(Vec<f64>, f64)> = nodes
         .iter()
         .map(|node| match node.leaf {

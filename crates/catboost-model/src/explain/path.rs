@@ -1,28 +1,28 @@
-//! The feature path of TreeSHAP: the feature classes met on the way down a tree, with the share of rows that go on if a class is
-//! known and if it is not.
+//! The feature path of TreeSHAP: the feature classes on the way down a tree, each with the share of rows that go on if
+//! the class is known and if it is not.
 //!
-//! [Lundberg and others, 2018](https://arxiv.org/abs/1802.03888), algorithm 2. The order of the operations is CatBoost's: it decides
-//! the last bits.
+//! [Lundberg and others, 2018](https://arxiv.org/abs/1802.03888), algorithm 2. The order of the operations is
+//! CatBoost's, since it decides the last bits.
 
-/// A feature class on a path.
+/// Feature class on a path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// The class; `None` for the root.
+    /// Class; `None` for the root.
     pub(super) class: Option<usize>,
-    /// Share of the rows that take this way if the class is not known.
+    /// Share of the training rows that take this branch when the class is unknown.
     pub(super) zero: f64,
-    /// 1 if the row itself takes this way, else 0.
+    /// 1 if the row itself takes this branch, else 0.
     pub(super) one: f64,
-    /// Weight of the subsets of as many classes as steps are before this one.
+    /// Weight of the subsets whose size is the number of steps before this one.
     pub(super) weight: f64,
 }
 
-/// The path that a walk down a tree begins with.
+/// Path that a descent begins with.
 pub(super) fn root() -> Vec<Step> {
     extended(&[], None, 1.0, 1.0)
 }
 
-/// The path with one more class.
+/// Returns the path extended by a class.
 pub(super) fn extended(path: &[Step], class: Option<usize>, zero: f64, one: f64) -> Vec<Step> {
     let length = path.len();
     let mut longer = Vec::with_capacity(length + 1);
@@ -42,7 +42,7 @@ pub(super) fn extended(path: &[Step], class: Option<usize>, zero: f64, one: f64)
     longer
 }
 
-/// The path as if the class at `place` had never been added.
+/// Returns the path as if the class at index `place` had never been added.
 pub(super) fn unwound(path: &[Step], place: usize) -> Vec<Step> {
     let Step { zero, one, .. } = path[place];
     let length = path.len();
@@ -66,7 +66,7 @@ pub(super) fn unwound(path: &[Step], place: usize) -> Vec<Step> {
     shorter
 }
 
-/// CatBoost's test of weights and shares: 1 and the number more is 1, up to 1e-13.
+/// CatBoost's test for zero: 1 plus the value differs from 1 by at most 1e-13.
 pub(super) fn is_zero(value: f64) -> bool {
     let more = 1.0 + value;
     (more - 1.0).abs() <= 1e-13 * more.abs().min(1.0)

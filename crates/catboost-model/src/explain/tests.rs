@@ -4,7 +4,7 @@ use crate::ir::{
     ObliviousTree, Projection, Split, TableIdx, Text,
 };
 
-/// Two numbers with a border at 0 each.
+/// Model of two numeric features with a border at 0 each.
 fn model(trees: Vec<ObliviousTree>) -> Model {
     let number = |flat_index| FloatFeature {
         feature: Feature {
@@ -69,7 +69,7 @@ fn values_are_the_shapley_values() {
     assert_eq!(importance(&model), Ok(vec![50.0, 0.0, 50.0]));
 }
 
-/// The features of a combination share; numbers in it get nothing.
+/// The features of a combination share its contribution. Float splits in it get nothing.
 #[test]
 fn categories_of_a_combination_share() {
     let mut model = model(vec![tree([0.0, 0.0, 8.0, 8.0], [1.0; 4])]);

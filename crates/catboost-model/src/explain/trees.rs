@@ -1,4 +1,4 @@
-//! TreeSHAP for one tree: how much each feature class moves the tree's value for a row.
+//! TreeSHAP for one tree: the contribution of each feature class to the tree's value for a row.
 
 use super::path::{Step, extended, is_zero, root, unwound};
 use crate::{
@@ -6,15 +6,15 @@ use crate::{
     ir::{NonSymmetricTree, ObliviousTree, SplitIdx},
 };
 
-/// What feature classes contribute, in the order in which they are first met: class, and one value a dimension.
+/// Contributions by feature class, in the order in which classes are first met; one value per dimension.
 pub(super) type Contributions = Vec<(usize, Vec<f64>)>;
 
-/// A tree with the training weights of its parts.
+/// Tree with the training weights of its nodes.
 #[derive(Clone, Debug)]
 pub(super) enum Weighted<'a> {
     Oblivious {
         tree: &'a ObliviousTree,
-        /// Weights of the nodes of each level, the root's first. The last split is asked first.
+        /// Weights of the nodes of each level, the root's first. The last split is the root's.
         weights: Vec<Vec<f64>>,
     },
     NonSymmetric {
@@ -41,7 +41,7 @@ impl<'a> Weighted<'a> {
         let nodes = stored(tree);
         let own = |node: &StoredNode| node.leaf.map(|leaf| tree.weights[leaf]);
         let mut weights = vec![0.0; nodes.len()];
-        // The leaf that the root itself holds is left out, as CatBoost does.
+        // Like CatBoost, this skips a leaf that the root itself holds.
         for (place, node) in nodes.iter().enumerate().skip(1).rev() {
             weights[place] += own(node).unwrap_or(0.0);
             weights[node.parent] += weights[place];
@@ -56,7 +56,7 @@ impl<'a> Weighted<'a> {
         }
     }
 
-    /// Mean value over the training rows, one a dimension.
+    /// Mean over the training rows, per dimension.
     pub(super) fn mean(&self, dimension: usize) -> Vec<f64> {
         let mut mean = vec![0.0; dimension];
         let mut add = |values: &[f64], weight: f64| {
@@ -85,8 +85,8 @@ impl<'a> Weighted<'a> {
         mean.iter().map(|sum| sum / total).collect()
     }
 
-    /// What each class contributes for a row. `answer` is the row's answer to a split, `class` a split's class; `average` is
-    /// taken off every leaf value.
+    /// Returns the contribution of each class for a row. `answer` is the row's answer to a split, and `class` a split's
+    /// class; `average` is subtracted from every leaf value.
     pub(super) fn contributions(
         &self,
         dimension: usize,
@@ -116,7 +116,7 @@ struct Walk<'a, C, A> {
     found: Contributions,
 }
 
-/// What is below a node: the split, and the child that the row goes to and the one that it does not, each with its weight.
+/// Split of a node with its weight, the child that the row goes to, and the other child, each with its weight.
 struct Below {
     split: SplitIdx,
     weight: f64,
@@ -125,7 +125,8 @@ struct Below {
 }
 
 impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
-    /// Adds what is at and below a node, reached by `path`. Oblivious trees number the nodes of a level, `depth`.
+    /// Adds the contributions of a subtree that is reached by `path`. Oblivious trees number the nodes per level,
+    /// `depth`.
     fn down(&mut self, depth: usize, node: usize, path: &[Step]) {
         let tree = self.tree;
         let (leaf, below) = match tree {
@@ -178,7 +179,7 @@ impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
                 )
             }
         };
-        // The leaf that a node holds is added before the node's split is: so does CatBoost, whichever way the row goes.
+        // Like CatBoost, this adds the leaf that a node holds before the node's split, on whichever side it is.
         if let Some(values) = leaf {
             self.leaf(path, values);
         }
@@ -196,7 +197,8 @@ impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
             unwound(path, place)
         });
         let path = shorter.as_deref().unwrap_or(path);
-        // Where a node has no child, it holds the leaf itself. (Oblivious trees number the nodes of each level anew.)
+        // A node without a child on this side holds the leaf itself. (Oblivious trees number the nodes of each level
+        // anew.)
         let oblivious = matches!(self.tree, Weighted::Oblivious { .. });
         for ((child, weight), one) in [(below.go, one), (below.skip, 0.0)] {
             if (oblivious || child != node) && !is_zero(weight) {
@@ -206,7 +208,7 @@ impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
         }
     }
 
-    /// Adds a leaf's share to every class on the way to it.
+    /// Adds a leaf's share to every class on its path.
     fn leaf(&mut self, path: &[Step], values: &[f64]) {
         for (place, step) in path.iter().enumerate() {
             let Some(class) = step.class else { continue };
@@ -223,7 +225,7 @@ impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
     }
 }
 
-/// Adds to what a class has. One that has nothing yet begins with the shares themselves: 0 in their place would lose the sign of -0.
+/// Adds to the values of a key. A new key starts with the values themselves: adding to 0 would lose the sign of -0.
 pub(super) fn add_to<K: PartialEq>(
     found: &mut Vec<(K, Vec<f64>)>,
     key: K,

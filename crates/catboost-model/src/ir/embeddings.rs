@@ -1,69 +1,68 @@
-//! How embeddings become numbers.
+//! Calcers of embeddings.
 
 use serde::{Deserialize, Serialize};
 
 use super::EmbeddingIdx;
 use crate::json::number::floats;
 
-/// How an embedding becomes numbers.
+/// Calcer of an embedding feature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddingCalcer {
-    /// The feature.
+    /// Embedding feature.
     pub embedding: EmbeddingIdx,
-    /// Which of the calcer's numbers the model knows, ascending.
+    /// Indices of the calcer's numbers that the model knows, ascending.
     pub active: Vec<u32>,
-    /// The formula.
+    /// Formula and its parameters.
     pub kind: EmbeddingCalcerKind,
 }
 
-/// The formulas that turn an embedding into numbers.
+/// Formulas of calcers of embeddings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum EmbeddingCalcerKind {
-    /// Linear discriminant analysis: the components along some directions.
+    /// Linear discriminant analysis: components along directions.
     Lda {
-        /// Numbers that come out.
+        /// Number of directions, and so of results.
         projection_dimension: usize,
-        /// `projection_dimension` rows of the embedding's length.
+        /// Directions: `projection_dimension` rows of the embedding's length.
         #[serde(with = "floats")]
         matrix: Vec<f32>,
     },
-    /// The nearest of the training data's embeddings.
+    /// Nearest neighbors among the training data's embeddings.
     Knn(Knn),
 }
 
-/// The training data's embeddings and the graph through which CatBoost looks for the nearest (`catboost_runtime::knn` says
-/// how, and what the lists mean).
+/// Embeddings of the training data, and the graph through which CatBoost searches for the nearest.
+/// [`catboost_runtime::knn`] documents the search and the lists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Knn {
-    /// How many of the nearest count.
+    /// Number of nearest points that count.
     pub neighbors: u32,
-    /// What is known of each embedding.
+    /// Target of each point.
     pub targets: KnnTargets,
-    /// The most links of a point on any level; at least 1.
+    /// Upper bound of links per point, on any level; at least 1.
     pub max_links: u32,
-    /// Points of each level of the graph: at least 1, ascending levels have no more. The points of a level are the first
-    /// of all.
+    /// Number of points per level of the graph: at least 1, not increasing. A level consists of the first points.
     pub level_sizes: Vec<u32>,
-    /// Where each point of each level leads: `min(max_links, level size - 1)` points of the same level.
+    /// Links of each point of each level: `min(max_links, level size - 1)` points of the same level.
     pub links: Vec<u32>,
-    /// The embeddings, each of the feature's dimension.
+    /// Embeddings, each of the feature's dimension.
     #[serde(with = "floats")]
     pub points: Vec<f32>,
 }
 
-/// What a [`Knn`] knows of each embedding.
+/// Targets of the points of a [`Knn`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum KnnTargets {
-    /// Its class: a number a class comes out, how many of the nearest are of it.
+    /// Classes. There is one result per class: the number of nearest points of that class.
     Classes {
-        /// Numbers that come out.
+        /// Number of classes, and so of results.
         classes: u32,
-        /// One an embedding, less than `classes`.
+        /// Class of each point, less than `classes`.
         of: Vec<u32>,
     },
-    /// Its target: one number comes out, the mean of the nearest.
+    /// Target values. The only result is the mean over the nearest points.
     Values(#[serde(with = "floats")] Vec<f32>),
 }

@@ -1,4 +1,4 @@
-//! How texts become numbers.
+//! Tokenizers, dictionaries and calcers of texts.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,48 +10,48 @@ use crate::json::{
     number::float,
 };
 
-/// How a model's texts become numbers: text → tokens → token ids → numbers.
+/// Stages of text features: text → tokens → token ids → numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text {
-    /// How texts are cut into tokens.
+    /// Tokenizers: text → tokens.
     pub tokenizers: Vec<Tokenizer>,
-    /// How tokens become ids.
+    /// Dictionaries: tokens → token ids.
     pub dictionaries: Vec<Dictionary>,
-    /// A text feature after one tokenizer and one dictionary.
+    /// Combinations of a text feature, a tokenizer and a dictionary.
     pub tokenized: Vec<Tokenized>,
-    /// How ids become numbers.
+    /// Calcers: token ids → numbers.
     pub calcers: Vec<TextCalcer>,
 }
 
-/// A text feature after one tokenizer and one dictionary.
+/// Text feature with one tokenizer and one dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tokenized {
-    /// The feature.
+    /// Text feature.
     pub text: TextIdx,
-    /// Cuts it into tokens.
+    /// Tokenizer.
     pub tokenizer: TokenizerIdx,
-    /// Turns them into ids.
+    /// Dictionary.
     pub dictionary: DictionaryIdx,
 }
 
-/// How a text is cut into tokens (by a delimiter: CatBoost's splitting by sense and lemmas are refused).
+/// Tokenizer's settings. Only splitting by a delimiter is supported: CatBoost's `BySense` and lemmatizing are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tokenizer {
-    /// Whether tokens are put in lower case.
+    /// True to convert tokens to lower case.
     pub lowercasing: bool,
-    /// What becomes of tokens that are numbers.
+    /// Treatment of number tokens.
     pub numbers: NumberPolicy,
-    /// What tokens are separated by.
+    /// Delimiter between tokens.
     pub delimiter: String,
-    /// Whether any one byte of `delimiter` separates, rather than all of it.
+    /// True if each byte of `delimiter` is a delimiter, false if the whole string is one.
     pub split_by_set: bool,
-    /// Whether empty tokens are dropped.
+    /// True to drop empty tokens.
     pub skip_empty: bool,
 }
 
 impl Tokenizer {
-    /// The tokenizer that does it.
+    /// Returns the tokenizer of `catboost_runtime` with these settings.
     #[must_use]
     pub fn runtime(&self) -> text::Tokenizer<&str> {
         text::Tokenizer {
@@ -68,140 +68,140 @@ impl Tokenizer {
     }
 }
 
-/// What becomes of tokens that are numbers.
+/// Treatment of number tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum NumberPolicy {
-    /// They are dropped.
+    /// Drop them.
     Skip,
-    /// They stay.
+    /// Keep them.
     LeaveAsIs,
-    /// This token takes their place.
+    /// Replace each by this token.
     Replace(String),
 }
 
-/// How tokens become ids.
+/// Dictionary: tokens or n-grams → ids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dictionary {
-    /// What an entry is made of.
+    /// Kind of the entries.
     pub gram: Gram,
-    /// How many entries; every id given out is below `start_token_id + size + 2`.
+    /// Number of entries. Every id is less than `start_token_id + size + 2`.
     pub size: u32,
-    /// The least id.
+    /// Least id.
     pub start_token_id: u32,
-    /// The id that stands for tokens that are not in the dictionary (they are dropped before calcers see them).
+    /// Id of tokens that are not in the dictionary. They are dropped before calcers see them.
     pub unknown_token_id: u32,
-    /// The id of the end of a text.
+    /// Id of the end of a text.
     pub end_of_sentence_token_id: u32,
-    /// Whether the end of a text is a token.
+    /// True if the end of a text is a token.
     pub end_of_sentence: bool,
-    /// Hash of the token's bytes → id (inner id if there is a second table).
+    /// Hash of the token's bytes → id, or inner id if there is a second table.
     pub tokens: TokenTable,
-    /// For n-grams of words: hash of the n inner ids (u32, little-endian) → id.
+    /// Hash of the n inner ids (u32, little-endian) → id, for n-grams of words.
     pub grams: Option<TokenTable>,
 }
 
-/// What an entry of a [`Dictionary`] is made of.
+/// Kind of the entries of a [`Dictionary`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Gram {
-    /// `order` tokens, each `skip_step + 1` after the one before.
+    /// N-grams of `order` tokens, each `skip_step + 1` tokens after the previous one.
     Words {
         /// 1 for single words.
         order: u32,
-        /// 0 for neighbours.
+        /// 0 for adjacent words.
         skip_step: u32,
     },
-    /// `order` letters of one token.
+    /// N-grams of `order` letters within a token.
     Letters {
         /// 1 for single letters.
         order: u32,
-        /// Whether the end of a word is a letter.
+        /// True if the end of a word is a letter.
         end_of_word: bool,
     },
 }
 
-/// A hash table of tokens.
+/// Hash table of tokens or n-grams.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenTable {
-    /// Of MurmurHash2 64A.
+    /// Seed of MurmurHash2 64A.
     #[serde(with = "hash")]
     pub seed: u64,
-    /// (hash, id), by ascending hash, hashes all different.
+    /// Pairs (hash, id), by ascending hash. Hashes are distinct.
     #[serde(with = "hash_ids")]
     pub entries: Vec<(u64, u32)>,
 }
 
-/// How token ids become numbers.
+/// Calcer of token ids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextCalcer {
-    /// Which of the calcer's numbers the model knows, ascending. [`super::Estimated::local`] counts in this list.
+    /// Indices of the calcer's numbers that the model knows, ascending. [`super::Estimated::local`] indexes this list.
     pub active: Vec<u32>,
-    /// The formula.
+    /// Formula and its parameters.
     pub kind: TextCalcerKind,
 }
 
-/// The formulas that turn token ids into numbers.
+/// Formulas of calcers of texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum TextCalcerKind {
-    /// 1 if the token occurs, else 0: one number a token id.
+    /// Bag of words. There is one result per token id: 1 if the token occurs, else 0.
     BagOfWords {
-        /// How many numbers.
+        /// Number of token ids, and so of results.
         tokens: u32,
     },
-    /// The probability of each class by a multinomial naive Bayes: one number a class.
+    /// Multinomial naive Bayes. There is one result per class: its probability.
     NaiveBayes {
-        /// Added to a class's documents.
+        /// Pseudo-count added to the number of a class's texts.
         #[serde(with = "float")]
         class_prior: f32,
-        /// Added to a token's count.
+        /// Pseudo-count added to the count of each token.
         #[serde(with = "float")]
         token_prior: f32,
-        /// How many different tokens were seen in training.
+        /// Number of different tokens in the training data.
         seen_tokens: u64,
-        /// The classes.
+        /// Classes.
         classes: Vec<NaiveBayesClass>,
     },
-    /// Okapi BM25 of the text against each class: one number a class.
+    /// Okapi BM25. There is one result per class: the text's score against it.
     Bm25 {
-        /// Saturation.
+        /// Term-frequency saturation (`k1`).
         #[serde(with = "float")]
         k: f32,
         /// Length normalization.
         #[serde(with = "float")]
         b: f32,
-        /// The least inverse class frequency.
+        /// Lower bound of the inverse class frequency.
         #[serde(with = "float")]
         truncate_border: f32,
-        /// Tokens of all classes.
+        /// Number of tokens in all classes together.
         total_tokens: u64,
-        /// The classes.
+        /// Classes.
         classes: Vec<Bm25Class>,
     },
 }
 
-/// What naive Bayes knows of a class.
+/// Counts of naive Bayes for one class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NaiveBayesClass {
-    /// Texts of the class.
+    /// Number of texts of the class.
     pub docs: u32,
-    /// Tokens in them.
+    /// Number of tokens in them.
     pub total_tokens: u64,
-    /// (token id, count), by ascending id.
+    /// Pairs (token id, count), by ascending id.
     pub counts: Vec<(u32, u32)>,
 }
 
-/// What BM25 knows of a class.
+/// Counts of BM25 for one class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bm25Class {
-    /// Tokens of the class.
+    /// Number of tokens of the class.
     pub total_tokens: u64,
-    /// (token id, count), by ascending id.
+    /// Pairs (token id, count), by ascending id.
     pub counts: Vec<(u32, u32)>,
 }

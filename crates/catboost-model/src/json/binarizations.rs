@@ -1,7 +1,7 @@
-//! Which binarization of the target a CTR counts: what a document of CatBoost's own may leave open.
+//! Detects documents of CatBoost's own that leave open which binarization of the target a CTR counts.
 //!
-//! With a loss of several targets, or several binarizations of one, there are several tables of counts for one
-//! combination of features. CatBoost names them as if there were one, and of several with one name it writes the last.
+//! With a loss of several targets, or several binarizations of one, a combination of features has several tables of
+//! counts. CatBoost gives them all the same name and writes only the last.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,8 +23,8 @@ const LOSSES_OF_SEVERAL_TARGETS: [&str; 6] = [
     "PythonUserDefinedMultiTarget",
 ];
 
-/// Refuses a document whose CTRs of these types do not say which table they look up, unless the training's parameters (in
-/// `info`) say that there is only one. Nothing else in the document does: two tables that one name stands for look alike.
+/// Refuses a document whose CTRs of these types do not say which table they look up, unless the training parameters (in
+/// `info`) imply that there is only one. Nothing else in the document tells two tables with the same name apart.
 pub(super) fn check(
     types: &BTreeSet<CtrType>,
     info: &BTreeMap<String, String>,
@@ -58,7 +58,7 @@ pub(super) fn check(
     }
 }
 
-/// The parameters of each training: one, or those of the models that were added up, whose texts are called
+/// Returns the parameters of each training: one, or those of the models that were summed, with the keys
 /// `model0:params`, `model1:params` and so on.
 fn trainings(info: &BTreeMap<String, String>) -> Result<Vec<&str>, Error> {
     let is_params = |name: &str| name == "params" || name.ends_with(":params");
@@ -87,7 +87,7 @@ fn unknown() -> Error {
     )
 }
 
-/// What is looked at of the training's parameters.
+/// Training parameters that matter here.
 #[derive(Deserialize)]
 struct Params {
     loss_function: LossFunction,
@@ -112,7 +112,7 @@ struct CatFeatureParams {
 #[derive(Deserialize)]
 struct Description {
     ctr_type: CtrType,
-    /// JSON, of which only matters whether it is the same.
+    /// Only compared for equality; JSON.
     target_binarization: Option<Text>,
 }
 
@@ -125,12 +125,12 @@ impl CatFeatureParams {
             .flatten()
     }
 
-    /// The types of CTR that the training was to try.
+    /// Types of CTR that the training was configured to try.
     fn types(&self) -> impl Iterator<Item = CtrType> {
         self.descriptions().map(|description| description.ctr_type)
     }
 
-    /// In how many ways the training binarized the target for CTRs of a type.
+    /// Number of binarizations of the target for CTRs of a type.
     fn binarizations(&self, ctr_type: CtrType) -> usize {
         let of_type = self
             .descriptions()

@@ -1,4 +1,4 @@
-//! `ctr_data`: tables of counts, by what is counted and by what.
+//! `ctr_data`: tables of counts, by type and projection.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use crate::{
     raw::{RawCtrBase, RawCtrTable, RawCtrValues},
 };
 
-/// Marks a free bucket of CatBoost's hash table, which it writes down like a key.
+/// Marker of a free bucket of CatBoost's hash table, which is written like a key.
 const EMPTY: u64 = u64::MAX;
 
-/// The tables, by [`Identifier`].
+/// Tables, by [`Identifier`].
 #[derive(Default)]
 pub(super) struct CtrData {
     pub(super) tables: Vec<RawCtrTable>,
-    /// A table that CatBoost itself would read otherwise than it wrote it.
+    /// Name of a table that CatBoost itself would not read back as it wrote it.
     misread: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl CtrData {
 struct Table {
     #[serde(default)]
     counter_denominator: i32,
-    /// Not CatBoost's: the sums of [`RawCtrValues::Means`] are not whole numbers, and are to be read as they are.
+    /// Our addition: the sums of [`RawCtrValues::Means`] are not whole numbers, and are to be read as they are.
     #[serde(default, skip_serializing_if = "is_default")]
     fractional_sums: bool,
     hash_map: Hashed,
@@ -138,7 +138,7 @@ impl Table {
 }
 
 impl RawCtrValues {
-    /// Whether there are sums that are not whole numbers.
+    /// Returns true if any sum is not a whole number.
     fn fractional(&self) -> bool {
         matches!(self, Self::Means(means) if means.iter().any(|(sum, _)| sum.fract() != 0.0))
     }

@@ -1,8 +1,8 @@
-//! `features_info.ctrs`: numbers computed from counts, and what names the counts.
+//! `features_info.ctrs`: CTRs, and the identifiers of their tables.
 //!
-//! CatBoost's document names a table of counts by a string that is JSON again: what is counted, by what. It leaves out
-//! which binarization of the target was counted ([`RawCtrBase::target_classifier`]); here that is added where it is not
-//! 0. A document of CatBoost's own in which it may matter is refused: [`super::binarizations`].
+//! CatBoost's document names a table of counts by a string that is itself JSON: type and projection. It leaves out the
+//! binarization of the target ([`RawCtrBase::target_classifier`]), which is added here if it is not 0. A document of
+//! CatBoost's own in which it may matter is refused: [`super::binarizations`].
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::{
     raw::{RawCtr, RawCtrBase},
 };
 
-/// A part of what a CTR counts by.
+/// Part of a projection.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 enum Element {
@@ -21,7 +21,7 @@ enum Element {
     OneHot(i64, i32),
 }
 
-/// [`Element`] as the document has it.
+/// [`Element`] in the document's form.
 #[derive(Serialize, Deserialize)]
 struct Fields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,12 +92,12 @@ impl From<Element> for Fields {
     }
 }
 
-/// What names a table of counts.
+/// Identifier of a table of counts.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Identifier {
     identifier: Vec<Element>,
     r#type: CtrType,
-    /// Not CatBoost's.
+    /// Our addition.
     #[serde(default, skip_serializing_if = "is_default")]
     target_classifier: i64,
 }
@@ -140,18 +140,18 @@ impl Identifier {
 /// A CTR.
 #[derive(Serialize, Deserialize)]
 pub(super) struct CtrFeature {
-    /// The key in `ctr_data`. Not read: `elements` and `ctr_type` say the same.
+    /// Key in `ctr_data`. Not read: `elements` and `ctr_type` say the same.
     #[serde(skip_deserializing)]
     identifier: String,
     elements: Vec<Element>,
     ctr_type: CtrType,
-    /// Not CatBoost's.
+    /// Our addition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target_classifier: Option<i64>,
     target_border_idx: i64,
     #[serde(with = "float")]
     prior_numerator: f32,
-    /// CatBoost's spelling.
+    /// Spelled as in CatBoost.
     #[serde(with = "float")]
     prior_denomerator: f32,
     #[serde(with = "float")]
@@ -180,7 +180,7 @@ impl CtrFeature {
         }
     }
 
-    /// The type, if it matters which binarization of the target was counted and the document does not say.
+    /// Returns the type if the binarization of the target matters and the document does not say it.
     pub(super) fn unclear_type(&self) -> Option<CtrType> {
         let unclear = counts_targets(self.ctr_type) && self.target_classifier.is_none();
         unclear.then_some(self.ctr_type)
@@ -204,7 +204,7 @@ impl CtrFeature {
     }
 }
 
-/// Whether what such a CTR counts depends on how the target was binarized.
+/// Returns true if counts of this type depend on the binarization of the target.
 fn counts_targets(ctr_type: CtrType) -> bool {
     !matches!(ctr_type, CtrType::Counter | CtrType::FeatureFreq)
 }

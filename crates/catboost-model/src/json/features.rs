@@ -1,4 +1,4 @@
-//! `features_info`: the model's inputs, what is computed from them, and the borders and values that split them.
+//! `features_info`: the model's inputs, the numbers computed from them, and the borders and values that split them.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
     raw::{RawEmbedding, RawEstimated, RawFeature, RawFloat, RawModel, RawOneHot},
 };
 
-/// The section. CatBoost leaves out lists that are empty.
+/// The section. CatBoost leaves out empty lists.
 #[derive(Serialize, Deserialize)]
 pub(super) struct FeaturesInfo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -51,7 +51,7 @@ struct CatFeature {
     flat_feature_index: i64,
     #[serde(default)]
     feature_id: String,
-    /// The one-hot values, if there are any.
+    /// One-hot values, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     values: Option<Vec<i32>>,
     /// Boxed: a list of short strings takes less memory while it grows.
@@ -60,7 +60,7 @@ struct CatFeature {
     string_values: Vec<Box<str>>,
 }
 
-/// Not CatBoost's.
+/// Our addition.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TextFeature {
@@ -69,7 +69,7 @@ struct TextFeature {
     feature_id: String,
 }
 
-/// Not CatBoost's.
+/// Our addition.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EmbeddingFeature {
@@ -125,7 +125,7 @@ impl FeaturesInfo {
         }
     }
 
-    /// Refuses what a document of CatBoost's own leaves open.
+    /// Refuses a document of CatBoost's own that is ambiguous.
     pub(super) fn check(&self, info: &BTreeMap<String, String>) -> Result<(), Error> {
         let unclear = self.ctrs.iter().filter_map(CtrFeature::unclear_type);
         binarizations::check(&unclear.collect(), info)

@@ -1,5 +1,5 @@
-//! Hashes in JSON: strings of digits, as CatBoost writes them, because many readers of JSON would round a number of 64
-//! bits.
+//! Hashes in JSON: strings of digits, as CatBoost writes them, because many readers of JSON would round a 64-bit
+//! number.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use serde::{
 
 use super::number::Float;
 
-/// A flat list: a hash, as a string, and the numbers that belong to it, again and again. As many numbers follow each.
+/// Flat list of hashes (as strings), each followed by its numbers. All have the same number of numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hashed {
     pub(super) hashes: Vec<u64>,
-    /// Whole numbers of 32 bits, or f32s: an f64 holds either.
+    /// 32-bit integers or f32s: an f64 holds either.
     pub(super) numbers: Vec<f64>,
 }
 
 impl Hashed {
-    /// How many numbers belong to a hash; 0 if there are no hashes.
+    /// Number of numbers per hash; 0 if there are no hashes.
     pub(super) fn width(&self) -> usize {
         self.numbers
             .len()
@@ -70,7 +70,7 @@ impl<'de> Visitor<'de> for HashedVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Hashed, A::Error> {
         let mut hashed = Hashed::default();
         let (mut width, mut begin) = (None, 0);
-        // Called where a hash's numbers end: at the next hash, and at the end of the list.
+        // Called at the end of a hash's numbers: at the next hash, and at the end of the list.
         let mut ended = |begin: usize, end: usize| {
             if *width.get_or_insert(end - begin) == end - begin {
                 return Ok(());
@@ -101,7 +101,7 @@ impl<'de> Visitor<'de> for HashedVisitor {
     }
 }
 
-/// For `#[serde(with)]`: a hash.
+/// Hash, for `#[serde(with)]`.
 pub(crate) mod hash {
     use super::{Cell, Deserialize, Deserializer, Serializer, de};
 
@@ -120,7 +120,7 @@ pub(crate) mod hash {
     }
 }
 
-/// For `#[serde(with)]`: (hash, identifier) pairs.
+/// Pairs (hash, identifier), for `#[serde(with)]`.
 pub(crate) mod hash_ids {
     use super::{Deserialize, Deserializer, Hashed, Serialize, Serializer, de};
 
@@ -174,7 +174,7 @@ impl Visitor<'_> for CellVisitor {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Cell, E> {
-        // A sum of target values may be what JSON has no number for.
+        // JSON has no number for some sums of target values.
         match value {
             "inf" => return Ok(Cell::Number(f64::INFINITY)),
             "-inf" => return Ok(Cell::Number(f64::NEG_INFINITY)),

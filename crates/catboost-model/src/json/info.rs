@@ -1,5 +1,4 @@
-//! `model_info`: texts by name. As CatBoost writes them, a text whose name ends in `params` and that is JSON itself is
-//! not quoted but stands there as JSON.
+//! `model_info`: texts by key. Like CatBoost, this writes a text that is JSON unquoted if its key ends in `params`.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,8 +8,8 @@ use serde::{
 };
 use serde_json::Value;
 
-/// What stands in the place of a text, so that both file formats give the same: if it is JSON that CatBoost would write
-/// unquoted, its compact form with the keys of objects in order.
+/// Canonical form of a text, so that both file formats give the same: JSON that CatBoost would write unquoted is
+/// compacted, with the keys of objects in order.
 pub(crate) fn canonical(name: &str, text: String) -> String {
     if !name.ends_with("params") || !text.starts_with(['{', '[']) {
         return text;
@@ -39,7 +38,8 @@ pub(super) fn serialize<S: Serializer>(
     }))
 }
 
-/// Texts by name. `model_info` that is no object has none, as in CatBoost: it writes `null` for a model without any.
+/// Reads texts by key. Like CatBoost, this takes a `model_info` that is not an object for empty: CatBoost writes `null`
+/// for a model without metadata.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<BTreeMap<String, Text>, D::Error> {
@@ -93,7 +93,7 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 }
 
-/// A text, or JSON in its place.
+/// Text, which may be unquoted JSON in the document.
 #[derive(Clone, Debug)]
 pub(super) struct Text(pub(super) String);
 
@@ -112,7 +112,7 @@ impl<'de> Visitor<'de> for TextVisitor {
         f.write_str("JSON")
     }
 
-    // `GetStringRobust` makes a text of anything.
+    // CatBoost's `GetStringRobust` converts any value to a text.
     fn visit_unit<E: de::Error>(self) -> Result<String, E> {
         Ok("null".to_owned())
     }
@@ -150,8 +150,8 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// Copies JSON to a text without blanks, with the keys of objects in order. (A tree of values would take too much memory
-/// for files made to do harm.)
+/// Copies JSON to a text without blanks, with the keys of objects in order. A tree of values would take too much memory
+/// for hostile files.
 struct Compact<'a>(&'a mut String);
 
 impl Compact<'_> {
@@ -214,7 +214,7 @@ impl<'de> Visitor<'de> for Compact<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let begin = self.0.len();
         self.0.push('{');
-        // Where each entry, its value and the end of its comma are in the text.
+        // Offsets in the text of each entry, its value and the end of its comma.
         let mut entries: Vec<[u32; 3]> = Vec::new();
         let place = |text: &str| {
             let place = u32::try_from(text.len());
@@ -237,7 +237,7 @@ impl<'de> Visitor<'de> for Compact<'_> {
         let key = |&[entry, value, _]: &[u32; 3]| slice(entry, value);
         entries.sort_unstable_by(|one, other| key(one).cmp(key(other)).then(one.cmp(other)));
         let kept = entries.iter().enumerate().filter(|(nth, entry)| {
-            // Of several entries with one key, the last counts.
+            // The last of several entries with one key counts.
             let next = entries.get(nth + 1);
             next.is_none_or(|next| key(next) != key(entry))
         });
@@ -248,7 +248,7 @@ impl<'de> Visitor<'de> for Compact<'_> {
     }
 }
 
-/// Ends a list or an object that began at `begin`: a bracket takes the place of the last comma.
+/// Closes a list or an object that began at offset `begin`: the bracket replaces the last comma.
 fn close(text: &mut String, begin: usize, bracket: char) {
     if text.len() > begin + 1 {
         text.pop();

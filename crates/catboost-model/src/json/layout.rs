@@ -1,19 +1,19 @@
-//! How the text is laid out: what is nested less than [`BROKEN`] levels deep has a line of its own, what is deeper stays
-//! on its owner's line. So a feature, a tree's values and a table of counts are a line each, and two models can be
-//! compared line by line.
+//! Line layout of the document: values nested less than [`BROKEN`] levels deep have a line of their own, deeper ones
+//! share their owner's line. A feature, a tree's values and a table of counts are a line each, so that two models can
+//! be compared line by line.
 
 use std::io::{self, Write};
 
 use serde_json::ser::Formatter;
 
-/// So many levels are broken into lines.
+/// Number of levels that are broken into lines.
 const BROKEN: usize = 3;
 
-/// The layout, and how deep in the document it is.
+/// Formatter, with its current depth in the document.
 #[derive(Default)]
 pub(super) struct Layout {
     depth: usize,
-    /// Whether the value that ends has anything in it.
+    /// True if the value that ends is not empty.
     filled: bool,
 }
 

@@ -1,7 +1,8 @@
 //! Numbers in JSON.
 //!
 //! Floats are written with the fewest digits that read back to the same bits, whether they are read as an f32 or, as
-//! CatBoost reads them, as an f64 that becomes an f32. What JSON has no number for is a string: `inf`, `-inf`, `nan`.
+//! CatBoost does, as an f64 that is rounded to f32. Values for which JSON has no number are strings: `inf`, `-inf`,
+//! `nan`.
 
 use std::{fmt, marker::PhantomData};
 
@@ -10,11 +11,11 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-/// A float of either width.
+/// Float of either width.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Float<T>(pub(super) T);
 
-/// The widths.
+/// Widths of floats.
 pub(crate) trait Real: Copy {
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -32,7 +33,8 @@ impl Real for f32 {
     }
 
     fn write<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The shortest digits of one f32, 7.038531e-26, are so near the middle of two that an f64 in between changes sides.
+        // The shortest digits of one f32, 7.038531e-26, are so close to the middle of two that rounding through f64
+        // picks the wrong one.
         let through_f64 = self.to_string().parse::<f64>();
         if through_f64.is_ok_and(|value| (value as f32).to_bits() == self.to_bits()) {
             serializer.serialize_f32(self)
@@ -106,7 +108,7 @@ impl Visitor<'_> for FloatVisitor {
     }
 }
 
-/// For `#[serde(with)]`: a float.
+/// Float, for `#[serde(with)]`.
 pub(crate) mod float {
     use super::{Deserialize, Deserializer, Float, Real, Serialize, Serializer};
 
@@ -119,7 +121,7 @@ pub(crate) mod float {
     }
 }
 
-/// For `#[serde(with)]`: a list of floats. CatBoost writes some empty lists as `null`.
+/// List of floats, for `#[serde(with)]`. CatBoost writes some empty lists as `null`.
 pub(crate) mod floats {
     use super::{Deserializer, FloatsVisitor, Real, Serialize, Serializer};
 
@@ -133,7 +135,7 @@ pub(crate) mod floats {
         from.deserialize_any(FloatsVisitor::new(false))
     }
 
-    /// The same, where a single number stands for a list of one.
+    /// List of floats for `#[serde(with)]`, in which a single number stands for a list of one.
     pub(crate) mod one_or_many {
         use super::{Deserializer, FloatsVisitor, Real, Serialize, Serializer};
 
@@ -207,7 +209,7 @@ impl<'de, T: Real> Visitor<'de> for FloatsVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
-        // How long the list is says only its end: nothing is allocated ahead.
+        // The length of the list is not known beforehand: nothing is allocated ahead.
         let mut values = Vec::new();
         while let Some(Float(value)) = list.next_element()? {
             values.push(value);
@@ -216,14 +218,14 @@ impl<'de, T: Real> Visitor<'de> for FloatsVisitor<T> {
     }
 }
 
-/// For `#[serde(deserialize_with)]`: a list of anything, `null` if it is empty.
+/// List of any elements, `null` if empty, for `#[serde(deserialize_with)]`.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
-/// For `#[serde(skip_serializing_if)]`.
+/// Test for a default value, for `#[serde(skip_serializing_if)]`.
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -1,8 +1,8 @@
 //! `oblivious_trees` and `trees`.
 //!
-//! `split_index` says what a split asks: the place among all binary features of the model, in CatBoost's order, which is that of the lists
-//! in `features_info`. CatBoost reads nothing else. Where a split describes itself beside that and means another question, someone
-//! has changed the order of the lists, and the document is refused.
+//! `split_index` identifies a split: it is the index among all binary features of the model in CatBoost's order, which
+//! is that of the lists in `features_info`. CatBoost reads nothing else. If a split also describes itself, and
+//! differently, the order of the lists was changed, and the document is refused.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::{
     raw::{RawModel, RawNode, RawObliviousTree},
 };
 
-/// A split as it is read.
+/// Split for reading.
 #[derive(Deserialize)]
 pub(super) struct SplitIndex {
     split_index: i64,
@@ -29,7 +29,8 @@ pub(super) struct SplitIndex {
 }
 
 impl SplitIndex {
-    /// The index, unless the split describes another question than that of the index. The error says what contradicts.
+    /// Returns the index, unless the split describes another binary feature than the index. The error names the
+    /// contradiction.
     fn check(&self, known: &Known<'_>) -> Result<i64, String> {
         let index = self.split_index;
         let Some(asked) = known.question(index) else {
@@ -52,10 +53,10 @@ impl SplitIndex {
     }
 }
 
-/// The binary features of a model that is read, to look up by their index.
+/// Binary features of a model under construction, by index.
 pub(super) struct Known<'a> {
     model: &'a RawModel,
-    /// For each feature, in CatBoost's order: the index after its last.
+    /// End of each feature's range of indices, in CatBoost's order.
     ends: Vec<usize>,
 }
 
@@ -76,7 +77,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The question of an index; `None` if there is none.
+    /// Returns the binary feature at an index, or `None` if the index is out of range.
     fn question(&self, index: i64) -> Option<SplitIndex> {
         let at = usize::try_from(index).ok()?;
         let mut feature = self.ends.partition_point(|&end| end <= at);
@@ -112,7 +113,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// A split as it is written.
+/// Split for writing.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Split {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +122,7 @@ pub(super) struct Split {
     cat_feature_index: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ctr_target_border_idx: Option<i64>,
-    /// Not CatBoost's: the place in `features_info.estimated_features`.
+    /// Our addition: the index into `features_info.estimated_features`.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_feature_index: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +133,7 @@ pub(super) struct Split {
     value: Option<i32>,
 }
 
-/// Every binary feature of a model, in CatBoost's order.
+/// Returns all binary features of a model, in CatBoost's order.
 pub(super) fn splits(model: &RawModel) -> Vec<Split> {
     let split = |split_type, border: Option<f32>| Split {
         border: border.map(Float),
@@ -176,7 +177,7 @@ pub(super) fn splits(model: &RawModel) -> Vec<Split> {
     splits
 }
 
-/// A tree that asks the same question at every node of a level, as it is read.
+/// Oblivious tree for reading.
 #[derive(Deserialize)]
 pub(super) struct ObliviousTree {
     #[serde(default, deserialize_with = "list")]
@@ -188,7 +189,7 @@ pub(super) struct ObliviousTree {
 }
 
 impl ObliviousTree {
-    /// Tree number `tree` of a model with these splits.
+    /// Converts tree number `tree` of a model with these splits.
     pub(super) fn read(self, tree: usize, known: &Known<'_>) -> Result<RawObliviousTree, Error> {
         let split = |(nth, split): (usize, &SplitIndex)| {
             let error = |what| Error::json(format!("oblivious_trees[{tree}].splits[{nth}]"), what);
@@ -207,7 +208,7 @@ impl ObliviousTree {
     }
 }
 
-/// The same, as it is written.
+/// Oblivious tree for writing.
 #[derive(Serialize)]
 pub(super) struct ObliviousTreeOut<'a> {
     #[serde(serialize_with = "floats::serialize")]
@@ -234,19 +235,19 @@ impl<'a> ObliviousTreeOut<'a> {
     }
 }
 
-/// A tree whose nodes ask questions of their own, or a part of one, as it is read: a leaf has a `value` (a list if there
-/// are several dimensions) and a `weight`, a node a `split` and what is below it, `left` (no) and `right` (yes).
+/// Non-symmetric tree, or a subtree, for reading. A leaf has a `value` (a list if there are several dimensions) and a
+/// `weight`; a node has a `split` and its children `left` (no) and `right` (yes).
 pub(super) enum Node {
     Leaf {
         values: Vec<f64>,
         weight: Option<f64>,
     },
-    /// The split, and what is below it: no and yes. Boxed, so that a list of leaves takes no more memory.
+    /// Split and children, no and yes. Boxed, so that a list of leaves does not take more memory.
     Split(Box<(SplitIndex, Node, Node)>),
 }
 
 impl Node {
-    /// Tree number `tree`, or a part of it, of a model with these splits.
+    /// Converts tree number `tree`, or a subtree, of a model with these splits.
     pub(super) fn read(self, tree: usize, known: &Known<'_>) -> Result<RawNode, Error> {
         Ok(match self {
             Self::Leaf { values, weight } => RawNode::Leaf { values, weight },
@@ -265,7 +266,7 @@ impl Node {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // `serde_json` ends the recursion at a depth of 128.
+        // `serde_json` limits the recursion to a depth of 128.
         deserializer.deserialize_map(NodeVisitor)
     }
 }
@@ -282,7 +283,7 @@ enum Field {
     Other,
 }
 
-/// The values of a leaf: a number, or a list.
+/// Values of a leaf: a number, or a list.
 #[derive(Deserialize)]
 struct Values(#[serde(with = "floats::one_or_many")] Vec<f64>);
 
@@ -325,7 +326,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 }
 
-/// The same, as it is written.
+/// Non-symmetric tree, or a subtree, for writing.
 pub(super) struct NodeOut<'a> {
     pub(super) node: &'a RawNode,
     pub(super) splits: &'a [Split],

@@ -21,7 +21,7 @@ pub(super) fn lower(
     for (table, raw) in tables.iter().enumerate() {
         by_base.entry(Key::of(&raw.base)).or_default().push(table);
     }
-    // Tables that no CTR looks up play no part.
+    // Tables that no CTR looks up are dropped.
     let mut places = vec![None; tables.len()];
     let mut used = Vec::new();
     let mut lowered = Vec::new();
@@ -52,13 +52,13 @@ pub(super) fn lower(
     Ok((lowered, used))
 }
 
-/// What a CTR and its table have in common.
+/// Identity of a table, which a CTR and its table share.
 #[derive(PartialEq, Eq, Hash)]
 struct Key<'a> {
     ctr_type: CtrType,
     target_classifier: i64,
     cats: &'a [i64],
-    /// Feature and border, as bits, which are the same for both zeros.
+    /// Feature and bits of its border, which are the same for both zeros.
     floats: Vec<(i64, u32)>,
     one_hots: &'a [(i64, i32)],
 }
@@ -78,7 +78,7 @@ impl Key<'_> {
     }
 }
 
-/// Few bytes of a file can name many CTRs, and each of them has a number for each key.
+/// Limits the sum of keys over CTRs: a few bytes of a file can name many CTRs, each with a number for each key.
 fn check_size(ctrs: &[Ctr], tables: &[CtrTable]) -> Result<(), Error> {
     let mut sizes: HashMap<&Projection, (usize, usize)> = HashMap::new();
     for table in tables {
@@ -122,11 +122,11 @@ fn lower_ctr(raw: RawCtr, table: TableIdx, counts: &CtrTable, index: usize) -> R
     })
 }
 
-/// Which of a table's target borders or classes a CTR asks for; 0 if CatBoost does not look.
+/// Returns the target border or class of a table that a CTR selects; 0 if CatBoost ignores it.
 ///
-/// `sum_models` joins CTRs with tables that know fewer classes than those that they were trained with. With two classes,
-/// CatBoost's `Borders` take the second, whatever the border. With more, what it reads behind the last class is the next
-/// key's counts; a border above the last class has no counts above it.
+/// CatBoost's `sum_models` joins CTRs with tables that have fewer classes than those of the training. With two classes,
+/// CatBoost's `Borders` takes the second, whatever the border. With more, it would read the next key's counts beyond
+/// the last class; a border above the last class has no counts above it.
 fn target_border(asked: i64, counts: &CtrTable, index: usize) -> Result<u32, Error> {
     let CtrValues::Classes { classes, .. } = counts.values else {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! How embeddings become numbers.
+//! Lowers calcers of embeddings.
 
 use catboost_runtime::knn::links_of;
 
@@ -10,7 +10,7 @@ use crate::{
     raw::RawEmbeddingCalcer,
 };
 
-/// Tells the features how long they are: CatBoost leaves that to their calcers.
+/// Also sets the dimension of the embedding features, which CatBoost stores in the calcers alone.
 pub(super) fn lower(
     raw: Vec<RawEmbeddingCalcer>,
     features: &mut Features,
@@ -107,7 +107,7 @@ fn check_targets(knn: &Knn, dimension: usize, last_active: Option<u32>) -> Resul
     Ok(())
 }
 
-/// Levels get smaller, and every link leads to a point of its level.
+/// Checks that levels do not grow, and that every link leads to a point of its level.
 fn check_graph(knn: &Knn) -> Result<(), String> {
     if knn.max_links == 0 || knn.level_sizes.contains(&0) {
         return Err("has a level without points or links".to_owned());

@@ -1,4 +1,4 @@
-//! The numbers computed from texts and embeddings.
+//! Lowers estimated features.
 
 use super::{check_borders, features::Features};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     raw::{RawCalcer, RawEstimated},
 };
 
-/// Marks the texts and embeddings that the numbers are computed from as used.
+/// Also marks the texts and embeddings of the estimated features as used.
 pub(super) fn lower(
     raw: Vec<RawEstimated>,
     text: &Text,
@@ -51,7 +51,7 @@ pub(super) fn lower(
             }
         };
         if raw.borders.is_empty() {
-            // No tree asks for it. CatBoost may number such a feature beyond what its calcer knows.
+            // No tree tests it. CatBoost may number such a feature beyond the calcer's numbers.
             continue;
         }
         let local = u32::try_from(raw.local)
@@ -73,8 +73,9 @@ pub(super) fn lower(
     Ok(estimated)
 }
 
-/// Trees may ask for numbers that CatBoost's file does not mark as active: an LDA calcer's likelihoods of classes, and some of
-/// the classes of a model with several targets. CatBoost does not compute them; it compares what its memory has in their place.
+/// Refuses numbers that trees test but CatBoost's file does not mark as active: an LDA calcer's likelihoods of classes,
+/// and some of the classes of a model with several targets. CatBoost does not compute them and compares uninitialized
+/// memory.
 fn check_active(index: usize, local: i64, calcer: &EmbeddingCalcer) -> Result<(), Error> {
     let place = usize::try_from(local)
         .ok()
@@ -98,8 +99,8 @@ fn check_active(index: usize, local: i64, calcer: &EmbeddingCalcer) -> Result<()
     )))
 }
 
-/// CatBoost writes the numbers of the features that a model uses one behind the other, but looks for them as if those of
-/// the other features stood between.
+/// Refuses calcers of unused features: CatBoost writes the numbers of the used features contiguously, but reads them as
+/// if those of the other features were in between.
 fn check_offsets(
     text: &Text,
     sources: &[Option<TokenizedIdx>],

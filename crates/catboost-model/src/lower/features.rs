@@ -1,4 +1,4 @@
-//! The model's inputs.
+//! Lowers the model's inputs.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::{
     raw::{RawEmbedding, RawFeature, RawFloat, RawOneHot},
 };
 
-/// The features of a model, and where each of the file's indices leads.
+/// Features of a model, and the mapping of the file's indices to them.
 pub(super) struct Features {
     pub(super) floats: Vec<FloatFeature>,
     pub(super) cats: Vec<Feature>,
@@ -44,7 +44,7 @@ impl Features {
             .into_iter()
             .map(|float| lower_float(float, &mut flat))
             .collect::<Result<_, _>>()?;
-        // What a feature is used by is found out when that is lowered.
+        // Whether a feature is used is determined when its users are lowered.
         let cats = cats
             .into_iter()
             .map(|cat| lower_feature(cat, false, &mut flat))
@@ -83,7 +83,7 @@ impl Features {
         })
     }
 
-    /// The categorical feature of an index, which is used from now on.
+    /// Returns the categorical feature at an index of the file, and marks it as used.
     pub(super) fn use_cat(&mut self, index: i64) -> Result<CatIdx, Error> {
         let cat = self
             .cat_of
@@ -93,7 +93,7 @@ impl Features {
         Ok(*cat)
     }
 
-    /// The text feature of an index.
+    /// Returns the text feature at an index of the file.
     pub(super) fn text(&self, index: i64) -> Result<TextIdx, Error> {
         self.text_of
             .get(&index)
@@ -101,7 +101,7 @@ impl Features {
             .ok_or_else(|| missing("text", index))
     }
 
-    /// The embedding feature of an index.
+    /// Returns the embedding feature at an index of the file.
     pub(super) fn embedding(&self, index: i64) -> Result<EmbeddingIdx, Error> {
         self.embedding_of
             .get(&index)
@@ -109,7 +109,7 @@ impl Features {
             .ok_or_else(|| missing("embedding", index))
     }
 
-    /// The float feature of an index, and the place of one of its borders.
+    /// Returns the float feature at an index of the file, and the index of one of its borders.
     pub(super) fn border(&self, index: i64, border: f32) -> Result<(FloatIdx, u32), Error> {
         let float = *self
             .float_of
@@ -180,7 +180,7 @@ fn missing(kind: &str, index: i64) -> Error {
     ))
 }
 
-/// «float feature 7 `speed`»: for error texts.
+/// Describes a feature in error texts: «float feature 7 `speed`».
 pub(super) fn describe(kind: &str, feature: &Feature) -> String {
     format!(
         "{kind} feature {} `{}`",

@@ -1,4 +1,4 @@
-//! The intermediate representation → what a file says: the way back, for writers.
+//! Raising: intermediate representation → raw mirror of a file, for writers.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What a file would say of `model`: [`super::lower`] makes the same model of it. A feature's index is its place among
+/// Returns the mirror of a file that [`super::lower`] turns into the same model. A feature's index is its index among
 /// the features of its kind.
 pub(crate) fn raise(model: &Model) -> RawModel {
     let bases = bases(model);
@@ -65,7 +65,8 @@ fn feature((index, feature): (i64, &Feature)) -> RawFeature {
     }
 }
 
-/// What each table counts, and by what. Tables of the same are told apart by their target classifiers, numbered anew.
+/// Returns type and projection of each table. Tables that share both are told apart by their target classifiers, which
+/// are renumbered.
 fn bases(model: &Model) -> Vec<RawCtrBase> {
     let mut seen: HashMap<(CtrType, &Projection), i64> = HashMap::new();
     let mut bases = Vec::with_capacity(model.ctr_tables.len());
@@ -205,7 +206,7 @@ fn trees(model: &Model) -> RawTrees {
     }
 }
 
-/// A part of a tree. No deeper than `lower` lets trees be.
+/// Converts a subtree. The depth is limited by `lower`.
 fn node(tree: &NonSymmetricTree, part: Child, dimension: usize) -> RawNode {
     match part {
         Child::Leaf(leaf) => {

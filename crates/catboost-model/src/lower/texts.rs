@@ -1,4 +1,4 @@
-//! Text features.
+//! Lowers text features.
 
 use super::features::Features;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     raw::RawText,
 };
 
-/// Beside the texts: what each calcer computes from, if anything.
+/// Also returns the input of each calcer, if it has one.
 pub(super) fn lower(
     raw: RawText,
     features: &Features,
@@ -54,7 +54,7 @@ pub(super) fn lower(
         });
     }
     let dictionary_of = |source: &Tokenized| &raw.dictionaries[source.dictionary.at()];
-    // Few bytes of a file can name a large dictionary, or classes that have none of its tokens.
+    // A few bytes of a file can name a large dictionary, or classes without any of its tokens.
     let entries: usize = tokenized.iter().map(dictionary_of).map(entries_of).sum();
     if entries > MAX_DICTIONARY_ENTRIES {
         return Err(Error::unsupported(format!(
@@ -135,8 +135,8 @@ fn entries_of(dictionary: &Dictionary) -> usize {
     tables.map(|table| table.entries.len()).sum()
 }
 
-/// What a calcer says of tokens, its dictionary can give it: tables are laid out from the least token id to the greatest.
-/// How many pairs of a class and a token there are.
+/// Checks that the calcer's tokens are in the range of its dictionary, since tables are laid out from the least token
+/// id to the greatest. Returns the number of pairs of a class and a token.
 fn check_tokens(
     index: usize,
     calcer: &TextCalcer,
@@ -158,7 +158,7 @@ fn check_tokens(
         }
         TextCalcerKind::Bm25 { classes, .. } => classes.iter().map(|class| &class.counts).collect(),
     };
-    // The end of a text and what is unknown have ids behind those of the entries.
+    // The end of a text and unknown tokens have ids after those of the entries.
     let tokens = u64::from(dictionary.size) + 2;
     let first = u64::from(dictionary.start_token_id);
     let known = first..first + tokens;

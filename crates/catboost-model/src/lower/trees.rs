@@ -1,4 +1,4 @@
-//! The trees.
+//! Lowers trees.
 
 use crate::{
     Error,
@@ -18,7 +18,7 @@ pub(super) fn lower(raw: RawTrees, dimension: usize, splits: usize) -> Result<Tr
             trees.collect::<Result<_, _>>().map(Trees::Oblivious)
         }
         RawTrees::NonSymmetric(trees) => {
-            // Not collected: that would take twice the memory while the list grows.
+            // Not collected: the list would take twice its memory while it grows.
             let mut lowered = Vec::with_capacity(trees.len());
             for (index, tree) in trees.into_iter().enumerate() {
                 lowered.push(context.non_symmetric(index, tree)?);
@@ -84,8 +84,8 @@ impl Context {
         Ok(tree)
     }
 
-    /// Adds a part of a tree, numbering as it goes down left first. The error is what is wrong with the tree, or `None` if it
-    /// is too deep.
+    /// Adds a subtree, numbered depth-first, left first. The error is the fault of the tree, or `None` if it is too
+    /// deep.
     fn add(
         &self,
         raw: RawNode,

@@ -1,22 +1,22 @@
-//! The classes of a model: `class_params`, or `multiclass_params` in old files.
+//! Classes of a model: `class_params`, or `multiclass_params` in old files.
 //!
-//! CatBoost's rule is in `catboost/private/libs/options/class_label_options.cpp` (what the text may hold),
-//! `catboost/private/libs/labels/external_label_helper.cpp` (which raw score is which class's) and `GetModelClassLabels` of
-//! `catboost/libs/model/model.cpp` (their names).
+//! CatBoost's rule is in `catboost/private/libs/options/class_label_options.cpp` (contents of the text),
+//! `catboost/private/libs/labels/external_label_helper.cpp` (which raw value belongs to which class) and
+//! `GetModelClassLabels` of `catboost/libs/model/model.cpp` (names).
 
 use super::{Label, OutputError, metadata::Json};
 use crate::limits::MAX_DIMENSION;
 
-/// A row gets no more scores than this.
+/// Upper bound on the classes of a row.
 const MAX_CLASSES: usize = MAX_DIMENSION as usize;
 
-/// What a text of `class_params` says.
+/// Contents of `class_params`.
 pub(super) struct ClassParams {
     key: &'static str,
-    /// The class of each raw score as a number: a label if the training was not told of classes, else a class's place.
+    /// Class of each raw value as a number: a label if the training was not given classes, else the index of a class.
     to_label: Vec<f32>,
     names: Vec<Json>,
-    /// How many classes the training was told of; CatBoost keeps the low 32 bits.
+    /// Number of classes that the training was given; CatBoost keeps the low 32 bits.
     count: i32,
 }
 
@@ -91,15 +91,15 @@ impl ClassParams {
         OutputError(format!("model info, `{}`: {what}", self.key))
     }
 
-    /// How many classes the training was told of; 0 if it found them in the data.
+    /// Number of classes that the training was given; 0 if it found them in the data.
     fn specified(&self) -> usize {
         usize::try_from(self.count)
             .unwrap_or(0)
             .max(self.names.len())
     }
 
-    /// How many scores a row gets, and the place among them of each of the model's `dimension` raw scores. With a single place, or a
-    /// model of one raw score, raw scores stay as they are.
+    /// Returns the number of scores per row, and the index among them of each of the model's `dimension` raw values.
+    /// With a single index, or a model of one raw value, raw values are left as they are.
     pub(super) fn places(&self, dimension: usize) -> Result<(usize, Vec<usize>), OutputError> {
         let specified = self.specified();
         if specified.max(self.to_label.len()) > MAX_CLASSES {
@@ -126,7 +126,7 @@ impl ClassParams {
         }
         let place = |index: usize| {
             let label = labels.map_or(index as f32, |labels| labels[index]);
-            // A place outside is outside CatBoost's memory.
+            // CatBoost would access memory out of bounds.
             usize::try_from(truncated(label))
                 .ok()
                 .filter(|&place| place < places)
@@ -140,7 +140,7 @@ impl ClassParams {
         super::check_names(&self.names).map_err(|what| self.error(what))
     }
 
-    /// The names of the classes.
+    /// Returns the names of the classes.
     pub(super) fn labels(&self) -> Result<Vec<Label>, OutputError> {
         if !self.names.is_empty() {
             return Ok(super::labels(&self.names));
@@ -158,14 +158,14 @@ impl ClassParams {
     }
 }
 
-/// JSON cannot tell a whole number from a float.
+/// Converts whole numbers to floats, since JSON does not distinguish them.
 fn whole_to_float(name: &mut Json) {
     if let Json::Int(value) = *name {
         *name = Json::Double(value as f64);
     }
 }
 
-/// The whole number that x86's conversion makes of a float.
+/// Converts a float as x86's instruction does, by truncation.
 fn truncated(label: f32) -> i32 {
     let whole = label.trunc();
     if whole >= i32::MIN as f32 && whole < -(i32::MIN as f32) {

@@ -1,4 +1,4 @@
-//! Virtual ensembles: the uncertainty of a model that was trained with `posterior_sampling`, from parts of its trees.
+//! Virtual ensembles: uncertainty of a model that was trained with `posterior_sampling`, from subsets of its trees.
 
 use std::ops::Range;
 
@@ -13,21 +13,21 @@ use crate::{
     ir::Model,
 };
 
-/// The virtual ensembles of a model: all share the first half of the trees, each adds more of the second.
+/// Virtual ensembles of a model. All share the first half of the trees; each adds more of the second half.
 #[derive(Clone, Debug)]
 pub struct Ensembles<'a> {
     model: &'a Model,
     kind: Kind,
-    /// Trees that all ensembles have.
+    /// Number of trees that all ensembles share.
     shared: usize,
-    /// Trees that each adds to those of the one before.
+    /// Number of trees that each ensemble adds to the previous one's.
     period: usize,
     count: usize,
-    /// What an update of the training shrank the model by.
+    /// Relative shrinkage of the model per iteration of the training: learning rate times shrink rate.
     shrink: f32,
 }
 
-/// What the ensembles of a loss tell.
+/// Kind of uncertainty for a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Regression,
@@ -73,7 +73,7 @@ impl<'a> Ensembles<'a> {
     /// Divides the first `trees` trees of a model among `count` ensembles.
     ///
     /// # Errors
-    /// If there are not enough trees, or the model does not say how it was trained, or CatBoost has no ensembles for its loss.
+    /// If there are too few trees, the model does not describe its training, or CatBoost has no ensembles for its loss.
     pub fn new(model: &'a Model, trees: usize, count: usize) -> Result<Self, OutputError> {
         let loss = loss(model)?;
         let kind = match loss.as_str() {
@@ -108,7 +108,8 @@ impl<'a> Ensembles<'a> {
         })
     }
 
-    /// `VirtEnsembles`: what each ensemble predicts for a row; raw values, for `RMSEWithUncertainty` mean and variance.
+    /// `VirtEnsembles`: prediction of each ensemble for a row. Raw values, except for `RMSEWithUncertainty`, which has
+    /// mean and variance.
     ///
     /// # Panics
     /// As [`eval::raw`].
@@ -123,8 +124,9 @@ impl<'a> Ensembles<'a> {
         ensembles
     }
 
-    /// `TotalUncertainty` of a row. For regression: mean of the ensembles' predictions and their variance; with `RMSEWithUncertainty` also
-    /// the mean of their variances. For classification: mean entropy of the ensembles' probabilities, and entropy of their mean.
+    /// `TotalUncertainty` of a row. Regression: mean and variance of the ensembles' predictions, and with
+    /// `RMSEWithUncertainty` also the mean of their variances. Classification: mean entropy of the ensembles'
+    /// probabilities, and entropy of the mean probabilities.
     ///
     /// # Panics
     /// As [`eval::raw`].
@@ -132,7 +134,7 @@ impl<'a> Ensembles<'a> {
     pub fn uncertainty(&self, row: &Row) -> Vec<f64> {
         let ensembles = self.raw(row);
         match self.kind {
-            // CatBoost takes the raw values of all dimensions for one prediction each.
+            // CatBoost treats the raw values of all dimensions as one prediction each.
             Kind::Regression => spread(&ensembles.concat()).into(),
             Kind::MeanAndVariance => {
                 let means: Vec<f64> = ensembles.iter().map(|values| values[0]).collect();
@@ -165,7 +167,7 @@ impl<'a> Ensembles<'a> {
         vec![average(entropies, self.count), entropy(&means)]
     }
 
-    /// Raw values of each ensemble. All but the last are scaled up by what the training went on to shrink them by.
+    /// Raw values of each ensemble. All except the last are scaled up to undo the shrinking by later iterations.
     fn raw(&self, row: &Row) -> Vec<Vec<f64>> {
         let trees = |range: Range<usize>| eval::raw_of_trees(self.model, row, range);
         let mut sums = trees(0..self.shared);
@@ -187,7 +189,7 @@ impl<'a> Ensembles<'a> {
     }
 }
 
-/// Learning rate times shrink rate.
+/// Returns learning rate times shrink rate.
 fn shrink(params: &Json) -> Result<f32, OutputError> {
     let options = params.get("boosting_options");
     let rate = |name: &str| {
@@ -213,7 +215,7 @@ fn average(values: impl Iterator<Item = f64>, count: usize) -> f64 {
     values.fold(0.0, |sum, value| sum + value) / count as f64
 }
 
-/// Mean and variance.
+/// Returns mean and variance.
 fn spread(values: &[f64]) -> [f64; 2] {
     let mean = average(values.iter().copied(), values.len());
     let squares = values.iter().map(|value| (value - mean) * (value - mean));

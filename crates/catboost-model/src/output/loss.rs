@@ -1,13 +1,14 @@
-//! The loss that a model was trained for: `loss_function`, or `params.loss_function`, which comes first.
+//! Loss of the training: `params.loss_function`, or else `loss_function`.
 //!
-//! CatBoost's rule is `GetLossDescription` of `catboost/libs/model/model.cpp`, and `TLossDescription::Load` with `CheckedLoad` and
-//! `TLossParams` (`catboost/private/libs/options/loss_description.cpp`, `json_helper.h`).
+//! CatBoost's rule is `GetLossDescription` of `catboost/libs/model/model.cpp`, and `TLossDescription::Load` with
+//! `CheckedLoad` and `TLossParams` (`catboost/private/libs/options/loss_description.cpp`, `json_helper.h`).
 
 use std::collections::BTreeSet;
 
 use super::{OutputError, metadata::Json};
 
-/// CatBoost's losses and metrics (`ELossFunction` in `catboost/private/libs/options/enums.h`). It predicts for no other.
+/// CatBoost's losses and metrics (`ELossFunction` in `catboost/private/libs/options/enums.h`). It predicts for no
+/// others.
 #[rustfmt::skip]
 const LOSSES: &[&str] = &[
     "Logloss", "CrossEntropy", "CtrFactor", "Focal", "RMSE", "LogCosh", "Lq", "MAE", "Quantile", "MultiQuantile", "Expectile",
@@ -22,7 +23,7 @@ const LOSSES: &[&str] = &[
     "Combination",
 ];
 
-/// A description without a type.
+/// Loss of a description without a type.
 const DEFAULT: &str = "RMSE";
 
 /// Losses whose models classify even if they name no classes (`IsClassificationObjective`).
@@ -36,12 +37,12 @@ const CLASSIFYING: [&str; 7] = [
     "Focal",
 ];
 
-/// Whether a model of this loss classifies even if it names no classes.
+/// Returns true if a model of this loss classifies even if it names no classes.
 pub(super) fn classifies(loss: &str) -> bool {
     CLASSIFYING.contains(&loss)
 }
 
-/// The loss by its name; empty if the file does not say. Both texts are checked if both are there.
+/// Returns the loss by its name; empty if the file does not say. If both texts are present, both are checked.
 pub(super) fn name(loss_function: Option<&str>, params: &Json) -> Result<String, OutputError> {
     let mut name = String::new();
     if let Some(text) = loss_function {
@@ -53,7 +54,7 @@ pub(super) fn name(loss_function: Option<&str>, params: &Json) -> Result<String,
     Ok(name)
 }
 
-/// Reads a description: an object with `type` and `params`. Anything that is no object describes nothing.
+/// Reads a description: an object with `type` and `params`. Anything else describes nothing.
 fn described(loss: &Json) -> Result<String, OutputError> {
     let error = |what: &str| OutputError(format!("model info, `loss_function`: {what}"));
     let name = match loss.get("type") {
@@ -77,7 +78,7 @@ fn described(loss: &Json) -> Result<String, OutputError> {
     Ok(name.to_owned())
 }
 
-/// Checks parameters: an object of texts, or a list of pairs of texts, none with the name of another.
+/// Checks parameters: an object of texts, or a list of pairs of texts with distinct names.
 fn check(params: &Json) -> Result<(), &'static str> {
     match params {
         Json::Map(map) => {

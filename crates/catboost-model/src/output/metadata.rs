@@ -1,8 +1,8 @@
 //! JSON in a model's metadata, as CatBoost reads it.
 //!
-//! `ReadTJsonValue` (`catboost/private/libs/options/json_helper.cpp`) never fails: of a text that is no JSON, what was read before
-//! the fault stays, and of one that begins with the fault, `null`. Text after a whole value counts for nothing. A key without
-//! a value is there all the same, undefined. Of a key that is there twice, the later value counts. The getters are those of
+//! `ReadTJsonValue` (`catboost/private/libs/options/json_helper.cpp`) never fails. A malformed text gives whatever was
+//! read before the fault, or `null` if the fault is at the beginning. Text after a whole value is ignored. A key
+//! without a value is present, but undefined. The last of several values of a key counts. The getters are those of
 //! `library/cpp/json/writer/json_value.cpp`.
 
 use std::collections::BTreeMap;
@@ -15,13 +15,13 @@ use serde::{
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {
-    /// Of a key whose value could not be read.
+    /// Value of a key that could not be read.
     Undefined,
     Null,
     Bool(bool),
-    /// A whole number without a point or an exponent, if it has 64 bits.
+    /// Integer without a point or an exponent that fits 64 bits.
     Int(i64),
-    /// One beyond those of [`Json::Int`].
+    /// Integer beyond the range of [`Json::Int`].
     UInt(u64),
     Double(f64),
     Text(String),
@@ -30,11 +30,11 @@ pub(super) enum Json {
 }
 
 impl Json {
-    /// Reads a text, up to the first fault.
+    /// Reads a text up to the first fault.
     pub(super) fn read(text: &str) -> Self {
         let text = &text[..leading_zero(text).unwrap_or(text.len())];
         let mut json = Self::Null;
-        // What was read is there, fault or not.
+        // Whatever was read is kept, fault or not.
         let _ = Slot(&mut json).deserialize(&mut serde_json::Deserializer::from_str(text));
         match json {
             Self::Undefined => Self::Null,
@@ -42,7 +42,7 @@ impl Json {
         }
     }
 
-    /// The value of a key; `None` if the key is not there, or this is no object.
+    /// Returns the value of a key; `None` if the key is missing, or this is not an object.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Map(map) => map.get(key),
@@ -50,7 +50,7 @@ impl Json {
         }
     }
 
-    /// The entries of an object; none of anything else.
+    /// Iterates over the entries of an object; empty for anything else.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&String, &Self)> {
         let map = match self {
             Self::Map(map) => Some(map),
@@ -59,7 +59,7 @@ impl Json {
         map.into_iter().flatten()
     }
 
-    /// The elements of a list; anything else is a list of one.
+    /// Returns the elements of a list; anything else is a list of one.
     pub(super) fn elements(&self) -> &[Self] {
         match self {
             Self::List(list) => list,
@@ -74,7 +74,7 @@ impl Json {
         }
     }
 
-    /// `GetIntegerSafe`: whole numbers of 64 bits with a sign, however they are written.
+    /// `GetIntegerSafe`: signed 64-bit integers, in any notation.
     pub(super) fn integer(&self) -> Option<i64> {
         match *self {
             Self::Int(value) => Some(value),
@@ -83,7 +83,7 @@ impl Json {
         }
     }
 
-    /// `GetDoubleSafe`: numbers, but no whole ones that an f64 may not hold.
+    /// `GetDoubleSafe`: numbers, except integers that an f64 may not represent.
     pub(super) fn double(&self) -> Option<f64> {
         const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
         match *self {
@@ -94,7 +94,8 @@ impl Json {
     }
 }
 
-/// The end of the first number that begins with a 0 and goes on with a digit: CatBoost reads the 0, and finds the fault after it.
+/// Returns the end of the first number with a leading 0 and more digits: CatBoost reads the 0, and finds the fault
+/// after it.
 fn leading_zero(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     let mut number = 0..0;
@@ -120,7 +121,7 @@ fn leading_zero(text: &str) -> Option<usize> {
     None
 }
 
-/// Where a value is put while it is read.
+/// Destination of a value that is being read.
 struct Slot<'a>(&'a mut Json);
 
 impl<'de> DeserializeSeed<'de> for Slot<'_> {

@@ -9,7 +9,7 @@ use crate::{
     ir::{Feature, Model},
 };
 
-/// The numbers in a list, or one; words stand for what JSON has no number for.
+/// Returns the numbers in a list, or a single one. Words stand for values that JSON has no number for.
 pub(super) fn numbers(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(list) => list.iter().flat_map(numbers).collect(),
@@ -18,7 +18,7 @@ pub(super) fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// The cases of a model.
+/// Cases of a model.
 pub(super) struct Rows {
     cases: Vec<Value>,
     floats: Vec<String>,
@@ -38,7 +38,7 @@ impl Rows {
         let cats: Vec<&Feature> = model.cat_features.iter().collect();
         let texts: Vec<&Feature> = model.text_features.iter().collect();
         let all = [&floats[..], &cats, &texts, &embeddings].concat();
-        // As `make.py` has it: a feature's name, or its index where it has none or shares it.
+        // As in `make.py`: a feature's name, or its index if it has none or shares it.
         let name = |feature: &Feature| match &feature.name[..] {
             "" => feature.flat_index.to_string(),
             name => name.to_owned(),
@@ -64,7 +64,7 @@ impl Rows {
         }
     }
 
-    /// The cases that a line of answers is about.
+    /// Returns the cases that a line of answers covers.
     pub(super) fn chosen(&self, line: &Value) -> Vec<usize> {
         let rows = numbers(&line["rows"]);
         rows.into_iter().map(|row| row as usize).collect()

@@ -1,4 +1,4 @@
-//! Files that are no CatBoost models are named, with what to do.
+//! Files that are not CatBoost models are named, with the remedy.
 
 use catboost_model::{load, parse};
 
@@ -120,7 +120,7 @@ fn a_byte_order_mark_before_json_is_no_fault() {
     );
 }
 
-/// Every tree of a document with a leaf value too few, or too many, is named.
+/// Any tree of a document with too few or too many leaf values is named.
 #[test]
 fn the_tree_with_a_leaf_value_too_few_is_named() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
@@ -151,7 +151,7 @@ fn the_tree_with_a_leaf_value_too_few_is_named() {
     }
 }
 
-/// CatBoost counts borders in the order of the lists, and does not look at what a split says of itself.
+/// CatBoost relies on the order of the lists, and ignores the description in a split.
 #[test]
 fn features_out_of_order_are_refused_where_splits_contradict() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -169,7 +169,7 @@ fn features_out_of_order_are_refused_where_splits_contradict() {
         ),
         "{swapped}"
     );
-    // Where splits say nothing of themselves, there is nothing to contradict.
+    // Without a description in the splits, there is nothing to contradict.
     for tree in document["oblivious_trees"].as_array_mut().expect("a list") {
         for split in tree["splits"].as_array_mut().expect("a list") {
             let split = split.as_object_mut().expect("an object");

@@ -1,4 +1,4 @@
-//! Both files of a model give the same model, and what is written reads back.
+//! Both files of a model give the same model, and written files read back.
 
 use std::{env, fs, path::Path};
 
@@ -11,7 +11,7 @@ const SUMS: &str = "not supported: sums of target values that are not whole numb
 const TARGETS: &str = "not supported: CTRs of a loss with several targets: CatBoost's JSON does not say which of them a \
                        table of counts belongs to; use the .cbm file";
 
-/// Models whose JSON, as CatBoost writes it, does not say what the `.cbm` says, and how it is refused.
+/// Models whose JSON from CatBoost lacks content of the `.cbm`, with the error that refuses it.
 const REFUSED: [(&str, &str); 7] = [
     ("ctr_binarizedtargetmeanvalue_multi", SUMS),
     ("loss_multicrossentropy", TARGETS),
@@ -53,7 +53,7 @@ fn what_is_written_reads_back() {
     }
 }
 
-/// How the document is laid out, and all that is in it. `BLESS=1` writes it anew.
+/// Pins the layout and the content of the document. `BLESS=1` rewrites the golden file.
 #[test]
 fn what_is_written_can_be_compared_line_by_line() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
@@ -66,7 +66,7 @@ fn what_is_written_can_be_compared_line_by_line() {
     assert_eq!(json, expected, "BLESS=1 accepts the change");
 }
 
-/// Of all f32s, this one alone does not come back from its shortest digits by way of an f64.
+/// The only f32 that does not survive its shortest digits by way of an f64.
 #[test]
 fn a_border_that_an_f64_in_between_would_move_reads_back() {
     let mut model = model(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/small.json"));

@@ -1,4 +1,4 @@
-//! Files that are damaged, or made to do harm: errors that say where and what, no panic, no model that cannot be used.
+//! Damaged and hostile files: errors say where and what, nothing panics, and every model that is read can be used.
 
 mod ctrs;
 mod damaged;
@@ -11,9 +11,9 @@ use catboost_model::{
 
 use crate::fixture;
 
-/// A model with a feature of each kind.
+/// Model with a feature of each kind.
 pub(crate) const SMALL: &str = include_str!("small.json");
-/// The part of it to be replaced in tests of other trees.
+/// Part of [`SMALL`] that tests of other trees replace.
 const TREES: &str = "\"oblivious_trees\": [";
 
 pub(crate) fn small_with(old: &str, new: &str) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn small_with(old: &str, new: &str) -> String {
     SMALL.replace(old, new)
 }
 
-/// [`SMALL`] with other trees; its own are kept under a name that is not read.
+/// [`SMALL`] with other trees. Its own are renamed to a key that is not read.
 fn small_with_trees(trees: &str) -> String {
     small_with(TREES, &format!("\"trees\": {trees}, \"not_read\": ["))
 }
@@ -235,7 +235,7 @@ fn trees_may_be_deep_but_not_too_deep() {
     }
 }
 
-/// [`SMALL`] with a naive Bayes in the place of its bag of words.
+/// [`SMALL`] with naive Bayes in place of its bag of words.
 pub(crate) fn small_with_bayes(token_prior: &str, token: u32, classes: usize) -> String {
     let class = format!("{{\"docs\": 1, \"total_tokens\": 1, \"counts\": [[{token}, 1]]}}");
     let classes = vec![class; classes].join(",");
@@ -259,7 +259,7 @@ fn a_calcer_counts_tokens_of_its_dictionary() {
             "text calcer 0 speaks of tokens that its dictionary does not have"
         );
     }
-    // The least id may be any.
+    // The least id is arbitrary.
     let start = "\"start_token_id\": 0";
     let shifted = |start: u32| format!("\"start_token_id\": {start}");
     let last = small_with_bayes("0.5", u32::MAX, 2).replace(start, &shifted(u32::MAX));
@@ -366,7 +366,7 @@ fn a_bias_of_minus_zero_is_no_bias() {
     assert_eq!(to_json(&again), json);
 }
 
-/// What a model says of two rows.
+/// Returns the raw values of two rows.
 fn answers(model: &Model) -> [Vec<f64>; 2] {
     [(f32::NAN, "", "one two"), (1.0, "a", "unknown")].map(|(float, cat, text)| {
         let embeddings = model.embedding_features.iter();

@@ -1,10 +1,10 @@
-//! Files that ask for more than is supported.
+//! Files beyond the limits.
 
 use catboost_model::parse;
 
 use crate::hostile::{SMALL, error, small_with, small_with_bayes};
 
-/// [`small_with_bayes`], of many calcers.
+/// [`small_with_bayes`] with many calcers.
 fn small_with_calcers(classes: usize, count: usize) -> String {
     let json = small_with_bayes("0.5", 0, classes);
     let (before, rest) = json.split_once("\"calcers\": [{").expect("it has calcers");
@@ -17,7 +17,7 @@ fn small_with_calcers(classes: usize, count: usize) -> String {
     )
 }
 
-/// With a dictionary of 4,096 tokens, in which a text is looked up so many times.
+/// Adds a dictionary of 4,096 tokens that is used `lookups` times.
 fn with_tokens(json: &str, lookups: usize) -> String {
     let tokens: Vec<String> = (0..4096).map(|id| format!("\"{id}\", {id}")).collect();
     let lookup = "{\"text\": 0, \"tokenizer\": 0, \"dictionary\": 0, \"calcers\": []},";
@@ -33,7 +33,7 @@ fn with_tokens(json: &str, lookups: usize) -> String {
         )
 }
 
-/// Its table of counts has 8,192 keys.
+/// Returns [`SMALL`] with CTRs whose table of counts has 8,192 keys.
 fn small_with_ctrs(count: usize) -> String {
     let keys: Vec<String> = (0..8192).map(|key| format!("\"{key}\", 5, 6")).collect();
     let json = small_with(

@@ -1,4 +1,4 @@
-//! The readers and the writer on whole files.
+//! Tests of the readers and the writer on whole files.
 
 mod foreign;
 mod formats;
@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The models of the zoo: files in `fixtures/models` that end in `extension`.
+/// Models of the zoo: files in `fixtures/models` with this extension.
 fn zoo(extension: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
     let files = fs::read_dir(folder).expect("fixtures/models is a folder");
@@ -28,7 +28,7 @@ fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The customer's folder, which is not part of the repository.
+/// Folder of the customer's files, which is not part of the repository.
 fn customer() -> Option<PathBuf> {
     let folder = env::var_os("CUSTOMER_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/customer"),
@@ -37,7 +37,7 @@ fn customer() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-/// A file of the zoo.
+/// Reads a file of the zoo.
 fn fixture(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
     read(&folder.join(name))

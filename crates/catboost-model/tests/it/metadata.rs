@@ -1,4 +1,4 @@
-//! CatBoost's answers to whatever the metadata say (`fixtures/metadata`).
+//! Compares the interpretation of metadata with CatBoost's (`fixtures/metadata`).
 
 use std::{fs, path::PathBuf};
 
@@ -57,7 +57,7 @@ fn whatever_the_metadata_say_the_answer_is_catboosts() {
     );
 }
 
-/// The case's model with the case's metadata.
+/// Returns the case's model with the case's metadata.
 fn model(case: &Value) -> Model {
     let name = case["model"].as_str().expect("a fixture");
     let mut model = catboost_model::load(&folder().join(format!("{name}.cbm"))).expect("a fixture");
@@ -82,7 +82,7 @@ fn compare(case: &Value, row: &[f32]) -> Result<(), String> {
     let refused = case["raw"].is_object();
     let output = match Output::of(&model) {
         Ok(_) if refused => return Err(format!("answered, CatBoost {}", case["raw"])),
-        // There CatBoost writes outside its memory, and may answer something all the same.
+        // CatBoost writes outside its memory here, and may answer anything.
         Err(error) if error.to_string().contains("there is no class number") => return Ok(()),
         Err(error) if !refused => return Err(format!("{error}, CatBoost {}", case["raw"])),
         Err(_) => return Ok(()),

@@ -1,10 +1,10 @@
-//! CTRs whose tables a JSON document does not tell apart, or that ask for what no table has.
+//! CTRs whose tables a JSON document does not tell apart, or that refer to a missing entry.
 
 use catboost_model::parse;
 
 use super::{SMALL, answers, error, small_with};
 
-/// [`SMALL`] with another `model_info`; what it says itself is in [`PARAMS`].
+/// [`SMALL`] with another `model_info`. Its own is [`PARAMS`].
 fn small_with_info(info: &str) -> String {
     small_with(
         &format!("\"model_info\": {{\"params\": {PARAMS}, \"written_by\": \"hand\"}}"),
@@ -12,7 +12,7 @@ fn small_with_info(info: &str) -> String {
     )
 }
 
-/// The training parameters of [`SMALL`].
+/// Training parameters of [`SMALL`].
 const PARAMS: &str = "{\"loss_function\": {\"type\": \"RMSE\"}, \"cat_feature_params\": {\"simple_ctrs\": [{\"ctr_type\": \"Borders\"}]}}";
 
 #[test]
@@ -39,7 +39,7 @@ fn ctrs_that_catboosts_json_mixes_up_are_refused() {
     parse(described("4", "4").as_bytes()).expect("one binarization can be told");
     let expected = "not supported: CTRs of type Borders with several binarizations of the target: CatBoost's JSON does not say which of them a table of counts belongs to; use the .cbm file";
     assert_eq!(error(&described("1", "4")), expected);
-    // A file of our own says which.
+    // A file of our own names the table.
     let said = several_targets.replace(
         "\"target_border_idx\"",
         "\"target_classifier\": 0, \"target_border_idx\"",
@@ -47,7 +47,7 @@ fn ctrs_that_catboosts_json_mixes_up_are_refused() {
     parse(said.as_bytes()).expect("the CTR says which table is its own");
 }
 
-/// Whoever strips a document of what seems to be of no use to a reader takes away the only hint at such a mix-up.
+/// Removing metadata from a document removes the only hint at such a mix-up.
 #[test]
 fn ctrs_of_a_training_that_is_not_described_are_refused() {
     let expected = "not supported: CTRs without the parameters of the training (model_info.params): only these say whether the target was binarized in one way, as CatBoost's JSON takes for granted; use the .cbm file";
@@ -79,7 +79,7 @@ fn ctrs_of_a_training_that_is_not_described_are_refused() {
         let model = model.unwrap_or_else(|error| panic!("{info}: {error}"));
         assert_eq!(answers(&model), answers(&small), "{info}");
     }
-    // Counts of rows have nothing to do with the target.
+    // Counts of rows do not depend on the target.
     let counter = small_with_info("").replace("Borders", "Counter");
     let counter = counter.replace("3, 1, \"4\", 5, 6", "3, \"4\", 5");
     let counter = counter.replace("\"hash_stride\": 3", "\"hash_stride\": 2");

@@ -1,4 +1,4 @@
-//! Sound files that were cut or changed, and files of one byte.
+//! Valid files that were truncated or changed, and files of one byte value.
 
 use catboost_model::{parse, to_json};
 
@@ -42,7 +42,8 @@ fn a_model_that_is_read_from_a_damaged_file_can_be_used() {
     assert!(read > 0, "no damage went unseen: the test is void");
 }
 
-/// Both formats, both kinds of trees; and how far apart bytes are damaged: most of a `.cbm` is what the training left.
+/// Files of both formats and both kinds of trees, with the distance between damaged bytes: most of a `.cbm` is metadata
+/// of the training.
 fn small_files() -> [(Vec<u8>, usize); 5] {
     let nodes = "[{\"split\": {\"split_index\": 4}, \"left\": {\"value\": 1, \"weight\": 2}, \"right\": {\"value\": 3, \"weight\": 4}}]";
     let compact = |json: &str| {
