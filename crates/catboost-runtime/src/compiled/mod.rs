@@ -3,13 +3,13 @@
 //! Evaluation has two steps for every model:
 //!
 //! 1. **Bins.** Every *group* (a numeric feature, a one-hot feature, a CTR, an occurrence of a token) has a small
-//! state, its *bin*. The bin of a numeric feature is the number of its borders below the value. A split of a tree tests
-//! bins only, so nothing else of the row is needed afterwards. 2. **Leaves.** For oblivious trees, a table holds for
-//! every bin of every group the bits that it sets in the leaf indices of all trees. One OR per group gives all the
-//! indices: a vector operation per group in place of a load and a comparison per split. If the table would be too large
-//! or mostly zeros (many groups that few trees test), and for non-symmetric trees, the trees are walked ([`Trees`]).
-//! Then every split is answered once beforehand ([`Answers`]), so that a walk only reads answers, and the tables of
-//! CTRs hold answers in place of bins.
+//!    state, its *bin*. The bin of a numeric feature is the number of its borders below the value. A split of a tree
+//!    tests bins only, so nothing else of the row is needed afterwards.
+//! 2. **Leaves.** For oblivious trees, a table holds for every bin of every group the bits that it sets in the leaf
+//!    indices of all trees. One OR per group gives all the indices: a vector operation per group in place of a load and
+//!    a comparison per split. If the table would be too large or mostly zeros (many groups that few trees test), and
+//!    for non-symmetric trees, the trees are walked ([`Trees`]). Then every split is answered once beforehand
+//!    ([`Answers`]), so that a walk only reads answers, and the tables of CTRs hold answers in place of bins.
 //!
 //! For walked trees, all combinations of the same categorical features are looked up together ([`Cross`]). The
 //! features' values are numbered, and the numbers address a cell with the answers for each outcome of the combinations'
