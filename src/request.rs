@@ -1,7 +1,7 @@
-//! The ten fields of a request: reading them, checking them, naming what is wrong.
+//! The ten fields of a request: reads and checks them, and names faults.
 //!
-//! They come as JSON ([`parse_body`], [`parse_object`]) or as columns of text ([`Request::from_columns`]); both are one
-//! `Value` a field first, and from there on the rules are the same.
+//! They come as JSON ([`parse_body`], [`parse_object`]) or as columns of text ([`Request::from_columns`]). Both become
+//! one `Value` per field first, and then follow the same rules.
 
 mod decimal;
 mod draft;
@@ -25,31 +25,31 @@ use field::each_field;
 use json::{Reader, Syntax, Value};
 pub use scores::Scores;
 
-/// The most requests that one array may hold.
+/// Maximum number of requests in one array.
 pub const MAX_ELEMENTS: usize = 1_000;
 
-/// What `pick_regno` takes, checked. Text is borrowed from the body where it holds no escapes.
+/// Checked input of `pick_regno`. Text without escapes is borrowed from the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request<'a> {
     /// The plate as the camera read it.
     pub regno_recognize: Cow<'a, str>,
     /// The plate as the network read it.
     pub afts_regno_ai: Cow<'a, str>,
-    /// How sure the camera is, 0–100; NaN if it is not known.
+    /// Confidence of the camera, 0–100; NaN if unknown.
     pub recognition_accuracy: f64,
-    /// How sure the network is, 0–1; NaN if it is not known.
+    /// Confidence of the network, 0–1; NaN if unknown.
     pub afts_regno_ai_score: f64,
-    /// How sure the network is of each character.
+    /// Confidence of the network in each character.
     pub char_scores: Scores,
-    /// The greatest of `afts_regno_ai_length_scores`, NaN if one is NaN: more is not asked of them.
+    /// Greatest of `afts_regno_ai_length_scores`, or NaN if one is NaN: the other scores are not needed.
     pub max_length_score: f64,
-    /// What kind of camera it is.
+    /// Type of the camera.
     pub camera_type: Cow<'a, str>,
-    /// Which model of camera it is.
+    /// Model of the camera.
     pub camera_class: Cow<'a, str>,
-    /// When it was, on the clock where it was, to the second.
+    /// Local time of the recognition, to the second.
     pub time: NaiveDateTime,
-    /// Whether the car comes or goes, as a number; NaN if it is not known.
+    /// Direction of the car (coming or going) as a number; NaN if unknown.
     pub direction: f64,
 }
 
@@ -69,8 +69,8 @@ pub enum Body<'a> {
 /// Reads a body: an object, an array of objects, or a JSON string that holds either.
 ///
 /// # Errors
-/// If it is not JSON (RFC 8259, UTF-8), or something else than these, or if a request is not one that can be answered:
-/// then each of its faults is named.
+/// If the body is not JSON (RFC 8259, UTF-8), is another kind of value, or has an invalid request. Each fault of a
+/// request is named.
 pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
     let mut reader = Reader::new(utf8(bytes)?);
     reader.skip_mark();
@@ -90,12 +90,13 @@ pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
 /// Reads one object, such as a line of NDJSON.
 ///
 /// # Errors
-/// As [`parse_body`], and if it is anything but an object.
+/// As [`parse_body`], and if it is not an object.
 pub fn parse_object(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
     parse_one(Reader::new(utf8(bytes)?))
 }
 
-/// Reads one object of a file, to which Python's `json.dumps` may have written `NaN` and `Infinity`, which are no JSON.
+/// Reads one object of a file, to which Python's `json.dumps` may have written `NaN` and `Infinity`, which are not
+/// JSON.
 ///
 /// # Errors
 /// As [`parse_object`].
@@ -114,7 +115,7 @@ fn parse_one(mut reader: Reader<'_>) -> Result<Request<'_>, Invalid> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Syntax> {
-    // Many bytes at a time; where it stopped is looked for only if it did.
+    // Fast check of many bytes at a time; the position of a fault is searched only if there is one.
     simdutf8::basic::from_utf8(bytes).or_else(|_| {
         std::str::from_utf8(bytes).map_err(|error| Syntax {
             at: error.valid_up_to(),
@@ -129,7 +130,7 @@ fn read_body(text: &str) -> Result<Body<'_>, Invalid> {
     read_body_from(first, reader)
 }
 
-/// Reads what begins with `first`.
+/// Reads a body whose first value is `first`.
 fn read_body_from<'a>(first: Value<'a>, mut reader: Reader<'a>) -> Result<Body<'a>, Invalid> {
     match first {
         Value::Object => {
@@ -176,10 +177,10 @@ fn read_requests<'a>(reader: &mut Reader<'a>) -> Result<Vec<Request<'a>>, Invali
 }
 
 impl<'a> Request<'a> {
-    /// A request from columns of text. Numbers are text there, and a column that is empty is a missing number.
+    /// Reads a request from columns of text. Numbers are text, and an empty column is a missing number.
     ///
     /// # Errors
-    /// If a column is not there or does not hold what it has to; each fault is named.
+    /// If a column is missing or has an invalid value. Each fault is named.
     pub fn from_columns<T: Into<Cow<'a, str>>>(
         mut column: impl FnMut(Field) -> Option<T>,
     ) -> Result<Request<'a>, Invalid> {
@@ -190,7 +191,7 @@ impl<'a> Request<'a> {
         Ok(draft.request)
     }
 
-    /// The same, borrowing nothing.
+    /// Converts borrowed text to owned text.
     fn into_owned(self) -> Request<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         Request {
@@ -214,7 +215,7 @@ impl Body<'_> {
     }
 }
 
-/// What a value is, with its article.
+/// Kind of a value, with its article.
 fn kind(value: &Value<'_>) -> &'static str {
     match value {
         Value::Null => "null",

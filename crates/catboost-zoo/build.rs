@@ -1,5 +1,6 @@
-//! Compiles every model of a folder into a module of its own, and lists them: `fixtures/models`, or `ZOO`, where
-//! `fixtures/models/hunt.py` leaves models that are tried only once. There what is not supported is passed over.
+//! Compiles every model of a folder into a module of its own, and lists the modules. The folder is `fixtures/models`,
+//! or `ZOO`, where `fixtures/models/hunt.py` leaves models that are tried only once. In `ZOO`, unsupported models are
+//! skipped.
 
 use std::{
     collections::HashSet,
@@ -26,7 +27,7 @@ fn main() {
     files.sort();
 
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    // What the examples in the READMEs include.
+    // The READMEs' examples include this model.
     let tea = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tea/tea.cbm");
     catboost_codegen::build(tea);
 
@@ -87,8 +88,8 @@ fn add_field(folder: &Path, field: &mut Modules) {
     }
 }
 
-/// Compiles models with texts that their metadata may hold; for each, the case and the place of its module. Of cases that differ in the names
-/// of classes and the threshold alone, one is compiled: hundreds of modules would take minutes.
+/// Compiles models with texts that metadata may have. Returns the case and the index of its module for each. Of cases
+/// that differ only in the names of classes and the threshold, one is compiled: hundreds of modules would take minutes.
 fn add_metadata(folder: &Path, metadata: &mut Modules, out: &Path) -> Vec<(usize, usize)> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let cases = fs::read_to_string(folder.join("cases.ndjson")).expect("there are cases");
@@ -131,7 +132,7 @@ fn add_metadata(folder: &Path, metadata: &mut Modules, out: &Path) -> Vec<(usize
     places
 }
 
-/// Modules of compiled models, and a list of them. They are numbered: a file may have any name.
+/// Modules of compiled models, and a list of them. They are numbered, since a file may have any name.
 struct Modules {
     prefix: &'static str,
     count: usize,
@@ -149,7 +150,7 @@ impl Modules {
         }
     }
 
-    /// The name of the next module.
+    /// Returns the name of the next module.
     fn next(&self) -> String {
         format!("{}_{}", self.prefix, self.count)
     }
@@ -192,14 +193,14 @@ impl Modules {
         .expect("text");
     }
 
-    /// The modules, and a static list of them.
+    /// Returns the modules, and a static list of them.
     fn list(&self, name: &str, what: &str) -> String {
         let Self { modules, list, .. } = self;
         format!("{modules}\n/// {what}.\npub static {name}: &[Compiled] = &[\n{list}];\n")
     }
 }
 
-/// The argument for the embeddings: a tuple, as they may differ in length; none if the model has none.
+/// Argument for embeddings: a tuple, since they may differ in length; empty if the model has none.
 fn embeddings(count: usize) -> String {
     let each: String = (0..count)
         .map(|index| format!("row.embeddings[{index}].try_into().expect(kind), "))

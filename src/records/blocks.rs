@@ -1,4 +1,4 @@
-//! A file, cut into blocks of whole records.
+//! Splits a file into blocks of whole records.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -8,52 +8,52 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::csv::{Header, HeaderError};
 use super::{Boundary, Fault, FaultKind, Format, Limits, Shape, Whole};
 
-/// The mark that some programs begin UTF-8 files with.
+/// Byte-order mark at the beginning of some UTF-8 files.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a source of any size, a [`Block`] at a time.
+/// Reads a source of any size, one [`Block`] at a time.
 ///
-/// A block is handed out as soon as what was read holds a whole record, so that a slow pipe is answered as it flows.
+/// A block is returned as soon as a whole record was read, so that a slow pipe is answered as it flows.
 pub struct Blocks<R> {
     source: R,
     limits: Limits,
     shape: Shape,
     boundary: Boundary,
-    /// Its first `len` bytes were read and not handed out: the beginning of a record, or more after a fault.
+    /// Buffer. Its first `len` bytes were read and not returned yet: the beginning of a record, or more after a fault.
     held: Vec<u8>,
     len: usize,
-    /// The line that `held` begins on, from 1.
+    /// Line number of the beginning of `held`, from 1.
     line: u64,
-    /// Whether the rest of a line that was too long is to be skipped.
+    /// True while the rest of a line that was too long is skipped.
     skipping: bool,
-    /// Bytes of `held` that belonged to a record that was given up: their lines are records by themselves.
+    /// Number of bytes in `held` that belonged to an abandoned record: each of their lines is a record.
     torn: usize,
     ended: bool,
-    /// Whether no byte was dropped yet: a byte-order mark counts at the very beginning alone.
+    /// True if no byte was dropped yet: a byte-order mark counts only at the very beginning.
     untouched: bool,
 }
 
-/// Whole records, or one that is not to be had.
+/// Result of [`Blocks::next`].
 #[derive(Debug)]
 pub enum Block {
     /// Whole records.
     Records(Text),
-    /// A record that is too long, or never ends.
+    /// Record that is too long, or whose quotes are never closed.
     Fault(Fault),
 }
 
-/// The text of whole records.
+/// Text of whole records.
 #[derive(Debug)]
 pub struct Text {
-    /// The bytes; only the file's last record may lack its line feed.
+    /// Bytes. Only the file's last record may lack its line feed.
     pub bytes: Vec<u8>,
-    /// The line that they begin on, from 1.
+    /// Line number of the first byte, from 1.
     pub line: u64,
-    /// Whether each line is a record, whatever quotes it has.
+    /// True if each line is a record, ignoring quotes.
     pub by_line: bool,
 }
 
-/// Why a source cannot be read as a file of requests.
+/// Reason why a source cannot be read as a file of requests.
 #[derive(Debug)]
 pub enum Unreadable {
     /// Reading failed.
@@ -90,7 +90,7 @@ impl From<io::Error> for Unreadable {
 }
 
 impl<R: Read> Blocks<R> {
-    /// Begins to read the file `source`, as [`Blocks::begin`] does.
+    /// Starts to read the file `source`, as [`Blocks::begin`] does.
     ///
     /// # Errors
     /// As [`Blocks::begin`].
@@ -100,7 +100,7 @@ impl<R: Read> Blocks<R> {
         Ok(blocks)
     }
 
-    /// Nothing of `source` is read before [`Blocks::begin`].
+    /// Creates a reader. Reads nothing of `source` before [`Blocks::begin`].
     pub fn new(source: R, limits: Limits) -> Blocks<R> {
         Blocks {
             source,
@@ -117,12 +117,12 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Finds out how the records are written: a byte-order mark is skipped; without a `format`, a file that begins with
-    /// `{` is NDJSON and any other CSV, whose header is read.
+    /// Detects the format. Skips a byte-order mark; without a `format`, a file that begins with `{` is NDJSON and any
+    /// other CSV. Reads the header of CSV.
     ///
     /// # Errors
     /// If reading fails, the CSV's header does not name each column once, or the file is one JSON array. After
-    /// [`io::ErrorKind::WouldBlock`] it may be called again, when there is more to read.
+    /// [`io::ErrorKind::WouldBlock`] it may be called again when there is more to read.
     pub fn begin(&mut self, format: Option<Format>) -> Result<(), Unreadable> {
         // UTF-16 shows in the second byte at the latest.
         let first = loop {
@@ -139,7 +139,7 @@ impl<R: Read> Blocks<R> {
                 }
             }
         };
-        // Either mark of UTF-16, or half of its first letter.
+        // Either byte-order mark of UTF-16, or half of its first letter.
         if matches!(first, 0xfe | 0xff | 0) || self.held[..self.len].get(1) == Some(&0) {
             return Err(Unreadable::Utf16);
         }
@@ -157,18 +157,18 @@ impl<R: Read> Blocks<R> {
         Ok(())
     }
 
-    /// Number of bytes that its buffer has.
+    /// Capacity of the buffer, in bytes.
     pub fn memory(&self) -> usize {
         self.held.capacity()
     }
 
-    /// Where it reads from.
+    /// Returns the source.
     pub fn source(&mut self) -> &mut R {
         &mut self.source
     }
 
-    /// Drops a byte-order mark and blank lines; the first byte of what follows, if it has been read. Called again, it
-    /// drops nothing of what follows: the boundary has looked at it.
+    /// Drops a byte-order mark and blank lines. Returns the first byte that follows, if it was read. A second call
+    /// drops nothing that follows, since the boundary has scanned it.
     fn skip_to_text(&mut self) -> Option<u8> {
         let held = &self.held[..self.len];
         if self.untouched && BOM.starts_with(held) && held.len() < BOM.len() && !self.ended {
@@ -199,7 +199,7 @@ impl<R: Read> Blocks<R> {
                 break self.len;
             }
         };
-        // Also one that came whole: how bytes arrive changes nothing.
+        // Also a header that arrived whole: the timing of bytes must not matter.
         if len > self.limits.record {
             let error = HeaderError::too_long(line, self.limits.record);
             return Err(Unreadable::Header(error));
@@ -211,15 +211,16 @@ impl<R: Read> Blocks<R> {
         Ok(header)
     }
 
-    /// How the records are written.
+    /// Returns the format of the records.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// The next block; `buffer`, whatever is in it, is where bytes go that are read meanwhile. `None` at the end.
+    /// Returns the next block, or `None` at the end. `buffer` is reused for the bytes that follow; its contents do not
+    /// matter.
     ///
     /// # Errors
-    /// If reading fails. After [`io::ErrorKind::WouldBlock`] it may be called again, when there is more to read.
+    /// If reading fails. After [`io::ErrorKind::WouldBlock`] it may be called again when there is more to read.
     pub fn next(&mut self, buffer: Vec<u8>) -> io::Result<Option<Block>> {
         loop {
             if self.skipping && !self.skip_line() {
@@ -255,8 +256,8 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// The first `len` bytes of what is held, with `lines` line feeds. The rest, short as a rule, moves to `buffer`,
-    /// which is held from now on.
+    /// Returns the first `len` bytes of `held`, with `lines` line feeds. The rest, usually short, moves to `buffer`,
+    /// which becomes `held`.
     fn hand_out(&mut self, len: usize, lines: u64, by_line: bool, mut buffer: Vec<u8>) -> Text {
         let rest = &self.held[len..self.len];
         if buffer.len() < rest.len() {
@@ -275,9 +276,9 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Drops the first line of what is held. If quotes made it too long, the lines after it are records again: one bad
-    /// row costs one row. Those of them that are held already are not searched for quotes again, which could go wrong
-    /// line after line, each time through all that is held.
+    /// Drops the first line of `held`. If quotes made it too long, the following lines are records again, so that one
+    /// bad row costs one row. The lines that are already held are not searched for quotes again: that could fail line
+    /// after line, each time through all of `held`.
     fn give_up(&mut self) -> Block {
         let kind = match self.boundary.is_quoted() {
             true => FaultKind::UnclosedQuote,
@@ -290,7 +291,7 @@ impl<R: Read> Blocks<R> {
         Block::Fault(Fault { line, kind })
     }
 
-    /// Drops what is held up to the end of the line; whether that end is there.
+    /// Drops `held` up to the end of the line. Returns true if that end was found.
     fn skip_line(&mut self) -> bool {
         match memchr(b'\n', &self.held[..self.len]) {
             Some(end) => {
@@ -313,9 +314,9 @@ impl<R: Read> Blocks<R> {
         self.torn = self.torn.saturating_sub(len);
     }
 
-    /// Reads once; whether there was anything.
+    /// Reads once. Returns true if there was anything.
     fn fill(&mut self) -> io::Result<bool> {
-        // A buffer that was used before ends where its records did.
+        // A reused buffer ends where its records did.
         if self.len == self.held.len() || self.held.len() < self.limits.block {
             self.held.resize(self.limits.block.max(2 * self.len), 0);
         }

@@ -1,38 +1,38 @@
-//! Where records end.
+//! Finds the ends of records.
 
 use memchr::{memchr_iter, memrchr};
 
 use super::Format;
 use crate::scan::marks_of_64;
 
-/// Finds the end of the last whole record in bytes that arrive piece by piece. It does no I/O and keeps no bytes.
+/// Finds the end of the last whole record in bytes that arrive in pieces. Does no I/O and keeps no bytes.
 ///
-/// A line feed ends a record, but in CSV not inside quotes. A quote opens only at the beginning of a field; elsewhere it
-/// is a fault that [`Records`](super::Records) reports, and does not swallow the lines that follow.
+/// A line feed ends a record, except inside quotes in CSV. A quote opens only at the beginning of a field. Elsewhere it
+/// is a fault, which [`Records`](super::Records) reports and which does not swallow the following lines.
 #[derive(Debug)]
 pub struct Boundary {
     format: Format,
-    /// Bytes, from the beginning of the record that is not whole yet, that were looked at.
+    /// Number of scanned bytes since the beginning of the incomplete record.
     seen: usize,
-    /// Line feeds among them.
+    /// Number of line feeds in the scanned bytes.
     lines: u64,
-    /// Whether the byte at `seen` is inside quotes.
+    /// True if offset `seen` is inside quotes.
     quoted: bool,
-    /// Where quotes were closed last: a quote right after that is an escaped one, and the text goes on.
+    /// Offset after the last closing quote. Another quote right there is an escaped one, and the text continues.
     closed: Option<usize>,
 }
 
-/// Whole records at the beginning of some bytes.
+/// Whole records at the beginning of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
-    /// Their length in bytes, with the last line feed.
+    /// Length in bytes, including the last line feed.
     pub len: usize,
-    /// Their line feeds.
+    /// Number of line feeds.
     pub lines: u64,
 }
 
 impl Boundary {
-    /// At the beginning of a record.
+    /// Creates a scanner at the beginning of a record.
     pub fn new(format: Format) -> Boundary {
         Boundary {
             format,
@@ -43,8 +43,8 @@ impl Boundary {
         }
     }
 
-    /// Finds the whole records of `bytes`: what earlier calls left over, and what has come since. What is returned is
-    /// to be taken off before the next call.
+    /// Finds the whole records of `bytes`, which consist of the rest of earlier calls and new bytes. The caller removes
+    /// the returned records before the next call.
     pub fn scan(&mut self, bytes: &[u8]) -> Option<Whole> {
         let whole = match self.format {
             Format::Ndjson => self.scan_lines(bytes),
@@ -59,7 +59,7 @@ impl Boundary {
         whole
     }
 
-    /// As [`Boundary::scan`], but finds the first whole record alone, and looks at nothing after it.
+    /// Like [`Boundary::scan`], but finds only the first whole record, and scans nothing after it.
     pub fn scan_first(&mut self, bytes: &[u8]) -> Option<Whole> {
         let seen = self.seen;
         memchr_iter(b'\n', &bytes[seen..])
@@ -67,12 +67,12 @@ impl Boundary {
             .or_else(|| self.scan(bytes))
     }
 
-    /// The format that records are written in.
+    /// Format of the records.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Whether what was looked at ends inside quotes.
+    /// Returns true if the scanned bytes end inside quotes.
     pub fn is_quoted(&self) -> bool {
         self.quoted
     }
@@ -99,7 +99,7 @@ impl Boundary {
         whole
     }
 
-    /// Looks at quotes and line feeds: `marks` has a bit for each, the lowest for what may be at `begin`.
+    /// Processes quotes and line feeds. `marks` has a bit per byte, the lowest for the byte at `begin`.
     #[inline(always)]
     fn scan_marks(
         &mut self,
@@ -136,7 +136,7 @@ impl Boundary {
 mod tests {
     use super::*;
 
-    /// The records of `bytes` when they arrive `step` at a time; the last is what was left over.
+    /// Returns the records of `bytes` if they arrive `step` at a time, followed by the rest.
     fn split(format: Format, bytes: &[u8], step: usize) -> Vec<Vec<u8>> {
         let mut boundary = Boundary::new(format);
         let (mut held, mut records) = (Vec::new(), Vec::new());

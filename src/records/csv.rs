@@ -1,4 +1,4 @@
-//! CSV as RFC 4180 has it: commas, quotes, quotes written twice inside quotes; lines end with LF or CR LF.
+//! CSV according to RFC 4180: commas, quotes, doubled quotes inside quotes; lines end with LF or CR LF.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,18 +7,18 @@ use super::fault::FaultKind;
 use super::marked::Marked;
 use crate::request::Field;
 
-/// Columns of a file.
+/// Number of columns of a file.
 const COLUMNS: usize = Field::ALL.len();
 
-/// Which column of a file is which field.
+/// Order of the columns in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Each field once.
+    /// Fields in the order of the columns, each once.
     columns: [Field; COLUMNS],
 }
 
-/// Why a header cannot be used: a sentence that names columns, and repeats nothing of the file, which may have no
-/// header but plates in its first line.
+/// Error of a header: a sentence that names columns, and repeats nothing of the file, whose first line may have plates
+/// in place of a header.
 #[derive(Debug)]
 pub struct HeaderError {
     line: u64,
@@ -43,10 +43,11 @@ impl fmt::Display for HeaderError {
 impl std::error::Error for HeaderError {}
 
 impl Header {
-    /// Reads a file's first record, which begins on `line`: each of the ten columns once, in any order, and no other.
+    /// Reads a file's first record, which begins on `line`. It must name each of the ten columns once, in any order,
+    /// and no other.
     ///
     /// # Errors
-    /// If a column is missing, unknown, or there twice.
+    /// If a column is missing, unknown, or repeated.
     pub fn parse(record: &[u8], line: u64) -> Result<Header, HeaderError> {
         let error = |message| HeaderError { line, message };
         let names = read_names(record).map_err(|kind| error(kind.to_string()))?;
@@ -91,7 +92,7 @@ impl Header {
     }
 }
 
-/// Names of columns, as a sentence has them.
+/// Joins names of columns for a sentence.
 fn list(fields: impl IntoIterator<Item = Field>) -> String {
     let names = fields
         .into_iter()
@@ -118,21 +119,21 @@ fn read_names(record: &[u8]) -> Result<Vec<String>, FaultKind> {
     }
 }
 
-/// Where a record's values are, in the order of [`Field::ALL`].
+/// Positions of a record's values, in the order of [`Field::ALL`].
 pub(super) struct Places {
     values: [Value; COLUMNS],
-    /// Where the text begins that they are cut from.
+    /// Offset of the text that they refer to.
     begin: usize,
 }
 
 impl Places {
-    /// Of no record.
+    /// Positions without a record.
     pub(super) const NONE: Places = Places {
         values: [Value::EMPTY; COLUMNS],
         begin: 0,
     };
 
-    /// The value of a field, in the text that [`read`] gave.
+    /// Returns the value of a field, from the text that [`read`] returned.
     #[inline]
     pub(super) fn value<'a>(&self, text: &'a str, field: Field) -> Cow<'a, str> {
         let value = self.values[field as usize];
@@ -140,8 +141,8 @@ impl Places {
     }
 }
 
-/// Reads the record at `start`, which ends before `end`: a text that holds its values, whose `places` are set, and the
-/// place after the record and its line feed. If all of the bytes are known to be UTF-8, they are that text.
+/// Reads the record at `start`, which ends before `end`, and sets `places`. Returns a text that holds the values, and
+/// the offset after the record with its line feed. If all of the bytes are known to be UTF-8, they are that text.
 #[inline]
 pub(super) fn read<'a>(
     header: &Header,
@@ -189,8 +190,8 @@ pub(super) fn read<'a>(
     (Err(fault), after)
 }
 
-/// Reads the record at `start` if it has as many values as there are columns, no quote within quotes, a line feed at its
-/// end, and nothing wrong with it, as nearly always; the place after it.
+/// Fast path: reads the record at `start` if it has as many values as there are columns, no quotes within quotes, a
+/// final line feed, and no fault. Returns the offset after it.
 #[inline(always)]
 fn read_usual(
     header: &Header,
@@ -227,12 +228,12 @@ fn read_usual(
     Some(at)
 }
 
-/// Where a value is: without the quotes around it.
+/// Position of a value, without the quotes around it.
 #[derive(Clone, Copy)]
 struct Value {
     start: usize,
     end: usize,
-    /// Whether quotes in it are written twice.
+    /// True if the value has doubled quotes.
     escaped: bool,
     fault: Option<QuoteFault>,
 }
@@ -254,7 +255,7 @@ impl QuoteFault {
     }
 }
 
-/// What comes after a value, and where it begins.
+/// Element after a value, with its offset.
 enum Next {
     Value(usize),
     Record(usize),
@@ -299,7 +300,7 @@ impl Value {
         }
     }
 
-    /// Reads on after the quote that opens a value.
+    /// Continues after the opening quote of a value.
     #[inline(always)]
     fn read_quoted(marked: &mut Marked<'_>, start: usize, end: usize) -> (Value, Next) {
         let text = &marked.bytes()[..end];
@@ -333,7 +334,7 @@ impl Value {
         }
     }
 
-    /// Without the carriage return that ends a line with the line feed after it.
+    /// Drops the carriage return of a CR LF line end.
     #[inline]
     fn without_cr(mut self, text: &[u8]) -> Value {
         if self.end > self.start && text[self.end - 1] == b'\r' {

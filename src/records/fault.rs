@@ -1,41 +1,41 @@
-//! What is wrong with a record.
+//! Faults of records.
 
 use std::fmt;
 
 use crate::request::{Field, Invalid};
 
-/// A record that cannot be answered: a sentence that begins with its line, and never repeats a value.
+/// Record that cannot be answered. Its text is a sentence that begins with the line number, and never repeats a value.
 #[derive(Debug)]
 pub struct Fault {
-    /// The line on which the record begins, from 1.
+    /// Line number of the record's beginning, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// Kind of the fault.
     pub kind: FaultKind,
 }
 
-/// What can be wrong with a record.
+/// Kind of a record's fault.
 #[derive(Debug)]
 pub enum FaultKind {
-    /// It has more bytes than this.
+    /// The record is longer than this, in bytes.
     TooLong(usize),
-    /// Quotes are opened, and the file ends, or more bytes go by than a record may have, before they are closed.
+    /// Quotes are opened, but not closed before the end of the file or the maximum length of a record.
     UnclosedQuote,
     /// A quote is inside a field that does not begin with one.
     StrayQuote,
     /// Text follows the quote that closes a field.
     AfterQuote,
-    /// There are fewer values than columns; the first column without one.
+    /// There are fewer values than columns. The first column without a value.
     TooFew(Field),
-    /// There are more values than columns; how many.
+    /// There are more values than columns.
     TooMany {
-        /// Values of the record.
+        /// Number of values in the record.
         values: usize,
-        /// Columns of the header.
+        /// Number of columns in the header.
         columns: usize,
     },
-    /// It is not UTF-8.
+    /// The record is not UTF-8.
     NotUtf8,
-    /// The request itself.
+    /// The request is invalid.
     Request(Invalid),
 }
 

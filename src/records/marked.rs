@@ -1,16 +1,16 @@
-//! The bytes of CSV that mean something.
+//! Finds the special bytes of CSV.
 
 use crate::scan::marks_of_64;
 
-/// Bytes that are searched for quotes, commas and line feeds from the first to the last. Where they are in 64 bytes is kept
-/// as bits until the search goes on behind those.
+/// Bytes that are searched for quotes, commas and line feeds, from first to last. The positions within a block of 64
+/// bytes are cached as bits until the search moves on.
 pub(super) struct Marked<'a> {
     bytes: &'a [u8],
     quotes: Marks,
     specials: Marks,
 }
 
-/// Bits for the bytes of one block of 64.
+/// Bits of one block of 64 bytes.
 struct Marks {
     block: usize,
     bits: u64,
@@ -25,13 +25,13 @@ impl<'a> Marked<'a> {
         }
     }
 
-    /// All of them.
+    /// Returns all bytes.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The place of the first quote, comma or line feed from `at` on, or the bytes' end.
+    /// Offset of the first quote, comma or line feed from `at` on, or the length.
     #[inline(always)]
     pub fn special(&mut self, at: usize) -> usize {
         self.specials.find(self.bytes, at, |byte| {
@@ -39,7 +39,7 @@ impl<'a> Marked<'a> {
         })
     }
 
-    /// The place of the first quote from `at` on, or the bytes' end.
+    /// Offset of the first quote from `at` on, or the length.
     #[inline(always)]
     pub fn quote(&mut self, at: usize) -> usize {
         self.quotes.find(self.bytes, at, |byte| byte == b'"')
@@ -52,7 +52,8 @@ impl Marks {
         bits: 0,
     };
 
-    /// The place of the first byte from `at` on that `is_wanted` says, which is the same in each call, as `bytes` are.
+    /// Offset of the first byte from `at` on for which `is_wanted` is true. `bytes` and `is_wanted` must be the same in
+    /// each call.
     #[inline(always)]
     fn find(&mut self, bytes: &[u8], at: usize, is_wanted: impl Fn(u8) -> bool) -> usize {
         if at / 64 != self.block {
@@ -80,7 +81,7 @@ impl Marks {
     }
 }
 
-/// [`marks_of_64`] of fewer bytes.
+/// [`marks_of_64`] for fewer bytes.
 #[cold]
 #[inline(never)]
 fn marks_of_the_rest(rest: &[u8], is_wanted: impl Fn(u8) -> bool) -> u64 {
@@ -93,7 +94,7 @@ fn marks_of_the_rest(rest: &[u8], is_wanted: impl Fn(u8) -> bool) -> u64 {
 mod tests {
     use super::Marked;
 
-    /// From every place on, and from one after the other.
+    /// Searches from every offset anew, and from one after the other.
     #[test]
     fn what_means_something_is_found_wherever_it_is() {
         let mut state = 1u64;

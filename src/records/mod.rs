@@ -1,9 +1,9 @@
-//! Files of requests, a record at a time: NDJSON (one JSON object a line) or CSV (RFC 4180, columns named by the first
-//! record).
+//! Files of requests, read record by record: NDJSON (one JSON object per line) or CSV (RFC 4180, columns named by the
+//! first record).
 //!
-//! A file's way: [`Blocks`] reads it and cuts it where records end (`boundary`); a block goes to [`Records`], which
-//! gives one [`Request`](crate::request::Request) or one [`Fault`] a record, in order. Blocks are whole records, so
-//! that each can be worked on by another thread. Memory is bounded by [`Limits`], however large the file is.
+//! Stages: [`Blocks`] reads the file and splits it at ends of records (`boundary`); [`Records`] turns a block into one
+//! [`Request`](crate::request::Request) or one [`Fault`] per record, in order. Blocks consist of whole records, so that
+//! each can be processed by another thread. [`Limits`] bound the memory, however large the file is.
 
 mod blocks;
 mod boundary;
@@ -21,24 +21,24 @@ pub use self::fault::{Fault, FaultKind};
 pub use self::reading::{Records, Shape};
 pub use self::source::{CannotOpen, Source};
 
-/// What bounds memory.
+/// Limits that bound memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes that a record may have; a longer one is a fault, and skipped.
+    /// Maximum length of a record in bytes. A longer one is a fault, and skipped.
     pub record: usize,
-    /// Bytes that are read at once.
+    /// Number of bytes that are read at once.
     pub block: usize,
 }
 
 impl Limits {
-    /// Those of files.
+    /// Limits for files.
     pub const FILE: Limits = Limits {
         record: 1 << 20,
         block: 256 * 1024,
     };
 }
 
-/// How a file's records are written.
+/// Format of a file's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// One JSON object a line

@@ -1,4 +1,4 @@
-//! A file's text as records, however it was saved: gzip is unpacked, and a JSON array becomes one object a line.
+//! Plain text of a file: unpacks gzip, and turns a JSON array into one object per line.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -7,11 +7,11 @@ use flate2::bufread::MultiGzDecoder;
 const GZIP: &[u8] = b"\x1f\x8b";
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The text of a file. The first bytes, which tell its form, are not read before the first call of [`Read::read`].
+/// Text of a file. The first bytes, which identify its form, are not read before the first call of [`Read::read`].
 pub(super) enum Plain<R> {
     /// Nothing has been read.
     New(Option<R>),
-    /// As it is.
+    /// Text that is passed through.
     Text(BufReader<R>),
     Unpacked(Box<MultiGzDecoder<BufReader<R>>>),
 }
@@ -35,7 +35,7 @@ impl<R: Read> Read for Plain<R> {
                         return Ok(0);
                     };
                     let mut text = BufReader::new(file);
-                    // A pipe that gave a single byte is text: gzip writes its head at once.
+                    // A pipe that returned a single byte is text: gzip writes its header at once.
                     *self = match text.fill_buf()?.starts_with(GZIP) {
                         true => Self::Unpacked(Box::new(MultiGzDecoder::new(text))),
                         false => Self::Text(text),
@@ -46,7 +46,7 @@ impl<R: Read> Read for Plain<R> {
     }
 }
 
-/// Says that it is gzip that is damaged.
+/// Adds to the error that the gzip data is damaged.
 fn explained(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => error,
@@ -61,24 +61,24 @@ fn explained(error: io::Error) -> io::Error {
     }
 }
 
-/// The elements of a JSON array, each on a line of its own, in the order that they are read; any other text as it is.
+/// Turns a JSON array into its elements, one per line, in order. Passes any other text through.
 pub(super) struct Elements<R> {
     text: R,
     state: State,
-    /// Bytes of a byte order mark that were passed.
+    /// Number of bytes of a byte-order mark that were skipped.
     marks: usize,
     escaped: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Before the first byte that is neither of a mark nor blank.
+    /// Before the first byte that is neither a blank nor part of a byte-order mark.
     Begin,
-    /// No array: bytes pass as they are.
+    /// Not an array: bytes are passed through.
     Other,
-    /// In an array, so many brackets deep; 0 after its end.
+    /// In an array, at this depth of brackets; 0 after its end.
     Array(usize),
-    /// In a string, so many brackets deep.
+    /// In a string, at this depth of brackets.
     Quoted(usize),
 }
 
@@ -92,7 +92,7 @@ impl<R: Read> Elements<R> {
         }
     }
 
-    /// What stands in the place of a byte; `None` for a bracket or blank of the array itself.
+    /// Returns the replacement of a byte; `None` for a bracket or blank of the array itself.
     fn next(&mut self, byte: u8) -> Option<u8> {
         match self.state {
             State::Other => {}
@@ -163,7 +163,7 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write as _;
 
-    /// Gives a byte at a time.
+    /// Reader that returns one byte at a time.
     struct Slow<'a>(&'a [u8]);
 
     impl Read for Slow<'_> {

@@ -1,4 +1,4 @@
-//! Records become requests.
+//! Turns records into requests.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use super::marked::Marked;
 use super::{Fault, FaultKind, Format, Limits, Text};
 use crate::request::{Field, Invalid, Request, parse_line, parse_object};
 
-/// How a file's records are written, and for CSV in which order.
+/// Format of a file's records, with the order of the columns for CSV.
 #[derive(Clone, Debug)]
 pub enum Shape {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
     /// Values in the order of the header.
     Csv(Header),
 }
 
 impl Shape {
-    /// Which of the two it is.
+    /// Returns the format alone.
     pub fn format(&self) -> Format {
         match self {
             Shape::Ndjson => Format::Ndjson,
@@ -29,33 +29,33 @@ impl Shape {
     }
 }
 
-/// The requests of whole records. Blank lines are none, and skipped.
+/// Iterator over the requests of whole records. Blank lines are skipped.
 pub struct Records<'a> {
     shape: &'a Shape,
     marked: Marked<'a>,
-    /// The same bytes, if they are CSV and all of them UTF-8: checked once, not value by value.
+    /// `marked` as text, if it is CSV and all of it UTF-8. This is checked once, not for each value.
     text: Option<&'a str>,
-    /// Where the next record begins.
+    /// Offset of the next record.
     at: usize,
-    /// Where the last record began.
+    /// Offset of the last record.
     last: usize,
-    /// Where the last record's values are.
+    /// Positions of the last record's values.
     places: Places,
-    /// The text that the last record's values are in, if it is of CSV.
+    /// Text of the last record's values, if it is CSV.
     csv: Option<&'a str>,
-    /// Whether each line is a record, whatever quotes it has.
+    /// True if each line is a record, ignoring quotes.
     by_line: bool,
-    /// Up to where lines were counted: the record whose line was asked for last.
+    /// Offset up to which lines were counted: the record whose line number was last requested.
     counted: usize,
-    /// The line that begins there.
+    /// Line number at offset `counted`.
     line: u64,
     max_record: usize,
-    /// `NaN` and `Infinity` are numbers in JSON, as Python writes them.
+    /// True to accept `NaN` and `Infinity` as JSON numbers, as Python writes them.
     words: bool,
 }
 
 impl<'a> Records<'a> {
-    /// The records of `text`, which are written as `shape` says.
+    /// Reads the records of `text`, whose format is `shape`.
     pub fn new(shape: &'a Shape, text: &'a Text) -> Records<'a> {
         Records {
             words: true,
@@ -63,7 +63,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The records of `text`; those longer than `max_record` bytes are faults.
+    /// Reads the records of `text`. Records longer than `max_record` bytes are faults.
     pub fn of(shape: &'a Shape, text: &'a Text, max_record: usize) -> Records<'a> {
         let bytes = &text.bytes[..];
         Records {
@@ -85,7 +85,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The next record as the body of a `POST /reg/`, if it is a request that can be answered.
+    /// Returns the next record as the body of a `POST /reg/`, if its request is valid.
     pub fn next_body(&mut self) -> Option<Result<Vec<u8>, Fault>> {
         let record = self.next_record()?;
         let body = record.and_then(|record| {
@@ -95,12 +95,12 @@ impl<'a> Records<'a> {
         Some(body.map_err(|kind| self.fault(kind)))
     }
 
-    /// What follows the records that were given.
+    /// Returns the bytes after the last record.
     pub fn rest(&self) -> &'a [u8] {
         &self.marked.bytes()[self.at..]
     }
 
-    /// The line on which the last record that was given begins.
+    /// Returns the line number of the last record's beginning.
     pub fn line(&mut self) -> u64 {
         let passed = &self.marked.bytes()[self.counted..self.last];
         self.line += memchr_iter(b'\n', passed).count() as u64;
@@ -108,7 +108,7 @@ impl<'a> Records<'a> {
         self.line
     }
 
-    /// The last record as a JSON object. Records of CSV are given as objects of their columns.
+    /// Returns the last record as a JSON object. A CSV record becomes an object of its columns.
     pub fn last_object(&self) -> Cow<'a, [u8]> {
         match self.csv {
             Some(text) => Cow::Owned(self.json(&Record::Csv(text))),
@@ -116,7 +116,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The next record, its request unread.
+    /// Returns the next record, without reading its request.
     fn next_record(&mut self) -> Option<Result<Record<'a>, FaultKind>> {
         loop {
             let (bytes, at) = (self.marked.bytes(), self.at);
@@ -158,7 +158,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The last record's request.
+    /// Reads the last record's request.
     #[inline]
     fn request(&self, record: &Record<'a>) -> Result<Request<'a>, Invalid> {
         match *record {
@@ -170,7 +170,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The last record as a JSON object.
+    /// Converts the last record to a JSON object.
     fn json(&self, record: &Record<'a>) -> Vec<u8> {
         let text = match *record {
             Record::Json(line) => return line.trim_ascii().to_vec(),
@@ -193,7 +193,7 @@ impl<'a> Records<'a> {
         json
     }
 
-    /// What is wrong with the last record.
+    /// Adds the line number of the last record to a fault.
     fn fault(&mut self, kind: FaultKind) -> Fault {
         Fault {
             line: self.line(),
@@ -218,20 +218,20 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// A record whose request is not read yet.
+/// Record whose request is not read yet.
 enum Record<'a> {
-    /// A line.
+    /// Line.
     Json(&'a [u8]),
-    /// A text that holds its values; where they are is kept beside it.
+    /// Text that holds the values, whose positions are kept in [`Records`].
     Csv(&'a str),
 }
 
-/// The length of the line that `bytes` begin with, with its line feed.
+/// Length of the first line of `bytes`, including its line feed.
 fn line_len(bytes: &[u8]) -> usize {
     memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1)
 }
 
-/// Whether JSON can have `text` as a number: what CSV has may be a number in another way, or missing.
+/// Returns true if `text` is a JSON number. CSV may have numbers in other notations, or none.
 fn is_json_number(text: &str) -> bool {
     let value = serde_json::from_str::<&RawValue>(text);
     value.is_ok_and(|value| {

@@ -1,4 +1,4 @@
-//! A command's input: a file that is named, or the standard input, gzipped or not, a JSON array or a record a line.
+//! Input of a command: a file or the standard input, gzipped or not, a JSON array or one record per line.
 
 use std::fmt;
 use std::fs::File;
@@ -10,14 +10,14 @@ use super::plain::{Elements, Plain};
 
 /// An open file of requests.
 pub struct Source {
-    /// What messages call it.
+    /// Name in messages.
     pub name: String,
-    /// Its size in bytes, if it is a regular file; packed, if it is.
+    /// Size of the file in bytes, if it is a regular file. For gzip, the compressed size.
     pub size: Option<u64>,
     text: Elements<Plain<File>>,
 }
 
-/// Why a file could not be opened: a sentence that names it and the remedy.
+/// Error of opening a file: a sentence that names the file and the remedy.
 #[derive(Debug)]
 pub struct CannotOpen {
     name: String,
@@ -41,10 +41,10 @@ impl std::error::Error for CannotOpen {
 }
 
 impl Source {
-    /// Opens the file at `path`; `-` is the standard input.
+    /// Opens the file at `path`, or the standard input for `-`.
     ///
     /// # Errors
-    /// If it cannot be opened, or is a directory.
+    /// If the file cannot be opened, or is a directory.
     pub fn open(path: &Path) -> Result<Source, CannotOpen> {
         let (name, file) = if path == Path::new("-") {
             let stdin = io::stdin().as_fd().try_clone_to_owned();

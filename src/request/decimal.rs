@@ -1,22 +1,23 @@
-//! Numbers as they are usually written, read in one pass: digits, a point, an exponent. Lists of scores hold twenty of
-//! them a request, so that they are most of the work of reading one.
+//! Numbers in common notations, read in one pass: digits, a point, an exponent. A request has lists of twenty scores,
+//! which are most of the work of reading it.
 //!
-//! The bits are those of `str::parse`, which is asked where this stops: at other ways to write a number, at more than 19
-//! digits, at exponents beyond [`LEAST_POWER`]. Digits become an integer w and a power of ten q; where w·10^q is not exact
-//! in f64 right away, 128 bits of 10^q decide how it is rounded (Lemire, Number Parsing at a Gigabyte per Second, 2021).
+//! The bits are those of `str::parse`, which handles the rest: other notations, more than 19 digits, exponents beyond
+//! [`LEAST_POWER`]. Digits become an integer w and a power of ten q. If w·10^q is not exact in f64, 128 bits of 10^q
+//! decide the rounding (Lemire, Number Parsing at a Gigabyte per Second, 2021).
 
 mod score;
 mod sixteen;
 
 pub(super) use score::Score;
 
-/// The least power of ten whose reciprocal has a 128-bit table entry.
+/// Least power of ten whose reciprocal has a 128-bit table entry.
 const LEAST_POWER: i32 = -54;
 
-/// Bytes that a score may have, and more.
+/// Upper bound on the length of a score, in bytes.
 pub(super) const WINDOW: usize = 32;
 
-/// Reads the number that `text` begins with: its value and its length. `None` if there is none, or it is not a usual one.
+/// Reads the number at the beginning of `text`. Returns its value and its length, or `None` if there is none or its
+/// notation is uncommon.
 #[inline]
 pub(super) fn read(text: &[u8]) -> Option<(f64, usize)> {
     if let [digit @ b'0'..=b'9'] = text {
@@ -29,8 +30,8 @@ pub(super) fn read(text: &[u8]) -> Option<(f64, usize)> {
     score.or_else(|| read_other(text))
 }
 
-/// Reads the number that `text` begins with if it is one of JSON as nearly always: of one digit, or with a point after one or
-/// two.
+/// Fast path: reads the JSON number at the beginning of `text` if it is one digit, or has a point after one or two
+/// digits.
 #[inline(always)]
 pub(super) fn read_usual(text: &[u8]) -> Option<(f64, usize)> {
     match *text {
@@ -47,11 +48,11 @@ pub(super) fn read_usual(text: &[u8]) -> Option<(f64, usize)> {
     }
 }
 
-/// Less than a window of text, and zeros after it.
+/// Pads less than a window of text with zeros.
 #[inline(always)]
 fn padded(text: &[u8]) -> [u8; WINDOW] {
     let mut window = [0; _];
-    // Two pieces that overlap, instead of a call that finds out how many bytes there are.
+    // Two overlapping copies, instead of a call that branches on the length.
     if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
         window[..16].copy_from_slice(first);
         window[text.len() - 16..][..16].copy_from_slice(last);
@@ -63,14 +64,14 @@ fn padded(text: &[u8]) -> [u8; WINDOW] {
     window
 }
 
-/// Reads the score that `text` begins with.
+/// Reads the score at the beginning of `text`.
 #[inline(always)]
 fn read_score(text: &[u8; WINDOW]) -> Option<(f64, usize)> {
     let score = Score::find(text)?;
     Some((score.value().filter(|_| score.is_whole())?, score.len))
 }
 
-/// Reads a number that is written in another way than scores are, or has a sign, or more digits.
+/// Slow path: reads a number in another notation than scores, or with a sign, or with more digits.
 #[inline(never)]
 fn read_other(text: &[u8]) -> Option<(f64, usize)> {
     let is_negative = text.first() == Some(&b'-');
@@ -96,12 +97,12 @@ fn read_other(text: &[u8]) -> Option<(f64, usize)> {
     }
     let Digits { mut at, value, .. } = digits;
     if count > 19 {
-        // Zeros at the beginning take no room; more digits than 19 may have.
+        // Leading zeros take no space; others may have more than 19 digits.
         let zeros = text[start..]
             .iter()
             .take_while(|&&byte| matches!(byte, b'0' | b'.'))
             .count();
-        // The point is not a digit, and may be among them.
+        // The point is not a digit, and may be among the counted bytes.
         if count - zeros.min(count) + 1 > 19 {
             return None;
         }
@@ -123,7 +124,7 @@ struct Digits<'a> {
 }
 
 impl Digits<'_> {
-    /// Reads on as long as there are digits.
+    /// Reads all digits that follow.
     fn read(&mut self) {
         while let Some(digit @ b'0'..=b'9') = self.text.get(self.at) {
             let digit = u64::from(digit - b'0');
@@ -133,7 +134,7 @@ impl Digits<'_> {
     }
 }
 
-/// The exponent at `at`, and where it ends. One beyond four digits is not usual.
+/// Returns the exponent at `at`, and the offset of its end. `None` if it has more than four digits.
 fn exponent(text: &[u8], at: usize) -> Option<(i32, usize)> {
     let (is_negative, start) = match text.get(at)? {
         b'-' => (true, at + 1),
@@ -152,10 +153,10 @@ fn exponent(text: &[u8], at: usize) -> Option<(i32, usize)> {
     (at > start).then_some((if is_negative { -size } else { size }, at))
 }
 
-/// w·10^q, rounded to the nearest f64, ties to even.
+/// Returns w·10^q, rounded to the nearest f64, ties to even.
 #[inline(always)]
 fn scale(w: u64, q: i32) -> Option<f64> {
-    /// Powers of ten that f64 holds exactly.
+    /// Powers of ten that are exact in f64.
     const EXACT: [f64; 23] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
         1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
@@ -166,12 +167,13 @@ fn scale(w: u64, q: i32) -> Option<f64> {
     if (LEAST_POWER..0).contains(&q) {
         return round(w, q);
     }
-    // If both are exact, there is one rounding.
+    // If both are exact, the product is rounded once.
     let exact = usize::try_from(q).ok().and_then(|q| EXACT.get(q))?;
     (w <= 1 << 53).then(|| w as f64 * exact)
 }
 
-/// Lemire's rounding of w·10^q, for w > 0 and `LEAST_POWER` ≤ q < 0: there neither overflow nor subnormal numbers occur.
+/// Lemire's rounding of w·10^q, for w > 0 and `LEAST_POWER` ≤ q < 0: in this range neither overflow nor subnormal
+/// numbers occur.
 #[inline(always)]
 fn round(w: u64, q: i32) -> Option<f64> {
     let zeros = w.leading_zeros();
@@ -181,7 +183,7 @@ fn round(w: u64, q: i32) -> Option<f64> {
     }
     let upper = (high >> 63) as i32;
     let shift = upper + 9;
-    // 53 bits, and one more to round by.
+    // 53 bits, and one more for rounding.
     let mut mantissa = high >> shift;
     // floor(log2(10^q)), by a fraction that is right for every q here.
     let exponent = ((217_706 * q) >> 16) + 63 + upper - zeros as i32 + 1023;
@@ -189,13 +191,13 @@ fn round(w: u64, q: i32) -> Option<f64> {
         mantissa &= !1; // Exactly between two: to the even one.
     }
     mantissa = (mantissa + (mantissa & 1)) >> 1;
-    // The uppermost bit, which is not stored, counts as one more of the exponent; so does one that rounding carried to.
+    // The implicit uppermost bit adds one to the exponent, as does a carry of rounding.
     Some(f64::from_bits(
         ((exponent - 1) as u64).wrapping_shl(52) + mantissa,
     ))
 }
 
-/// The upper 128 bits of w times 128 bits of 5^q: the second half only if the first leaves the rounding open.
+/// Upper 128 bits of w times 128 bits of 5^q. The second half is computed only if the first leaves the rounding open.
 fn multiply(w: u64, q: i32) -> (u64, u64) {
     let (five_high, five_low) = FIVES[(q - LEAST_POWER) as usize];
     let first = u128::from(w) * u128::from(five_high);
@@ -209,7 +211,7 @@ fn multiply(w: u64, q: i32) -> (u64, u64) {
     (high, low)
 }
 
-/// The first 128 bits of 5^q for q from `LEAST_POWER` to -1, rounded up as the proof has it.
+/// First 128 bits of 5^q for q from `LEAST_POWER` to -1, rounded up as the proof requires.
 static FIVES: [(u64, u64); -LEAST_POWER as usize] = {
     let mut table = [(0, 0); _];
     let mut at = 0;
@@ -221,7 +223,8 @@ static FIVES: [(u64, u64); -LEAST_POWER as usize] = {
     table
 };
 
-/// The first 128 bits of 1/5^n. Up to n = 27 they are rounded up; beyond, twice as many are, and the first are kept.
+/// First 128 bits of 1/5^n. Up to n = 27 they are rounded up; beyond, twice as many bits are rounded up, and the first
+/// half is kept.
 const fn reciprocal(n: u32) -> u128 {
     let five = 5u128.pow(n);
     let size = 128 - five.leading_zeros();
@@ -249,7 +252,7 @@ const fn reciprocal(n: u32) -> u128 {
 mod tests {
     use super::*;
 
-    /// Reads all of `text`, and holds it against the standard library.
+    /// Reads all of `text`, and compares it with the standard library.
     fn check(text: &str) -> bool {
         let Some((value, len)) = read(text.as_bytes()) else {
             return false;
@@ -398,7 +401,7 @@ mod tests {
         }
     }
 
-    /// Numbers of every size, as they are written shortest, with more digits, and exactly between two neighbours.
+    /// Numbers of every size, in the shortest notation, with more digits, and exactly between two neighbors.
     #[test]
     fn the_bits_are_those_of_the_standard_library() {
         let mut state = 1u64;
@@ -420,7 +423,7 @@ mod tests {
                 format!("{small:.17e}"),
                 format!("{integer}e-{places}"),
                 format!("-{}.{:09}", integer % 1000, random() % 1_000_000_000),
-                // Halfway between two neighbours, and next to that.
+                // Halfway between two neighbors, and next to that.
                 format!("{}e-1", ((1 << 53) | (integer % (1 << 53))) / 10 * 10 + 5),
                 format!("{}e-4", (integer % (1 << 60)) | 1),
             ] {
@@ -432,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_tie_goes_to_the_even_one() {
-        // (2^53 + 1) / 2^k ends in 5 for k from 1 to 4, and is halfway between two neighbours.
+        // (2^53 + 1) / 2^k ends in 5 for k from 1 to 4, and is halfway between two neighbors.
         let odd = (1u64 << 53) + 1;
         for k in 1..=4u32 {
             let digits = u128::from(odd) * 5u128.pow(k);

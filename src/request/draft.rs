@@ -1,4 +1,4 @@
-//! A request while its fields are read: values become what the model's inputs are made of, and what is wrong is noted.
+//! Request under construction: converts the values of fields to the model's inputs, and collects faults.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,17 @@ use chrono::NaiveDateTime;
 use super::json::{Reader, Syntax, Value};
 use super::{Fault, Field, Problem, Request, Scores, kind, number, scores, time};
 
-/// A request on its way, and what is wrong with it.
+/// Request under construction, and its faults.
 pub(super) struct Draft<'a> {
-    /// What of it is known so far.
+    /// The request, as far as it is known.
     pub request: Request<'a>,
-    /// A bit for each field that was there.
+    /// Bitmap of the fields that were present.
     noted: u16,
     problems: Vec<Problem>,
 }
 
 impl<'a> Draft<'a> {
-    /// What `noted` is when all fields were there.
+    /// Value of `noted` when all fields were present.
     const ALL: u16 = (1 << Field::ALL.len()) - 1;
 
     #[inline(always)]
@@ -40,8 +40,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Reads the request that begins with `first`, `depth` arrays deep. The error is that of the text; what is wrong with
-    /// the request is noted.
+    /// Reads the request that begins with `first`, nested in `depth` arrays. Returns errors of syntax; faults of the
+    /// request are collected.
     pub fn read(
         &mut self,
         first: &Value<'a>,
@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Notes that a field is there. If it was before, the new value counts, and what was wrong with the old one does not.
+    /// Marks a field as present. If it was present before, the new value and its faults replace the old ones.
     #[inline(always)]
     fn note(&mut self, field: Field) {
         let bit = 1 << field as u16;
@@ -99,8 +99,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Reads a field's value where it lies if it is as nearly all are: a number or a list in usual notation, or a string without
-    /// escapes.
+    /// Fast path: reads a field's value in place if it is a number or a list in common notation, or a string without
+    /// escapes. Returns true if it did.
     #[inline(always)]
     fn read_usual(&mut self, field: Field, reader: &mut Reader<'a>) -> bool {
         let request = &mut self.request;
@@ -123,7 +123,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Takes a field's text, if there is one.
+    /// Takes a field's text, if it is present.
     #[inline(always)]
     pub fn take(&mut self, field: Field, text: Option<Cow<'a, str>>) {
         if let Some(text) = text {
@@ -132,13 +132,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// [`Draft::put`] of what is not as nearly always.
+    /// Slow path of [`Draft::put`], kept out of line.
     #[inline(never)]
     fn put_other(&mut self, field: Field, value: Value<'a>) {
         self.put(field, value);
     }
 
-    /// Takes a field's value, or notes what is wrong with it.
+    /// Takes a field's value, or adds its fault.
     #[inline(always)]
     fn put(&mut self, field: Field, value: Value<'a>) {
         let request = &mut self.request;
@@ -167,7 +167,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Says what is wrong with the request, if anything is.
+    /// Returns the faults of the request as an error, if there are any.
     #[inline(always)]
     pub fn check(&mut self) -> Result<(), Vec<Problem>> {
         match self.noted == Draft::ALL && self.problems.is_empty() {
@@ -176,7 +176,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What is wrong, in the order in which it is told: what is there twice first, then field by field.
+    /// Returns the faults in the order of the message: repeated fields first, then field by field.
     #[cold]
     fn told(&mut self) -> Vec<Problem> {
         let mut problems = std::mem::take(&mut self.problems);
@@ -216,10 +216,10 @@ fn number(value: Value<'_>) -> Result<f64, Fault> {
     }
 }
 
-/// What a categorical value has to be.
+/// Expected kind of a categorical value.
 const CATEGORY: &str = "a string or an integer";
 
-/// A categorical value. As CatBoost does, an integer is taken as its decimal text, a truth value as 1 or 0.
+/// Reads a categorical value. As in CatBoost, an integer becomes its decimal text, and a boolean 1 or 0.
 fn category(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
     match value {
         Value::Text(text) => Ok(text),

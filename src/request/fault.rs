@@ -1,71 +1,71 @@
-//! What can be wrong with a body, in sentences that name fields and kinds of fault, and never repeat a value: plates
-//! are personal data, and messages end up in logs.
+//! Faults of bodies. Their texts name fields and kinds of fault, and never repeat a value: plates are personal data,
+//! and messages end up in logs.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::json::Syntax;
 use super::{Field, MAX_ELEMENTS};
 
-/// How many bad elements of an array are described; the others are only counted.
+/// Maximum number of bad elements of an array that are described. The others are only counted.
 const MAX_DESCRIBED: usize = 10;
 
-/// Why a body cannot be answered.
+/// Error of a body that cannot be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     reason: Reason,
-    /// Whether it is the JSON in a JSON string that is meant.
+    /// True if the error is in the JSON inside a JSON string.
     is_inner: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reason {
-    /// It is not JSON.
+    /// The body is not JSON.
     Syntax(Syntax),
-    /// It is another kind of value than can be answered.
+    /// The body is another kind of value.
     Kind(&'static str),
-    /// An array of more than [`MAX_ELEMENTS`].
+    /// The array has more than [`MAX_ELEMENTS`] elements.
     TooMany,
-    /// One request.
+    /// A single request is invalid.
     Request(Vec<Problem>),
-    /// Requests of an array.
+    /// Requests of an array are invalid.
     Elements(BadElements),
 }
 
-/// The requests of an array that cannot be answered.
+/// Invalid requests of an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct BadElements {
     count: usize,
     described: Vec<(usize, Vec<Problem>)>,
 }
 
-/// One thing that is wrong with a request.
+/// Single fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// It is no object, but this kind of value.
+    /// The request is not an object, but this kind of value.
     NotAnObject(&'static str),
-    /// A field is not as it has to be.
+    /// The field is invalid.
     Field(Field, Fault),
 }
 
-/// What is wrong with a field.
+/// Fault of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is not there.
+    /// The field is missing.
     Missing,
-    /// It is there more than once.
+    /// The field is repeated.
     Twice,
-    /// It is of another kind than `expected`.
+    /// The value has another kind than `expected`.
     Kind {
-        /// What it has to be, with its article.
+        /// Expected kind, with its article.
         expected: &'static str,
-        /// What it is, with its article.
+        /// Kind of the value, with its article.
         found: &'static str,
     },
-    /// A string that holds no number.
+    /// The string does not hold a number.
     NoNumber,
-    /// One piece of a list is not a number; the first is 1.
+    /// A piece of the list is not a number. The first piece is 1.
     NoScore(usize),
-    /// Not a date or time of ISO 8601.
+    /// The string is not a date or time in ISO 8601.
     NoTime,
 }
 
@@ -82,7 +82,7 @@ impl Invalid {
         Reason::Request(problems).into()
     }
 
-    /// The same of the JSON that a JSON string holds.
+    /// Marks the error as being in the JSON inside a JSON string.
     pub(super) fn within_string(self) -> Invalid {
         Invalid {
             is_inner: true,
@@ -114,7 +114,7 @@ impl BadElements {
         }
     }
 
-    /// `Err` if there is any.
+    /// Returns an error if there are any elements.
     pub(super) fn check(self) -> Result<(), Invalid> {
         match self.count {
             0 => Ok(()),

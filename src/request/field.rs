@@ -1,8 +1,8 @@
-//! The ten fields: their names, and a table that finds a field by its name.
+//! The ten fields: their names, and a table that looks up a field by its name.
 
 use super::decimal::WINDOW;
 
-/// Makes [`Field`] from one list: variant, name, and what its JSON value is by nature.
+/// Defines [`Field`] from one list: variant, name, and the natural kind of its JSON value.
 macro_rules! fields {
     ($($variant:ident $name:literal $nature:ident,)*) => {
         /// A field of a request. In the order of the customer's files.
@@ -13,10 +13,10 @@ macro_rules! fields {
         }
 
         impl Field {
-            /// All of them.
+            /// All fields.
             pub const ALL: [Field; [$($name),*].len()] = [$(Field::$variant),*];
 
-            /// Its name in JSON, and at the head of its column in CSV.
+            /// Name in JSON, and in the header of CSV.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -24,7 +24,7 @@ macro_rules! fields {
                 }
             }
 
-            /// Tells whether it is a number, not a text.
+            /// Returns true if the field is a number, not a text.
             #[must_use]
             pub const fn is_number(self) -> bool {
                 match self {
@@ -33,7 +33,7 @@ macro_rules! fields {
             }
         }
 
-        /// Calls `$take` with each field, one call after the other, so that each is compiled for its field.
+        /// Calls `$take` with each field in a separate call, so that each is compiled for its field.
         macro_rules! each_field {
             ($take:ident) => {
                 $($take(Field::$variant);)*
@@ -60,14 +60,14 @@ fields! {
 pub(super) use each_field;
 
 impl Field {
-    /// The field of this name.
+    /// Looks up a field by its name.
     #[must_use]
     pub fn named(name: &str) -> Option<Field> {
         Field::ALL.into_iter().find(|field| field.name() == name)
     }
 }
 
-/// The names of all fields.
+/// Names of all fields.
 pub(super) static NAMES: Names<{ Field::ALL.len() }> = Names::new({
     let mut names = [""; Field::ALL.len()];
     let mut index = 0;
@@ -78,17 +78,17 @@ pub(super) static NAMES: Names<{ Field::ALL.len() }> = Names::new({
     names
 });
 
-/// Names by their lengths. One that does not fit into a window together with its quote is not in the table.
+/// Names by their lengths. A name that does not fit into a window together with its quote is not in the table.
 pub(super) struct Names<const N: usize> {
-    /// By length, the index of the first name that is as long.
+    /// Index of the first name of each length.
     first: [u8; WINDOW],
-    /// By a name's index, the next that is as long.
+    /// For each name, the index of the next name with the same length.
     next: [u8; N],
-    /// The names, and zeros after them.
+    /// Names, padded with zeros.
     rows: [[u8; WINDOW]; N],
 }
 
-/// Stands for no name.
+/// Marker of no name.
 const NONE: u8 = u8::MAX;
 
 impl<const N: usize> Names<N> {
@@ -116,8 +116,8 @@ impl<const N: usize> Names<N> {
         table
     }
 
-    /// The index of the name that the first `len` bytes of a text are; `same` says how many bytes a row and the text have in
-    /// common at their begin.
+    /// Returns the index of the name that equals the first `len` bytes of a text. `same` returns the length of the
+    /// common prefix of a row and the text.
     #[inline(always)]
     pub(super) fn find(&self, len: usize, same: impl Fn(&[u8; WINDOW]) -> usize) -> Option<usize> {
         let mut index = usize::from(*self.first.get(len)?);

@@ -1,6 +1,6 @@
-//! A reader of JSON (RFC 8259) for requests: strict, in one pass, borrowing from the text.
+//! Reader of JSON (RFC 8259) for requests: strict, in one pass, borrowing from the text.
 //!
-//! It hands out scalars where they lie and leaves arrays and objects to its caller, who steps into them or skips them.
+//! It returns scalars and leaves arrays and objects to the caller, who enters or skips them.
 
 use std::borrow::Cow;
 
@@ -8,37 +8,37 @@ use super::decimal::{self, WINDOW};
 use super::field::{Field, NAMES};
 use crate::scan::marks;
 
-/// How deep arrays and objects may be nested.
+/// Maximum depth of nested arrays and objects.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// Where a text stops being JSON, in bytes from its begin, and what was expected there.
+/// Syntax error: the byte offset at which the text stops being JSON, and what was expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Syntax {
     pub at: usize,
     pub fault: &'static str,
 }
 
-/// A value; of arrays and objects only that one begins here.
+/// JSON value. Of an array or object, only its beginning is read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
     Null,
     Bool(bool),
-    /// As it is written.
+    /// Number as it is written.
     Number(&'a str),
-    /// Without its escapes.
+    /// String without its escapes.
     Text(Cow<'a, str>),
-    /// The reader stands at its `[`.
+    /// Array. The reader is at its `[`.
     Array,
-    /// The reader stands at its `{`.
+    /// Object. The reader is at its `{`.
     Object,
 }
 
-/// A position in a text.
+/// Position in a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// `NaN`, `Infinity` and `-Infinity` are numbers, as Python's `json.dumps` writes them.
+    /// True to accept `NaN`, `Infinity` and `-Infinity` as numbers, as Python's `json.dumps` writes them.
     words: bool,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A reader to which the words of Python's `json.dumps` for what JSON has no number for are numbers.
+    /// Creates a reader that accepts `NaN`, `Infinity` and `-Infinity`, which Python's `json.dumps` writes.
     pub fn with_words(text: &'a str) -> Reader<'a> {
         Reader {
             words: true,
@@ -59,14 +59,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips a byte-order mark, which some programs begin UTF-8 with (RFC 8259, section 8.1, lets a reader ignore it).
+    /// Skips a byte-order mark, with which some programs begin UTF-8 (RFC 8259, section 8.1, lets a reader ignore it).
     pub fn skip_mark(&mut self) {
         if self.text.starts_with('\u{feff}') {
             self.at = '\u{feff}'.len_utf8();
         }
     }
 
-    /// Reads a scalar whole, or stops before the `[` or `{` that begins here.
+    /// Reads a whole scalar, or stops before the `[` or `{` that begins here.
     #[inline(always)]
     pub fn value(&mut self) -> Result<Value<'a>, Syntax> {
         match self.peek() {
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Works with a copy, so that a function that is called need not know where this one is kept: in registers.
+    /// Runs `work` on a copy, so that the caller's reader can stay in registers.
     #[inline(always)]
     pub fn apart<T>(&mut self, work: impl FnOnce(&mut Reader<'a>) -> T) -> T {
         let mut copy = *self;
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         result
     }
 
-    /// Reads the value if it is a number as it nearly always is; `number` is set then.
+    /// Fast path: reads the value if it is a number in common notation. Sets `number` and returns true if it did.
     #[inline(always)]
     pub fn usual_number(&mut self, number: &mut f64) -> bool {
         self.peek();
@@ -104,8 +104,8 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// Reads the value if it is a string that `read` reads all of. It is given the text after the quote, to its end, and says
-    /// how many bytes it has read.
+    /// Fast path: reads the value if it is a string that `read` accepts completely. `read` gets the text after the
+    /// opening quote, and returns the number of bytes that it read.
     #[inline(always)]
     pub fn usual_text(&mut self, read: impl FnOnce(&[u8]) -> Option<usize>) -> bool {
         if self.peek() != b'"' {
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the value if it is a string in which all stands for itself.
+    /// Fast path: reads the value if it is a string without escapes.
     #[inline(always)]
     pub fn plain_text(&mut self) -> Option<&'a str> {
         if self.peek() != b'"' {
@@ -137,14 +137,14 @@ impl<'a> Reader<'a> {
         self.text.get(begin..end.at)
     }
 
-    /// Steps into the object that begins here.
+    /// Enters the object that begins here.
     pub fn enter(&mut self) -> Entered {
         self.at += 1;
         Entered { is_first: true }
     }
 
-    /// Reads the next key of an object, up to its value: the field that it names, or `None` if it names none. `None` if
-    /// the object has ended.
+    /// Reads the next key of an object, up to its value. Returns the field of that name (`None` for an unknown name),
+    /// or `None` at the end of the object.
     #[inline(always)]
     pub fn key(&mut self, object: &mut Entered) -> Result<Option<Option<Field>>, Syntax> {
         match self.goes_on(object, b'}', "expected `,` or `}`")? {
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(Some(field))
     }
 
-    /// Reads the string that begins here if it is a field's name without escapes, as nearly always.
+    /// Fast path: reads the string that begins here if it is a field's name without escapes.
     #[inline(always)]
     fn name(&mut self) -> Option<Field> {
         let window: &[u8; WINDOW] = self.text.as_bytes()[self.at + 1..].first_chunk()?;
@@ -181,19 +181,19 @@ impl<'a> Reader<'a> {
         Some(field)
     }
 
-    /// Reads the string that begins here: the field that it names, if it names one.
+    /// Slow path: reads the string that begins here. Returns the field of that name, if there is one.
     #[inline(never)]
     fn other_name(&mut self) -> Result<Option<Field>, Syntax> {
         Ok(Field::named(&self.text()?))
     }
 
-    /// Whether an array has another element, with the reader before it.
+    /// Returns true if an array has another element, and moves the reader to it.
     pub fn element(&mut self, array: &mut Entered) -> Result<bool, Syntax> {
         let next = self.goes_on(array, b']', "expected `,` or `]`")?;
         Ok(next.is_some())
     }
 
-    /// Checks that nothing follows.
+    /// Checks that only blanks follow.
     pub fn end(&mut self) -> Result<(), Syntax> {
         self.peek();
         match self.at == self.text.len() {
@@ -202,7 +202,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads over the array or object that begins here, checking it. `depth` is how many surround it.
+    /// Skips the array or object that begins here, and checks it. `depth` is the number of arrays and objects around
+    /// it.
     pub fn skip(&mut self, depth: usize) -> Result<(), Syntax> {
         if depth == MAX_DEPTH {
             return Err(self.fault("nested too deeply"));
@@ -223,7 +224,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What an array or object that is not closed here goes on with: the first byte of its next key or element.
+    /// Returns the first byte of the next key or element, or `None` at the end of the array or object.
     #[inline(always)]
     fn goes_on(
         &mut self,
@@ -248,10 +249,10 @@ impl<'a> Reader<'a> {
         Ok(Some(next))
     }
 
-    /// The next byte that is no blank; 0, which cannot be where it is asked for, if there is none.
+    /// Returns the next byte that is not a blank, or 0 at the end of the text. 0 is never valid where this is called.
     #[inline(always)]
     fn peek(&mut self) -> u8 {
-        // Nearly always there is no blank, or one.
+        // Common case: no blank, or one.
         let bytes = self.text.as_bytes();
         match bytes.get(self.at) {
             Some(&next) if next > b' ' => next,
@@ -288,7 +289,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// A word for what JSON has no number for.
+    /// Reads `NaN`, `Infinity` or `-Infinity`.
     #[cold]
     fn python_number(&mut self) -> Result<&'a str, Syntax> {
         let rest = &self.text[self.at..];
@@ -333,7 +334,7 @@ impl<'a> Reader<'a> {
         Ok(&self.text[begin..self.at])
     }
 
-    /// One digit or more.
+    /// Reads one digit or more.
     fn digits(&mut self) -> Result<(), Syntax> {
         let rest = &self.text.as_bytes()[self.at..];
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -344,7 +345,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The string that begins here.
+    /// Reads the string that begins here.
     #[inline(never)]
     fn text(&mut self) -> Result<Cow<'a, str>, Syntax> {
         if let Some(text) = self.plain_text() {
@@ -356,7 +357,7 @@ impl<'a> Reader<'a> {
         self.escaped(begin).map(Cow::Owned)
     }
 
-    /// The string that began at `begin`, from here on, where something stands that does not stand for itself.
+    /// Continues the string that began at `begin` from its first escape.
     #[inline(never)]
     fn escaped(&mut self, begin: usize) -> Result<String, Syntax> {
         let mut text = String::with_capacity(2 * (self.at - begin) + 64);
@@ -377,7 +378,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads over what stands for itself in a string.
+    /// Skips characters of a string that are not special.
     #[inline(always)]
     fn plain(&mut self) {
         let bytes = self.text.as_bytes();
@@ -395,7 +396,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The character that the escape here stands for.
+    /// Reads the escape here.
     fn escape(&mut self) -> Result<char, Syntax> {
         let begin = self.at;
         let c = match self.text.as_bytes().get(begin + 1) {
@@ -437,7 +438,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The number of a `\uXXXX`.
+    /// Reads the code unit of a `\uXXXX`.
     fn code_unit(&mut self) -> Result<u32, Syntax> {
         let digits = self.text.as_bytes().get(self.at + 2..self.at + 6);
         let unit = digits.and_then(|digits| {
@@ -451,13 +452,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// An array or object that is being read.
+/// Array or object that is being read.
 #[derive(Debug)]
 pub(super) struct Entered {
     is_first: bool,
 }
 
-/// [`marks`] of a window.
+/// [`marks`] for a window.
 #[inline(always)]
 fn marks_of_window(window: &[u8; WINDOW], is_wanted: impl Fn(u8) -> bool) -> u32 {
     let (halves, _) = window.as_chunks();

@@ -1,17 +1,17 @@
-//! Numbers from text: JSON's own, strings as CatBoost reads them, and pieces of a list as Python's `float` does.
+//! Numbers from text: in JSON, in strings as CatBoost reads them, and in lists as Python's `float` reads them.
 
 use super::decimal;
 use crate::plate::digit;
 
-/// What CatBoost takes for a missing number, letter by letter. Checked against CatBoost 1.2.10 which refuses others,
-/// `Nan` and `NONE` among them.
+/// Texts that CatBoost takes for a missing number. Verified against CatBoost 1.2.10, which refuses others, such as
+/// `Nan` and `NONE`.
 #[rustfmt::skip]
 const MISSING: [&str; 24] = [
     "", "-", "nan", "NaN", "NAN", "-nan", "-NaN", "NA", "Na", "na", "N/A", "n/a", "#NA", "#N/A",
     "#N/A N/A", "null", "NULL", "Null", "none", "None", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
 ];
 
-/// A number of JSON.
+/// Reads a JSON number.
 pub(super) fn from_json(text: &str) -> Option<f64> {
     match decimal::read(text.as_bytes()) {
         Some((number, len)) if len == text.len() => Some(number),
@@ -19,7 +19,7 @@ pub(super) fn from_json(text: &str) -> Option<f64> {
     }
 }
 
-/// A number that a string holds; NaN for what says that there is none. Blanks before it are allowed, as CatBoost does.
+/// Reads the number in a string; NaN if the text says that there is none. Leading blanks are allowed, as in CatBoost.
 pub(super) fn from_string(text: &str) -> Option<f64> {
     if let Some((number, len)) = decimal::read(text.as_bytes())
         && len == text.len()
@@ -35,21 +35,21 @@ pub(super) fn from_string(text: &str) -> Option<f64> {
     MISSING.contains(&text).then_some(f64::NAN)
 }
 
-/// A number as Python's `float` reads it: blanks around it, `1_000`, `nan`, `inf`, `infinity`, digits of any script.
+/// Reads a number as Python's `float` does: blanks around it, `1_000`, `nan`, `inf`, `infinity`, digits of any script.
 pub(super) fn from_python(text: &str) -> Option<f64> {
-    // Almost always there are neither underscores nor characters beyond ASCII; `parse` knows the rest of the grammar.
+    // Common case: neither underscores nor characters beyond ASCII. `parse` handles the rest of the grammar.
     match text.trim_matches(is_blank).parse() {
         Ok(number) => Some(number),
         Err(_) => rewritten(text)?.trim_matches(is_blank).parse().ok(),
     }
 }
 
-/// What Python strips, once it has made blanks and digits ASCII: not U+001C–U+001F.
+/// Returns true for blanks that Python strips after converting blanks and digits to ASCII: not U+001C–U+001F.
 fn is_blank(c: char) -> bool {
     c == ' ' || ('\t'..='\r').contains(&c) || !c.is_ascii() && c.is_whitespace()
 }
 
-/// The same number without underscores, which are allowed between digits, and in ASCII digits.
+/// Rewrites a number without underscores (which are allowed between digits), and in ASCII digits.
 fn rewritten(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
     let mut before = None;
@@ -74,7 +74,7 @@ fn rewritten(text: &str) -> Option<String> {
 mod tests {
     use super::{from_python, from_string};
 
-    /// What Python 3.11 answered.
+    /// Answers of Python 3.11.
     #[test]
     fn floats_are_read_as_python_reads_them() {
         for (text, expected) in [
@@ -150,7 +150,8 @@ mod tests {
         }
     }
 
-    /// What CatBoost 1.2.10 answered, but for `0x10` (16 there), ` ` (0 there): these are not numbers that people write.
+    /// Answers of CatBoost 1.2.10, except for `0x10` (16 there) and ` ` (0 there), which people do not write as
+    /// numbers.
     #[test]
     fn strings_are_read_as_catboost_reads_them() {
         for (text, expected) in [

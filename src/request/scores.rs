@@ -1,4 +1,4 @@
-//! Lists of scores, as Python writes them.
+//! Lists of scores, in Python's notation.
 
 use memchr::memchr;
 use smallvec::SmallVec;
@@ -7,10 +7,10 @@ use super::decimal::{self, Score, WINDOW};
 use super::fault::Fault;
 use super::number::from_python;
 
-/// Scores of characters: on the stack for a plate of usual length.
+/// Scores of characters, on the stack for a plate of common length.
 pub type Scores = SmallVec<[f64; 16]>;
 
-/// All the scores of a list.
+/// Reads all scores of a list.
 pub(super) fn all(list: &str, scores: &mut Scores) -> Result<(), Fault> {
     if usual_all(list.as_bytes(), scores) == Some(list.len()) {
         return Ok(());
@@ -19,21 +19,21 @@ pub(super) fn all(list: &str, scores: &mut Scores) -> Result<(), Fault> {
     for_each(list, |score| scores.push(score))
 }
 
-/// The greatest score of a list; NaN if one is.
+/// Finds the greatest score of a list, or NaN if one is NaN.
 pub(super) fn greatest(list: &str, greatest: &mut f64) -> Result<(), Fault> {
     if usual_greatest(list.as_bytes(), greatest) == Some(list.len()) {
         return Ok(());
     }
     *greatest = f64::NEG_INFINITY;
     for_each(list, |score| {
-        // Once NaN, `greatest` stays so: it is not less than anything.
+        // Once `greatest` is NaN, it stays NaN: it is not less than anything.
         if *greatest < score || score.is_nan() {
             *greatest = score;
         }
     })
 }
 
-/// All the scores of the list that `text` begins with, if it is as usual, and its length.
+/// Fast path: reads all scores of the list at the beginning of `text`. Returns the list's length.
 #[inline(never)]
 pub(super) fn usual_all(text: &[u8], scores: &mut Scores) -> Option<usize> {
     scores.clear();
@@ -43,8 +43,8 @@ pub(super) fn usual_all(text: &[u8], scores: &mut Scores) -> Option<usize> {
     })
 }
 
-/// The greatest score of the list that `text` begins with, and the list's length, if the list is as usual and its scores'
-/// ranks tell which is the greatest: then that alone becomes a number.
+/// Fast path: finds the greatest score of the list at the beginning of `text` by the scores' ranks, so that only one
+/// score is converted. Returns the list's length.
 #[inline(never)]
 pub(super) fn usual_greatest(text: &[u8], number: &mut f64) -> Option<usize> {
     let (mut greatest, mut equal, mut place) = (0, 0, 0);
@@ -65,15 +65,15 @@ pub(super) fn usual_greatest(text: &[u8], number: &mut f64) -> Option<usize> {
     Some(len)
 }
 
-/// Hands over each score, and its place, of the list that `text` begins with, if it is as nearly all lists are: in brackets,
-/// with a comma between scores and perhaps a blank. The list's length.
+/// Fast path: passes each score, with its index, of the list at the beginning of `text` to `take`. The list must have
+/// brackets, and commas between scores with at most one blank. Returns the list's length.
 #[inline(always)]
 fn usual(text: &[u8], mut take: impl FnMut(&Score<'_>, usize) -> Option<()>) -> Option<usize> {
     if text.first() != Some(&b'[') {
         return None;
     }
-    // The last bytes, and zeros after them, so that each score begins a whole window. Long before they are read: what was just
-    // written in other pieces than it is read in has to be waited for.
+    // The last bytes, padded with zeros, so that each score begins a whole window. Copied early: a load that spans
+    // several recent, smaller stores cannot be store-forwarded and would stall.
     let mut tail = [0; 2 * WINDOW];
     let tail_at = text.len().checked_sub(WINDOW)?;
     tail[..WINDOW].copy_from_slice(text.last_chunk::<WINDOW>()?);
@@ -99,8 +99,8 @@ fn usual(text: &[u8], mut take: impl FnMut(&Score<'_>, usize) -> Option<()>) -> 
     }
 }
 
-/// Hands over each score of any list. `[]` is the list of one 0; else the first and the last character are dropped, whatever
-/// they are, and the rest is cut at commas.
+/// Passes each score of any list to `take`. `[]` is the list of a single 0. Otherwise the first and the last character
+/// are dropped, whatever they are, and the rest is split at commas.
 #[inline(never)]
 fn for_each(list: &str, mut take: impl FnMut(f64)) -> Result<(), Fault> {
     let text = match list {
@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// What all scores say, one by one, is the greatest, whether ranks tell it or not.
+    /// The result equals the greatest of all scores read one by one, whether ranks suffice or not.
     #[test]
     fn the_greatest_is_the_greatest_of_all() {
         let mut state = 1u64;
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(greatest("[-1, -0.5, -2]"), Ok(-0.5));
         assert_eq!(greatest("[]"), Ok(0.0));
         assert_eq!(greatest("[-inf]"), Ok(f64::NEG_INFINITY));
-        // The first six digits tell nothing.
+        // The first six digits are equal.
         assert_eq!(greatest("[0.1234561, 0.1234569, 0.1234565]"), Ok(0.1234569));
         assert_eq!(greatest("[1.0, 1.0]"), Ok(1.0));
         for list in ["[nan]", "[nan, 1]", "[1, nan]", "[1, nan, 2]"] {

@@ -1,10 +1,10 @@
-//! What is read, what is refused, and in which words.
+//! Tests of requests: accepted bodies, refused bodies, and the texts of errors.
 
 use super::*;
 
 const REQUEST: &str = r#"{"regno_recognize": "А939НО196", "afts_regno_ai": "А939НО190", "recognition_accuracy": 6.4, "afts_regno_ai_score": 0.8689166903495789, "afts_regno_ai_char_scores": "[0.75, 0.5]", "afts_regno_ai_length_scores": "[3.2e-10, 1.0]", "camera_type": "Стационарная", "camera_class": "Астра-Трафик", "time_check": "2021-08-01 09:02:59", "direction": 0}"#;
 
-/// [`REQUEST`] with another value of one field.
+/// Returns [`REQUEST`] with another value of one field.
 fn with(field: &str, value: &str) -> String {
     let begin = REQUEST.find(&format!("\"{field}\"")).unwrap() + field.len() + 4;
     let length = match REQUEST[begin..].find(", \"") {
@@ -224,7 +224,7 @@ fn bad_elements_are_listed_up_to_ten() {
         many.ends_with("element 9: expected an object, not null; and 2 more elements"),
         "{many}"
     );
-    // What is not JSON is no fault of an element.
+    // A syntax error is not a fault of an element.
     assert_eq!(
         refusal("[5, nul]"),
         "not JSON from byte 4 on: expected a value"
@@ -259,7 +259,7 @@ fn a_json_string_may_hold_the_json() {
     ] {
         assert_eq!(refusal(body), expected, "{body}");
     }
-    // Not for lines.
+    // Not accepted for lines.
     assert!(parse_object(one.as_bytes()).is_err());
 }
 
@@ -444,8 +444,8 @@ fn keys_that_are_nearly_a_name_are_none() {
     }
 }
 
-/// A reader of its own is only worth having if it accepts what others accept: every text that comes of changing,
-/// adding or dropping a byte of a body, or of cutting it short, is JSON to this one just if it is to `serde_json`.
+/// Compares the reader with `serde_json`: every text that results from changing, adding or dropping a byte of a body,
+/// or truncating it, is JSON to both or to neither.
 #[test]
 fn the_reader_agrees_with_serde_json() {
     let body = r#"{"a": [1, -0.5e+7, 0, 10E2], "b\u00e9\n": {"c": "\ud83d\ude00Ж\/"}, "d": [true,false , null,[],{}]}"#;
@@ -495,7 +495,7 @@ fn a_byte_order_mark_before_a_body_is_no_fault() {
         let expected = parse_body(body.as_bytes()).unwrap();
         assert_eq!(parse_body(marked.as_bytes()).unwrap(), expected);
     }
-    // One, at the beginning; and places are told as they are in what was sent.
+    // Only one mark is skipped, at the beginning; offsets in errors refer to the bytes that were sent.
     for bad in [
         "\u{feff}\u{feff}{}",
         " \u{feff}{}",

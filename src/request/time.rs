@@ -1,11 +1,11 @@
-//! The time of a request: ISO 8601 as people write it.
+//! Time of a request: common notations of ISO 8601.
 
 use chrono::format::{Parsed, StrftimeItems, parse};
 use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime};
 
-/// The notations of a date, each with its format for chrono. A `0` stands for any digit.
+/// Notations of a date, each with its format for chrono. A `0` stands for any digit.
 const DATES: [(&[u8], &str); 2] = [(b"0000-00-00", "%Y-%m-%d"), (b"00000000", "%Y%m%d")];
-/// The notations of a time of day.
+/// Notations of a time of day.
 const CLOCKS: [(&[u8], &str); 5] = [
     (b"00", "%H"),
     (b"00:00", "%H:%M"),
@@ -13,12 +13,12 @@ const CLOCKS: [(&[u8], &str); 5] = [
     (b"00:00:00", "%H:%M:%S"),
     (b"000000", "%H%M%S"),
 ];
-/// The notations of an offset, without its sign.
+/// Notations of an offset, without its sign.
 const OFFSETS: [&[u8]; 3] = [b"00", b"00:00", b"0000"];
 
-/// Reads a date, or a date and a time: `2021-08-01` or `20210801`; then, after a blank or `T`, `09`, `09:02` or
-/// `09:02:59` (or without the colons), with a fraction of the seconds after `.` or `,`; then `Z` or an offset `+03`,
-/// `+03:00` or `+0300`, which changes nothing. Blanks around it are allowed.
+/// Reads a date, or a date and a time. The date is `2021-08-01` or `20210801`. The time follows a blank or `T`: `09`,
+/// `09:02` or `09:02:59` (or without the colons), with a fraction of the seconds after `.` or `,`, and then `Z` or an
+/// offset `+03`, `+03:00` or `+0300`, which is ignored. Blanks around the text are allowed.
 pub(super) fn from_iso(text: &str) -> Option<NaiveDateTime> {
     text.as_bytes()
         .try_into()
@@ -27,10 +27,11 @@ pub(super) fn from_iso(text: &str) -> Option<NaiveDateTime> {
         .or_else(|| from_other(text))
 }
 
-/// Reads `2021-08-01 09:02:59`, the notation of nearly all requests. `None` if the text is another time, or none.
+/// Fast path: reads `2021-08-01 09:02:59`, the most common notation. `None` if the text is in another notation, or not
+/// a time.
 fn from_usual(text: &[u8; 19]) -> Option<NaiveDateTime> {
     const FORM: [u8; 19] = *b"0000-00-00 00:00:00";
-    // What is left of a digit is its value, and of what is as the form has it nothing.
+    // XOR leaves the value of each digit, and 0 for each separator.
     let mut digits = *text;
     let mut beyond = 0;
     for (digit, form) in digits.iter_mut().zip(FORM) {
@@ -63,7 +64,8 @@ fn from_other(text: &str) -> Option<NaiveDateTime> {
     Some(date.and_time(time))
 }
 
-/// Reads `text` into `parsed`, if it is in one of `notations`. chrono alone would allow signs, blanks and missing zeros.
+/// Reads `text` into `parsed`, if it is in one of `notations`. chrono alone would accept signs, blanks and missing
+/// zeros.
 fn read(text: &str, notations: &[(&[u8], &str)], parsed: &mut Parsed) -> Option<()> {
     let (_, format) = notations.iter().find(|(shape, _)| is_like(text, shape))?;
     parse(parsed, text, StrftimeItems::new(format)).ok()
@@ -88,14 +90,14 @@ fn read_clock(text: &str, parsed: &mut Parsed) -> Option<NaiveTime> {
         let is_number = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then_some(())?;
     }
-    // chrono reads a leap second as well.
+    // chrono accepts leap seconds, too.
     parsed
         .to_naive_time()
         .ok()
         .filter(|_| parsed.second() != Some(60))
 }
 
-/// Checks that `text` is an offset of less than a day, or nothing.
+/// Checks that `text` is empty, or an offset of less than a day.
 fn check_offset(text: &str) -> Option<()> {
     let digits = match text.strip_prefix(['+', '-']) {
         None => return matches!(text, "" | "Z" | "z").then_some(()),
@@ -107,7 +109,7 @@ fn check_offset(text: &str) -> Option<()> {
     parsed.to_fixed_offset().ok().map(drop)
 }
 
-/// Tells whether `text` is as `shape` has it, with a digit wherever that has a `0`.
+/// Returns true if `text` has the form of `shape`, with a digit in place of each `0`.
 fn is_like(text: &str, shape: &[u8]) -> bool {
     text.len() == shape.len()
         && text.bytes().zip(shape).all(|(byte, &form)| match form {
@@ -116,7 +118,7 @@ fn is_like(text: &str, shape: &[u8]) -> bool {
         })
 }
 
-/// Tells whether a date is of year 1 or later; ISO 8601 has a year 0 only by agreement.
+/// Returns true if the year is at least 1; ISO 8601 has a year 0 only by agreement.
 fn is_of_our_era(date: &NaiveDate) -> bool {
     date.year() > 0
 }
@@ -159,7 +161,7 @@ mod tests {
         }
     }
 
-    /// Each byte of times that are and of ones that are not, changed to every other.
+    /// Changes each byte of valid and invalid times to every other byte.
     #[test]
     fn the_usual_notation_is_read_as_all_are() {
         let mut read = 0;
@@ -175,7 +177,7 @@ mod tests {
                     let other = from_other(str::from_utf8(&changed).unwrap());
                     match from_usual(&changed) {
                         None => {
-                            // What only the other reads is in another notation.
+                            // Only the general path accepts other notations.
                             let are_digits = byte.is_ascii_digit() && text[at].is_ascii_digit();
                             let is_usual = are_digits || byte == text[at];
                             assert!(other.is_none() || !is_usual, "{changed:?}");
@@ -191,7 +193,7 @@ mod tests {
         assert!(read > 200, "{read}");
     }
 
-    /// What Python's `datetime` says.
+    /// Answers of Python's `datetime`.
     #[test]
     fn weekdays_are_those_of_the_calendar() {
         for (text, weekday, month) in [

@@ -1,15 +1,15 @@
-//! Times blocks of rows: `blocks MODEL ROWS SIZES [INSTRUCTIONS]`.
+//! Times the evaluation of blocks of rows: `blocks MODEL ROWS SIZES [INSTRUCTIONS]`.
 //!
-//! `ROWS` has a row per line, as `benches/compiled.rs` says; `SIZES` is a list such as `1,1000`; `INSTRUCTIONS` are `all`, `avx2`
-//! or `portable`. Every row must have CatBoost's bits, on its own and in a block. Then it prints, for each size, the least
-//! time per row in nanoseconds.
+//! `ROWS` is a file with a row per line, as `benches/compiled.rs` describes; `SIZES` is a list such as `1,1000`;
+//! `INSTRUCTIONS` are `all`, `avx2` or `portable`. Checks that every row has CatBoost's bits, on its own and in a
+//! block, and then prints the least time per row for each size, in nanoseconds.
 
 use std::{error::Error, fs, hint::black_box, time::Duration, time::Instant};
 
 use catboost_apply::{Instructions, Model, Row, Scratch};
 use serde_json::Value;
 
-/// How long each size is timed.
+/// Duration of each measurement.
 const TIME: Duration = Duration::from_millis(400);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut least = Duration::MAX;
         let begun = Instant::now();
         while begun.elapsed() < TIME {
-            // So many that a clock can tell.
+            // Enough repetitions for the clock's resolution.
             let times = 256_usize.div_ceil(size);
             let start = Instant::now();
             for _ in 0..times {

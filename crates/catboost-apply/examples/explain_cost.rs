@@ -1,5 +1,5 @@
-//! Cost of explanations: `cargo run --release -p catboost-apply --example explain_cost MODEL`. The rows are made up: numbers at and beside
-//! the model's borders, and a few words.
+//! Measures the cost of explanations: `cargo run --release -p catboost-apply --example explain_cost MODEL`. The rows
+//! are synthetic: numbers at and beside the model's borders, and a few words.
 
 use std::{env, error::Error, hint::black_box, time::Instant};
 
@@ -8,7 +8,7 @@ use catboost_model::{eval::Row, ir::Model};
 
 const ROWS: usize = 10_000;
 
-/// Numbers without order, the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! Why a model could not be loaded.
+//! Errors of loading a model.
 
 use std::{
     error,
@@ -9,22 +9,23 @@ use std::{
 
 use catboost_model::explain::ExplainError;
 
-/// Why a model could not be loaded. Its text is a sentence that says where, what was expected, and what was found.
+/// Error of loading a model. Its text is a sentence that says where the fault is, what was expected, and what was
+/// found.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be read.
     Io(Option<PathBuf>, io::Error),
-    /// The file is not a model that is supported.
+    /// The file is not a supported model.
     Model(Option<PathBuf>, catboost_model::Error),
-    /// The model's tables would take many times the memory of its file: no model that was trained does.
+    /// The model's tables would take many times the memory of its file, which is not the case for any trained model.
     TooLarge(Option<PathBuf>, String),
     /// The model cannot be explained.
     Explain(Option<PathBuf>, ExplainError),
 }
 
 impl Error {
-    /// The error with the path of the file.
+    /// Adds the path of the file.
     pub(crate) fn at(self, path: &std::path::Path) -> Self {
         let path = Some(path.to_owned());
         match self {
@@ -35,7 +36,7 @@ impl Error {
         }
     }
 
-    /// Whether the file is a sound model that is not supported.
+    /// Returns true if the file is a valid model with content that is not supported.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Why a model said so: SHAP values of a model that was loaded.
+//! SHAP values of a loaded model.
 
 use std::{fs, path::Path};
 
@@ -13,16 +13,16 @@ use crate::{
     layout::explain::{Explanations, lay_out},
 };
 
-/// A model that explains its rows: what each feature adds to the raw values, as CatBoost's SHAP values to the bit. Only models of
-/// oblivious trees with leaf weights are explained.
+/// Model that explains its rows: the contribution of each feature to the raw values, with the bits of CatBoost's SHAP
+/// values. Supports models of oblivious trees with leaf weights.
 pub struct Explainer {
     model: Model,
     explain: Explain<Owned>,
 }
 
 impl Explainer {
-    /// Loads a model file; `tables` computes the contributions of all its leaves at once: a row then takes additions alone.
-    /// [`Explainer::table_bytes`] says what they take.
+    /// Loads a model file. With `tables`, the contributions of all leaves are computed at once, and a row then takes
+    /// additions alone. [`Explainer::table_bytes`] is the size of these tables.
     ///
     /// # Errors
     /// As [`Model::load`]; if the model cannot be explained.
@@ -42,7 +42,7 @@ impl Explainer {
         } else {
             Explanations::Computed
         };
-        // This refuses files that take too much memory.
+        // Refuses files that would take too much memory.
         let model = Model::from_bytes(file)?;
         let parsed = catboost_model::parse(file).map_err(|error| Error::Model(None, error))?;
         let explain = lay_out(&parsed, explanations);
@@ -53,61 +53,63 @@ impl Explainer {
         })
     }
 
-    /// The model.
+    /// Returns the model.
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// Raw value of the mean training row, one per explained dimension: all of them, but one for `RMSEWithUncertainty`.
+    /// Raw value of the mean training row, per explained dimension: all dimensions, but only the first for
+    /// `RMSEWithUncertainty`.
     #[must_use]
     pub fn base(&self) -> &[f64] {
         &self.explain.base
     }
 
-    /// Number of values of an explanation: a value per column of the training data, dimension by dimension.
+    /// Number of values in an explanation: one per column of the training data and explained dimension, dimension by
+    /// dimension.
     #[must_use]
     pub fn len(&self) -> usize {
         self.explain.len()
     }
 
-    /// Whether explanations have no values.
+    /// Returns true if explanations have no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.explain.is_empty()
     }
 
-    /// Size of the tables of all leaves; 0 without them.
+    /// Size in bytes of the tables of all leaves; 0 without them.
     #[must_use]
     pub fn table_bytes(&self) -> usize {
         size_of_val(&*self.explain.tables)
     }
 
-    /// Whether any tree has a split.
+    /// Returns true if any tree has a split.
     #[must_use]
     pub fn uses_features(&self) -> bool {
         self.explain.trees.iter().any(|tree| tree.depth > 0)
     }
 
-    /// Puts in `values` what each column adds for a row, dimension by dimension. Base and values of a dimension add up to its raw value,
-    /// up to rounding.
+    /// Writes the contribution of each column for a row to `values`, dimension by dimension. Per dimension, base and
+    /// values add up to the raw value, up to rounding.
     ///
     /// # Errors
     /// As [`Model::raw_into`].
     ///
     /// # Panics
-    /// If `values` has not the length [`Explainer::len`].
+    /// If the length of `values` is not [`Explainer::len`].
     pub fn explain(&self, row: &Row<'_>, values: &mut [f64]) -> Result<(), RowError> {
         self.explain_block(std::slice::from_ref(row), values)
     }
 
-    /// [`Explainer::explain`] for several rows, one after the other in `values`.
+    /// [`Explainer::explain`] for several rows, whose `values` are concatenated.
     ///
     /// # Errors
-    /// As [`Model::raw_into`], of the first row that is wrong.
+    /// As [`Model::raw_into`], for the first row with an error.
     ///
     /// # Panics
-    /// If `values` has not the length [`Explainer::len`] for each row.
+    /// If the length of `values` is not [`Explainer::len`] times the number of rows.
     pub fn explain_block(&self, rows: &[Row<'_>], values: &mut [f64]) -> Result<(), RowError> {
         let mut leaves = Leaves::with_capacity(rows.len() * self.explain.trees.len());
         let mut raw = vec![0.0; self.model.dimension()];
@@ -119,7 +121,7 @@ impl Explainer {
         Ok(())
     }
 
-    /// Number of the leaf that a row comes to in each tree: CatBoost's `calc_leaf_indexes`.
+    /// Returns the row's leaf in each tree: CatBoost's `calc_leaf_indexes`.
     ///
     /// # Errors
     /// As [`Model::raw_into`].

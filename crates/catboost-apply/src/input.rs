@@ -1,4 +1,4 @@
-//! Rows whose values are set one by one.
+//! Input rows whose values are set one by one.
 
 use catboost_runtime::{
     compiled,
@@ -9,32 +9,34 @@ use smallvec::SmallVec;
 
 use crate::{Model, Position};
 
-/// A row of a model whose values are set one by one, by name or by [`Position`]. It keeps them: from one row to the next only
-/// what differs has to be set. Setting and evaluating allocate nothing once the longest texts were set.
+/// Input row of a model whose values are set one by one, by name or by [`Position`]. Values are kept: from one row to
+/// the next only the differences have to be set. Setting and evaluating allocate nothing once the longest texts were
+/// set.
 #[derive(Clone, Debug)]
 pub struct Input {
     model: Model,
-    /// Where each float feature is in `floats`; `None` for one that the model does not use. So the other kinds.
+    /// By kind and index of a feature, its index in `floats`, `cats`, `texts` or `embeddings`; `None` if the model does
+    /// not use the feature.
     places: [Box<[Option<u32>]>; 4],
-    /// In the places of the layout, as those below.
+    /// Values of float features, in the order of the layout, like the following fields.
     floats: Box<[f32]>,
     cats: Box<[u32]>,
     texts: Box<[String]>,
     embeddings: Box<[Vec<f32>]>,
-    /// By kind and place, whether a value was set; and how many were not.
+    /// By kind and index in the layout: true if a value was set. `missing` is the number of values that were not.
     is_set: [Box<[bool]>; 4],
     missing: usize,
 }
 
-/// A value of a feature.
+/// Value of a feature.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
-    /// Of a numeric feature; NaN if there is none.
+    /// Value of a numeric feature; NaN if missing.
     Number(f32),
-    /// Of a categorical or a text feature.
+    /// Value of a categorical or a text feature.
     Text(&'a str),
-    /// Of an embedding feature.
+    /// Value of an embedding feature.
     Embedding(&'a [f32]),
 }
 
@@ -56,12 +58,12 @@ impl<'a> From<&'a [f32]> for Value<'a> {
     }
 }
 
-/// What names a feature: its name, or its position.
+/// Identifies a feature: its name, or its position.
 pub trait Key {
-    /// Where a row of a model has the feature's value.
+    /// Returns the position of the feature.
     ///
     /// # Errors
-    /// If there is no such feature.
+    /// If the model has no such feature.
     fn position(&self, model: &Model) -> Result<Position, RowError>;
 }
 
@@ -113,11 +115,11 @@ impl Input {
         }
     }
 
-    /// Sets a feature's value. Of a feature that the model does not use, nothing is kept.
+    /// Sets a feature's value. The value of a feature that the model does not use is dropped.
     ///
     /// # Errors
-    /// If the model has no such feature, or the value is not of the feature's kind. An embedding's length is checked when the
-    /// row is evaluated.
+    /// If the model has no such feature, or the value is not of the feature's kind. The length of an embedding is
+    /// checked when the row is evaluated.
     pub fn set<'a>(
         &mut self,
         feature: impl Key,
@@ -165,7 +167,7 @@ impl Input {
         Ok(())
     }
 
-    /// Forgets all values.
+    /// Removes all values.
     pub fn clear(&mut self) {
         for is_set in self.is_set.iter_mut().flatten() {
             *is_set = false;
@@ -173,7 +175,7 @@ impl Input {
         self.missing = self.places.iter().flatten().flatten().count();
     }
 
-    /// The raw values of the row.
+    /// Returns the raw values of the row.
     ///
     /// # Errors
     /// As [`Input::raw_into`].
@@ -186,8 +188,8 @@ impl Input {
     /// Computes the raw values of the row.
     ///
     /// # Errors
-    /// If a feature that the model uses has no value, an embedding has another length than its feature, or `raw` has not the
-    /// length [`Model::dimension`].
+    /// If a feature that the model uses has no value, an embedding another length than its feature, or `raw` another
+    /// length than [`Model::dimension`].
     pub fn raw_into(&self, raw: &mut [f64]) -> Result<(), RowError> {
         if self.missing > 0 {
             return Err(self.missing());
@@ -204,7 +206,7 @@ impl Input {
         self.model.evaluate(row, raw, &mut ())
     }
 
-    /// The model.
+    /// Returns the model.
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model

@@ -1,6 +1,6 @@
-//! IR → tables: which group each feature becomes, and what the evaluation of a row looks up.
+//! Layout: IR → tables. Assigns a group to each feature, and computes every table that evaluation looks up.
 //!
-//! [`catboost_runtime::compiled`] says what the tables mean.
+//! [`catboost_runtime::compiled`] documents the tables.
 
 mod bags;
 mod bayes;
@@ -32,34 +32,35 @@ pub(crate) use crosses::hash_of;
 use groups::{Groups, Numbers};
 pub use room::{Room, TooLarge};
 
-/// A model laid out, and which of its features a row has in which place.
+/// Model tables, with the mapping of the model's features to the row's.
 pub struct Layout {
-    /// The tables.
+    /// Tables for single rows.
     pub model: compiled::Model<Owned, Dynamic>,
-    /// The tables for blocks of rows; `None` if rows are evaluated one by one.
+    /// Tables for blocks of rows; `None` if rows are evaluated one by one.
     pub blocks: Option<Blocks<Owned>>,
-    /// Float features by place in [`compiled::Row::floats`]; `None` for a place that fills up a block.
+    /// Float feature at each index of [`compiled::Row::floats`]; `None` for an index that pads a block.
     pub floats: Vec<Option<usize>>,
-    /// Categorical features by place in [`compiled::Row::cats`].
+    /// Categorical feature at each index of [`compiled::Row::cats`].
     pub cats: Vec<usize>,
-    /// By the same place, whether all values that the training data had are known: a CTR counts by the feature alone.
+    /// True, by the same index, if a CTR counts by the feature alone, so that all values of the training data are
+    /// known.
     pub counted: Vec<bool>,
-    /// Text features by place in [`compiled::Row::texts`].
+    /// Text feature at each index of [`compiled::Row::texts`].
     pub texts: Vec<usize>,
-    /// Embedding features by place in [`compiled::Row::embeddings`].
+    /// Embedding feature at each index of [`compiled::Row::embeddings`].
     pub embeddings: Vec<usize>,
 }
 
-/// Lays a model out, however much memory its tables take.
+/// Lays out a model without a limit of memory.
 #[must_use]
 pub fn lay_out(model: &Model) -> Layout {
     lay_out_in(model, Room::UNBOUNDED).expect("there is room for everything")
 }
 
-/// Lays a model out.
+/// Lays out a model.
 ///
 /// # Errors
-/// If its tables would take more than there is room for.
+/// If its tables would exceed `room`.
 pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
     let rows = trees::Rows::plan(model, &mut room);
     let mut groups = Groups::new(model, rows.is_none());
@@ -103,8 +104,8 @@ pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
     })
 }
 
-/// What is added to the scaled sums. CatBoost adds nothing if no bias is different from 0; to add 0 would turn -0 into 0, to
-/// add -0 changes nothing.
+/// Returns the bias per dimension. CatBoost adds nothing if all biases are 0; adding -0 has the same effect, while
+/// adding 0 would turn -0 into 0.
 fn bias(model: &Model) -> Box<[f64]> {
     if model.bias.iter().all(|&bias| bias == 0.0) {
         vec![-0.0; model.dimension].into()

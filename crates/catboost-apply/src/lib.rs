@@ -1,9 +1,9 @@
-// Its example is tested by `catboost-zoo`.
+// The README's example is tested by `catboost-zoo`.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 //! # How it works
 //!
-//! `catboost_model` reads the file into its intermediate representation; [`layout`] numbers what a row is reduced to and computes
-//! every table; `catboost_runtime::compiled` evaluates rows. The code generator writes the same tables down as Rust source.
+//! `catboost_model` reads the file into its intermediate representation; [`layout`] assigns groups and computes every
+//! table; `catboost_runtime::compiled` evaluates rows. The code generator prints the same tables as Rust source.
 
 mod error;
 mod explainer;

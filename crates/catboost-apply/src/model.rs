@@ -1,4 +1,4 @@
-//! A model that was loaded.
+//! Loaded models.
 
 use std::{
     cell::Cell,
@@ -30,7 +30,8 @@ use crate::{
     schema::{Feature, Position, Schema},
 };
 
-/// A CatBoost model, ready to predict. A clone is cheap and shares its tables; all methods take `&self`, from any thread.
+/// CatBoost model, ready to predict. Clones are cheap and share the tables. All methods take `&self` and may be called
+/// from any thread.
 #[derive(Clone)]
 pub struct Model(Arc<Inner>);
 
@@ -39,22 +40,22 @@ struct Inner {
     layout: Layout,
 }
 
-/// Bytes of tables per byte of the file: the tables that are needed may take as much, and those that save time as much again.
+/// Bytes of required tables per byte of the file. Tables that only save time may take as much again.
 const TABLES_PER_BYTE: usize = 6;
-/// Bytes of tables, whatever the file's length.
+/// Bytes of tables for a file of any length.
 const TABLES_OF_ANY_FILE: usize = 256 << 10;
 
 thread_local! {
-    /// What rows are evaluated in, kept from row to row.
+    /// Scratch memory of evaluation, reused from row to row.
     static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
 impl Model {
-    /// Loads a model file, a `.cbm` or a JSON export: its first bytes tell which.
+    /// Loads a model file, a `.cbm` or a JSON export. The first bytes decide which.
     ///
     /// # Errors
-    /// If the file cannot be read, is not a model, holds what is not supported, or its tables would take many times the memory
-    /// of the file.
+    /// If the file cannot be read, is not a model, has unsupported content, or its tables would take many times the
+    /// memory of the file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|error| Error::Io(None, error).at(path))?;
@@ -75,7 +76,7 @@ impl Model {
         Ok(Self::with_layout(&model, layout, sha256))
     }
 
-    /// Loads a model from a reader of its file, which is read to its end.
+    /// Loads a model from a reader, which is read to its end.
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -86,7 +87,7 @@ impl Model {
         Self::from_bytes(&file)
     }
 
-    /// Makes a model ready that was read already. Its [`Model::sha256`] is empty: there is no file to tell it from.
+    /// Prepares a model that was already read. [`Model::sha256`] is empty, since there is no file to compute it from.
     #[must_use]
     pub fn new(model: &ir::Model) -> Self {
         Self::with_layout(model, layout::lay_out(model), String::new())
@@ -99,16 +100,17 @@ impl Model {
         }))
     }
 
-    /// The features, in the order of the training data's columns.
+    /// Features, in the order of the training data's columns.
     #[must_use]
     pub fn features(&self) -> &[Feature] {
         &self.schema().features
     }
 
-    /// Where a row has the value of the feature of this name. A feature without a name, or that shares its name, is named by its
-    /// index among all columns.
+    /// Returns the position of the feature with this name. A feature without a name of its own is named by its index
+    /// among all columns.
     ///
     /// # Errors
+    /// If the model has no such feature.
     /// If there is no such feature.
     pub fn position(&self, name: &str) -> Result<Position, RowError> {
         self.schema().named(name).map(Feature::position)
@@ -126,33 +128,33 @@ impl Model {
         &self.schema().sha256
     }
 
-    /// What the file says of the model's making, as CatBoost's `get_metadata()` gives it: key → text, often JSON.
+    /// Metadata in the file, as CatBoost's `get_metadata()` returns it: key → text, often JSON.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.schema().metadata
     }
 
-    /// The loss that the model was trained for, by CatBoost's name without parameters; `None` if the file does not say.
+    /// Loss of the training, by CatBoost's name without parameters; `None` if the file does not say.
     #[must_use]
     pub fn loss(&self) -> Option<&str> {
         let loss = &self.output()?.loss;
         (!loss.is_empty()).then_some(loss)
     }
 
-    /// Why nothing but raw values can be had of the model: what the file says of its classes does not fit.
+    /// Reason why the model has raw values only: its metadata about classes is inconsistent.
     #[must_use]
     pub fn output_error(&self) -> Option<String> {
         let output = self.schema().output.as_ref();
         output.err().map(ToString::to_string)
     }
 
-    /// A row whose values are set one by one.
+    /// Creates an input row whose values are set one by one.
     #[must_use]
     pub fn input(&self) -> Input {
         Input::new(self.clone())
     }
 
-    /// The raw values of a row. See [`Predict::raw`].
+    /// Returns the raw values of a row. See [`Predict::raw`].
     ///
     /// # Errors
     /// As [`Model::raw_into`].
@@ -160,18 +162,18 @@ impl Model {
         Predict::raw(self, row)
     }
 
-    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, without places for classes that the training data lacked.
-    /// Allocates nothing once the thread has evaluated a row, unless a text is long or has an unusual tokenizer, or the model
-    /// looks for the neighbors of an embedding.
+    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, except that classes which the training data lacked
+    /// have no value. Allocates nothing once the thread has evaluated a row, unless a text is long or has an unusual
+    /// tokenizer, or the model searches the neighbors of an embedding.
     ///
     /// # Errors
-    /// If the row has not as many features of each kind as the model, an embedding has another length than its feature, or
-    /// `raw` has not the length [`Model::dimension`].
+    /// If the row has another number of features of a kind than the model, an embedding another length than its
+    /// feature, or `raw` another length than [`Model::dimension`].
     pub fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError> {
         self.raw_observed(row, raw, &mut ())
     }
 
-    /// [`Model::raw_into`]; `observer` is told what the row meets on its way.
+    /// [`Model::raw_into`], which also reports to `observer` what the evaluation meets.
     ///
     /// # Errors
     /// As [`Model::raw_into`].
@@ -205,7 +207,7 @@ impl Model {
         self.check_lengths(embeddings.map(|&index| row.embeddings[index]))
     }
 
-    /// Checks the lengths of the embeddings that the layout has places for.
+    /// Checks the lengths of the embeddings that the layout uses.
     fn check_lengths<'a>(
         &self,
         embeddings: impl Iterator<Item = &'a [f32]>,
@@ -226,7 +228,7 @@ impl Model {
         Ok(())
     }
 
-    /// Evaluates a row whose features are in the places of the layout, as many as it has.
+    /// Evaluates a row whose features are in the order of the layout, with its number of features.
     pub(crate) fn evaluate(
         &self,
         row: compiled::Row<'_>,
@@ -241,7 +243,7 @@ impl Model {
             });
         }
         self.check_lengths(row.embeddings.iter().copied())?;
-        // A thread that ends has none any more.
+        // The scratch of a thread that ends may be gone.
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         layout.model.raw_observed(row, &mut scratch, raw, observer);
         let _ = SCRATCH.try_with(|kept| kept.set(scratch));
@@ -267,7 +269,7 @@ impl Model {
         Ok(())
     }
 
-    /// [`Model::raw_block`] on all cores of rayon's pool. Each thread has a scratch of its own, which it allocates.
+    /// [`Model::raw_block`] on all threads of rayon's pool. Each thread allocates a scratch of its own.
     ///
     /// # Errors
     /// As [`Model::raw_block`].
@@ -279,7 +281,7 @@ impl Model {
     ) -> Result<(), RowError> {
         use rayon::prelude::*;
 
-        /// Rows that a thread takes: as many as stay in its caches.
+        /// Number of rows per task: as many as stay in a thread's caches.
         const ROWS: usize = 1024;
         let dimension = self.dimension();
         predict::check_room(rows.len() * dimension, raw.len())?;
@@ -303,18 +305,18 @@ impl Model {
         self.schema().output.as_ref().ok()
     }
 
-    /// The output, if these are as many raw values as it is made of.
+    /// Returns the output if the number of raw values fits it.
     fn output_of(&self, raw: &[f64]) -> Option<&Output> {
         self.output().filter(|_| raw.len() == self.dimension())
     }
 
-    /// The output of a model that classifies.
+    /// Returns the output of a model that classifies.
     fn classifier(&self, raw: &[f64]) -> Option<&Output> {
         self.output_of(raw)
             .filter(|output| !output.classes.is_empty())
     }
 
-    /// The output of a model that does not.
+    /// Returns the output of a model that does not classify.
     fn regressor(&self, raw: &[f64]) -> Option<&Output> {
         self.output_of(raw)
             .filter(|output| output.classes.is_empty())
@@ -345,7 +347,7 @@ impl block::Rows for Rows<'_> {
     }
 }
 
-/// Puts a row's features in the places of the layout.
+/// Maps a row's features to the order of the layout.
 #[inline]
 fn in_places<R>(layout: &Layout, row: &Row<'_>, then: impl FnOnce(compiled::Row<'_>) -> R) -> R {
     let floats = layout.floats.iter();

@@ -1,4 +1,4 @@
-//! What a model says of itself: its features, classes, loss and metadata.
+//! Self-description of a model: features, classes, loss and metadata.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,36 +10,36 @@ use catboost_runtime::predict::{FeatureKind, RowError};
 
 use crate::layout::hash_of;
 
-/// A feature of a loaded model.
+/// Feature of a loaded model.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Feature {
-    /// Its name; empty if the training data had none.
+    /// Name; empty if the training data had none.
     pub name: String,
-    /// Its place among all columns of the training data.
+    /// Index among all columns of the training data.
     pub index: u32,
     /// Kind of its values.
     pub kind: FeatureKind,
-    /// Whether any tree depends on it.
+    /// True if any tree depends on the feature.
     pub used: bool,
-    /// Borders that the model compares a number with, ascending; none of other kinds.
+    /// Borders of a numeric feature, ascending. Empty for other kinds.
     pub borders: Vec<f32>,
-    /// Number of values that the model knows of a categorical feature; 0 of other kinds.
+    /// Number of known values of a categorical feature; 0 for other kinds.
     pub known_values: usize,
-    /// Length of an embedding; 0 of other kinds, and if the model does not use the feature.
+    /// Length of an embedding; 0 for other kinds, and if the model does not use the feature.
     pub dimension: usize,
-    /// Its place among the features of its kind.
+    /// Position among the features of its kind.
     pub(crate) position: Position,
 }
 
 impl Feature {
-    /// Where a row has the feature's value.
+    /// Returns the position of the feature's value in a row.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The name, or the index if there is none.
+    /// Name, or the index if there is none.
     pub(crate) fn label(&self) -> String {
         match self.name.as_str() {
             "" => self.index.to_string(),
@@ -48,8 +48,8 @@ impl Feature {
     }
 }
 
-/// Where a row of a model has the value of a feature: found once, by [`Model::position`](crate::Model::position), and used for
-/// every row.
+/// Position of a feature's value in the rows of a model. Look it up once, with
+/// [`Model::position`](crate::Model::position), and use it for every row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
     pub(crate) kind: FeatureKind,
@@ -57,14 +57,15 @@ pub struct Position {
     pub(crate) index: u32,
 }
 
-/// What a model says of itself.
+/// Self-description of a model.
 #[derive(Debug)]
 pub(crate) struct Schema {
-    /// In the order of the training data's columns.
+    /// Features, in the order of the training data's columns.
     pub(crate) features: Vec<Feature>,
-    /// Index into `features`: by kind, in the order of the kind.
+    /// Indices into `features`, by kind and index among that kind.
     by_kind: [Vec<u32>; 4],
-    /// Index into `features`: by name, `None` for a name that several share; by index for features without a name of their own.
+    /// Index into `features`: by name, or `None` for a name that several share; by index for features without a name of
+    /// their own.
     by_name: HashMap<String, Option<u32>>,
     pub(crate) dimension: usize,
     pub(crate) sha256: String,
@@ -90,7 +91,7 @@ impl Schema {
                 .and_modify(|place| *place = None)
                 .or_insert(Some(place));
         }
-        // An index names its feature, unless it is the name of another alone.
+        // An index identifies its feature, unless it is the unique name of another.
         for (place, feature) in (0..).zip(&features) {
             let named = by_name.entry(feature.index.to_string()).or_default();
             named.get_or_insert(place);
@@ -110,14 +111,14 @@ impl Schema {
         self.by_kind[kind_place(kind)].len()
     }
 
-    /// A feature by its position.
+    /// Returns the feature at a position.
     pub(crate) fn at(&self, position: Position) -> Option<&Feature> {
         let places = &self.by_kind[kind_place(position.kind)];
         let place = places.get(position.index as usize)?;
         Some(&self.features[*place as usize])
     }
 
-    /// A feature by its name, or by its index where that is no feature's name.
+    /// Returns the feature with this name, or with this index if no feature has that name.
     pub(crate) fn named(&self, name: &str) -> Result<&Feature, RowError> {
         match self.by_name.get(name) {
             Some(&Some(place)) => Ok(&self.features[place as usize]),
@@ -142,7 +143,7 @@ fn kind_place(kind: FeatureKind) -> usize {
         .expect("all kinds are listed")
 }
 
-/// The features of a model, in the order of the training data's columns.
+/// Features of a model, in the order of the training data's columns.
 fn features(model: &ir::Model) -> Vec<Feature> {
     let feature = |kind, index: usize, feature: &ir::Feature| Feature {
         name: feature.name.clone(),
@@ -184,7 +185,7 @@ fn features(model: &ir::Model) -> Vec<Feature> {
     features
 }
 
-/// The hashes of the values of each categorical feature that a one-hot split or a CTR of the feature alone knows.
+/// Hashes of the known values of each categorical feature, from one-hot splits and from CTRs of the feature alone.
 fn known_values(model: &ir::Model) -> Vec<BTreeSet<u32>> {
     let mut known = vec![BTreeSet::new(); model.cat_features.len()];
     for one_hot in &model.one_hots {

@@ -1,4 +1,5 @@
-//! What a loaded model answers, and what it says of itself. That it computes CatBoost's bits is `catboost-zoo`'s to test.
+//! Interface of a loaded model: predictions, errors, self-description. `catboost-zoo` compares the bits with
+//! CatBoost's.
 
 use std::{
     fs::{self, File},
@@ -26,7 +27,7 @@ const ROW: Row = Row {
     texts: &[],
     embeddings: &[],
 };
-/// As `examples/tea/train.py` printed them.
+/// Raw values that `examples/tea/train.py` printed.
 const RAW: [f64; 3] = [2.722230955372658, -1.6874189770868895, -1.0348119782857148];
 
 #[test]
@@ -246,7 +247,7 @@ fn a_model_says_what_it_is() {
     assert!(format!("{model:?}").contains(model.sha256()));
 }
 
-/// One feature has no name and index 1, another has the name `1`.
+/// One feature has no name and index 1; another has the name `1`.
 #[test]
 fn an_index_names_its_own_feature() {
     let json = r#"{"scale_and_bias": [1, [0]], "features_info": {"categorical_features": [

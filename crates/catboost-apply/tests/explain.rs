@@ -1,4 +1,4 @@
-//! Loaded models explain rows as the plain version does, to the bit: with tables and without, alone and in blocks.
+//! Loaded models explain rows with the bits of the plain version: with tables and without, alone and in blocks.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use catboost_model::{
 
 const ROWS: usize = 12;
 
-/// Numbers without order, the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -27,7 +27,7 @@ impl Random {
     }
 }
 
-/// The values of a row.
+/// Values of a row.
 struct Values {
     floats: Vec<f32>,
     cats: Vec<&'static str>,
@@ -36,7 +36,7 @@ struct Values {
 }
 
 impl Values {
-    /// Numbers at and beside borders; values and words of the zoo.
+    /// Draws numbers at and beside borders, and values and words of the zoo.
     fn draw(model: &Model, random: &mut Random) -> Self {
         let cats = ["", "a", "b", "c", "Tver", "7", "-1", "u", "unseen"];
         let texts = [
@@ -80,7 +80,7 @@ fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// The explained values of the plain version.
+/// Values that the plain version explains.
 fn plain(explainer: &explain::Explainer, row: &Row) -> Vec<f64> {
     explainer.explain(row).values.concat()
 }
@@ -155,7 +155,7 @@ fn loaded_models_explain_as_the_plain_version() {
         .map(|file| file.expect("it is listed").path())
         .collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "cbm"));
-    // A table of thousands of trees takes long without optimization.
+    // Tables of thousands of trees take long without optimization.
     files.retain(|path| !path.ends_with("walked_levels.cbm"));
     let explained = files.iter().filter(|path| check(path)).count();
     assert!(explained > 130, "{explained} of {}", files.len());

@@ -1,4 +1,4 @@
-//! What loading a model and answering rows take: memory in proportion to the file, and none per row.
+//! Memory of loading a model, which is proportional to the file, and of evaluating rows, which is none.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -18,7 +18,7 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-// SAFETY: all is done by the system's allocator.
+// SAFETY: every call is passed to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Relaxed);
@@ -43,7 +43,7 @@ fn models() -> Vec<PathBuf> {
     models.collect()
 }
 
-/// One test, as all threads allocate from the same.
+/// A single test, since all threads share the counters.
 #[test]
 fn loading_takes_memory_in_proportion_and_rows_take_none() {
     let models = models();
@@ -78,8 +78,8 @@ fn loading_takes_memory_in_proportion_and_rows_take_none() {
         model.raw_into(&row, &mut raw).expect("a row");
         let allocations = COUNT.load(Relaxed) - before;
         let name = path.file_stem().expect("a name").to_string_lossy();
-        // Tokenizers and dictionaries that are not the common ones, and what is near an embedding, are looked for with memory
-        // of their own; and more values than stay on the stack.
+        // Uncommon tokenizers and dictionaries, and searches of neighbors, allocate; so do more values than fit on the
+        // stack.
         let is_common = !(name.starts_with("text_")
             || name.contains("embedding")
             || name.starts_with("many_floats"));

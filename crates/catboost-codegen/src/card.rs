@@ -1,4 +1,4 @@
-//! What a model is, in a few lines of JSON.
+//! Model card: a summary of a model in a few lines of JSON.
 
 use catboost_model::ir::{Model, Trees};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::{
     names::{Kind, fields},
 };
 
-/// The model card.
+/// Returns the model card.
 pub(crate) fn card(model: &Model, origin: &Origin) -> String {
     let (kind, trees, depth, leaves) = match &model.trees {
         Trees::Oblivious(trees) => {

@@ -25,7 +25,7 @@ use crate::{
     self_check::SelfCheck,
 };
 
-/// Generated code answers to no lints: not the compiler's, not Clippy's.
+/// Generated code is exempt from all lints, the compiler's and Clippy's.
 const ALLOW: &str = r#"#[allow(
     missing_docs, nonstandard_style, unused, unreachable_pub,
     clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
@@ -38,25 +38,25 @@ pub(crate) struct Module<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) layout: &'a Layout,
     pub(crate) light: &'a Light,
-    /// `None` if it is left out.
+    /// `None` if `self_check` is left out.
     pub(crate) check: Option<&'a SelfCheck>,
     pub(crate) fields: &'a [Field],
-    /// `None` unless rows are to be explained.
+    /// `None` unless explanations are configured.
     pub(crate) explaining: Option<&'a Explaining>,
-    /// Or why there are none.
+    /// Functions of predictions, or the reason why there are none.
     pub(crate) outputs: Result<&'a Outputs, &'a str>,
     pub(crate) config: &'a Config,
 }
 
 impl Module<'_> {
-    /// The source, and the files that it includes by the names of their statics.
+    /// Returns the source, and the files that it includes by the names of their statics.
     pub(crate) fn write(&self) -> (String, Vec<(&'static str, Pool)>) {
         let mut out = Emitter::new();
         self.write_to(&mut out)
             .expect("an emitter takes all that is written");
         let (mut source, pools) = out.finish();
         source.push_str(&include(&self.config.module, &pools));
-        // End of the modules that `tables` and `header` begin.
+        // Closes the modules that `tables` and `header` open.
         source.push_str("}\n}\n");
         (source, pools)
     }
@@ -88,7 +88,7 @@ impl Module<'_> {
             self.origin.name.escape_default(),
             self.origin.sha256
         )?;
-        // An included file cannot have attributes of its own as a whole.
+        // An included file cannot have inner attributes.
         writeln!(
             f,
             "{ALLOW}\n{} use generated::*;\n\n{ALLOW}\nmod generated {{",
@@ -106,7 +106,7 @@ impl Module<'_> {
         )
     }
 
-    /// The struct with one field a feature.
+    /// Emits the struct with one field per feature.
     fn features(&self, f: &mut Emitter) -> fmt::Result {
         let lifetime = if self.fields.iter().any(|field| field.kind != Kind::Float) {
             "<'a>"
@@ -138,7 +138,7 @@ impl Module<'_> {
         self.kinds(f, lifetime)
     }
 
-    /// What follows the name of the struct of features where its lifetime does not matter.
+    /// Lifetime argument of the struct of features where any lifetime will do, or an empty string if it has none.
     fn lifetime(&self) -> &'static str {
         if self.fields.iter().any(|field| field.kind != Kind::Float) {
             "<'_>"
@@ -273,7 +273,7 @@ impl Module<'_> {
         )
     }
 
-    /// The tables, in a module of their own: what they are called is the runtime's to say.
+    /// Emits the tables in a module of their own, since the runtime chooses their names.
     fn tables(&self, f: &mut Emitter) -> fmt::Result {
         let Dynamic {
             dimension,
@@ -300,7 +300,7 @@ impl Module<'_> {
     }
 }
 
-/// The statics that files of tables are included as: the end of the module `tables`.
+/// Returns the statics that include the files of tables: the end of the module `tables`.
 pub(crate) fn include(module: &str, pools: &[(&str, Pool)]) -> String {
     let mut source = String::new();
     for (name, pool) in pools {

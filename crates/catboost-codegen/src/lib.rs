@@ -1,14 +1,15 @@
-// Its examples are tested by `catboost-zoo`, which has what their build scripts would make.
+// The README's examples are tested by `catboost-zoo`, which has the output of their build scripts.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 //! # How it works
 //!
-//! Beside `raw` the module has `raw_observed`, which tells an observer what a row meets on its way (values and words that
-//! the training data did not have, leaves that little of it had reached), and `self_check`, which computes rows that were
-//! made up when the model was compiled, and compares them to the bit with what the plain interpreter made of them then.
+//! Besides `raw`, the module has `raw_observed` and `self_check`. `raw_observed` reports to an observer what the
+//! evaluation of a row meets: values and words that the training data did not have, and leaves that little of it
+//! reached. `self_check` evaluates synthetic rows and compares the bits with the plain interpreter's, which were
+//! recorded when the model was compiled.
 //!
-//! The stages: `catboost_model` reads the file into its intermediate representation; `catboost_apply::layout` numbers what a
-//! row is reduced to and computes every table; `emit` writes them down. [`Config::generate`] has no side effects: the same
-//! model gives the same bytes.
+//! Stages: `catboost_model` reads the file into its intermediate representation; `catboost_apply::layout` assigns
+//! groups and computes every table; `emit` prints the tables. [`Config::generate`] has no side effects, and gives the
+//! same bytes for the same model.
 
 mod card;
 mod emit;
@@ -32,7 +33,7 @@ use light::Light;
 use self_check::SelfCheck;
 use sha2::{Digest, Sha256};
 
-/// Where a model comes from.
+/// Origin of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The file's name, without its folder.
@@ -45,52 +46,52 @@ pub struct Origin {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Generated {
-    /// What to write: paths below `OUT_DIR`, and contents. The source comes last.
+    /// Files to write: paths below `OUT_DIR`, and contents. The source comes last.
     pub files: Vec<(String, Vec<u8>)>,
-    /// The functions that make predictions of raw values.
+    /// Generated functions that turn raw values into predictions.
     pub predictions: Vec<Prediction>,
-    /// Why there are none: what the file says of the model's classes does not fit. `None` if there are some, or the model's loss
-    /// has none.
+    /// Reason why there are no predictions: the metadata about classes is inconsistent. `None` if there are
+    /// predictions, or the model's loss has none.
     pub without_predictions: Option<String>,
 }
 
-/// A function of the generated module that makes predictions of raw values.
+/// Function of the generated module that turns raw values into predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Prediction {
-    /// `by_class`, of models whose training data lacked some of the classes.
+    /// `by_class`, for models whose training data lacked some of the classes.
     ByClass,
-    /// `probability`, of models that classify.
+    /// `probability`, for models that classify.
     Probability,
-    /// `class`, of models that classify.
+    /// `class`, for models that classify.
     Class,
-    /// `exponent`, of models with one raw value that do not.
+    /// `exponent`, for models with one raw value that do not classify.
     Exponent,
-    /// `mean_and_variance`, of the loss `RMSEWithUncertainty`.
+    /// `mean_and_variance`, for the loss `RMSEWithUncertainty`.
     MeanAndVariance,
 }
 
-/// Why a build script could not compile a model.
+/// Error of compiling a model in a build script.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The model file could not be read, or its tables not written.
+    /// The model file could not be read, or its tables could not be written.
     Io(PathBuf, io::Error),
     /// The file is not a model that can be compiled.
     Model(PathBuf, catboost_model::Error),
-    /// Cargo did not say where to write.
+    /// Cargo did not set `OUT_DIR`.
     NoOutDir,
-    /// The module has a name that is none.
+    /// The module's name is invalid.
     Module(String),
 }
 
-/// Compiles the model file at `path` into `$OUT_DIR/model.rs`, for a build script: tells Cargo to run again when the
-/// file changes, and ends the build with a sentence if it cannot be done. [`Config`] has what can be chosen.
+/// Compiles the model file at `path` into `$OUT_DIR/model.rs`, for a build script. Tells Cargo to run the script again
+/// when the file changes, and ends the build with a sentence on an error. [`Config`] has the options.
 pub fn build(path: impl AsRef<Path>) {
     Config::new().build(path);
 }
 
-/// How a model is compiled.
+/// Options of compiling a model.
 #[derive(Clone, Debug)]
 pub struct Config {
     module: String,
@@ -107,7 +108,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The defaults: `model.rs` in `OUT_DIR`, public, with its check.
+    /// Creates the defaults: `model.rs` in `OUT_DIR`, public, with a self-check, without explanations.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -126,38 +127,38 @@ impl Config {
         self
     }
 
-    /// Sets the visibility of what the source has, as Rust writes it: `pub(crate)`, for one. Default: `pub`.
+    /// Sets the visibility of the generated items, as Rust source such as `pub(crate)`. Default: `pub`.
     #[must_use]
     pub fn visibility(mut self, visibility: impl Into<String>) -> Self {
         self.visibility = visibility.into();
         self
     }
 
-    /// Sets the folder that files are written to. Source elsewhere than in `OUT_DIR` does not find its tables. Default: `OUT_DIR`,
-    /// which Cargo sets for build scripts.
+    /// Sets the folder that files are written to. Source outside `OUT_DIR` does not find its tables. Default:
+    /// `OUT_DIR`, which Cargo sets for build scripts.
     #[must_use]
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
         self
     }
 
-    /// Leaves `self_check` out, and its rows. Default: it is there.
+    /// Includes or leaves out `self_check` with its rows. Default: included.
     #[must_use]
     pub fn self_check(mut self, self_check: bool) -> Self {
         self.self_check = self_check;
         self
     }
 
-    /// Adds `explain`, SHAP values of rows, and chooses how they come about. A model that cannot be explained says why in
-    /// `UNEXPLAINED`. Default: none.
+    /// Adds `explain`, SHAP values of rows, and chooses how they are computed. For a model that cannot be explained,
+    /// `UNEXPLAINED` has the reason. Default: none.
     #[must_use]
     pub fn explain(mut self, explanations: Explanations) -> Self {
         self.explanations = explanations;
         self
     }
 
-    /// Compiles the model file at `path`, for a build script: tells Cargo to run again when the file changes, and ends the build
-    /// with a sentence if it cannot be done.
+    /// Compiles the model file at `path`, for a build script. Tells Cargo to run the script again when the file
+    /// changes, and ends the build with a sentence on an error.
     pub fn build(&self, path: impl AsRef<Path>) {
         if let Err(error) = self.compile(path) {
             println!("cargo::error={}", one_line(&error));
@@ -165,12 +166,11 @@ impl Config {
         }
     }
 
-    /// Compiles the model file at `path`, and tells Cargo to run the build script again when the file changes:
-    /// [`Config::build`] for a build script that goes on after an error.
+    /// Compiles the model file at `path`, and tells Cargo to run the build script again when the file changes. Use it
+    /// in place of [`Config::build`] in a build script that handles errors.
     ///
     /// # Errors
-    /// If the file cannot be read, is not a model or is one that is not supported, nothing can be written, or the module's name
-    /// is none.
+    /// If the file cannot be read, is not a supported model, output cannot be written, or the module's name is invalid.
     pub fn compile(&self, path: impl AsRef<Path>) -> Result<Generated, Error> {
         let path = path.as_ref();
         println!("cargo::rerun-if-changed={}", one_line(&path.display()));
@@ -205,8 +205,8 @@ impl Config {
         Ok(generated)
     }
 
-    /// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`. The same model gives the
-    /// same bytes.
+    /// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`. The same model
+    /// gives the same bytes.
     #[must_use]
     pub fn generate(&self, model: &Model, origin: &Origin) -> Generated {
         let fields = names::fields(model);
@@ -244,8 +244,8 @@ impl Config {
 }
 
 impl Generated {
-    /// Writes the files below a folder. A file that has the right contents is left alone, so that nothing is compiled
-    /// again for it.
+    /// Writes the files below a folder. A file with the right contents is left alone, so that nothing is recompiled
+    /// because of it.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -266,7 +266,7 @@ fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes)
 }
 
-/// The file of a table, below `OUT_DIR`.
+/// Path of a table's file, below `OUT_DIR`.
 fn table_path(module: &str, name: &str) -> String {
     format!("{module}/{}.bin", name.to_lowercase())
 }
@@ -297,8 +297,9 @@ impl std::error::Error for Error {
     }
 }
 
-/// Escapes what would end a line of a build script's output, or turn its direction: Cargo takes each line that begins with
-/// `cargo::` for an instruction, and a sentence can name features and classes of a model that somebody else has made.
+/// Escapes characters that would end a line of a build script's output or change its direction. Cargo takes each line
+/// that begins with `cargo::` for an instruction, and a sentence can contain names of features and classes of an
+/// untrusted model.
 #[must_use]
 pub fn one_line(text: &dyn Display) -> String {
     let mut line = String::new();

@@ -1,16 +1,16 @@
-//! Leaves that little of the training data reached: what a model says there it has seen little evidence for.
+//! Light leaves: leaves that little of the training data reached, so that their predictions have little evidence.
 
 use catboost_model::ir::{Model, Trees};
 
-/// A leaf with less training weight than this is light. (A row of the training data weighs 1, unless it was given
-/// another weight.)
+/// Training weight below which a leaf is light. (A row of the training data weighs 1, unless it was given another
+/// weight.)
 pub(crate) const LIGHT: f64 = 5.0;
 
-/// Which leaves are light.
+/// Light leaves of a model.
 pub(crate) struct Light {
-    /// A bit a leaf, counted over all the trees; empty if the file has no weights.
+    /// Bitmap of light leaves, indexed over all the trees; empty if the file has no weights.
     pub(crate) bits: Vec<u64>,
-    /// The training data's own share of light leaves: what part of its weight is in them.
+    /// Share of light leaves in the training data's own leaves, by weight.
     pub(crate) share: f64,
 }
 
@@ -31,7 +31,7 @@ impl Light {
     }
 }
 
-/// The weight of each leaf, counted over all the trees; empty unless every tree has its own.
+/// Weight of each leaf, indexed over all the trees; empty unless every tree has weights.
 fn weights(model: &Model) -> Vec<f64> {
     let trees: Vec<(&[f64], &[f64])> = match &model.trees {
         Trees::Oblivious(trees) => trees

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use catboost_model::ir::{Feature, Model};
 use unicode_normalization::UnicodeNormalization;
 
-/// The kinds of feature that a row has a field for.
+/// Kind of a feature, which decides the type of its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `f32`
@@ -14,12 +14,12 @@ pub(crate) enum Kind {
     Categorical,
     /// `&str`
     Text,
-    /// `&[f32; N]`, or `&[f32]` for 0: the model does not say how long it is, and does not use it.
+    /// `&[f32; N]`, or `&[f32]` for 0: the model does not state the length, and does not use the feature.
     Embedding(usize),
 }
 
 impl Kind {
-    /// The kind's name.
+    /// Name of the kind.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Float => "numeric",
@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// The Rust type of a value, with the lifetime `'a`.
+    /// Rust type of a value, with the lifetime `'a`.
     pub(crate) fn value(self) -> String {
         match self {
             Self::Float => "f32".to_owned(),
@@ -40,21 +40,21 @@ impl Kind {
     }
 }
 
-/// A field of the generated struct.
+/// Field of the generated struct.
 pub(crate) struct Field {
     pub(crate) kind: Kind,
     /// Index among the features of its kind.
     pub(crate) index: usize,
     pub(crate) flat_index: u32,
-    /// The feature's own name.
+    /// Name of the feature.
     pub(crate) name: String,
-    /// Whether any tree depends on it.
+    /// True if any tree depends on the feature.
     pub(crate) used: bool,
-    /// The field's name.
+    /// Name of the field.
     pub(crate) identifier: String,
 }
 
-/// A field for each feature, in the order of the training data's columns.
+/// Returns a field for each feature, in the order of the training data's columns.
 pub(crate) fn fields(model: &Model) -> Vec<Field> {
     let floats = model
         .float_features
@@ -104,8 +104,9 @@ pub(crate) fn fields(model: &Model) -> Vec<Field> {
     fields.collect()
 }
 
-/// The feature's name if Rust takes it (in NFC, the form in which Rust compares identifiers), else the nearest thing: `_` for what an identifier cannot have, `f_` before
-/// what it cannot begin with, `f_<flat index>` for a feature without a name.
+/// Returns the feature's name if it is a Rust identifier (in NFC, the form in which Rust compares identifiers).
+/// Otherwise invalid characters become `_`, a name that begins with an invalid character gets the prefix `f_`, and a
+/// feature without a name becomes `f_<flat index>`.
 fn identifier(feature: &Feature) -> String {
     let mut identifier: String = feature
         .name
@@ -125,7 +126,7 @@ fn identifier(feature: &Feature) -> String {
         .chars()
         .next()
         .is_some_and(|letter| letter == '_' || unicode_ident::is_xid_start(letter));
-    // Not every keyword can be a raw identifier, so all of them are treated alike.
+    // Some keywords cannot be raw identifiers, so all are treated alike.
     if !begins_well
         || KEYWORDS.contains(&identifier.as_str())
         || identifier.chars().all(|letter| letter == '_')
@@ -135,7 +136,7 @@ fn identifier(feature: &Feature) -> String {
     identifier
 }
 
-/// The words of Rust 2024 that are not identifiers.
+/// Words of Rust 2024 that are not identifiers.
 const KEYWORDS: [&str; 52] = [
     "as", "break", "const", "continue", "crate", "else", "enum", "extern", "false", "fn", "for",
     "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(identifier_of("А"), "А");
     }
 
-    /// To Rust these are the same: U+00E9, and e with U+0301; Ω, and the sign of the ohm.
+    /// Rust considers these equal: U+00E9, and e with U+0301; Ω, and the sign of the ohm.
     #[test]
     fn names_that_rust_takes_for_the_same_get_fields_of_their_own() {
         let json = r#"{"scale_and_bias": [1, [0]], "features_info": {"categorical_features": [

@@ -1,9 +1,9 @@
-//! Rows by which a compiled model checks itself when it starts: made up from the model, and answered by the plain
-//! interpreter while the model is compiled.
+//! Rows of the self-check, which a compiled model runs when it starts: synthesized from the model, and answered by the
+//! plain interpreter while the model is compiled.
 //!
-//! A number is one of its feature's borders, the next float above or below it, or NaN. A categorical value and a word of
-//! a text is one that the model knows, where a list of common words has some: the model itself has only their hashes. The
-//! numbers of an embedding are from -2 to 2.
+//! A number is one of its feature's borders, the next float above or below it, or NaN. A categorical value or a word of
+//! a text is one that the model knows, if a list of common words has one: the model itself has only hashes. The numbers
+//! of an embedding are between -2 and 2.
 
 use catboost_model::{
     eval::{self, Row},
@@ -14,22 +14,22 @@ use catboost_runtime::{
     text::TokenTable as _,
 };
 
-/// How many rows.
+/// Number of rows.
 pub(crate) const ROWS: usize = 16;
-/// The most words of a text.
+/// Upper bound on the words of a text.
 const WORDS: u64 = 9;
-/// A value that no model knows.
+/// Value that no model knows.
 const UNSEEN: &str = "unseen by any model";
 
-/// The rows, and the bits of the raw values that they have.
+/// Rows, and the bits of their raw values.
 pub(crate) struct SelfCheck {
-    /// A number a feature, row by row.
+    /// One number per feature, row by row.
     pub(crate) floats: Vec<f32>,
     pub(crate) cats: Vec<Vec<String>>,
     pub(crate) texts: Vec<Vec<String>>,
-    /// For each embedding feature as many as its dimension, row by row.
+    /// For each embedding feature, as many numbers as its dimension, row by row.
     pub(crate) embeddings: Vec<Vec<f32>>,
-    /// As many as the model has dimensions, row by row.
+    /// Bits of the raw values, one per dimension, row by row.
     pub(crate) bits: Vec<u64>,
 }
 
@@ -94,7 +94,7 @@ impl SelfCheck {
     }
 }
 
-/// A number at a border, or beside it, or none.
+/// Draws a number at or beside a border, or NaN.
 fn number(borders: &[f32], dice: &mut Dice) -> f32 {
     if borders.is_empty() || dice.roll(8) == 0 {
         return f32::NAN;
@@ -107,7 +107,7 @@ fn number(borders: &[f32], dice: &mut Dice) -> f32 {
     }
 }
 
-/// Digits, letters, small numbers, days and months: what features often have.
+/// Common values of features: digits, letters, small numbers, days and months.
 fn common_words() -> Vec<String> {
     let letters = ('0'..='9')
         .chain('A'..='Z')
@@ -156,7 +156,7 @@ fn known(common: &[String], knows: impl Fn(&str) -> bool) -> Vec<&str> {
         .collect()
 }
 
-/// Whether a one-hot split or a CTR knows a value of a categorical feature.
+/// Returns true if a one-hot split or a CTR knows a value of a categorical feature.
 fn knows_value(model: &Model, cat: CatIdx, value: &str) -> bool {
     let hash = cat_hash(value);
     let by_one_hot = model
@@ -173,7 +173,7 @@ fn knows_value(model: &Model, cat: CatIdx, value: &str) -> bool {
         })
 }
 
-/// Whether a dictionary of words knows a word of a text feature.
+/// Returns true if a dictionary of words has a word of a text feature.
 fn knows_word(model: &Model, text: TextIdx, word: &str) -> bool {
     model.text.tokenized.iter().any(|tokenized| {
         let dictionary: &Dictionary = &model.text.dictionaries[tokenized.dictionary.at()];
@@ -189,7 +189,7 @@ fn knows_word(model: &Model, text: TextIdx, word: &str) -> bool {
     })
 }
 
-/// What separates the words of a text feature.
+/// Delimiter between the words of a text feature.
 fn delimiter(model: &Model, text: TextIdx) -> &str {
     let of_text = |tokenized: &&catboost_model::ir::Tokenized| tokenized.text == text;
     let tokenized = model.text.tokenized.iter().find(of_text);
@@ -198,11 +198,11 @@ fn delimiter(model: &Model, text: TextIdx) -> &str {
     })
 }
 
-/// Numbers that look random, and are the same every time: SplitMix64.
+/// Pseudo-random numbers, the same in every run: SplitMix64.
 struct Dice(u64);
 
 impl Dice {
-    /// One of `0..sides`.
+    /// Draws one of `0..sides`.
     fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -211,12 +211,12 @@ impl Dice {
         (mixed ^ mixed >> 31) % sides
     }
 
-    /// From -2 to 2, as the numbers of an embedding often are.
+    /// Draws a number between -2 and 2, as are common in embeddings.
     fn component(&mut self) -> f32 {
         (self.roll(4001) as f32 - 2000.0) / 1000.0
     }
 
-    /// Mostly one of `known`.
+    /// Draws one of `known`, mostly.
     fn value<'a>(&mut self, known: &[&'a str]) -> &'a str {
         if known.is_empty() || self.roll(8) == 0 {
             UNSEEN

@@ -1,4 +1,4 @@
-//! What is generated for the models of `fixtures/models`. That it computes the right values is `catboost-zoo`'s to test.
+//! Generated source of the models in `fixtures/models`. `catboost-zoo` tests the values that it computes.
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +31,7 @@ fn generated(path: &Path) -> Generated {
     Config::new().module("module").generate(&model, &origin)
 }
 
-/// Each time from the file on, so that maps whose order differs from one to the next would show.
+/// Starts from the file each time, so that maps with a random order would show.
 #[test]
 fn the_same_model_gives_the_same_bytes() {
     for path in models() {
@@ -56,7 +56,8 @@ fn the_source_includes_every_table_and_no_other() {
     }
 }
 
-/// What a change of the generator changes shows in these: small models with texts, combinations, and non-symmetric trees.
+/// Pins the source of three small models, with texts, combinations, and non-symmetric trees, so that a change of the
+/// generator shows.
 #[test]
 fn the_source_is_the_golden_one() {
     for name in [
@@ -83,7 +84,7 @@ fn the_source_is_the_golden_one() {
     }
 }
 
-/// `catboost-zoo` has to run each of them.
+/// Together, the models in `catboost-zoo` cover every kind of trees and lookups.
 #[test]
 fn the_models_need_every_way_of_walking_trees_and_of_finding_combinations() {
     let mut missing = BTreeSet::from([
@@ -109,7 +110,7 @@ fn the_models_need_every_way_of_walking_trees_and_of_finding_combinations() {
     }
 }
 
-/// A model of one text, whose pairs of 73 letters are looked up, and of trees that ask 64 of these pairs.
+/// Model of one text, with pairs of 73 letters, and of trees that test 64 of these pairs.
 fn model_of_letters(trees: usize) -> Model {
     let letters = (0..73_u8).map(|nth| [b'0' + nth]);
     let mut tokens: Vec<(u64, usize)> = letters
@@ -132,7 +133,7 @@ fn model_of_letters(trees: usize) -> Model {
     let numbers = (0..64)
         .map(|local| format!("{{\"calcer\":{{\"Text\":0}},\"local\":{local},\"borders\":[0.5]}}"));
     let active: Vec<String> = (0..64).map(|token| token.to_string()).collect();
-    // Their indices take 8 bits each: 64 trees are a line.
+    // Leaf indices take 8 bits each: 64 trees per line.
     let deep = format!(
         "{{\"leaf_values\":[{}],\"splits\":[{}]}}",
         vec!["1"; 256].join(","),
@@ -166,7 +167,7 @@ fn model_of_letters(trees: usize) -> Model {
     catboost_model::parse(json.as_bytes()).expect("a model")
 }
 
-/// Each line has a row for each of 74² steps, of 64 bytes: with 191 lines they are 64 MiB.
+/// Each line has a row for each of 74² steps, of 64 bytes: 191 lines are 64 MiB.
 #[test]
 fn tables_of_letters_are_bounded() {
     for (lines, has_letters) in [(4, true), (191, true), (192, false)] {
@@ -212,7 +213,7 @@ fn a_file_that_has_the_right_contents_is_left_alone() {
     fs::remove_dir_all(folder).expect("it is there");
 }
 
-/// The source of a model, by its file's name, and by what CatBoost keeps of its making.
+/// Source of a model, given its file's name and changes of its metadata.
 fn source_with(name: &str, info: &[(&str, &str)]) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
     let mut model = catboost_model::load(&folder.join(name)).expect("a model");
@@ -335,7 +336,7 @@ fn the_runtime_has_to_be_of_the_same_layout() {
 
 #[test]
 fn errors_say_which_file() {
-    // Cargo sets OUT_DIR for tests of packages with a build script only.
+    // Cargo sets OUT_DIR for tests only if the package has a build script.
     let error = Config::new().compile("none.cbm").expect_err("no OUT_DIR");
     assert!(matches!(error, Error::NoOutDir));
     assert_eq!(

@@ -1,6 +1,6 @@
-//! The models of `fixtures/models`, compiled. For tests: see `tests/parity`.
+//! The models of `fixtures/models`, compiled, for tests: see `tests/parity`.
 
-// Generated code has to compile without a warning; only what is asked of the crate as a whole it cannot allow itself.
+// Generated code must compile without a warning. Lints of a whole crate are beyond its control.
 #![deny(warnings)]
 #![forbid(unsafe_code)]
 #![allow(
@@ -19,19 +19,19 @@ use catboost_runtime::{
 /// A compiled model.
 #[derive(Clone, Copy)]
 pub struct Compiled {
-    /// The file's name without its extension.
+    /// Name of the file without its extension.
     pub name: &'static str,
     /// The model.
     pub model: &'static (dyn Predict + Sync),
-    /// The leaves of a row, counted over all the trees.
+    /// Returns the leaves of a row, indexed over all the trees.
     pub leaves: fn(row: &Row<'_>) -> Vec<usize>,
-    /// The generated bits of light leaves.
+    /// Generated bitmap of light leaves.
     pub light_leaves: &'static [u64],
-    /// The generated function of this name.
+    /// Generated function `self_check`.
     pub self_check: fn() -> Result<(), usize>,
 }
 
-/// Notes leaves.
+/// Collects leaves.
 #[derive(Default)]
 pub struct Leaves(pub Vec<usize>);
 
@@ -43,7 +43,7 @@ impl Observer for Leaves {
 
 include!(concat!(env!("OUT_DIR"), "/zoo.rs"));
 
-/// The examples in the crates' READMEs.
+/// Examples in the crates' READMEs.
 #[cfg(doctest)]
 #[doc = include_str!("../../catboost-apply/README.md")]
 #[doc = include_str!("../../catboost-codegen/README.md")]

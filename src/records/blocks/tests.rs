@@ -6,7 +6,7 @@ fn header() -> String {
     Field::ALL.map(Field::name).join(",")
 }
 
-/// Gives what it has a few bytes at a time.
+/// Reader that returns a few bytes at a time.
 struct Slow<'a> {
     rest: &'a [u8],
     step: usize,
@@ -22,11 +22,11 @@ impl Read for Slow<'_> {
     }
 }
 
-/// All that is in the blocks of `bytes`: text with its first line, and faults.
+/// Returns all blocks of `bytes`: text with the number of its first line, and faults.
 fn blocks(bytes: &[u8], format: Option<Format>, step: usize) -> Vec<String> {
     let mut blocks = Blocks::open(Slow { rest: bytes, step }, format).unwrap();
     let mut told: Vec<String> = Vec::new();
-    // What is in a buffer does not matter.
+    // The contents of the buffer do not matter.
     while let Some(block) = blocks.next(b"used before".repeat(3)).unwrap() {
         told.push(match block {
             Block::Fault(fault) => fault.to_string(),
@@ -125,7 +125,7 @@ const SHORT: Limits = Limits {
     block: 1024,
 };
 
-/// What [`Blocks::next`] gives within [`SHORT`] limits, each block with a new buffer.
+/// Returns all blocks within [`SHORT`] limits, each with a new buffer.
 fn all(text: &str) -> (Shape, Vec<Block>) {
     let mut blocks = Blocks::new(text.as_bytes(), SHORT);
     blocks.begin(None).unwrap();
@@ -136,12 +136,12 @@ fn all(text: &str) -> (Shape, Vec<Block>) {
     (blocks.shape().clone(), all)
 }
 
-/// Each block is found in one look at what is held, so their number bounds the work.
+/// Each block takes one scan of `held`, so that the number of blocks bounds the work.
 #[test]
 fn quotes_that_are_not_closed_do_not_cost_a_look_a_line() {
     for row in ["x\",\"\n", "\"\n", ",\"\n\n", "\"\",c\n", "\",\"\n"] {
         let rows = row.repeat(3 * SHORT.record / row.len());
-        // The last ends inside quotes, or is too long outside them.
+        // The last line ends inside quotes, or is too long outside them.
         let long = format!("x\",{}", "y".repeat(2 * SHORT.record));
         for (start, end) in [("", ""), ("\"", ""), ("\"", "\"x"), ("", &long)] {
             let (_, blocks) = all(&format!("{}\n{start}{rows}{end}", header()));
@@ -192,7 +192,7 @@ fn a_header_is_looked_at_once_however_it_comes() {
     );
 }
 
-/// Gives its pieces one by one, and in between says that there is nothing yet.
+/// Reader that returns its pieces one by one, with [`io::ErrorKind::WouldBlock`] in between.
 struct Pieces<'a>(Vec<&'a [u8]>, bool);
 
 impl Read for Pieces<'_> {
@@ -214,7 +214,7 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// What comes of `pieces`, each of which is waited for: the requests and faults, or why there are none.
+/// Returns the requests and faults of `pieces`, which arrive one by one, or the error.
 fn told(pieces: &[&[u8]]) -> Vec<String> {
     let mut blocks = Blocks::new(Pieces(pieces.to_vec(), false), SHORT);
     loop {
@@ -244,7 +244,8 @@ fn told(pieces: &[&[u8]]) -> Vec<String> {
     }
 }
 
-/// A mark after a blank was dropped only if a pause came before it; the header that was looked at already moved then.
+/// A mark after a blank was once dropped only if a pause came before it; the header that was already scanned moved
+/// then.
 #[test]
 fn where_the_beginning_is_cut_changes_nothing() {
     let header = header();
@@ -280,7 +281,7 @@ fn where_the_beginning_is_cut_changes_nothing() {
         }
     }
     assert!(told(&[b"\xef\xbb\xbf", header.as_bytes(), b"\n1"])[0].starts_with("line 2: "));
-    // A header beyond the limit, whole and byte by byte.
+    // Header beyond the limit, whole and byte by byte.
     let long = format!("\"{}\"\n", "x".repeat(SHORT.record));
     let bytes: Vec<&[u8]> = long.as_bytes().chunks(1).collect();
     assert_eq!(told(&[long.as_bytes()]), ["line 1: longer than 4096 bytes"]);

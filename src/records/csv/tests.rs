@@ -4,12 +4,12 @@ fn names() -> [&'static str; COLUMNS] {
     Field::ALL.map(Field::name)
 }
 
-/// A header in the fields' own order.
+/// Header in the order of [`Field::ALL`].
 fn header() -> Header {
     Header::parse(names().join(",").as_bytes(), 1).unwrap()
 }
 
-/// The values of the record at `start`, or what is wrong with it, and where it ends.
+/// Returns the values of the record at `start`, or its fault, and the offset of its end.
 fn values_of(
     header: &Header,
     marked: &mut Marked<'_>,
@@ -24,13 +24,13 @@ fn values_of(
     (text.map(values).map_err(|fault| fault.to_string()), after)
 }
 
-/// The records of `text`, each as its values between bars, or what is wrong with it.
+/// Returns the records of `text`, each as its values between bars, or its fault.
 fn records(text: &str) -> Vec<String> {
     let mut marked = Marked::new(text.as_bytes());
     let mut records = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        // Known to be UTF-8 or not: it makes no difference.
+        // Whether the text is known to be UTF-8 must not matter.
         let again = values_of(&header(), &mut Marked::new(text.as_bytes()), at, false);
         let row = values_of(&header(), &mut marked, at, true);
         assert_eq!(row, again, "from {at} of {text:?}");
@@ -61,7 +61,7 @@ fn values_are_read_as_the_rfc_has_them() {
     }
 }
 
-/// Only where all is known to be UTF-8, usual records have a way of their own.
+/// The fast path needs text that is known to be UTF-8.
 #[test]
 fn usual_records_are_read_as_all_are() {
     let mut state = 1u64;

@@ -1,10 +1,9 @@
-//! Sixteen digits at once.
+//! Converts sixteen digits at once.
 
-/// The number that the first `count` bytes of `text` are, which are digits, as many as there are, and zeros after them up
-/// to the sixteenth.
+/// Converts the first `count` bytes of `text`, which are digits, as if they were followed by zeros up to the sixteenth.
 #[inline(always)]
 pub(super) fn number(text: &[u8; 16], count: usize) -> u64 {
-    /// From 16 - n on: n bytes that keep what they are combined with, and then others that do not.
+    /// From offset 16 - n on: n bytes that keep their operand, followed by bytes that clear it.
     const KEEP: [u8; 32] = {
         let mut keep = [0; _];
         let mut at = 0;
@@ -26,7 +25,7 @@ pub(super) fn number(text: &[u8; 16], count: usize) -> u64 {
     }
 }
 
-/// Pairs of neighbours are multiplied and added until two numbers of eight digits are left.
+/// Multiplies and adds pairs of neighbors until two numbers of eight digits are left.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
 #[inline]
@@ -36,7 +35,7 @@ fn sse2(text: &[u8; 16], keep: &[u8; 16]) -> u64 {
         _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_setzero_si128, _mm_sub_epi8,
         _mm_unpackhi_epi8, _mm_unpacklo_epi8,
     };
-    // SAFETY: both are sixteen bytes of any value.
+    // SAFETY: both types have sixteen bytes, and any value is valid.
     let load = |bytes: &[u8; 16]| -> __m128i { unsafe { std::mem::transmute(*bytes) } };
     let digits = _mm_sub_epi8(load(text), _mm_set1_epi8(b'0' as i8));
     let digits = _mm_and_si128(digits, load(keep));
@@ -55,11 +54,11 @@ fn sse2(text: &[u8; 16], keep: &[u8; 16]) -> u64 {
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn portable(text: &[u8; 16], keep: &[u8; 16]) -> u64 {
     const ZEROS: u128 = u128::from_le_bytes([b'0'; 16]);
-    // Of digits, no other bits differ from those of `0`.
+    // Digits differ from `0` only in these bits.
     let digits = (u128::from_le_bytes(*text) ^ ZEROS) & u128::from_le_bytes(*keep);
     eight(digits as u64) * 100_000_000 + eight((digits >> 64) as u64)
 }
-/// The number that eight digits are: pairs, then fours, then all are put together in one register.
+/// Converts eight digits in one register: pairs, then fours, then all.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn eight(digits: u64) -> u64 {
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
@@ -90,7 +89,7 @@ mod tests {
             };
             let digits = format!("{:0<16}", std::str::from_utf8(&text[..count]).unwrap());
             let expected: u64 = digits.parse().unwrap();
-            // Whatever follows them.
+            // Any bytes may follow.
             text[count..].fill((state >> 40) as u8);
             assert_eq!(number(&text, count), expected, "{text:?}");
             let mut keep = [0; 16];

@@ -13,10 +13,10 @@ use super::{
     trees::Laid,
 };
 
-/// What the occurrence of each token id sets: words and bits, or, if the trees are walked, answers and 1.
+/// Slots or bits that the occurrence of each token id sets: words and bits, or, if the trees are walked, answers and 1.
 pub(super) type TokenBits = BTreeMap<u32, Vec<(u32, u32)>>;
 
-/// Adds what tokens set.
+/// Adds the slots or bits of a bag of words.
 pub(super) fn add(
     bag: &mut TokenBits,
     model: &Model,
@@ -44,7 +44,7 @@ pub(super) fn add(
     }
 }
 
-/// Lays out what tokens set.
+/// Lays out the slots or bits of all tokens.
 pub(super) fn lay_out(bag: &TokenBits) -> BagOfWords<Owned> {
     let first = bag.keys().next().copied().unwrap_or(0);
     let ids = bag.keys().next_back().map_or(0, |last| last - first + 1);

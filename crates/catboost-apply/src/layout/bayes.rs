@@ -13,10 +13,10 @@ use super::{
     room::{Room, TooLarge},
 };
 
-/// A text may lack this many of a class's tokens before a logarithm is taken at run time.
+/// Number of a class's tokens that a text may lack before a logarithm is computed at run time.
 const LACKING: usize = 64;
 
-/// Computes all that depends on the model alone, in CatBoost's order of operations.
+/// Precomputes whatever the model alone determines, in CatBoost's order of operations.
 pub(super) fn lay_out(
     class_prior: f32,
     token_prior: f32,
@@ -37,7 +37,7 @@ pub(super) fn lay_out(
     };
     let log_count =
         |count: &Option<u32>| math::ln(count.map_or(prior, |count| prior + f64::from(count)));
-    // One more than the tokens seen, as CatBoost counts them.
+    // Like CatBoost, this counts one more token than was seen.
     let seen = prior * seen_tokens.wrapping_add(1) as f64;
     let totals: Vec<f64> = classes
         .iter()

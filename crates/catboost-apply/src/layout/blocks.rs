@@ -1,4 +1,4 @@
-//! The tables that blocks of rows are evaluated with.
+//! Tables for the evaluation of blocks of rows.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::{
     groups::{nan_value, presence},
 };
 
-/// Columns, and the splits that ask of them.
+/// Columns, and the splits that test them.
 struct Columns {
     numbers: Vec<Number>,
     borders: Vec<f32>,
@@ -23,11 +23,11 @@ struct Columns {
     splits: HashMap<SplitIdx, Split>,
 }
 
-/// A leaf index has two bytes.
+/// Upper bound on the leaves of a tree: a leaf index has two bytes.
 const MOST_LEAVES: usize = 1 << 16;
 
-/// The tables of a model whose groups are laid out. `None` if its rows are evaluated one by one: tokens set bits of leaf indices
-/// without a slot of their own, or the model is larger than any that is trained.
+/// Lays out the tables of a model with groups. `None` if its rows are evaluated one by one: if tokens set bits of leaf
+/// indices without slots, or if the model is larger than any trained one.
 pub(super) fn lay_out(
     model: &Model,
     groups: &Groups,
@@ -89,7 +89,7 @@ pub(super) fn lay_out(
     })
 }
 
-/// The trees in order.
+/// Trees in order.
 struct Laid {
     runs: Vec<Run>,
     offsets: Vec<u32>,
@@ -115,7 +115,7 @@ impl Laid {
 }
 
 impl Columns {
-    /// The columns of numbers.
+    /// Creates the columns of float features.
     fn new(model: &Model, numbers: &Numbers) -> Self {
         let mut columns = Self {
             numbers: Vec::new(),
@@ -149,9 +149,9 @@ impl Columns {
         columns
     }
 
-    /// The columns of all else that splits ask of.
+    /// Adds the columns of everything else that splits test.
     fn add_fills(&mut self, model: &Model, groups: &Groups) {
-        // By what is asked of, except for one-hot features: each of their values has a column.
+        // By source, except for one-hot features: each of their values has a column.
         let mut first_column = HashMap::new();
         for (index, split) in (0..).map(SplitIdx).zip(&model.splits) {
             let (of, borders, border) = match *split {
@@ -184,7 +184,7 @@ impl Columns {
         }
     }
 
-    /// Adds a column, whose bin is the number of these splits that hold.
+    /// Adds a column whose bin is the number of these splits that hold.
     fn fill(&mut self, groups: &Groups, splits: &[Asked]) {
         if groups.are_walked() {
             let slot = Slot(groups.answer(splits[0]).0);
@@ -213,19 +213,19 @@ impl Columns {
     }
 }
 
-/// Number of bits of the leaf indices of a tree with so many leaves.
+/// Number of bits of a tree's leaf index.
 fn depth_of(leaves: usize) -> usize {
     leaves.max(1).next_power_of_two().ilog2() as usize
 }
 
-/// The split of a feature, whose first column this is, at one of its borders.
+/// Split of a feature at one of its borders. `column` is the feature's first column.
 fn split_of(column: usize, border: usize) -> Split {
     const MOST: usize = Number::MOST_BORDERS;
     let column = column + border / MOST;
     Split::new(column as u32, (border % MOST) as u8)
 }
 
-/// The split of the same feature at another border.
+/// Split of the same feature at another border.
 fn with_border(split: Asked, border: u32) -> Asked {
     match split {
         Asked::Ctr { feature, .. } => Asked::Ctr { feature, border },
@@ -234,9 +234,9 @@ fn with_border(split: Asked, border: u32) -> Asked {
     }
 }
 
-/// The splits of non-symmetric trees, and how the bits of leaf indices are chosen by them.
+/// Splits of non-symmetric trees, and the expressions that compute the bits of leaf indices from them.
 struct Choices {
-    /// The word of each split that is asked.
+    /// Word of each split in use.
     words: HashMap<SplitIdx, u32>,
     splits: Vec<SplitIdx>,
     choices: Vec<[u32; 3]>,
@@ -270,7 +270,7 @@ impl Choices {
         let free = self.splits.len() as u32 + 2;
         let first = self.choices.len();
         let mut known: HashMap<[u32; 3], u32> = HashMap::new();
-        // The words of the bits of each node, from the last node, which is above leaves only, to the root.
+        // Words of each node's bits, from the last node, which has leaves only, to the root.
         let mut words: Vec<Vec<u32>> = vec![Vec::new(); tree.nodes.len()];
         for (place, node) in tree.nodes.iter().enumerate().rev() {
             let when = self.words[&node.split];

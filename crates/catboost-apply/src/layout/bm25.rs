@@ -12,7 +12,7 @@ use super::{
     room::{Room, TooLarge},
 };
 
-/// Computes all that depends on the model alone, in CatBoost's order of operations.
+/// Precomputes whatever the model alone determines, in CatBoost's order of operations.
 pub(super) fn lay_out(
     formula: calcer::Bm25,
     classes: &[Bm25Class],

@@ -13,16 +13,17 @@ use super::{
     room::{Room, TooLarge},
 };
 
-/// The categorical features of a model, laid out.
+/// Tables of categorical features.
 pub(super) struct Categories {
-    /// The features that the model uses.
+    /// Categorical features that the model uses.
     pub(super) used: Vec<usize>,
-    /// Whether all values that the training data had are known: a CTR counts by the feature alone.
+    /// True, by the same index, if a CTR counts by the feature alone, so that all values of the training data are
+    /// known.
     pub(super) counted: Vec<bool>,
     pub(super) one_hots: Box<[OneHot<Owned>]>,
     pub(super) digits: Digits<Owned>,
     pub(super) crosses: Box<[Cross<Owned>]>,
-    /// Those that are in no cross.
+    /// Combinations that are in no cross.
     pub(super) projections: Box<[Projection<Owned>]>,
 }
 
@@ -71,7 +72,7 @@ impl Categories {
                 None => by_projection.push((projection, vec![index])),
             }
         }
-        // Those alike follow each other: so the processor knows how many times a loop goes round.
+        // Similar projections are adjacent, so that the processor can predict the number of a loop's iterations.
         by_projection.sort_by_cached_key(|(projection, _)| {
             let cats = projection.cats.clone();
             (cats.len(), cats, projection.splits())
@@ -90,7 +91,7 @@ impl Categories {
         for combination in &mut rest {
             combination.place(model, groups);
         }
-        // More than the bins of the last may be overwritten.
+        // Slots after the last bins may be overwritten.
         groups.add_slots(Projection::AT_ONCE - 1);
         Ok(Self {
             counted,

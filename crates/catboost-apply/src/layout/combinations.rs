@@ -1,4 +1,4 @@
-//! Combinations of categorical features and splits that CTRs count by, before they are laid out.
+//! Combinations of categorical features and splits that CTRs count by, before their layout.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -15,7 +15,7 @@ use super::{
     room::{Room, TooLarge},
 };
 
-/// The splits of a combination, in the order of hashing.
+/// Splits of a combination, in the order of hashing.
 fn conditions(projection: &ir::Projection, groups: &Groups) -> Vec<u64> {
     let floats = projection
         .floats
@@ -36,17 +36,17 @@ fn conditions(projection: &ir::Projection, groups: &Groups) -> Vec<u64> {
         .collect()
 }
 
-/// A combination, before it is laid out.
+/// Combination before its layout.
 pub(super) struct Combination<'a> {
     pub(super) projection: &'a ir::Projection,
     ctrs: Vec<usize>,
     pub(super) conditions: Vec<u64>,
-    /// Ascending, with their rows.
+    /// Keys, ascending, with their rows.
     pub(super) keys: Vec<(u64, u32)>,
-    /// Rows of `len`, and what may be copied after the last.
+    /// Rows of `len` bins, and padding after the last row.
     bins: Vec<u16>,
     pub(super) len: usize,
-    /// The first of its groups or answers; 0 until it has them.
+    /// First group or answer; 0 until assigned.
     first: Slot,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Combination<'a> {
         }
     }
 
-    /// Gives it its groups: a single one if that has no more bins than they would have.
+    /// Assigns groups: a single one if it needs no more bins than several would.
     pub(super) fn place(&mut self, model: &Model, groups: &mut Groups) {
         self.first = groups.next();
         let rows = (self.bins.len() - Projection::AT_ONCE + 1) / self.len.max(1);
@@ -117,7 +117,7 @@ impl<'a> Combination<'a> {
                 (Member::Ctr(ctr), own.copied().collect())
             });
             groups.add_shared(rows, &members.collect::<Vec<_>>());
-            // A row's number says all.
+            // The row's number is the bin.
             self.bins = Vec::new();
             self.len = 1;
             return;
@@ -127,7 +127,8 @@ impl<'a> Combination<'a> {
         }
     }
 
-    /// The row of `bins` of the values with this key, and of an outcome of the splits: bit `k` is what split `k` says.
+    /// Returns the row of `bins` for values with this key and an outcome of the splits: bit `k` is the answer to split
+    /// `k`.
     pub(super) fn row(&self, mut key: u64, outcome: usize) -> &[u16] {
         for split in 0..self.conditions.len() {
             key = hash::ctr_key_split(key, outcome >> split & 1 == 1);
@@ -149,10 +150,11 @@ impl<'a> Combination<'a> {
     }
 }
 
-/// Keys and their rows.
+/// Keys and rows.
 type Keyed = (Vec<(u64, u32)>, Vec<Rc<[u16]>>);
 
-/// Each key of the CTRs' tables with its row, and the rows: the bin of each of `ctrs`. Row 0 is that of an unknown key.
+/// Returns each key of the CTRs' tables with the index of its row, and the distinct rows: the bin of each of `ctrs`.
+/// Row 0 is for unknown keys.
 fn ctr_bins(model: &Model, ctrs: &[usize], room: &mut Room) -> Result<Keyed, TooLarge> {
     let bin = |ctr: usize, entry: Option<usize>| {
         let ctr = &model.ctrs[ctr];
@@ -164,7 +166,7 @@ fn ctr_bins(model: &Model, ctrs: &[usize], room: &mut Room) -> Result<Keyed, Too
     tables.dedup();
     let keys_of = |table: usize| &model.ctr_tables[table].keys;
     let all: usize = tables.iter().map(|&table| keys_of(table).len()).sum();
-    // With its row, and in a hash table that is at least a quarter full.
+    // The key with its row, and an entry in a hash table that is at least a quarter full.
     let size =
         size_of::<u64>() + size_of::<(u64, u32)>() + 4 * (size_of::<u64>() + size_of::<u32>());
     room.need(all, size, || format!("the keys of {}", bins_of(ctrs)))?;
@@ -175,7 +177,7 @@ fn ctr_bins(model: &Model, ctrs: &[usize], room: &mut Room) -> Result<Keyed, Too
     keys.sort_unstable();
     keys.dedup();
 
-    // Each CTR's entries are met in order.
+    // Each CTR's entries are visited in order.
     let mut next = vec![0; ctrs.len()];
     let mut row: Vec<u16> = ctrs.iter().map(|&ctr| bin(ctr, None)).collect();
     let unknown = row.clone();
@@ -195,7 +197,7 @@ fn ctr_bins(model: &Model, ctrs: &[usize], room: &mut Room) -> Result<Keyed, Too
         let number = match numbers.get(row.as_slice()) {
             Some(&number) => number,
             None => {
-                // Besides, it has its place in a list and in a hash table.
+                // Includes its entries in a list and in a hash table.
                 room.need(row.len() + 40, size_of::<u16>(), || bins_of(ctrs))?;
                 let (new, number) = (Rc::<[u16]>::from(row.as_slice()), rows.len() as u32);
                 rows.push(Rc::clone(&new));
@@ -208,7 +210,7 @@ fn ctr_bins(model: &Model, ctrs: &[usize], room: &mut Room) -> Result<Keyed, Too
     Ok((numbered, rows))
 }
 
-/// What takes memory, for error texts.
+/// Name of the tables in error texts.
 fn bins_of(ctrs: &[usize]) -> String {
     format!("the bins of {} CTRs of one combination", ctrs.len())
 }

@@ -1,4 +1,4 @@
-//! Combinations that are looked up together.
+//! Crosses: combinations that are looked up together.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,18 @@ use catboost_runtime::{
 
 use super::{combinations::Combination, groups::Groups, keys, room::Room};
 
-/// A combination may have so many times as many cells as keys.
+/// Upper bound on cells per key; above it the dense table is not worth its memory.
 const CELLS_PER_KEY: usize = 4;
-/// The cells of a combination may take so many bits.
+/// Upper bound on the size of a combination's cells, in bits.
 const CELLS_BITS: usize = 1 << 24;
-/// What splits say may take this much.
+/// Upper bound on the size of the masks of splits, in bytes.
 const MASKS_BYTES: usize = 4 << 20;
-/// So many answers are a word.
+/// Number of answers per word.
 const AT_ONCE: usize = Cross::AT_ONCE;
 
-/// Lays out those of the combinations that can be looked up together, and gives back the rest, which have no groups yet.
-/// Combinations of the same features follow each other, those with fewer splits first. `place` is that of a feature among
-/// those that are used.
+/// Lays out the combinations that can be looked up together, and returns the rest, which have no groups yet.
+/// Combinations of the same features must be adjacent, those with fewer splits first. `place` returns the index of a
+/// feature among the used ones.
 pub(super) fn lay_out<'a>(
     model: &Model,
     combinations: Vec<Combination<'a>>,
@@ -107,7 +107,7 @@ pub(super) fn lay_out<'a>(
     (digits, crosses.into(), rest)
 }
 
-/// What is made of a cell. Gives the combinations their groups.
+/// Assigns groups to the combinations, and returns the parts of a cell.
 fn selects(
     model: &Model,
     members: &mut [Combination],
@@ -137,7 +137,7 @@ fn selects(
     selects.into()
 }
 
-/// What a cell has; `key` is that of its values.
+/// Returns the words of a cell whose values have this key.
 fn cell_words(members: &[Combination], key: u64) -> Vec<u16> {
     let mut words = Vec::new();
     for alike in members.chunk_by(|one, other| one.conditions.len() == other.conditions.len()) {
@@ -158,7 +158,7 @@ fn cell_words(members: &[Combination], key: u64) -> Vec<u16> {
     words
 }
 
-/// How much what the splits say would take, at most.
+/// Upper bound on the size of the masks of splits, in bytes.
 fn masks_bytes(combinations: &[Combination]) -> usize {
     let mut rows: BTreeMap<Group, usize> = BTreeMap::new();
     let mut words = 0;
@@ -175,7 +175,7 @@ fn masks_bytes(combinations: &[Combination]) -> usize {
         .saturating_mul(size_of::<u16>())
 }
 
-/// From this bin on, a condition says the same.
+/// First bin from which on the condition's answer does not change.
 fn last(condition: Condition) -> Bin {
     match condition.from.0.checked_add(condition.count) {
         Some(end) => Bin(end),
@@ -183,14 +183,14 @@ fn last(condition: Condition) -> Bin {
     }
 }
 
-/// The words of masks: what split each bit is of.
+/// Words of masks: the split of each bit.
 struct Words {
     first: Slot,
     splits: Vec<Vec<Condition>>,
 }
 
 impl Words {
-    /// A word a split. Returns the place of the first.
+    /// Adds a word per split. Returns the slot of the first.
     fn add(&mut self, owners: &[&Combination]) -> Slot {
         let place = self.first + self.splits.len() as u32;
         for split in 0..owners[0].conditions.len() {
@@ -231,7 +231,7 @@ impl Words {
     }
 }
 
-/// The hashes of the values of each feature that is counted by alone.
+/// Hashes of the values of each feature that a CTR counts by alone.
 struct Values(BTreeMap<CatIdx, Vec<u32>>);
 
 impl Values {
@@ -243,7 +243,7 @@ impl Values {
         Self(values.collect())
     }
 
-    /// How many cells the values of these features make, if they can be numbered.
+    /// Number of cells for the values of these features, if they can be numbered.
     fn cells(&self, cats: &[CatIdx]) -> Option<usize> {
         let mut cells = 1_usize;
         for cat in cats {
@@ -253,7 +253,7 @@ impl Values {
         (cells < Cross::UNKNOWN.into()).then_some(cells)
     }
 
-    /// Whether a combination can be looked up by its values' numbers.
+    /// Returns true if a combination can be looked up by the numbers of its values.
     fn fit(&self, combination: &Combination, room: &mut Room) -> bool {
         let Some(cells) = self.cells(&combination.projection.cats) else {
             return false;
@@ -265,7 +265,7 @@ impl Values {
             && room.spare((cells << splits) * combination.len.next_multiple_of(AT_ONCE) / 8)
     }
 
-    /// The key of a cell's values.
+    /// Returns the key of a cell's values.
     fn key(&self, cats: &[CatIdx], cell: usize) -> u64 {
         let mut rest = cell;
         cats.iter().fold(0, |key, cat| {
@@ -283,10 +283,10 @@ impl Values {
     }
 }
 
-/// The hash of a value, from the key of the value alone.
+/// Recovers the hash of a value from the key of the value alone.
 pub(crate) fn hash_of(key: u64) -> Option<u32> {
     let factor = hash::ctr_key_cat(0, 1);
-    // Each step doubles the low bits that are right, from three on.
+    // Each step doubles the number of correct low bits, starting from three.
     let inverse = (0..5).fold(factor, |inverse, _| {
         inverse.wrapping_mul(2_u64.wrapping_sub(factor.wrapping_mul(inverse)))
     });
@@ -317,7 +317,7 @@ mod tests {
         }
     }
 
-    /// Two features, of which two values and one are known.
+    /// Two features, with two values and one known value.
     #[test]
     fn a_combination_fits_if_its_values_are_known_and_its_cells_few() {
         let mut values = Values(BTreeMap::from([
@@ -356,7 +356,7 @@ mod tests {
         ]));
         let (alone, split) = (projection(0), projection(1));
         let key = |first| ctr_key_cat(ctr_key_cat(0, first), 30);
-        // Seventeen answers: those of an unknown key, and those of the second cell.
+        // Seventeen answers: those of an unknown key, then those of the second cell.
         let mut bins = vec![0; 34];
         (bins[0], bins[17 + 1], bins[17 + 16]) = (1, 1, 1);
         let mut keys = vec![

@@ -12,7 +12,7 @@ use catboost_runtime::{
 
 use super::{estimates, groups::Groups};
 
-/// Lays out what is computed from embeddings. Returns the features that the model uses as well.
+/// Lays out the calcers of embeddings. Also returns the features that the model uses.
 pub(super) fn lay_out(model: &Model, groups: &Groups) -> (Vec<usize>, Box<[Embedding<Owned>]>) {
     let mut numbers: BTreeMap<EmbeddingCalcerIdx, Vec<EstimatedIdx>> = BTreeMap::new();
     for (index, number) in (0..).zip(&model.estimated) {

@@ -1,4 +1,4 @@
-//! Numbers that are computed from texts and embeddings, and compared with borders.
+//! Estimated features: numbers that are computed from texts and embeddings, and compared with borders.
 
 use catboost_model::ir::{EstimatedIdx, Model};
 use catboost_runtime::{compiled::Estimate, storage::Owned};
@@ -8,7 +8,7 @@ use super::{
     room::{Room, TooLarge},
 };
 
-/// Those of a calcer's numbers that the model compares with borders.
+/// Lays out the numbers of a calcer that the model compares with borders.
 pub(super) fn lay_out(
     model: &Model,
     active: &[u32],
@@ -28,7 +28,8 @@ pub(super) fn lay_out(
     numbers.iter().map(estimate).collect()
 }
 
-/// The least token id, and from there on a row of counts an id, one a class, and at the end a row of `None`.
+/// Returns the least token id and, from that id on, a row of counts per id, one count per class; the last row is all
+/// `None`.
 pub(super) fn count_rows(
     classes: &[&[(u32, u32)]],
     room: &mut Room,
@@ -40,7 +41,7 @@ pub(super) fn count_rows(
     };
     let first = ids().min().unwrap_or(0);
     let rows = ids().max().map_or(0, |last| (last - first) as usize + 1);
-    // The table itself, and what is made of it: logarithms, which classes lack the token, and odds.
+    // The table itself, and tables computed from it: logarithms, classes that lack the token, and odds.
     let size = size_of::<Option<u32>>() + size_of::<f64>() + size_of::<u8>() + 4 * size_of::<f64>();
     let count = (rows + 1).saturating_mul(classes.len());
     room.need(count, size, || {

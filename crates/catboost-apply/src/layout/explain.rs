@@ -1,4 +1,4 @@
-//! What explains a model's rows: classes, weights, and, if wanted, what every leaf contributes.
+//! Tables of explanations: classes, weights, and optionally the contribution of every leaf.
 
 use std::collections::HashMap;
 
@@ -11,22 +11,23 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-/// Numbers in the tables of all leaves, at most: 1 GiB.
+/// Upper bound on the entries in the tables of all leaves: 1 GiB.
 const MAX_ENTRIES: usize = (1 << 30) / size_of::<f64>();
 
-/// Whether rows can be explained, and how fast.
+/// Support for explanations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Explanations {
-    /// They cannot.
+    /// No explanations.
     #[default]
     None,
-    /// The contributions of a row's leaves are computed for each row.
+    /// Contributions of a row's leaves are computed for each row.
     Computed,
-    /// The contributions of all leaves are in tables: a row takes additions alone. The tables take 8 bytes per leaf and feature of its tree.
+    /// Contributions of all leaves are in tables: a row takes additions alone. The tables take 8 bytes per leaf and
+    /// feature of its tree.
     Tables,
 }
 
-/// Lays out what explains a model; `None` if nothing is to.
+/// Lays out the tables that explain a model; `None` for [`Explanations::None`].
 ///
 /// # Errors
 /// If the model cannot be explained (see [`Explainer::new`]), or its trees are not oblivious.
@@ -154,8 +155,8 @@ impl Tables {
     }
 }
 
-/// Class of each level from the root down, as an index into the tree's classes; and these, in the order in which a path to a leaf has
-/// them: a class that is met again goes to the end.
+/// Returns the class of each level from the root down, as an index into the tree's classes, and these classes, in the
+/// order of a path to a leaf: a class that is met again moves to the end.
 fn classes(tree: &ObliviousTree, explainer: &Explainer) -> (Vec<u8>, Vec<usize>) {
     let of_levels = tree.splits.iter().rev();
     let of_levels: Vec<usize> = of_levels.map(|&split| explainer.class_of(split)).collect();

@@ -1,4 +1,4 @@
-//! Numbers the groups, and says what a split asks of them.
+//! Groups: assigns them to features, and translates splits into conditions on them.
 
 use std::collections::HashMap;
 
@@ -10,32 +10,32 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-/// With more borders than this, halving is cheaper than a share in a block's comparisons.
+/// Number of borders above which binary search is cheaper than a share in a block's comparisons.
 const WIDE: usize = 128;
-/// Two features share a group if it has no more bins than this: rows of bits that are read seldom take room in caches.
+/// Upper bound on the bins of a shared group: rows that are rarely read displace others from caches.
 const MOST_SHARED: usize = 32;
 
-/// The groups of a model, as they are numbered.
+/// Groups of a model.
 pub(super) struct Groups {
-    /// How many bins each group has, if the trees are not walked.
+    /// Number of bins per group, if the trees are not walked.
     bins: Vec<usize>,
-    /// Each group's bin in a row in which no token occurs. What is computed on the way has its place after the groups.
+    /// Slots of a row without tokens: the bin of each group, followed by intermediate results.
     initial: Vec<u16>,
-    /// Whether the trees are walked: then there are bins that are answers to their questions, 0 or 1.
+    /// True if the trees are walked: then there are slots with answers to their splits, 0 or 1.
     are_walked: bool,
     floats: Vec<Option<Group>>,
     one_hots: Vec<Group>,
-    /// For each one-hot feature: the bin of each value, in the model's order.
+    /// For each one-hot feature, the bin of each value, in the model's order.
     one_hot_bins: Vec<Vec<Bin>>,
     ctrs: Vec<Group>,
     estimated: Vec<Option<Group>>,
-    /// Of a number or a CTR that has a group together with others, its own bin in each of the group's bins.
+    /// For a member of a shared group, its own bin in each of the group's bins.
     shared: HashMap<Member, Vec<u16>>,
-    /// The first answer to what is asked of each group that is not itself the first of its answers.
+    /// First answer of each group that is not itself the first of its answers.
     answers: HashMap<Group, Answer>,
 }
 
-/// What may share a group.
+/// Feature that may share a group.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Member {
     /// A float feature, by index.
@@ -44,7 +44,7 @@ pub(super) enum Member {
     Ctr(usize),
 }
 
-/// What a number of a model's bag of words can be: it is 0 or 1, and this is the bin of each.
+/// Bins of a number of a bag of words, which is 0 or 1.
 #[derive(Clone, Copy)]
 pub(super) struct Presence {
     pub(super) absent: u16,
@@ -67,7 +67,7 @@ impl Groups {
         }
     }
 
-    /// How many bins each group would have that is computed, if the trees were not walked.
+    /// Number of bins of each computed group, if the trees were not walked.
     pub(super) fn count_bins(model: &Model) -> Vec<usize> {
         let floats = model
             .float_features
@@ -85,7 +85,7 @@ impl Groups {
             .collect()
     }
 
-    /// A new group.
+    /// Adds a group.
     pub(super) fn add(&mut self, bins: usize) -> Group {
         if !self.are_walked {
             assert_eq!(
@@ -102,7 +102,7 @@ impl Groups {
         self.are_walked
     }
 
-    /// The next slot.
+    /// Returns the next slot.
     pub(super) fn next(&self) -> Slot {
         Slot(self.initial.len() as u32)
     }
@@ -121,8 +121,8 @@ impl Groups {
         group
     }
 
-    /// Gives a group to each number that is computed from a text or an embedding. Those of bags of words have none but for
-    /// their answers, which trees that are walked need.
+    /// Assigns a group to each estimated feature. Numbers of bags of words have groups only for the answers of walked
+    /// trees.
     pub(super) fn add_estimates(&mut self, model: &Model) {
         for (index, estimated) in model.estimated.iter().enumerate() {
             let borders = estimated.borders.len();
@@ -139,7 +139,7 @@ impl Groups {
         }
     }
 
-    /// Gives a group to a CTR, or one to each of its answers. A row of a table of CTRs has what [`Groups::of_ctr`] says.
+    /// Assigns a group to a CTR, or one to each of its answers. The CTR's table has rows of [`Groups::of_ctr`].
     pub(super) fn add_ctr(&mut self, ctr: usize, borders: usize) {
         self.ctrs[ctr] = if self.are_walked {
             Group(self.add_slots(borders).0)
@@ -148,7 +148,7 @@ impl Groups {
         };
     }
 
-    /// A new group for all of these together. In each of its bins, each member is in a bin of its own, and these are they.
+    /// Adds a group for all members together. `members` has each member's own bin in each bin of the group.
     pub(super) fn add_shared(&mut self, bins: usize, members: &[(Member, Vec<u16>)]) -> Group {
         let group = self.add(bins);
         for (member, of_group) in members {
@@ -161,7 +161,7 @@ impl Groups {
         group
     }
 
-    /// What the groups of a CTR with so many borders are in, if its value is above `bin` of them.
+    /// Returns the bins of a CTR's groups if its value is above `bin` of its borders.
     pub(super) fn of_ctr(&self, bin: u16, borders: usize) -> Vec<u16> {
         if self.are_walked {
             (0..borders as u16)
@@ -172,7 +172,7 @@ impl Groups {
         }
     }
 
-    /// Makes room for the answers to all that trees ask which are walked.
+    /// Reserves answer slots for every split (walked trees only).
     pub(super) fn add_answers(&mut self, model: &Model) -> Box<[Answers]> {
         if !self.are_walked {
             return [].into();
@@ -206,7 +206,7 @@ impl Groups {
         answers.collect()
     }
 
-    /// Where the answer to a split is among the bins, if the trees are walked.
+    /// Slot of the answer to a split, if the trees are walked.
     pub(super) fn answer(&self, split: Split) -> Answer {
         let condition = self
             .condition(split)
@@ -216,7 +216,7 @@ impl Groups {
         first.unwrap_or(Answer(group.0)) + (u32::from(condition.from.0) - 1)
     }
 
-    /// How many bins each group has, if the trees are not walked.
+    /// Number of bins per group, if the trees are not walked.
     pub(super) fn bins(&self) -> &[usize] {
         &self.bins
     }
@@ -225,13 +225,13 @@ impl Groups {
         self.initial
     }
 
-    /// The group of a number that is computed from a text or an embedding.
+    /// Group of an estimated feature.
     pub(super) fn of_estimated(&self, index: usize) -> Option<Group> {
         self.estimated[index]
     }
 
-    /// The group that a split asks for, and the bins in which the answer is yes, if the trees are not walked; `None` if it asks
-    /// whether a token occurs, which has no group of its own.
+    /// Returns the group that a split tests, and the bins for which the answer is yes, if the trees are not walked;
+    /// `None` if the split tests a token's occurrence, which has no group of its own.
     pub(super) fn yes_bins(&self, split: Split) -> Option<(usize, Vec<usize>)> {
         let condition = self.condition(split)?;
         let member = match split {
@@ -247,7 +247,7 @@ impl Groups {
         Some((group, (0..self.bins[group]).filter(is_yes).collect()))
     }
 
-    /// What a split asks, or `None` if it asks whether a token occurs, which has no group of its own.
+    /// Returns the condition of a split, or `None` if it tests a token's occurrence, which has no group of its own.
     pub(super) fn condition(&self, split: Split) -> Option<Condition> {
         let (group, border) = match split {
             Split::Float { feature, border } => (self.floats[feature.at()], border),
@@ -271,7 +271,7 @@ impl Groups {
     }
 }
 
-/// The bins of a number that is 0 or 1, or `None` if it can be anything.
+/// Returns the bins of a number that is 0 or 1, or `None` if it can have other values.
 pub(super) fn presence(model: &Model, index: usize) -> Option<Presence> {
     let estimated = &model.estimated[index];
     match estimated.source {
@@ -286,9 +286,9 @@ pub(super) fn presence(model: &Model, index: usize) -> Option<Presence> {
     }
 }
 
-/// The numeric features of a model, laid out.
+/// Tables of numeric features.
 pub(super) struct Numbers {
-    /// Where each place of a row's numbers comes from: a float feature, or nothing (it fills up a block).
+    /// Float feature at each index of a row's numbers; `None` pads a block.
     pub(super) places: Vec<Option<usize>>,
     pub(super) blocks: Vec<Block<Owned>>,
     pub(super) wides: Vec<Wide<Owned>>,
@@ -300,7 +300,7 @@ impl Numbers {
         let mut used: Vec<usize> = (0..features.len())
             .filter(|&index| !features[index].borders.is_empty())
             .collect();
-        // Features with about as many borders go together: a block has as many rows as the longest of its features.
+        // Features with similar numbers of borders share a block: a block has as many rows as its longest feature.
         used.sort_by_key(|&index| std::cmp::Reverse(features[index].borders.len()));
         let wide_count = used
             .iter()
@@ -372,7 +372,8 @@ impl Numbers {
     }
 }
 
-/// The factors by which the features of a block, with so many bins, share groups two by two, if they do.
+/// Returns the factors by which the features of a block share groups in pairs, if they do; `bins` are their numbers of
+/// bins.
 fn pairs(
     model: &Model,
     groups: &Groups,
@@ -382,7 +383,7 @@ fn pairs(
     let pairs = bins.as_chunks::<2>().0;
     let are_small = pairs.iter().all(|[a, b]| a * b <= MOST_SHARED);
     let mut projections = model.ctr_tables.iter().map(|table| &table.projection);
-    // What a combination asks is answered by a group of the feature's own.
+    // A combination that tests the feature needs the feature's own group.
     let is_asked = projections.any(|projection| {
         let mut floats = projection.floats.iter();
         floats.any(|(feature, _)| features.contains(&feature.at()))
@@ -391,7 +392,7 @@ fn pairs(
         .then(|| std::array::from_fn(|pair| pairs[pair][0] as u16))
 }
 
-/// A group for two features with so many bins.
+/// Adds a group for two features with these numbers of bins.
 fn add_pair(groups: &mut Groups, bins: [usize; 2], features: [Option<usize>; 2]) {
     let both = (0..bins[1]).flat_map(|second| (0..bins[0]).map(move |first| [first, second]));
     let both: Vec<[usize; 2]> = both.collect();
@@ -403,7 +404,7 @@ fn add_pair(groups: &mut Groups, bins: [usize; 2], features: [Option<usize>; 2])
     groups.add_shared(both.len(), &members);
 }
 
-/// What stands in for NaN.
+/// Replacement for NaN.
 pub(super) fn nan_value(feature: &catboost_model::ir::FloatFeature) -> f32 {
     match feature.nan {
         _ if !feature.has_nans => f32::NAN,

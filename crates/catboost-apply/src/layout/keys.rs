@@ -2,7 +2,7 @@
 
 use catboost_runtime::{compiled::Keys, storage::Owned};
 
-/// Lays a hash table out, at most half full.
+/// Lays out a hash table that is at most half full.
 pub(super) fn lay_out(entries: &[(u64, u32)]) -> Keys<Owned> {
     let capacity = (entries.len() * 2 + 1).next_power_of_two();
     let mut slots = vec![Keys::EMPTY; capacity];

@@ -1,4 +1,5 @@
-//! Texts whose tokens are single characters: what the dictionaries say of each, and of pairs of neighbours.
+//! Texts whose tokens are single characters: tables of the dictionaries' ids for each character and for pairs of
+//! neighbors.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,27 +13,28 @@ use catboost_runtime::{
 
 use super::{bags::TokenBits, room::Room};
 
-/// Characters of one or two bytes are below this.
+/// Characters of one or two bytes are less than this.
 const LETTERS: u32 = 0x800;
-/// What the tables of all texts' letters may take together, in bytes: they grow with the square of the letters, and a file
-/// needs few bytes to name another text or dictionary.
+/// Upper bound on the tables of all texts' letters together, in bytes. They grow with the square of the letters, and a
+/// file needs few bytes to name another text or dictionary.
 pub(super) const ROOM: usize = 64 << 20;
-/// Texts are looked up in few dictionaries.
+/// Upper bound on the dictionaries of a text.
 const MOST_SOURCES: usize = 64;
 const NO_TOKEN: u8 = Letters::NO_TOKEN;
 const NO_ID: u32 = Steps::NO_ID;
 
-/// One of the dictionaries in which a text's tokens are looked up.
+/// Dictionary that a text's tokens are looked up in.
 pub(super) struct Source<'a> {
     dictionary: &'a Dictionary,
     tells_unknown: bool,
     bag: &'a TokenBits,
-    /// Whether its ids depend on a token, or on a token and the one before, alone.
+    /// True if ids depend on a token, or on a token and the one before, alone.
     is_by_letter: bool,
 }
 
 impl<'a> Source<'a> {
-    /// `tells_unknown` is whether observers are told of words that the dictionary lacks; `bag`, what its ids set.
+    /// `tells_unknown` states that words which the dictionary lacks are reported to observers; `bag` has the bits that
+    /// its ids set.
     pub(super) fn new(dictionary: &'a Dictionary, tells_unknown: bool, bag: &'a TokenBits) -> Self {
         let depends = match (dictionary.gram, &dictionary.grams) {
             (Gram::Words { order, skip_step }, Some(_)) => (order, skip_step) == (2, 0),
@@ -50,13 +52,13 @@ impl<'a> Source<'a> {
     }
 }
 
-/// By letters, the ids of each dictionary that goes by them.
+/// Ids by letter, for each dictionary that supports it.
 type IdsByLetter = Vec<Option<Steps<u32, Owned>>>;
 
-/// The letters, and of each dictionary its ids by letters; `None` if nothing is known of letters, or their
-/// tables would take more than is `left` of [`ROOM`], or in `room`.
+/// Lays out the letters, and the ids by letter of each dictionary. `None` if nothing is known of letters, or if their
+/// tables would exceed what is `left` of [`ROOM`], or `room`.
 ///
-/// `lines` is how many lines the leaf indices take. If that is 0, the trees are walked, and bags set nothing here.
+/// `lines` is the number of lines of the leaf indices. If it is 0, the trees are walked, and bags set nothing here.
 pub(super) fn lay_out(
     tokenizer: &Tokenizer,
     sources: &[Source],
@@ -128,7 +130,7 @@ pub(super) fn lay_out(
     Some((letters, by_letter.collect()))
 }
 
-/// The token of a text of one character, if it is one.
+/// Returns the token of a one-character text, if the character is a token.
 fn only_token(tokenizer: &Tokenizer, letter: u32) -> Option<Vec<u8>> {
     let letter = char::from_u32(letter).expect("surrogates come later");
     let mut tokens = Tokens::new();
@@ -139,13 +141,13 @@ fn only_token(tokenizer: &Tokenizer, letter: u32) -> Option<Vec<u8>> {
     (tokens.len() == 1).then(|| token.to_vec())
 }
 
-/// What a word is to the dictionaries. Words that are the same to all of them share a code; codes are in this order, in
-/// which the word that is unknown to all is the first.
+/// Treatment of a word by the dictionaries. Words that all dictionaries treat alike share a code. Codes have this
+/// order, in which the word that is unknown to all is the first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Word {
-    /// Whether the dictionary has it that tells observers of those that it lacks.
+    /// True if the word is in the dictionary whose unknown words are reported to observers.
     is_known: bool,
-    /// Its id in each dictionary (inner id if there are n-grams) that goes by letters.
+    /// Id in each dictionary that supports ids by letter (inner id if there are n-grams).
     ids: Vec<Option<u32>>,
 }
 
@@ -164,7 +166,7 @@ impl Word {
     }
 }
 
-/// Something for each code, or, if `stride` is the number of codes and not 0, for each pair of neighbours.
+/// Element per code, or, if `stride` (the number of codes) is not 0, per pair of neighbors.
 struct BySteps<T> {
     stride: usize,
     table: Vec<T>,
@@ -192,7 +194,7 @@ impl<T: Copy> BySteps<T> {
     }
 }
 
-/// The ids that a dictionary gives for steps; `None` if it does not go by letters.
+/// Returns a dictionary's ids by step; `None` if it does not support ids by letter.
 fn ids(place: usize, source: &Source, words: &[&Word]) -> Option<BySteps<Option<u32>>> {
     if !source.is_by_letter {
         return None;
@@ -207,7 +209,8 @@ fn ids(place: usize, source: &Source, words: &[&Word]) -> Option<BySteps<Option<
     })
 }
 
-/// What all the dictionaries' ids of a step set: the number of a row, and the rows, of `lines` lines each.
+/// Returns the row of bits for each step, as an index, and the rows of `lines` lines each. A row has the bits of all
+/// dictionaries' ids.
 fn rows(
     codes: usize,
     sources: &[Source],

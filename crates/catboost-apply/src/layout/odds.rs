@@ -1,4 +1,4 @@
-//! Naive Bayes of two classes: where there is no doubt of a bin.
+//! Naive Bayes of two classes: odds for which a bin is certain.
 
 use catboost_runtime::{
     calcer::bayes_softmax_of_two,
@@ -6,14 +6,14 @@ use catboost_runtime::{
     storage::Owned,
 };
 
-/// Far more than the relative error of a probability, which is made by an `exp`, a sum and a quotient.
+/// Relative tolerance of a probability: far more than the error of an `exp`, a sum and a quotient.
 const TOLERANCE: f64 = 1.0 / (1_u64 << 40) as f64;
-/// At odds of e to the power of this, a probability is 0 or 1 as an `f32`.
+/// Odds (as a logarithm) at which a probability is 0 or 1 as an `f32`.
 const CERTAIN: f64 = 1000.0;
-/// So many halvings leave of it what a single rounding would.
+/// Number of bisections that reduce `CERTAIN` below its rounding error.
 const HALVINGS: usize = 64;
 
-/// `tokens` are each token's logarithms in the two classes, or `None` if one lacks it.
+/// Lays out the odds. `tokens` are each token's logarithms in the two classes, or `None` if one class lacks it.
 pub(super) fn lay_out(
     log_priors: [f64; 2],
     tokens: impl Iterator<Item = Option<[f64; 2]>>,
@@ -28,8 +28,8 @@ pub(super) fn lay_out(
             difference([a - log_totals[0], b - log_totals[1]])
         })
     };
-    // No sum on the way is greater, neither here nor in CatBoost's order. Each of 64 tokens makes fewer than 16 roundings, of
-    // at most 2^-53 of that: so this is eight times the error or more.
+    // No partial sum is greater, neither here nor in CatBoost's order. Each of 64 tokens causes fewer than 16 roundings
+    // of at most 2^-53 of that, so `error` is at least eight times as much.
     let greatest = tokens
         .iter()
         .flatten()
@@ -54,7 +54,7 @@ pub(super) fn lay_out(
     }
 }
 
-/// Adds the weights by letters, whose ids these are, and of which `first` has the first weight.
+/// Adds the weights by code. `ids` are the codes' ids; `first` is the id of the first weight.
 pub(super) fn add_codes(odds: &mut Odds<Owned>, first: u32, ids: &[u32]) {
     let mut by_code = Box::new([f64::NAN; 256]);
     for (of_code, &id) in by_code.iter_mut().zip(ids) {
@@ -70,7 +70,7 @@ pub(super) fn add_codes(odds: &mut Odds<Owned>, first: u32, ids: &[u32]) {
     odds.by_code = Some(by_code);
 }
 
-/// Odds from which on a probability is above a border.
+/// Least odds for which a probability is certainly above a border.
 fn above(border: f32) -> f64 {
     let is_above = |odds| (probability(odds) * (1.0 - TOLERANCE)) as f32 > border;
     match is_above(CERTAIN) {
@@ -79,7 +79,7 @@ fn above(border: f32) -> f64 {
     }
 }
 
-/// Odds up to which it is not.
+/// Greatest odds for which a probability is certainly not above a border.
 fn below(border: f32) -> f64 {
     let may_be_above = |odds| (probability(odds) * (1.0 + TOLERANCE)) as f32 > border;
     match may_be_above(-CERTAIN) {
@@ -92,7 +92,7 @@ fn probability(odds: f64) -> f64 {
     bayes_softmax_of_two([odds, 0.0])[0]
 }
 
-/// Odds at which something does not hold, and, next to them, odds at which it does.
+/// Returns adjacent odds, the first for which a condition does not hold and the second for which it does.
 fn turn(holds: impl Fn(f64) -> bool) -> [f64; 2] {
     let (mut no, mut yes) = (-CERTAIN, CERTAIN);
     for _ in 0..HALVINGS {
@@ -142,7 +142,7 @@ mod tests {
                 "{border}: {below} to {above}"
             );
             for step in 0..2000 {
-                // By roundings, and further and further.
+                // Step by step, in roundings that grow.
                 let [mut no, mut yes] = [below, above];
                 for _ in 0..step % 100 {
                     (no, yes) = (no.next_down(), yes.next_up());
@@ -171,7 +171,7 @@ mod tests {
         seen_tokens: 4,
     };
 
-    /// CatBoost's probabilities of a text that has each token so often.
+    /// CatBoost's probabilities of a text with these counts of tokens.
     fn expected(text: [u32; 4]) -> [f32; 2] {
         let text: Vec<(u32, u32)> = (0..).zip(text).filter(|&(_, occurs)| occurs > 0).collect();
         let logarithms = [0, 1].map(|class| {
@@ -181,7 +181,7 @@ mod tests {
         bayes_softmax_of_two(logarithms).map(|number| number as f32)
     }
 
-    /// What [`Odds`] leave no doubt of, for borders of the first class and of the second: the bins, or `None`.
+    /// Bins that [`Odds`] find for borders of the first class and of the second, or `None` if they are in doubt.
     fn undoubted(text: [u32; 4], borders: [&[f32]; 2]) -> Option<[usize; 2]> {
         let ln = |count: f64| catboost_runtime::math::ln(count);
         let prior = f64::from(BAYES.token_prior);

@@ -1,12 +1,12 @@
-//! How much memory tables may take.
+//! Memory limits of tables.
 
 use std::{
     error,
     fmt::{self, Display, Formatter},
 };
 
-/// Memory that is left for tables, in bytes. Tables that only save time have room of their own: they are left out where they do
-/// not fit.
+/// Memory left for tables, in bytes. Tables that only save time have a budget of their own: they are left out if they
+/// do not fit.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     needed: usize,
@@ -14,20 +14,20 @@ pub struct Room {
 }
 
 impl Room {
-    /// As much as there is.
+    /// No limit.
     pub const UNBOUNDED: Self = Self {
         needed: usize::MAX,
         spare: usize::MAX,
     };
 
-    /// No room for tables that only save time.
+    /// No memory for tables that only save time.
     #[cfg(test)]
     pub(super) const WITHOUT_SPARE: Self = Self {
         needed: usize::MAX,
         spare: 0,
     };
 
-    /// So many bytes for tables that are needed, and as many for others.
+    /// Creates limits of `bytes` for required tables, and as much for those that only save time.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Room {
         }
     }
 
-    /// Takes memory for a table that is needed: `count` elements of `size` bytes.
+    /// Reserves memory for a required table: `count` elements of `size` bytes.
     pub(super) fn need(
         &mut self,
         count: usize,
@@ -57,7 +57,7 @@ impl Room {
         }
     }
 
-    /// Takes memory for a table that only saves time. Returns whether there was as much.
+    /// Reserves memory for a table that only saves time. Returns true if there was enough.
     pub(super) fn spare(&mut self, bytes: usize) -> bool {
         let left = self.spare.checked_sub(bytes);
         self.spare = left.unwrap_or(self.spare);
@@ -65,7 +65,7 @@ impl Room {
     }
 }
 
-/// Tables would take far more memory than the model's file has bytes.
+/// Error: tables would take far more memory than the size of the model's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLarge {
     what: String,

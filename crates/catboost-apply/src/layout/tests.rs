@@ -1,4 +1,4 @@
-//! Layouts for which there is little room.
+//! Layouts with little memory.
 
 use std::{
     env, fs,
@@ -44,7 +44,7 @@ fn tables_that_are_needed_and_do_not_fit_are_refused_by_name() {
     );
 }
 
-/// Without the tables that only save time a row comes to the same.
+/// Without the tables that only save time, a row has the same raw values.
 #[test]
 fn what_saves_time_can_be_left_out() {
     let (mut letters, mut crosses, mut rows) = (0, 0, 0);

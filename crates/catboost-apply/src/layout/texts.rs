@@ -24,7 +24,7 @@ use super::{
     trees::Laid,
 };
 
-/// The text features that the model uses, and what is computed from them.
+/// Text features that the model uses, and their tables.
 pub(super) struct Texts {
     pub(super) used: Vec<usize>,
     pub(super) texts: Box<[Text<Owned>]>,
@@ -115,8 +115,8 @@ pub(super) fn lay_out(
     Ok(Texts { used, texts })
 }
 
-/// Lays out a text feature after one tokenizer and one dictionary, but for what single letters are to it. Returns what each
-/// token sets as well.
+/// Lays out a text feature with one tokenizer and one dictionary, except for the fast path of single letters. Also
+/// returns the bits that each token sets.
 fn lay_out_tokenized(
     model: &Model,
     tokenized: TokenizedIdx,
@@ -130,7 +130,7 @@ fn lay_out_tokenized(
     let dictionary = &model.text.dictionaries[index.at()];
     let grams = dictionary.grams.as_ref();
     let entries = dictionary.tokens.entries.len() + grams.map_or(0, |grams| grams.entries.len());
-    // In a hash table that is at least a quarter full.
+    // An entry in a hash table that is at least a quarter full.
     let size = 4 * (size_of::<u64>() + size_of::<u32>());
     room.need(entries, size, || format!("dictionary {}", index.at()))?;
     let mut bag = TokenBits::new();
@@ -248,7 +248,7 @@ fn set_by_letter(tokenized: &mut Tokenized<Owned>, by_letter: Option<Steps<u32, 
     tokenized.by_letter = by_letter;
 }
 
-/// The first tokenizer that does the same: CatBoost writes one down for each dictionary.
+/// Returns the first equal tokenizer: CatBoost writes one per dictionary.
 fn first_alike(tokenizer: TokenizerIdx, model: &Model) -> TokenizerIdx {
     let tokenizers = &model.text.tokenizers;
     let alike = tokenizers
@@ -257,7 +257,8 @@ fn first_alike(tokenizer: TokenizerIdx, model: &Model) -> TokenizerIdx {
     TokenizerIdx(alike.expect("it is like itself") as u32)
 }
 
-/// Of a text feature's dictionaries, the one whose unknown words observers are told of: of single words if there is one.
+/// Returns the dictionary whose unknown words are reported to observers, one per text feature: a dictionary of single
+/// words if there is one.
 fn telling(
     model: &Model,
     text: usize,

@@ -13,30 +13,30 @@ use super::{
     room::Room,
 };
 
-/// Rows of bits may always take this much.
+/// Size of the rows of bits that is always acceptable, in bytes.
 const ROWS_BYTES: usize = 4 << 20;
-/// To OR a line of a group costs as much as this many questions of trees that are walked; more where the table is too large
-/// for the first cache.
+/// Cost of OR-ing a line of a group, in splits of walked trees. It is higher if the table exceeds the first-level
+/// cache.
 const QUESTIONS_PER_LINE: usize = 3;
-/// To look up a combination of categories and splits on its own costs as much as this many questions. Where trees are walked,
-/// all that differ in their splits alone are looked up together.
+/// Cost of looking up a combination of categories and splits on its own, in splits of walked trees. With walked trees,
+/// combinations that differ only in their splits are looked up together.
 const QUESTIONS_PER_COMBINATION: usize = 20;
-/// Leaf indices go on the stack: no more lines than this.
+/// Upper bound on the lines of leaf indices, which are on the stack.
 const MOST_LINES: usize = 512;
 
-/// Words of leaf indices and the bits that are set in them.
+/// Words of leaf indices, and the bits that are set in them.
 pub(super) type WordBits = Vec<(u32, u32)>;
 
-/// The trees of a model, laid out.
+/// Tables of the trees.
 pub(super) struct Laid {
     pub(super) trees: Trees<Owned>,
-    /// How many bits a leaf index takes.
+    /// Number of bits of a leaf index.
     pub(super) bits: usize,
-    /// The bits that a number of a bag of words sets when it becomes 1; none if the trees are walked.
+    /// Bits that a number of a bag of words sets when it becomes 1. Empty if the trees are walked.
     pub(super) present: HashMap<EstimatedIdx, WordBits>,
 }
 
-/// `rows` is what [`Rows::plan`] says.
+/// Lays out the trees. `rows` is the result of [`Rows::plan`].
 pub(super) fn lay_out(rows: Option<Rows>, model: &Model, groups: &mut Groups) -> Laid {
     match (&model.trees, rows) {
         (ir::Trees::Oblivious(trees), Some(rows)) => rows.lay_out(model, trees, groups),
@@ -46,7 +46,7 @@ pub(super) fn lay_out(rows: Option<Rows>, model: &Model, groups: &mut Groups) ->
 }
 
 impl Laid {
-    /// How many lines the leaf indices take; 0 if the trees are walked.
+    /// Number of lines of the leaf indices; 0 if the trees are walked.
     pub(super) fn lines(&self) -> usize {
         match &self.trees {
             Trees::Rows { initial, .. } => initial.len(),
@@ -57,7 +57,7 @@ impl Laid {
 
 fn levels(model: &Model, trees: &[ObliviousTree], groups: &mut Groups) -> Laid {
     let bits = bits(trees);
-    // It is always 0.
+    // The answer that pads shallow trees, always 0.
     let no = Answer(groups.add_slots(1).0);
     let splits = trees.iter().flat_map(|tree| {
         let answers = tree.splits.iter();
@@ -107,7 +107,7 @@ fn nodes(model: &Model, trees: &[ir::NonSymmetricTree], groups: &Groups) -> Laid
     }
 }
 
-/// The values of all leaves.
+/// Values of all leaves.
 fn values<'a>(trees: impl Iterator<Item = &'a Vec<f64>> + Clone) -> Box<[f64]> {
     let mut values = Vec::with_capacity(trees.clone().map(Vec::len).sum());
     for tree in trees {
@@ -116,13 +116,13 @@ fn values<'a>(trees: impl Iterator<Item = &'a Vec<f64>> + Clone) -> Box<[f64]> {
     values.into()
 }
 
-/// How many bits a leaf index takes.
+/// Number of bits of a leaf index.
 fn bits(trees: &[ObliviousTree]) -> usize {
     let depths = trees.iter().map(|tree| tree.splits.len());
     depths.max().unwrap_or(0).max(1)
 }
 
-/// The first leaf of each tree.
+/// First leaf of each tree.
 fn offsets(trees: &[ObliviousTree]) -> impl Iterator<Item = u32> {
     trees.iter().scan(0, |leaves, tree| {
         let offset = *leaves;
@@ -131,15 +131,15 @@ fn offsets(trees: &[ObliviousTree]) -> impl Iterator<Item = u32> {
     })
 }
 
-/// How the rows of bits of oblivious trees are laid out.
+/// Layout of the rows of bits of oblivious trees.
 pub(super) struct Rows {
     bits: usize,
     lines: usize,
 }
 
 impl Rows {
-    /// `None` if they would take too much room, more than the leaf values twice over, or too much time: a row of each group is
-    /// OR-ed, however few trees ask for it. But where there are bags of words, a row for each letter saves more.
+    /// Returns `None` if the rows would take too much memory (more than twice the leaf values), or too much time: a row
+    /// per group is OR-ed, however few trees test the group. With bags of words, a row per letter makes up for that.
     pub(super) fn plan(model: &Model, room: &mut Room) -> Option<Self> {
         let ir::Trees::Oblivious(trees) = &model.trees else {
             return None;
@@ -211,7 +211,7 @@ impl Rows {
         }
     }
 
-    /// The word and the bit of a tree's level.
+    /// Word and bit of a tree's level.
     fn place(&self, tree: usize, level: usize) -> (usize, u32) {
         let per_word = 32 / self.bits;
         let (line, tree) = (tree / (per_word * 16), tree % (per_word * 16));

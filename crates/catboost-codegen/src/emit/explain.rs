@@ -1,4 +1,4 @@
-//! What explains rows: SHAP values.
+//! Emits explanations: SHAP values.
 
 use std::fmt::{self, Write as _};
 
@@ -10,7 +10,7 @@ use catboost_runtime::{
 
 use super::Module;
 
-/// What the module has to explain rows with; the reason in place of what it has not.
+/// Tables of explanations, or the reason why the model cannot be explained.
 pub(crate) type Explaining = Result<Explain<Owned>, String>;
 
 impl Module<'_> {

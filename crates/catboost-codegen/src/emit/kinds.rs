@@ -1,4 +1,4 @@
-//! Rows as arrays, a kind of feature each: for those who have a model's features by number.
+//! Emits conversions between rows and arrays, one per kind of feature, for callers that know features by index.
 
 use std::fmt::{self, Write as _};
 
@@ -8,8 +8,8 @@ use super::Module;
 use crate::names::{Field, Kind};
 
 impl Module<'_> {
-    /// The constructor from arrays, and its inverse: one array a kind, and one an embedding if there are any, as their
-    /// lengths may differ.
+    /// Emits the constructor from arrays, and its inverse: one array per kind, and one per embedding, since embeddings
+    /// may differ in length.
     pub(super) fn kinds(&self, f: &mut Emitter, lifetime: &str) -> fmt::Result {
         let text = if lifetime.is_empty() {
             "&str"
@@ -84,7 +84,7 @@ impl Module<'_> {
         )
     }
 
-    /// The fields that are meant, in the order of their index.
+    /// Returns the selected fields in the order of their index.
     fn sorted(&self, is_meant: impl Fn(&Field) -> bool) -> Vec<&Field> {
         let mut fields: Vec<&Field> = self.fields.iter().filter(|field| is_meant(field)).collect();
         fields.sort_by_key(|field| field.index);

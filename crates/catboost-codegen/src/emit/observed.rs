@@ -1,4 +1,4 @@
-//! What the numbers mean that observers are told.
+//! Emits names and tables that give meaning to the numbers that observers receive.
 
 use std::fmt::{self, Write as _};
 
@@ -63,7 +63,7 @@ impl Module<'_> {
         writeln!(f, "pub const TREES: usize = {trees};\n")
     }
 
-    /// The model's own name of a feature, or its place among the columns if it has none.
+    /// Name of a feature, or its index among the columns if it has none.
     pub(super) fn name(&self, kind: Kind, index: usize) -> String {
         let mut fields = self.fields.iter();
         let field = fields

@@ -1,4 +1,5 @@
-//! What is made of raw values: probabilities, classes, exponents. Each model has what its loss has.
+//! Emits functions that turn raw values into predictions: probabilities, classes, exponents. The model's loss decides
+//! which exist.
 
 use std::fmt::{self, Write as _};
 
@@ -11,7 +12,7 @@ use catboost_runtime::emit::Emitter;
 use super::Module;
 use crate::Prediction;
 
-/// What a model predicts beside raw values, with its classes' type and values as Rust writes them.
+/// Predictions of a model beside raw values, with the type and the values of its classes as Rust source.
 pub(crate) struct Outputs {
     output: Output,
     /// `None` if the model does not classify.
@@ -19,10 +20,10 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// Reads what the model says of itself.
+    /// Reads the model's metadata about its output.
     ///
     /// # Errors
-    /// Why nothing but raw values can be had of it.
+    /// The reason why the model has raw values only.
     pub(crate) fn of(model: &Model) -> Result<Self, String> {
         let output = Output::of(model).and_then(Output::checked);
         let output = output.map_err(|error| error.to_string())?;
@@ -34,7 +35,7 @@ impl Outputs {
     }
 }
 
-/// The type of the classes' names, and the names, as Rust writes them.
+/// Returns the type of the classes' names, and the names, as Rust source.
 fn labels(classes: &[Label]) -> Result<(&'static str, Vec<String>), String> {
     let of_type = |name, write: fn(&Label) -> Option<String>| {
         let labels = classes.iter().map(write).collect::<Option<_>>();
@@ -104,13 +105,13 @@ pub fn exponent(raw: &[f64; 1]) -> f64 {{
     }
 }
 
-/// How many of its classes a model predicts of a row.
+/// Number of classes that are predicted per row.
 pub(super) enum Classes {
-    /// It does not classify.
+    /// The model does not classify.
     None,
-    /// One.
+    /// One class.
     One,
-    /// Any number.
+    /// Any number of classes.
     Many,
 }
 
@@ -123,7 +124,7 @@ impl Outputs {
         }
     }
 
-    /// The functions that the module has.
+    /// Returns the functions of the module.
     pub(crate) fn predictions(&self) -> Vec<Prediction> {
         let Output {
             dimension, places, ..
@@ -141,7 +142,7 @@ impl Outputs {
         }
     }
 
-    /// The function that a model has which does not classify.
+    /// Returns the function of a model that does not classify.
     pub(super) fn regression(&self, dimension: usize) -> Option<&'static str> {
         match (self.output.loss.as_str(), dimension) {
             ("RMSEWithUncertainty", 2) => Some("mean_and_variance"),
@@ -230,7 +231,7 @@ pub fn class_index(raw: &[f64; {dimension}]) -> usize {{
         )
     }
 
-    /// The function that puts raw values to their classes, if the training data lacked some of them; whether it did.
+    /// Emits the function that maps raw values to classes if the training data lacked some. Returns true if it did.
     fn by_class(&self, f: &mut Emitter, dimension: usize) -> Result<bool, fmt::Error> {
         let Output {
             places,

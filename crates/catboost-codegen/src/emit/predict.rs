@@ -1,4 +1,4 @@
-//! The model as a value: what code takes that serves compiled models and loaded ones alike.
+//! Emits the model as a value, for code that handles compiled and loaded models alike.
 
 use std::fmt::{self, Write as _};
 
@@ -103,7 +103,7 @@ fn from_row<'a>(row: &predict::Row<'a>) -> Result<Features{lifetime}, predict::R
         )
     }
 
-    /// The statements that make `features` of `row`.
+    /// Returns the statements that convert `row` to `features`.
     fn features_of_row(&self) -> String {
         let mut embeddings: Vec<(&Field, usize)> = Vec::new();
         for field in self.fields {
@@ -136,7 +136,7 @@ fn from_row<'a>(row: &predict::Row<'a>) -> Result<Features{lifetime}, predict::R
         source
     }
 
-    /// The methods for what the model predicts beside raw values.
+    /// Emits the methods for predictions beside raw values.
     fn predictions(&self, f: &mut Emitter) -> fmt::Result {
         let Ok(outputs) = self.outputs else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The function by which a compiled model checks itself.
+//! Emits the self-check of a compiled model.
 
 use std::fmt::{self, Write as _};
 

@@ -1,5 +1,5 @@
-//! Small models that failed in the field, and odd texts in metadata: CatBoost's answers through interpreter, compiled model and the
-//! model that is loaded at run time.
+//! Compares small models that failed in the field, and odd texts in metadata, with CatBoost's answers: interpreter,
+//! compiled model, and loaded model.
 
 use std::{
     fs,
@@ -109,7 +109,7 @@ fn whatever_the_metadata_say_compiled_and_loaded_models_answer_as_catboost() {
     );
 }
 
-/// What a model answers otherwise than CatBoost, if anything.
+/// Describes a difference between a model's answer and CatBoost's, if there is one.
 fn differs(
     predict: &dyn Predict,
     model: &Model,
@@ -117,7 +117,7 @@ fn differs(
     expected: impl Fn(&str) -> Option<Value>,
 ) -> Option<String> {
     let Ok(output) = Output::of(model) else {
-        // A test of `catboost-model` says that CatBoost refuses it too.
+        // A test of `catboost-model` shows that CatBoost refuses it, too.
         let any = predict.probability(raw).is_some() || predict.class(raw).is_some();
         return any.then(|| "an answer that CatBoost refuses".to_owned());
     };
@@ -132,7 +132,7 @@ fn differs(
         output.dimension
     };
     let Some(probability) = predict.probability(raw) else {
-        // A loss that does not classify, or names that do not fit: raw values alone.
+        // A loss that does not classify, or names that do not fit: raw values only.
         return (output.classes.len() == named).then(|| "no probability".to_owned());
     };
     if let Some(expected) = expected("probability")
@@ -140,11 +140,11 @@ fn differs(
     {
         return Some(format!("probability {probability:?}, CatBoost {expected}"));
     }
-    // Places and names of the interpreter are CatBoost's own: `tests/it/metadata.rs` of `catboost-model`.
+    // The interpreter's indices and names are CatBoost's: `tests/it/metadata.rs` of `catboost-model`.
     (predict.class(raw) != Some(output.class(raw))).then(|| "another class".to_owned())
 }
 
-/// The case's model with the case's metadata.
+/// Returns the case's model with the case's metadata.
 fn model(case: &Value, folder: &Path) -> Model {
     let name = case["model"].as_str().expect("a case has a model");
     let path = folder.join(format!("{name}.cbm"));

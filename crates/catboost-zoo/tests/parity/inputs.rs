@@ -8,7 +8,7 @@ use catboost_model::{
 };
 use serde_json::Value;
 
-/// A number, or one of the words for what JSON has no number for.
+/// Converts a number, or a word that stands for a value without a JSON number.
 pub(crate) fn number(value: &Value) -> f64 {
     match value {
         Value::String(word) => word.parse().expect("nan, inf or -inf"),
@@ -17,7 +17,7 @@ pub(crate) fn number(value: &Value) -> f64 {
     }
 }
 
-/// A list of them, or one.
+/// Converts a list of numbers, or a single one.
 pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     match value.as_array() {
         Some(list) => list.iter().map(number).collect(),
@@ -25,7 +25,7 @@ pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// Where a row's values go.
+/// Mapping of the keys in a row to the model's features.
 pub(crate) struct Inputs {
     /// Key in a row → kind and index.
     places: HashMap<String, (Kind, usize)>,
@@ -57,8 +57,8 @@ impl Inputs {
             (Kind::Text, model.text_features.iter().collect()),
             (Kind::Embedding, embeddings),
         ];
-        // As `make.py` has it: a feature's name, or its index where others share the name. CatBoost calls a feature
-        // that has no name by its index.
+        // As in `make.py`: a feature's name, or its index if others share the name. CatBoost identifies a feature
+        // without a name by its index.
         let name = |feature: &Feature| {
             if feature.name.is_empty() {
                 feature.flat_index.to_string()
@@ -101,7 +101,7 @@ impl Inputs {
         for (key, value) in row.as_object().expect("a row is an object") {
             let text = || match value {
                 Value::String(text) => text.clone(),
-                // As CatBoost hashes booleans.
+                // CatBoost hashes booleans this way.
                 Value::Bool(value) => u8::from(*value).to_string(),
                 value => value.to_string(),
             };
@@ -120,7 +120,7 @@ impl Inputs {
     }
 }
 
-/// A row's values, each list in the order of the model's own.
+/// Values of a row, each list in the order of the model.
 pub(crate) struct Values {
     floats: Vec<f32>,
     cats: Vec<String>,
@@ -143,7 +143,7 @@ impl Values {
     }
 }
 
-/// A row's values, borrowed.
+/// Borrowed values of a row.
 pub(crate) struct Borrowed<'a> {
     floats: &'a [f32],
     cats: Vec<&'a str>,

@@ -1,5 +1,5 @@
-//! What must agree on every case of every model, to the bit: CatBoost's own answer, the interpreter, the compiled model, and
-//! the model loaded at run time.
+//! Compares four answers on every case of every model, to the bit: CatBoost's own, the interpreter's, the compiled
+//! model's, and the loaded model's.
 
 mod field;
 mod inputs;
@@ -40,14 +40,14 @@ fn catboost_interpreter_compiled_and_loaded_model_agree() {
         failures.extend(differences.into_iter().take(3));
     }
     assert!(!ZOO.is_empty(), "fixtures/models has no model");
-    // The models of a hunt have no README.
+    // Models of a hunt have no README.
     if FOLDER.ends_with("fixtures/models") {
         table::check(Path::new(FOLDER), &lines);
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// What training does not give of itself, and what is easily lost when models are made anew.
+/// Properties of models that training rarely produces, and that are easily lost when models are made anew.
 #[test]
 fn the_zoo_has_what_is_hard_to_come_by() {
     if !FOLDER.ends_with("fixtures/models") {
@@ -72,7 +72,7 @@ fn the_zoo_has_what_is_hard_to_come_by() {
             assert!(covers.contains(part), "{name}: {covers}");
         }
     }
-    // Without an answer of CatBoost's, nothing would be compared.
+    // Without an answer by CatBoost, nothing would be compared.
     for name in ["crossentropy", "multilogloss", "multicrossentropy"] {
         let name = format!("loss_{name}");
         for case in cases(&name) {
@@ -81,7 +81,7 @@ fn the_zoo_has_what_is_hard_to_come_by() {
     }
 }
 
-/// A block is what its rows are, whatever the size of the block.
+/// A block has its rows' raw values, whatever its size.
 #[test]
 fn a_block_has_the_raw_values_of_its_rows() {
     use Instructions::{All, Avx2, Portable};
@@ -96,10 +96,10 @@ fn a_block_has_the_raw_values_of_its_rows() {
             .iter()
             .map(|values| values.with(|row| bits(&eval::raw(&model, row))))
             .collect();
-        // A block of more than four tiles takes its time in a debug build.
+        // A block of more than four tiles is slow in a debug build.
         let largest = if nth % 8 == 0 { 1100 } else { 300 };
         for size in [1, 8, 65, largest] {
-            // Another row first each time.
+            // Starts with another row each time.
             let numbers: Vec<usize> = (size..2 * size).map(|row| row % values.len()).collect();
             let borrowed: Vec<_> = numbers.iter().map(|&row| values[row].borrowed()).collect();
             let rows: Vec<Row> = borrowed.iter().map(Borrowed::row).collect();
@@ -167,7 +167,7 @@ fn observers_are_told_the_leaves_that_are_added_up() {
     }
 }
 
-/// The leaves of all the trees.
+/// Values of the leaves of all the trees.
 struct AllLeaves {
     values: Vec<f64>,
     weights: Vec<f64>,
@@ -208,7 +208,7 @@ fn what_is_not_supported_is_refused_by_name() {
     }
 }
 
-/// How many cases a model has, and what differs.
+/// Returns the number of a model's cases, and the differences.
 fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
     let name = compiled.name;
     let model = load(name);
@@ -257,7 +257,7 @@ fn compare(compiled: &Compiled) -> (usize, Vec<String>) {
     (count, differences)
 }
 
-/// The raw values of a row.
+/// Returns the raw values of a row.
 fn raw(model: &dyn Predict, row: &Row) -> Vec<f64> {
     model.raw(row).expect("the row has the model's features")
 }
@@ -272,7 +272,7 @@ fn load(name: &str) -> Model {
         .expect("the build script could read it")
 }
 
-/// The model as CatBoost's JSON has it, if there is one that says what the `.cbm` says.
+/// Reads the model from CatBoost's JSON, if it exists and has all of the `.cbm`'s content.
 fn export(name: &str) -> Option<Model> {
     let path = Path::new(FOLDER).join(format!("{name}.json"));
     match catboost_model::load(&path) {

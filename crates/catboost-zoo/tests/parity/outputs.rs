@@ -1,4 +1,4 @@
-//! What is made of raw scores: probabilities, classes, exponents.
+//! Compares predictions from raw values: probabilities, classes, exponents.
 
 use catboost_apply::{Label, Predict};
 use catboost_model::output::{self, Output};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::inputs::numbers;
 
-/// Whether all are the same, to the bit.
+/// Returns true if all numbers are equal to the bit.
 pub(crate) fn same(found: &[f64], expected: &[f64]) -> bool {
     let bits = |values: &[f64]| {
         values
@@ -17,7 +17,7 @@ pub(crate) fn same(found: &[f64], expected: &[f64]) -> bool {
     bits(found) == bits(expected)
 }
 
-/// The first of CatBoost's answers in a case that the interpreter gives otherwise, if any.
+/// Describes the first of CatBoost's answers in a case that the interpreter does not reproduce, if there is one.
 pub(crate) fn differs(output: &Output, raw: &[f64], case: &Value) -> Option<String> {
     let answers = Answers {
         probability: Some(output.probability(raw)),
@@ -28,8 +28,8 @@ pub(crate) fn differs(output: &Output, raw: &[f64], case: &Value) -> Option<Stri
     answers.differ(output, case)
 }
 
-/// The first answer of CatBoost's in a case that a compiled or loaded model gives otherwise, or has not; if there is none, the first
-/// that it gives otherwise than the interpreter.
+/// Describes the first of CatBoost's answers in a case that a compiled or loaded model does not reproduce or lacks;
+/// otherwise the first difference from the interpreter.
 pub(crate) fn predicted_differs(
     model: &dyn Predict,
     output: &Output,
@@ -61,11 +61,11 @@ pub(crate) fn predicted_differs(
     (answers != expected).then(|| format!("{answers:?}, interpreter {expected:?}"))
 }
 
-/// What is made of the raw values of a row. (None of them is NaN: then nothing would be equal to itself.)
+/// Predictions from the raw values of a row. None of them is NaN, which would not be equal to itself.
 #[derive(Debug, PartialEq)]
 struct Answers<'a> {
     probability: Option<Vec<f64>>,
-    /// One label, or whether each of many is predicted.
+    /// One label, or for each of many labels if it is predicted.
     class: Option<Vec<Label<'a>>>,
     exponent: Option<f64>,
     mean_and_variance: Option<(f64, f64)>,
@@ -84,7 +84,7 @@ impl Answers<'_> {
             let Some(expected) = case.get(name).map(numbers) else {
                 continue;
             };
-            // CatBoost's vector exp does not compute both of a pair of rows as it computes one.
+            // CatBoost's vectorized exp gives other bits for a pair of rows than for one.
             if !found.as_ref().is_some_and(|found| same(found, &expected)) {
                 return Some(format!("{name} {found:?}, CatBoost {expected:?}"));
             }
@@ -109,7 +109,7 @@ impl Answers<'_> {
     }
 }
 
-/// The labels of predicted classes; whether each is predicted, if there can be many.
+/// Labels of the predicted classes, or for each label if it is predicted, if there can be many.
 fn labels<'a>(output: &'a Output, places: &[usize]) -> Vec<Label<'a>> {
     if output.many_labels() {
         let all = 0..output.dimension;

@@ -1,4 +1,4 @@
-//! The table in `fixtures/models/README.md`: what the zoo's models cover, and that nothing differs.
+//! The table in `fixtures/models/README.md`: coverage of the zoo's models, and the number of differences.
 
 use std::{collections::BTreeSet, env, fs, path::Path};
 
@@ -7,10 +7,10 @@ use catboost_model::{
     output::Output,
 };
 
-/// What the table begins after.
+/// Line that precedes the table.
 const BEGIN: &str = "<!-- The table is written by `BLESS=1 cargo test -p catboost-zoo`. -->\n";
 
-/// What is known of a model after the comparison.
+/// Result of the comparison for a model.
 pub(crate) struct Line {
     pub(crate) name: &'static str,
     pub(crate) covers: String,
@@ -18,7 +18,7 @@ pub(crate) struct Line {
     pub(crate) differences: usize,
 }
 
-/// Holds the file in `folder` to the lines; writes them anew if `BLESS` is set.
+/// Compares the file in `folder` with the lines; rewrites it if `BLESS` is set.
 pub(crate) fn check(folder: &Path, lines: &[Line]) {
     let path = folder.join("README.md");
     let old = fs::read_to_string(&path).expect("fixtures/models has a README.md");
@@ -52,7 +52,7 @@ pub(crate) fn check(folder: &Path, lines: &[Line]) {
     }
 }
 
-/// What a model has in it, in a few words.
+/// Summarizes the contents of a model.
 pub(crate) fn covers(model: &Model) -> String {
     let mut parts = Vec::new();
     let loss = Output::of(model)
@@ -162,7 +162,7 @@ fn features(model: &Model) -> Vec<String> {
     parts
 }
 
-/// What the CTRs of combinations count by, if there are any.
+/// Summarizes the combinations that CTRs count by, if there are any.
 fn combinations(model: &Model) -> Option<String> {
     let projections = model.ctr_tables.iter().map(|table| &table.projection);
     let combined: Vec<_> = projections
