@@ -1,4 +1,4 @@
-//! `explain`: a picture of what each field of a request adds to its answer.
+//! `explain`: chart of each field's contribution to the answer to a request.
 
 mod waterfall;
 
@@ -14,7 +14,7 @@ use crate::messages::tell;
 use crate::records::{Block, Blocks, Records, Source};
 use waterfall::Waterfall;
 
-/// What the command takes.
+/// Arguments of the command.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The picture names fields, and no value of the request. What the fields add is in the units of `raw`, the model's sum.
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
     input: PathBuf,
 
-    /// Which record of the file, counted from 1
+    /// Number of the record in the file, counted from 1
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     record: u64,
 
@@ -61,7 +61,7 @@ fn explain(args: &Args) -> Result<(), (u8, String)> {
     }
 }
 
-/// Reads the record that is asked for, and explains it.
+/// Reads and explains the selected record.
 fn read(args: &Args) -> Result<Waterfall, (u8, String)> {
     let source = Source::open(&args.input).map_err(|why| (exit::NO_INPUT, why.to_string()))?;
     let name = source.name.clone();

@@ -1,16 +1,16 @@
-//! The shape of a plate: which of the country's templates it fits.
+//! Template of a plate: the first shape of the country's plates that it fits.
 
 mod digits;
 
 pub use digits::digit;
 
-/// What a plate that fits no template is called.
+/// Template of a plate that fits no shape.
 pub const UNKNOWN: &str = "unknown";
 const DIPLOMAT: &str = "lk_diplomat";
 
-/// Shapes and their templates; the first that fits the whole plate counts. `L` is a letter А–Я, `9` a decimal digit of
-/// any script, `T` and `C` are the letters of these forms, Latin or Cyrillic, `D` is the Latin letter, and `?` makes
-/// the digit before it optional. That one name begins with a blank is as the model learnt it.
+/// Shapes and their templates; the first that fits the whole plate counts. `L` is a letter А–Я; `9` is a decimal digit
+/// of any script; `T` and `C` are letters of these forms, Latin or Cyrillic; `D` is the Latin letter; `?` makes the
+/// preceding digit optional. One name begins with a blank, because the model was trained so.
 const SHAPES: [(Shape, &str); 13] = [
     (Shape::new("L999LL999?"), "private car"),
     (Shape::new("LL999999?"), " lk_taxi_r_pricep"),
@@ -27,32 +27,32 @@ const SHAPES: [(Shape, &str); 13] = [
     (Shape::new("999T9999?9?9?"), DIPLOMAT),
 ];
 
-/// What a character is.
+/// Class of a character.
 #[derive(Clone, Copy, Debug)]
 pub struct Class {
-    /// The first bit of each of its kinds' fields.
+    /// First bit of the field of each of its kinds.
     kinds: u64,
-    /// Its place in [`LETTERS`], past the end if it is not there.
+    /// Index in [`LETTERS`], or out of range if it is not there.
     letter: u8,
 }
 
-/// The characters that the model asks the score of.
+/// Characters whose scores are inputs of the model.
 #[rustfmt::skip]
 pub const LETTERS: [char; 23] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'D', 'А', 'В', 'Е', 'К', 'М', 'Н', 'О', 'Р', 'С', 'Т', 'У', 'Х',
 ];
 
 impl Class {
-    /// Those of the characters from `0` on, as far as one of them is of any kind.
+    /// Classes of the characters from `0` to `T`.
     const ASCII: [Class; ('T' as usize) + 1 - ('0' as usize)] = Class::of_all('0');
-    /// Those of the letters А–Я.
+    /// Classes of the letters А–Я.
     const CYRILLIC: [Class; 32] = Class::of_all('А');
     const OTHER: Class = Class {
         kinds: 0,
         letter: u8::MAX,
     };
 
-    /// Those of as many characters, from `first` on.
+    /// Classes of `COUNT` characters from `first` on.
     const fn of_all<const COUNT: usize>(first: char) -> [Class; COUNT] {
         let mut classes = [Class::OTHER; COUNT];
         let mut nth = 0;
@@ -80,7 +80,7 @@ impl Class {
         classes
     }
 
-    /// That of a character.
+    /// Returns the class of a character.
     #[must_use]
     pub fn of(c: char) -> Class {
         match c {
@@ -94,14 +94,14 @@ impl Class {
         }
     }
 
-    /// Its place in [`LETTERS`], past the end if it is not there.
+    /// Index in [`LETTERS`], or out of range if it is not there.
     #[must_use]
     pub fn letter(self) -> usize {
         usize::from(self.letter)
     }
 }
 
-/// Each character of a plate: its class, and its bytes.
+/// Iterates over the characters of a plate, each with its class and its bytes.
 #[inline(always)]
 pub fn characters(plate: &str) -> impl Iterator<Item = (Class, &[u8])> {
     let mut at = 0;
@@ -127,41 +127,41 @@ pub fn characters(plate: &str) -> impl Iterator<Item = (Class, &[u8])> {
     })
 }
 
-/// The character that `text` begins with, as [`characters`] has it.
+/// Returns the first character of `text`, like [`characters`].
 #[cold]
 fn other(text: &str) -> Option<(Class, &[u8])> {
     let c = text.chars().next()?;
     Some((Class::of(c), &text.as_bytes()[..c.len_utf8()]))
 }
 
-/// Where characters of each kind stand. A kind has a field of bits: its bit `n` is place `n`.
+/// Positions of the characters of each kind. A kind has a field of bits: bit `n` is position `n`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Places {
     length: usize,
     kinds: u64,
 }
 
-/// No shape is longer, in code points.
+/// Length of the longest shape, in characters.
 const MOST: usize = 11;
-/// The first bit of each kind's field.
+/// First bit of each kind's field.
 const DIGIT: u64 = 1;
 const LETTER: u64 = 1 << MOST;
 const TEE: u64 = 1 << (2 * MOST);
 const CEE: u64 = 1 << (3 * MOST);
 const DEE: u64 = 1 << (4 * MOST);
-/// The first bits of all fields.
+/// First bits of all fields.
 const FIRST: u64 = DIGIT | LETTER | TEE | CEE | DEE;
 
 impl Places {
     /// Adds a character.
     #[inline(always)]
     pub fn push(&mut self, class: Class) {
-        // Beyond all shapes it does not matter what there is.
+        // Characters beyond the longest shape do not matter.
         self.kinds |= class.kinds.wrapping_shl(self.length as u32);
         self.length += 1;
     }
 
-    /// The template of the plate, `unknown` if it fits none.
+    /// Returns the template of the plate, or `unknown` if it fits no shape.
     #[must_use]
     pub fn template(&self) -> &'static str {
         if self.length > MOST {
@@ -174,7 +174,7 @@ impl Places {
     }
 }
 
-/// A shape, with all its optional digits, and the length without them.
+/// Shape with all its optional digits, and the length without them.
 struct Shape {
     least: usize,
     full: Places,
@@ -214,7 +214,8 @@ impl Shape {
         shape
     }
 
-    /// Whether every place has what the shape asks for, optional digits as far as the plate goes.
+    /// Returns true if every position has the kind that the shape requires. Optional digits count as far as the plate
+    /// goes.
     fn fits(&self, plate: &Places) -> bool {
         let reach = FIRST * ((1 << plate.length) - 1);
         (self.least..=self.full.length).contains(&plate.length)

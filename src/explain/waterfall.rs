@@ -1,19 +1,19 @@
-//! A waterfall: from the mean answer to this one, a step per field.
+//! Waterfall chart: from the mean answer to this one, a step per field.
 
 use std::fmt::Write as _;
 
 use crate::explanation::Explanation;
 use crate::pick_regno::Answer;
 
-/// Columns of text that the bars take.
+/// Width of the bars in columns of text.
 const COLUMNS: f64 = 48.0;
-/// The picture's sizes, in pixels.
+/// Dimensions of the chart, in pixels.
 const WIDTH: f64 = 800.0;
 const LABELS: f64 = 240.0;
 const NUMBERS: f64 = 110.0;
 const ROW: f64 = 26.0;
 
-/// A bar from one value to another.
+/// Bar from one value to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Step {
     label: &'static str,
@@ -21,7 +21,7 @@ struct Step {
     to: f64,
 }
 
-/// The steps, and the range that they span.
+/// Steps, and the range that they span.
 #[derive(Clone, Debug)]
 pub(super) struct Waterfall {
     steps: Vec<Step>,
@@ -52,7 +52,7 @@ impl Waterfall {
             raw: answer.raw,
             positive: answer.positive,
             least,
-            // Of nothing, there is nothing to draw: but no division by 0.
+            // Avoids a division by 0 if the range is empty.
             greatest: if greatest > least {
                 greatest
             } else {
@@ -62,12 +62,12 @@ impl Waterfall {
         }
     }
 
-    /// Where a value is, from 0 to 1.
+    /// Position of a value in the range, from 0 to 1.
     fn place(&self, value: f64) -> f64 {
         (value - self.least) / (self.greatest - self.least)
     }
 
-    /// Lines of text: `█` adds, `░` takes away.
+    /// Renders lines of text: `█` adds, `░` subtracts.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
         let mut line = |label: &str, number: String, bar: &str| {
@@ -106,7 +106,7 @@ impl Waterfall {
         out
     }
 
-    /// The same as a picture.
+    /// Renders an SVG image.
     pub(super) fn svg(&self) -> String {
         let rows = self.steps.len() + 2;
         let height = ROW * (rows as f64 + 1.0);

@@ -1,51 +1,51 @@
-//! One connection: a request out, its answer in.
+//! Connection to the service: sends a request, receives its answer.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Bytes of an answer's head.
+/// Upper bound on an answer's head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// Bytes of an answer's body.
+/// Upper bound on an answer's body, in bytes.
 const MAX_BODY: usize = 16 << 20;
-/// Headers of an answer.
+/// Upper bound on an answer's headers.
 const MAX_HEADERS: usize = 64;
-/// After so long without a request the service may have closed the connection, which is looked at before the next.
+/// Idle time after which the service may have closed the connection; then it is checked before the next request.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// An open connection.
+/// Open connection.
 pub(super) struct Connection {
     stream: TcpStream,
     timeout: Duration,
-    /// The bytes of the last answer, in a buffer that is used again.
+    /// Bytes of the last answer, in a reused buffer.
     buffer: Vec<u8>,
     used: Instant,
 }
 
-/// A whole answer.
+/// Complete answer.
 #[derive(Debug)]
 pub(super) struct Answer<'a> {
     pub(super) status: u16,
     pub(super) body: &'a [u8],
-    /// Whether the service closes the connection after it.
+    /// True if the service closes the connection after the answer.
     pub(super) closes: bool,
 }
 
-/// Why there is no whole answer.
+/// Reason why there is no complete answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Failure {
-    /// No connection could be made.
+    /// No connection could be opened.
     Connect,
-    /// The answer did not come in time.
+    /// The answer did not arrive in time.
     Timeout,
     /// The connection ended before the answer did.
     Closed,
-    /// What came is not an HTTP/1.1 answer with a `Content-Length`.
+    /// The answer is not HTTP/1.1 with a `Content-Length`.
     Malformed,
 }
 
 impl Failure {
-    /// Its name in reports.
+    /// Name in reports.
     pub(super) fn name(self) -> &'static str {
         match self {
             Failure::Connect => "connect",
@@ -66,7 +66,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Connection {
-    /// Connects to the first of `addresses` that accepts; `timeout` is for each, and for each answer later.
+    /// Connects to the first of `addresses` that accepts. `timeout` applies to each address, and later to each answer.
     pub(super) fn open(addresses: &[SocketAddr], timeout: Duration) -> Result<Connection, Failure> {
         let stream = addresses
             .iter()
@@ -86,7 +86,7 @@ impl Connection {
         })
     }
 
-    /// Whether a request can be sent: not if the service has closed the connection meanwhile.
+    /// Returns true unless the service has closed the connection.
     pub(super) fn is_open(&self) -> bool {
         if self.used.elapsed() < IDLE {
             return true;
@@ -97,11 +97,11 @@ impl Connection {
             self.stream.set_nonblocking(false)?;
             peeked
         };
-        // Bytes that nobody asked for are no better than the end.
+        // Unsolicited bytes are as bad as the end of the connection.
         peek().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Sends a whole request, and waits for the whole answer.
+    /// Sends a request, and waits for the complete answer.
     pub(super) fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>, Failure> {
         let deadline = Instant::now() + self.timeout;
         self.stream.write_all(request)?;
@@ -132,7 +132,7 @@ impl Connection {
         })
     }
 
-    /// Reads some bytes to `at`.
+    /// Reads some bytes to offset `at` of the buffer.
     fn read(&mut self, at: usize, deadline: Instant) -> Result<usize, Failure> {
         if Instant::now() > deadline {
             return Err(Failure::Timeout);
@@ -144,19 +144,19 @@ impl Connection {
     }
 }
 
-/// What an answer's head says.
+/// Head of an answer.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
-    /// Its own length.
+    /// Length of the head.
     len: usize,
-    /// The body's length.
+    /// Length of the body.
     body: usize,
     closes: bool,
 }
 
 impl Head {
-    /// `None` if it is not whole yet.
+    /// Parses a head; `None` if it is incomplete.
     fn parse(bytes: &[u8]) -> Result<Option<Head>, Failure> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);

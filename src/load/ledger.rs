@@ -1,4 +1,4 @@
-//! What became of each request, and how long it took.
+//! Counts outcomes of requests, and their latencies.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 use super::connection::Failure;
 use super::schedule::Schedule;
 
-/// Digits of a latency that are kept.
+/// Significant digits of latencies.
 const DIGITS: u8 = 3;
-/// A request that is sent so long after its time counts as late: all connections were busy, or the machine was.
+/// Delay after which a request counts as late: all connections were busy, or the machine was.
 const LATE: Duration = Duration::from_millis(1);
-/// What is reported of the latencies: names, for people and in JSON.
+/// Quantiles of latencies in reports: names for people and in JSON, and values.
 const QUANTILES: [(&str, &str, f64); 6] = [
     ("p50", "p50", 0.5),
     ("p90", "p90", 0.9),
@@ -25,20 +25,20 @@ const QUANTILES: [(&str, &str, f64); 6] = [
     ("max", "max", 1.0),
 ];
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// 200, and the right bytes.
+    /// Status 200, and the right bytes.
     Right,
-    /// 200, and other bytes.
+    /// Status 200, and other bytes.
     Wrong,
     /// Another status.
     Refused(u16),
-    /// No whole answer.
+    /// No complete answer.
     Failed(Failure),
 }
 
-/// The books of a run; connections write into them.
+/// Counters of a run, which connections write to.
 pub(super) struct Ledger {
     entries: Mutex<Entries>,
 }
@@ -49,7 +49,7 @@ struct Entries {
     refused: BTreeMap<u16, u64>,
     failed: BTreeMap<Failure, u64>,
     late: u64,
-    /// Of the answers that are 200, in nanoseconds.
+    /// Latencies of the answers with status 200, in nanoseconds.
     latencies: Histogram<u64>,
 }
 
@@ -67,7 +67,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a request that was due, was sent, and has ended.
+    /// Records a request with the times at which it was due, was sent, and ended.
     pub(super) fn note(&self, outcome: Outcome, due: Instant, sent: Instant, ended: Instant) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.late += u64::from(sent - due > LATE);
@@ -84,7 +84,7 @@ impl Ledger {
         }
     }
 
-    /// Closes the books.
+    /// Computes the report.
     pub(super) fn report(&self, schedule: &Schedule, connections: u16, ended: Instant) -> Report {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = entries.refused.clone();
@@ -113,33 +113,33 @@ impl Ledger {
     }
 }
 
-/// A run, in figures.
+/// Figures of a run.
 #[derive(Debug)]
 pub(super) struct Report {
     rate: Option<f64>,
     connections: u16,
-    /// From the first request's time to the last answer.
+    /// Time from the first request's due time to the last answer.
     seconds: f64,
     sent: u64,
     right: u64,
     wrong: u64,
     refused: BTreeMap<u16, u64>,
     failed: BTreeMap<Failure, u64>,
-    /// Requests that were sent more than [`LATE`] after their time.
+    /// Number of requests that were sent more than [`LATE`] after their time.
     late: u64,
-    /// Requests whose time came, but not before the run's end a connection that was free.
+    /// Number of requests that were due before the end of the run, but had no free connection.
     unsent: u64,
-    /// In microseconds, for each of [`QUANTILES`]; of the answers that are 200.
+    /// Latencies of the answers with status 200 in microseconds, for each of [`QUANTILES`].
     latencies: Option<[f64; QUANTILES.len()]>,
 }
 
 impl Report {
-    /// Whether the service did what it has to: nothing but right answers, or refusals besides.
+    /// Returns true if there were right answers, and otherwise only refusals.
     pub(super) fn is_good(&self) -> bool {
         self.right > 0 && self.wrong == 0 && self.failed.is_empty()
     }
 
-    /// The report as one JSON object, keys sorted.
+    /// Formats the report as one JSON object, keys sorted.
     pub(super) fn to_json(&self) -> String {
         let counts = |counts: Vec<(String, u64)>| {
             let counts = counts.into_iter().map(|(name, count)| (name, count.into()));
@@ -234,7 +234,7 @@ impl fmt::Display for Report {
 mod tests {
     use super::*;
 
-    /// A second's run of a hundred requests: most took 1 ms, some 9 ms more because they were sent late.
+    /// Report of a run of a hundred requests in a second: most took 1 ms, some 9 ms more because they were sent late.
     fn report() -> Report {
         let schedule = Schedule::new(Some(104.0), Duration::from_secs(1));
         schedule.start();

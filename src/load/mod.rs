@@ -1,11 +1,11 @@
-//! `load`: sends requests to a running service, checks every answer to the byte, and says how long they took.
+//! `load`: sends requests to a running service, checks every answer to the byte, and reports latencies.
 //!
-//! With `--rate` the load is *open*: every request has a time at which it is to be sent, whatever the answers before it
-//! took, and its latency counts from that time. A service that stalls for a second so has a second's worth of late
-//! answers, as it would have with clients of its own; a generator that waited with it would report one. Without
-//! `--rate` the load is *closed*: each connection sends its next request when it has the answer to the last.
+//! With `--rate` the load is *open*: every request has a due time, regardless of earlier answers, and its latency
+//! counts from that time. A service that stalls for a second has a second's worth of late answers, as it would have
+//! with real clients; a generator that waited for it would report one. Without `--rate` the load is *closed*: each
+//! connection sends its next request after the answer to the last.
 //!
-//! Each connection is a thread with a blocking socket: nothing stands between a request's time and its `write`.
+//! Each connection is a thread with a blocking socket: nothing stands between a request's due time and its `write`.
 
 mod connection;
 mod ledger;
@@ -30,17 +30,17 @@ use crate::arguments::{parse_count_to, parse_some_time};
 use crate::exit;
 use crate::messages::tell;
 
-/// Connections that may be asked for: each is a thread.
+/// Upper bound of `--connections`: each is a thread.
 const MAX_CONNECTIONS: u16 = 10_000;
-/// Requests a second that may be asked for.
+/// Upper bound of `--rate`, in requests per second.
 const MAX_RATE: f64 = 10_000_000.0;
-/// Bytes of a thread's stack: it holds little more than a call of `read`.
+/// Stack of a thread in bytes: it holds little more than a call of `read`.
 const STACK: usize = 128 * 1024;
-/// How long a connection without a rate waits after a failure: a service that is not there should not be asked a
-/// hundred thousand times a second.
+/// Pause of a connection without a rate after a failure: an unreachable service should not be contacted a hundred
+/// thousand times a second.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
-/// What the command takes.
+/// Arguments of the command.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Every request that is sent is counted once: right (200, and the bytes that this program's own model answers), refused
@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     requests: PathBuf,
 
-    /// Where to send them: http, a host, a port, a path
+    /// URL of the service: http, a host, a port, a path
     #[arg(long, default_value = "http://127.0.0.1:5000/reg/", value_name = "URL")]
     url: String,
 
@@ -81,7 +81,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Reads a rate: more than 0, at most [`MAX_RATE`].
+/// Parses a rate: more than 0, at most [`MAX_RATE`].
 fn parse_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= MAX_RATE => Ok(rate),
@@ -97,7 +97,7 @@ pub fn run(args: Args) -> ExitCode {
                 true => report.to_json(),
                 false => report.to_string(),
             };
-            // Nobody reads it: then nobody misses it.
+            // If nobody reads the report, nobody misses it.
             let _ = writeln!(std::io::stdout(), "{text}");
             match report.is_good() {
                 true => ExitCode::SUCCESS,
@@ -116,7 +116,7 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// Why nothing was sent.
+/// Reason why nothing was sent.
 #[derive(Debug)]
 enum Error {
     Target(TargetError),
@@ -167,7 +167,7 @@ fn load(args: &Args) -> Result<Report, Error> {
     Ok(run.ledger.report(&run.schedule, args.connections, ended))
 }
 
-/// What all connections share.
+/// State that all connections share.
 struct Run {
     schedule: Schedule,
     ledger: Ledger,
@@ -177,7 +177,7 @@ struct Run {
 }
 
 impl Run {
-    /// Sends requests on one connection until there are no more; makes the connection again when it has ended.
+    /// Sends requests on one connection until there are no more. Reconnects when the connection has ended.
     fn send_all(&self) {
         let mut connection = None;
         while let Some(turn) = self.schedule.next() {

@@ -1,4 +1,4 @@
-//! What is sent, and what is to come back.
+//! Requests to send, and the expected answers.
 
 use std::fmt;
 use std::path::Path;
@@ -9,28 +9,28 @@ use crate::pick_regno::pick_regno;
 use crate::records::{Block, Blocks, CannotOpen, Records, Source, Unreadable};
 use crate::request::parse_object;
 
-/// Requests of a file that are sent; those after them are not. They are held in memory.
+/// Maximum number of requests that are read from a file. They are held in memory.
 const MAX_EXCHANGES: usize = 100_000;
 
-/// A file's requests, whole as they are sent, with the answers of this program's own model.
+/// Requests of a file as they are sent, with the answers of this program's own model.
 pub(super) struct Replay {
     exchanges: Vec<Exchange>,
 }
 
-/// A request and its answer.
+/// Request with its answer.
 pub(super) struct Exchange {
-    /// Head and body.
+    /// Head and body of the request.
     pub(super) request: Vec<u8>,
-    /// The body.
+    /// Body of the answer.
     pub(super) answer: Vec<u8>,
 }
 
-/// Why a file cannot be sent: a sentence that names it.
+/// Reason why a file cannot be sent: a sentence that names it.
 #[derive(Debug)]
 pub(super) enum ReplayError {
     Open(CannotOpen),
     Read(String, Unreadable),
-    /// A record that the service would refuse, which cannot be told from a service that fails.
+    /// Record that the service would refuse, which is indistinguishable from a failing service.
     Record(String, String),
     Empty(String),
 }
@@ -50,7 +50,7 @@ impl fmt::Display for ReplayError {
 }
 
 impl Replay {
-    /// Reads the requests of a file, and answers them.
+    /// Reads the requests of a file, and computes their answers.
     pub(super) fn read(path: &Path, target: &Target) -> Result<Replay, ReplayError> {
         let source = Source::open(path).map_err(ReplayError::Open)?;
         let name = source.name.clone();
@@ -78,7 +78,7 @@ impl Replay {
         }
     }
 
-    /// The exchange of a turn: the first follows the last.
+    /// Returns the exchange for a turn. After the last exchange, the first follows.
     pub(super) fn exchange(&self, turn: u64) -> &Exchange {
         &self.exchanges[(turn % self.exchanges.len() as u64) as usize]
     }

@@ -1,24 +1,24 @@
-//! When each request is to be sent.
+//! Due times of requests.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The times of a run's requests. Connections take turns from it.
+/// Due times of a run's requests. Connections take turns from it.
 pub(super) struct Schedule {
-    /// Requests a second; `None`: as many as can be.
+    /// Rate in requests per second; `None` for as many as possible.
     pub(super) rate: Option<f64>,
     pub(super) duration: Duration,
     next: AtomicU64,
     started: OnceLock<Instant>,
 }
 
-/// A request that is to be sent.
+/// Request that is to be sent.
 pub(super) struct Turn {
-    /// From 0.
+    /// Number of the request, from 0.
     pub(super) number: u64,
-    /// When it was to be sent; latency counts from here.
+    /// Due time. Latency counts from here.
     pub(super) due: Instant,
 }
 
@@ -37,24 +37,24 @@ impl Schedule {
         self.started();
     }
 
-    /// When the clock was started.
+    /// Time at which the clock was started.
     pub(super) fn started(&self) -> Instant {
         *self.started.get_or_init(Instant::now)
     }
 
-    /// Whether requests have times of their own.
+    /// Returns true if requests have due times.
     pub(super) fn is_open(&self) -> bool {
         self.rate.is_some()
     }
 
-    /// Requests that have a time; `None` if they do not have any.
+    /// Number of requests that have due times; `None` if they have none.
     pub(super) fn planned(&self) -> Option<u64> {
         self.rate
             .map(|rate| (rate * self.duration.as_secs_f64()).ceil() as u64)
     }
 
-    /// Waits for the next request's time, if that is not past; `None` when the run is over. The first is always sent, however
-    /// late a busy machine starts.
+    /// Waits for the next request's due time, unless it is past; `None` at the end of the run. The first request is
+    /// always sent, however late a busy machine starts.
     pub(super) fn next(&self) -> Option<Turn> {
         let started = self.started.wait();
         let end = *started + self.duration;
@@ -72,10 +72,9 @@ impl Schedule {
     }
 }
 
-/// Asks the kernel to wake this thread, and those that it starts, when their time has come: as a rule it takes the
-/// liberty of 50 µs.
+/// Asks the kernel to wake this thread, and threads that it starts, precisely. By default, it may be up to 50 µs late.
 pub(super) fn sleep_precisely() {
-    // Where that cannot be asked for, requests are sent a little later, which their latencies show.
+    // Without this, requests are sent a little late, which shows in their latencies.
     let _ = std::fs::write("/proc/self/timerslack_ns", "1");
 }
 
@@ -89,7 +88,7 @@ mod tests {
         schedule.start();
         let started = schedule.started();
         let turns: Vec<Turn> = std::iter::from_fn(|| schedule.next()).collect();
-        // A machine that stalls may miss the last ones, but those that come have their times.
+        // A machine that stalls may miss the last turns, but the others have their times.
         assert!(turns.len() <= 5);
         assert_eq!(schedule.planned(), Some(5));
         for (number, turn) in turns.iter().enumerate() {

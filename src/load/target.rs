@@ -1,4 +1,4 @@
-//! Where requests go, and the key that they carry.
+//! Destination of requests, and the API key that they carry.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -8,15 +8,15 @@ use hyper::Uri;
 
 use crate::serve::keys::{KEYS_VARIABLE, keys_of_file, read_variable, secret};
 
-/// A service that requests are sent to.
+/// Service that requests are sent to.
 #[derive(Debug)]
 pub(super) struct Target {
     addresses: Vec<SocketAddr>,
-    /// All of a request's head but its length.
+    /// Head of requests without the content length.
     head: String,
 }
 
-/// Why a URL or a key cannot be used. Says where, and for keys never what.
+/// Reason why a URL or a key cannot be used. Names the source, and never the value of a key.
 #[derive(Debug)]
 pub(super) struct TargetError(String);
 
@@ -27,7 +27,7 @@ impl fmt::Display for TargetError {
 }
 
 impl Target {
-    /// Looks up the host of `url` once.
+    /// Resolves the host of `url` once.
     pub(super) fn new(url: &str, key: Option<&str>) -> Result<Target, TargetError> {
         let error = |why: &dyn fmt::Display| TargetError(format!("--url {url}: {why}"));
         let uri: Uri = url.parse().map_err(|why| error(&why))?;
@@ -44,7 +44,7 @@ impl Target {
             None if authority.as_str() == host => 80,
             None => return Err(error(&"the port must be a number up to 65535")),
         };
-        // An IPv6 address is in brackets here and nowhere else.
+        // IPv6 addresses have brackets only in URLs.
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let addresses: Vec<SocketAddr> = (name, port)
             .to_socket_addrs()
@@ -63,12 +63,12 @@ impl Target {
         Ok(Target { addresses, head })
     }
 
-    /// Where connections are made: the first that can be.
+    /// Addresses of the service. Connections are made to the first that accepts.
     pub(super) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// A whole request.
+    /// Builds a complete request.
     pub(super) fn request(&self, body: &[u8]) -> Vec<u8> {
         let mut request =
             format!("{}content-length: {}\r\n\r\n", self.head, body.len()).into_bytes();
@@ -77,7 +77,8 @@ impl Target {
     }
 }
 
-/// The first key of `file`, else of `PICK_REGNO_API_KEYS` (separated by commas); both as the service reads them.
+/// Returns the first key of `file`, or else of `PICK_REGNO_API_KEYS` (separated by commas). Both are read as the
+/// service reads them.
 pub(super) fn key(file: Option<&Path>) -> Result<Option<String>, TargetError> {
     if let Some(file) = file {
         let keys = keys_of_file(file).map_err(TargetError)?;

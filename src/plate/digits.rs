@@ -1,9 +1,9 @@
-//! Decimal digits of every script: Unicode's class Nd, as Python's `\d` and `float` know it.
+//! Decimal digits of every script: Unicode's class Nd, as in Python's `\d` and `float`.
 //!
-//! In Unicode these come in runs of ten, from zero to nine. The table is Unicode 14.0, that of Python 3.11, which the
-//! recorded answers were made with.
+//! In Unicode these are runs of ten, from zero to nine. The table is Unicode 14.0, which Python 3.11 uses: the recorded
+//! answers were made with it.
 
-/// The zero of each run, ascending.
+/// Zero of each run, ascending.
 #[rustfmt::skip]
 const ZEROS: [u32; 66] = [
     0x0030, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6,
@@ -14,7 +14,7 @@ const ZEROS: [u32; 66] = [
     0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
 ];
 
-/// The value of a decimal digit of any script, or `None` for what is none.
+/// Returns the value of a decimal digit of any script, or `None` for other characters.
 #[must_use]
 pub fn digit(c: char) -> Option<u8> {
     if c.is_ascii() {

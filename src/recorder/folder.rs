@@ -19,22 +19,22 @@ use memchr::{memchr_iter, memrchr};
 use super::ledger::{Ledger, Left, Lost};
 use super::settings::Settings;
 
-/// How a complete segment's name ends.
+/// Extension of a complete segment.
 pub(crate) const COMPLETE: &str = "ndjson";
 const OPEN: &str = "open";
 const LEDGER: &str = "ledger";
 
-/// The folder, held by this process.
+/// Folder of segments, locked by this process.
 pub(super) struct Folder {
     path: PathBuf,
-    /// A random number in hexadecimal digits.
+    /// Random number in hexadecimal digits.
     pub(super) instance: String,
-    /// The number of the next segment.
+    /// Number of the next segment.
     next: u64,
     _lock: File,
 }
 
-/// A segment that is being written.
+/// Segment that is being written.
 pub(super) struct Segment {
     pub(super) file: File,
     path: PathBuf,
@@ -42,7 +42,7 @@ pub(super) struct Segment {
 }
 
 impl Folder {
-    /// Makes the folder if it is not there, locks it, and settles what was left in it.
+    /// Creates the folder if it is missing, locks it, and settles the segments of earlier processes.
     pub(super) fn take(settings: &Settings) -> io::Result<(Folder, Ledger)> {
         let path = settings.folder.clone();
         std::fs::DirBuilder::new()
@@ -89,7 +89,7 @@ impl Folder {
         Ok(Segment { file, path, number })
     }
 
-    /// Bytes of the segments that are there.
+    /// Total size of the segments, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         let Ok(files) = std::fs::read_dir(&self.path) else {
             return 0;
@@ -102,24 +102,24 @@ impl Folder {
         sizes.sum()
     }
 
-    /// Removes the counts of this process, when all rows are accounted for.
+    /// Removes the counts of this process, once all rows are accounted for.
     pub(super) fn remove_ledger(&self) {
-        // A file that stays is read by the next process, which finds nothing missing.
+        // A remaining file is read by the next process, which finds nothing missing.
         let _ = std::fs::remove_file(self.path.join(&self.instance).with_extension(LEDGER));
     }
 }
 
 impl Segment {
-    /// Gives it the name of a complete one; `rows` are all that this process has written so far.
+    /// Gives the segment its final name. `rows` is the number of rows that this process has written so far.
     pub(super) fn close(self, ledger: &Ledger, rows: u64) -> io::Result<()> {
         ledger.closing(self.number, rows);
-        // Shipping begins with the rename: what it finds must be there after a power failure too.
+        // Shipping begins with the rename: the contents must survive a power failure from then on.
         self.file.sync_data()?;
         std::fs::rename(&self.path, self.path.with_extension(COMPLETE))
     }
 }
 
-/// Creates a file that only its owner reads.
+/// Creates a file that only its owner can read.
 pub(super) fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create_new(true)
@@ -129,7 +129,7 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Closes the segments that processes before this one left open, and returns how many rows they took with them.
+/// Closes the segments that earlier processes left open. Returns the number of rows that were lost.
 fn settle(folder: &Path) -> io::Result<u64> {
     let mut paths = Vec::new();
     for file in std::fs::read_dir(folder)? {
@@ -157,7 +157,7 @@ fn settle(folder: &Path) -> io::Result<u64> {
     Ok(missing)
 }
 
-/// Number of whole lines in a segment. What follows the last of them is cut off.
+/// Truncates a segment after its last whole line. Returns the number of lines.
 fn rows_in(path: &Path) -> io::Result<u64> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut bytes = Vec::new();
@@ -173,7 +173,7 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
 }
 
-/// The complete segments of a folder, in order.
+/// Lists the complete segments of a folder, in order.
 pub(crate) fn segments(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut segments = Vec::new();
     for file in std::fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! A worker's side: answered rows are put behind each other, and handed over many at once.
+//! The workers' side of the recorder: gathers answered rows, and passes them on in large blocks.
 
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Recorder;
 use crate::pick_regno::Answer;
 
-/// Bytes that are handed over at once.
+/// Size in bytes of a block that is passed on.
 const BLOCK: usize = 64 * 1024;
 
 thread_local! {
-    /// The rows of the worker whose thread this is.
+    /// Gathered rows of this worker thread.
     static GATHERED: RefCell<Block> = const { RefCell::new(Block { rows: 0, bytes: Vec::new() }) };
 }
 
@@ -18,11 +18,11 @@ thread_local! {
 pub(super) struct Block {
     /// Number of rows.
     pub(super) rows: u64,
-    /// [`Entry`]s, one behind the other.
+    /// Concatenated [`Entry`]s.
     pub(super) bytes: Vec<u8>,
 }
 
-/// What an answered text is.
+/// Kind of an answered text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// A body of `POST /reg/`: an object, an array, or a JSON string that holds either.
@@ -31,19 +31,19 @@ pub(crate) enum Source {
     Object = 1,
 }
 
-/// A request, or one record of a batch, and its answers.
+/// Request, or one record of a batch, with its answers.
 #[derive(Debug, PartialEq)]
 pub(super) struct Entry<'a> {
     pub(super) source: Source,
-    /// Microseconds since 1970.
+    /// Time in microseconds since 1970.
     pub(super) micros: u64,
-    /// The `seq` of the first row.
+    /// `seq` of the first row.
     pub(super) seq: u64,
-    /// The index of the first row within its request.
+    /// Index of the first row within its request.
     pub(super) row: u64,
     pub(super) request_id: &'a str,
     pub(super) text: &'a [u8],
-    /// Three doubles a row: raw, negative, positive.
+    /// Three doubles per row: raw, negative, positive.
     answers: &'a [[u8; 24]],
 }
 
@@ -87,7 +87,7 @@ impl Recorder {
         }
     }
 
-    /// Hands over what this thread has gathered.
+    /// Passes on the rows that this thread has gathered.
     pub(crate) fn flush(&self) {
         let block = GATHERED.replace(Block::empty());
         if block.rows > 0 {
@@ -104,13 +104,13 @@ impl Block {
         }
     }
 
-    /// Its entries.
+    /// Iterates over the entries.
     pub(super) fn entries(&self) -> Entries<'_> {
         Entries(&self.bytes)
     }
 }
 
-/// The entries of a block.
+/// Entries of a block.
 pub(super) struct Entries<'a>(&'a [u8]);
 
 impl<'a> Iterator for Entries<'a> {
@@ -142,7 +142,7 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 impl Entry<'_> {
-    /// Its answers, in the rows' order.
+    /// Returns the answers in the order of the rows.
     pub(super) fn answers(&self) -> impl ExactSizeIterator<Item = Answer> {
         self.answers.iter().map(|bytes| {
             let (numbers, _) = bytes.as_chunks::<8>();

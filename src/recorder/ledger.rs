@@ -1,7 +1,7 @@
-//! How many rows were given a `seq`, written, and lost.
+//! Counts the rows that were given a `seq`, written, and lost.
 //!
-//! The counts are in a page of a file that is mapped into memory: adding to them costs no more than elsewhere, and they outlive
-//! a process that is killed. The next process in the folder reads them, and counts as lost what is missing.
+//! The counts are in a page of a file that is mapped into memory: adding to them costs no more than elsewhere, and they
+//! outlive a process that is killed. The next process in the folder reads them, and counts missing rows as lost.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -10,28 +10,28 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use memmap2::{MmapOptions, MmapRaw};
 
-/// Bytes of the file: one page.
+/// Size of the file in bytes: one page.
 const PAGE: usize = 4096;
-/// Bytes from one count to the next: each in cache lines of its own, since processors fetch them in pairs.
+/// Distance between counts in bytes: each has cache lines of its own, since processors fetch them in pairs.
 const STRIDE: usize = 128;
 
-/// Why a row was lost.
+/// Reason why a row was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// The writer was behind.
     Queue,
-    /// The folder has as many bytes as it may have.
+    /// The folder has reached its limit.
     Limit,
     /// A file could not be written.
     Disk,
-    /// A process that recorded here before was killed with the row in its memory.
+    /// An earlier process was killed with the row in its memory.
     Killed,
 }
 
 impl Lost {
     pub(crate) const ALL: [Lost; 4] = [Lost::Queue, Lost::Limit, Lost::Disk, Lost::Killed];
 
-    /// The value of the `reason` label.
+    /// Value of the `reason` label.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Lost::Queue => "queue",
@@ -42,28 +42,28 @@ impl Lost {
     }
 }
 
-/// The places of the counts in the page.
+/// Positions of the counts in the page.
 #[derive(Clone, Copy)]
 enum Place {
     Given = 0,
-    /// The number of the open segment.
+    /// Number of the open segment.
     Segment = 1,
-    /// Rows in the segments before the open one; by the segment's parity, so that both it and the next have theirs.
+    /// Rows in the segments before the open one, by the segment's parity, so that it and the next have separate counts.
     Even = 2,
     Odd = 3,
     Lost = 4,
 }
 
-/// The counts of one process.
+/// Counts of one process.
 pub(crate) struct Ledger {
     page: MmapRaw,
     written: AtomicU64,
     bytes: AtomicU64,
-    /// Rows that processes before this one lost when they were killed.
+    /// Rows that earlier processes lost when they were killed.
     killed: AtomicU64,
 }
 
-/// What the file of a process that is gone says.
+/// Counts in the file of an earlier process.
 pub(super) struct Left {
     given: u64,
     segment: u64,
@@ -72,10 +72,10 @@ pub(super) struct Left {
 }
 
 impl Ledger {
-    /// Makes the file of a process.
+    /// Creates the file of a process.
     pub(super) fn create(file: &Path) -> io::Result<Ledger> {
         let mut page = super::folder::private_file(file)?;
-        // Written, not left as a hole: a disk that is full later must not stop the counting.
+        // Written, not sparse: a disk that fills up later must not stop the counting.
         page.write_all(&[0; PAGE])?;
         let page = MmapOptions::new().len(PAGE).map_raw(&page)?;
         Ok(Ledger {
@@ -89,12 +89,12 @@ impl Ledger {
     fn at(&self, place: usize) -> &AtomicU64 {
         let offset = place * STRIDE;
         assert!(offset + 8 <= PAGE);
-        // SAFETY: the mapping lives as long as `self`, has `PAGE` bytes, and begins at a page, so that the offset is aligned. The
-        // file has as many bytes, is private to this process by the folder's lock, and nobody shortens it.
+        // SAFETY: the mapping lives as long as `self`, has `PAGE` bytes, and is aligned to a page, so that the offset
+        // is aligned. The file is as long, is private to this process by the folder's lock, and is never truncated.
         unsafe { AtomicU64::from_ptr(self.page.as_mut_ptr().add(offset).cast()) }
     }
 
-    /// Gives `rows` rows their `seq`; returns the first.
+    /// Allocates `seq`s for `rows` rows. Returns the first.
     pub(super) fn give(&self, rows: u64) -> u64 {
         self.at(Place::Given as usize).fetch_add(rows, Relaxed)
     }
@@ -135,12 +135,12 @@ impl Ledger {
         self.bytes.store(bytes, Relaxed);
     }
 
-    /// Notes, before segment `number` gets its final name, how many rows are in it and those before it.
+    /// Records how many rows are in segment `number` and those before it, before the segment gets its final name.
     pub(super) fn closing(&self, number: u64, rows: u64) {
         self.before(number + 1).store(rows, Relaxed);
     }
 
-    /// Segment `number` is the open one, or the next to be opened.
+    /// Records that segment `number` is the open one, or the next to be opened.
     pub(super) fn opening(&self, number: u64) {
         self.at(Place::Segment as usize).store(number, Relaxed);
     }
@@ -171,11 +171,12 @@ impl Left {
         })
     }
 
-    /// Rows that were given a `seq` and are nowhere; `open` is the number of rows in the segment that was open, if there is one.
+    /// Number of rows that were given a `seq` and are missing. `open` is the number of rows in the segment that was
+    /// open, if there is one.
     pub(super) fn missing(&self, open: Option<u64>) -> u64 {
         let written = match open {
             Some(rows) => self.before[(self.segment % 2) as usize] + rows,
-            // The last one has been closed, or none was ever opened.
+            // The last segment was closed, or none was ever opened.
             None => self.before[0].max(self.before[1]),
         };
         self.given.saturating_sub(written + self.lost)

@@ -1,4 +1,4 @@
-//! `serve --record DIR`: what was answered, written down.
+//! `serve --record DIR`: records answers.
 //!
 //! Each answered row becomes a line of NDJSON in the form that `check` reads, with what a database wants to know beside it:
 //!
@@ -13,9 +13,10 @@
 //! | `request` | with `plain`: the request as it came |
 //! | `raw`, `negative`, `positive` | the answer |
 //!
-//! Whoever answers never waits: a worker gathers rows (`gather`) and hands them through a bounded queue to one thread
-//! (`writer`), which makes lines of them (`row`) and appends those to segments (`folder`). Rows for which there is no room
-//! are dropped. `seq` is given before that, so a hole in `seq` is a lost row; `ledger` counts both, also across `kill -9`.
+//! Workers never wait: a worker gathers rows (`gather`) and passes them through a bounded queue to one thread
+//! (`writer`), which formats them as lines (`row`) and appends those to segments (`folder`). Rows that exceed the queue
+//! are dropped. `seq` is allocated before that, so a gap in `seq` is a lost row; `ledger` counts both, even across
+//! `kill -9`.
 
 mod folder;
 mod gather;
@@ -43,12 +44,12 @@ pub use self::settings::RecordArgs;
 pub(crate) use self::settings::Settings;
 use self::writer::Writer;
 
-/// Blocks that may wait for the writer; each has some 64 KiB, or one long body.
+/// Number of blocks that may wait for the writer; each has some 64 KiB, or one long body.
 const QUEUE: usize = 64;
-/// Bytes that may wait for the writer.
+/// Number of bytes that may wait for the writer.
 const QUEUE_BYTES: usize = 8 << 20;
 
-/// Takes the answered rows of all workers.
+/// Recorder of the answered rows of all workers.
 pub(crate) struct Recorder {
     sample: Option<u64>,
     limit: u64,
@@ -59,7 +60,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Takes the folder, settles what a process that was killed left there, and starts the writer.
+    /// Locks the folder, settles what an earlier process left there, and starts the writer.
     ///
     /// # Errors
     /// If the folder cannot be used, or another process records there.
@@ -82,7 +83,7 @@ impl Recorder {
         })
     }
 
-    /// Whether the request whose random number this is is recorded.
+    /// Returns true if the request with this random number is in the sample.
     pub(crate) fn chooses(&self, random: u64) -> bool {
         self.sample.is_none_or(|share| random < share)
     }
@@ -102,17 +103,17 @@ impl Recorder {
         self.ledger.lost(why)
     }
 
-    /// `--record-limit`.
+    /// Value of `--record-limit`, in bytes.
     pub(crate) fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// Bytes of segments that are in the folder.
+    /// Total size of the segments in the folder, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.ledger.bytes()
     }
 
-    /// Hands a block over, or drops and counts its rows.
+    /// Passes a block to the writer, or drops it and counts its rows as lost.
     fn hand_over(&self, block: Block) {
         let (rows, bytes) = (block.rows, block.bytes.len());
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +128,7 @@ impl Recorder {
         }
     }
 
-    /// Writes what was handed over and closes the last segment; a disk that does not answer is waited for no longer than `limit`.
+    /// Writes the remaining rows and closes the last segment. Waits for an unresponsive disk no longer than `limit`.
     pub(crate) fn finish(&self, limit: Duration) {
         let queue = self
             .queue
@@ -146,7 +147,7 @@ impl Recorder {
             std::thread::sleep(Duration::from_millis(2));
         }
         if writer.is_finished() {
-            // A panic of the writer has been told already; its rows stay counted as lost.
+            // A panic of the writer was already reported; its rows stay counted as lost.
             let _ = writer.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Lines of segments.
+//! Formats lines of segments.
 
 use std::io::Write as _;
 
@@ -16,18 +16,18 @@ use crate::model::{self, Features};
 use crate::pick_regno::Answer;
 use crate::request::{Request, parse_object};
 
-/// Writes rows.
+/// Formatter of rows.
 pub(super) struct Rows {
     instance: String,
     plates: Plates,
     digest: Option<Hmac<Sha256>>,
-    /// The names of the numeric inputs and of the categorical ones, each with what stands before its value.
+    /// Names of the numeric and of the categorical inputs, each with the JSON that precedes its value.
     numeric: Vec<String>,
     categorical: Vec<String>,
     values: Vec<u8>,
 }
 
-/// The features of the model's card, for their names.
+/// Features of the model's card, for their names.
 #[derive(Deserialize)]
 struct Card {
     features: Vec<Feature>,
@@ -93,7 +93,7 @@ impl Rows {
     ) {
         let time = DateTime::from_timestamp_micros(entry.micros as i64).unwrap_or_default();
         let instance = &self.instance;
-        // A Vec takes all bytes. `Debug` of a time is RFC 3339, without a fraction of nought.
+        // Writing to a Vec cannot fail. `Debug` of a time is RFC 3339, without a zero fraction.
         let _ = write!(
             out,
             "{{\"time\":\"{time:?}\",\"instance\":\"{instance}\",\"seq\":{},\"request_id\":",
@@ -113,7 +113,7 @@ impl Rows {
         }
         if self.plates == Plates::Plain {
             out.extend_from_slice(b",\"request\":");
-            // Within strings JSON has no line ends, and outside of them they are blanks.
+            // JSON has line ends only outside strings, where they are blanks.
             let bytes = object.bytes();
             out.extend(bytes.map(|byte| {
                 if matches!(byte, b'\n' | b'\r') {
@@ -172,7 +172,8 @@ impl Rows {
     }
 }
 
-/// What stands before an input's value. The digits' inputs are called as [`Features`] has them, so that names are names in SQL too.
+/// JSON that precedes an input's value. The digits' inputs have the names of [`Features`], so that they are identifiers
+/// in SQL, too.
 fn label(name: &str) -> String {
     let digit = name.len() == 1 && name.as_bytes()[0].is_ascii_digit();
     format!(",\"{}{name}\":", if digit { "f_" } else { "" })
@@ -190,6 +191,6 @@ fn write_number(value: f32, out: &mut Vec<u8>) {
 }
 
 fn push_text(text: &str, out: &mut Vec<u8>) {
-    // A Vec takes all bytes.
+    // Writing to a Vec cannot fail.
     let _ = serde_json::to_writer(out, text);
 }

@@ -1,15 +1,15 @@
-//! The settings of the recorder.
+//! Settings of the recorder.
 
 use std::path::{Path, PathBuf};
 
 use crate::arguments::{parse_share, parse_size};
 
-/// Bytes that a key must have: fewer can be guessed.
+/// Minimum length of a key in bytes: shorter ones can be guessed.
 const MIN_KEY: usize = 16;
-/// The least `--record-limit`: room for a segment.
+/// Minimum of `--record-limit`: enough for a segment.
 const MIN_LIMIT: u64 = 1 << 20;
 
-/// What `serve` takes for its recorder.
+/// Arguments of `serve` for its recorder.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RecordArgs {
     /// Record every answered row in this folder, as NDJSON that `check` reads. Without it nothing is recorded
@@ -46,7 +46,7 @@ pub struct RecordArgs {
     pub record_key_file: Option<PathBuf>,
 }
 
-/// What becomes of plates.
+/// Treatment of plates in records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Plates {
     /// Leave them out: the model's inputs are recorded, without its texts
@@ -57,19 +57,19 @@ pub enum Plates {
     Plain,
 }
 
-/// Settings that fit together.
+/// Consistent settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(super) folder: PathBuf,
     pub(super) limit: u64,
     pub(super) sample: f64,
     pub(super) plates: Plates,
-    /// Empty unless plates are digested.
+    /// Key of the digests; empty unless plates are digested.
     pub(super) key: Vec<u8>,
 }
 
 impl RecordArgs {
-    /// Checks them; `None` if nothing is recorded.
+    /// Validates the arguments; `None` if nothing is recorded.
     pub(crate) fn settings(&self) -> Result<Option<Settings>, String> {
         if !(0.0..=1.0).contains(&self.record_sample) {
             return Err(format!(

@@ -13,7 +13,7 @@ const REQUEST: &str = r#"{"regno_recognize": "А939НО196", "afts_regno_ai": "�
         "afts_regno_ai_length_scores": "[1.0]", "camera_type": "Стационарная",
         "camera_class": "Астра-Трафик", "time_check": "2021-08-01 09:02:59", "direction": 0}"#;
 
-/// A folder of its own for each test.
+/// Creates a folder for each test.
 fn folder(name: &str) -> PathBuf {
     let folder =
         std::env::temp_dir().join(format!("pick-regno-recorder-{}-{name}", std::process::id()));
@@ -35,7 +35,7 @@ fn answer() -> Answer {
     pick_regno(&parse_object(REQUEST.as_bytes()).unwrap())
 }
 
-/// Records with a recorder that is finished then, and returns the lines.
+/// Records with a recorder, finishes it, and returns the lines.
 fn recorded(settings: &Settings, record: impl FnOnce(&Recorder)) -> Vec<Value> {
     let recorder = Recorder::start(settings).unwrap();
     record(&recorder);
@@ -145,7 +145,7 @@ fn what_a_killed_process_left_is_kept_and_the_rest_counted() {
         }
     };
     record(3);
-    // What the kernel has of it after `kill -9`, with 4 rows in memory, and half a line.
+    // State of the file after `kill -9`, with 4 rows in memory, and half a line.
     let dead = folder.with_extension("dead");
     let _ = std::fs::remove_dir_all(&dead);
     std::fs::create_dir(&dead).unwrap();

@@ -12,16 +12,16 @@ use super::ledger::{Ledger, Lost};
 use super::row::Rows;
 use super::settings::Settings;
 
-/// Bytes after which a segment is closed.
+/// Size in bytes after which a segment is closed.
 const SEGMENT_BYTES: u64 = 8 << 20;
 /// Time after which a segment is closed.
 const SEGMENT_TIME: Duration = Duration::from_secs(5);
-/// Wait after a failure before the disk is tried again, and before the folder's size is looked at again.
+/// Pause after a failure before the disk is tried again, and before the folder's size is read again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The thread's nice value: where processors are short, answering comes first, and rows are dropped and counted.
+/// Nice value of the thread: if processors are short, answers come first, and rows are dropped and counted.
 const NICE: i32 = 5;
 
-/// The thread's state.
+/// State of the writer thread.
 pub(super) struct Writer {
     folder: Folder,
     limit: u64,
@@ -29,7 +29,7 @@ pub(super) struct Writer {
     ledger: Arc<Ledger>,
     queued_bytes: Arc<AtomicUsize>,
     open: Option<Open>,
-    /// Until then nothing is tried, for this reason.
+    /// Nothing is written before this time, for this reason.
     paused: Option<(Instant, Lost)>,
     lines: Vec<u8>,
 }
@@ -59,10 +59,10 @@ impl Writer {
         }
     }
 
-    /// Writes until there is nobody left to hand blocks over.
+    /// Writes blocks until all senders are gone.
     pub(super) fn run(mut self, blocks: &Receiver<Block>) {
         let thread = rustix::thread::gettid();
-        // Refused, it has the same share of the processor as the workers.
+        // If it is refused, the writer has the same share of the processor as the workers.
         let _ = rustix::process::setpriority_process(Some(thread), NICE);
         loop {
             match blocks.recv_timeout(SEGMENT_TIME / 5) {
@@ -98,7 +98,7 @@ impl Writer {
         }
         let bytes = self.lines.len() as u64;
         if self.ledger.bytes() + bytes > self.limit {
-            // Whoever ships segments deletes them.
+            // The shipper deletes segments.
             self.ledger.set_bytes(self.folder.bytes());
             if self.ledger.bytes() + bytes > self.limit {
                 return self.pause(Lost::Limit, block.rows);
@@ -111,7 +111,7 @@ impl Writer {
         self.ledger.set_bytes(self.ledger.bytes() + bytes);
     }
 
-    /// Appends the lines; after a failure the segment ends with the last whole block.
+    /// Appends the lines. After a failure, the segment ends with the last whole block.
     fn append(&mut self) -> std::io::Result<()> {
         let open = match &mut self.open {
             Some(open) => open,
@@ -123,7 +123,7 @@ impl Writer {
         };
         if let Err(why) = open.segment.file.write_all(&self.lines) {
             let end = open.bytes;
-            // If not even this can be done, the next to look at the segment cuts off half a line, and counts the others.
+            // If this fails, too, the next process to read the segment truncates half a line, and counts the others.
             let _ = open.segment.file.set_len(end);
             self.close();
             return Err(why);
@@ -139,7 +139,7 @@ impl Writer {
 
     fn close(&mut self) {
         if let Some(Open { segment, .. }) = self.open.take() {
-            // A segment that cannot get its name is found, and named, by the next process in the folder.
+            // The next process in the folder finds and renames a segment that could not be renamed.
             let _ = segment.close(&self.ledger, self.ledger.written());
             self.ledger.set_bytes(self.folder.bytes());
         }

@@ -1,14 +1,14 @@
 //! `score`: files of requests to files of answers.
 //!
-//! Threads take turns to read a block of whole records ([`crate::records`]), each answers what it read (`worker`), and the
-//! calling thread writes the answers in the order of the records:
+//! Threads take turns to read a block of whole records ([`crate::records`]), each answers what it read (`worker`), and
+//! the calling thread writes the answers in the order of the records:
 //!
 //! ```text
 //! file ──block──▶ worker ──answers──▶ writer → file
 //!          ╰────▶ worker ─────╯
 //! ```
 //!
-//! Every queue is bounded, so the memory that is used depends on the number of threads alone.
+//! Every queue is bounded, so the memory use depends on the number of threads alone.
 
 mod output;
 mod pipeline;
@@ -31,10 +31,10 @@ use crate::explanation::unexplained;
 use crate::messages::tell;
 use crate::records::{Blocks, CannotOpen, Format, Source, Unreadable};
 
-/// Threads that may be asked for.
+/// Upper bound of `--threads`.
 const MAX_THREADS: u16 = 256;
 
-/// What the command takes.
+/// Arguments of the command.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Output: one line of JSON a record, in order: {\"negative\":…,\"positive\":…,\"raw\":…}, or {\"error\":\"line …: …\"};
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long)]
     explain: bool,
 
-    /// How the records are written [default: as the first byte says]
+    /// Format of the records [default: as the first byte says]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
@@ -70,7 +70,7 @@ pub fn run(args: Args) -> ExitCode {
         Ok(totals) if totals.faults == 0 => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            // Whoever read the answers has enough of them, and knows.
+            // The reader of the answers closed them, and knows.
             if !matches!(error, Error::ReaderGone) {
                 tell(format_args!("pick-regno score: {error}"));
             }
@@ -79,7 +79,7 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// Why nothing, or not everything, was answered: a sentence that names the file.
+/// Reason why not everything was answered: a sentence that names the file.
 #[derive(Debug)]
 enum Error {
     Open(CannotOpen),
@@ -88,7 +88,7 @@ enum Error {
     Create(String, io::Error),
     Input(String, Unreadable),
     Output(String, io::Error),
-    /// Nobody reads the standard output any more: what was not answered is not known to be right.
+    /// The reader of the standard output is gone: the remaining answers are unknown.
     ReaderGone,
     Start(io::Error),
     Software,
@@ -131,7 +131,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// Answers everything; says on the standard error how it went.
+/// Answers everything, and reports progress on the standard error.
 fn score(args: &Args) -> Result<Counts, Error> {
     if let Some(why) = unexplained().filter(|_| args.explain) {
         return Err(Error::Unexplained(why));
@@ -146,7 +146,7 @@ fn score(args: &Args) -> Result<Counts, Error> {
     };
     let mut output = output.map_err(|why| Error::Create(output_name.clone(), why))?;
     let threads = args.threads.map_or_else(default_threads, usize::from);
-    // Answers on the same terminal would be drawn over.
+    // Progress would overwrite answers on the same terminal.
     let draws =
         io::stderr().is_terminal() && (args.output.is_some() || !io::stdout().is_terminal());
     let mut progress = Progress::start(size, draws);

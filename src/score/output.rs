@@ -1,4 +1,4 @@
-//! Where answers go: the standard output, or a file that appears when it is whole.
+//! Destination of answers: the standard output, or a file that appears when it is complete.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
@@ -12,14 +12,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::hangup::Hangup;
 
-/// An open output.
+/// Open output.
 pub(super) struct Output {
     file: File,
-    /// What becomes of the file at the end; nothing for one that is written in place.
+    /// Temporary file to be renamed at the end; `None` if the output is written in place.
     temporary: Option<Temporary>,
 }
 
-/// A file that is not whole yet; it is removed unless it is renamed.
+/// Incomplete file, which is removed unless it is renamed.
 struct Temporary {
     path: PathBuf,
     target: PathBuf,
@@ -32,7 +32,7 @@ impl Drop for Temporary {
 }
 
 impl Output {
-    /// The standard output, without a buffer of its own.
+    /// Opens the standard output, without a buffer.
     pub(super) fn stdout() -> io::Result<Output> {
         Ok(Output {
             file: File::from(io::stdout().as_fd().try_clone_to_owned()?),
@@ -40,11 +40,11 @@ impl Output {
         })
     }
 
-    /// A file that will be at `path` after [`Output::finish`], and not before: until then it has another name in the
-    /// same folder. SIGINT, SIGTERM and SIGHUP remove it. What is at `path` and is no regular file (a pipe, `/dev/null`) is
-    /// written to as it is.
+    /// Creates a file that appears at `path` when [`Output::finish`] is called. Until then it has another name in the
+    /// same folder. SIGINT, SIGTERM and SIGHUP remove it. If `path` exists and is not a regular file (a pipe,
+    /// `/dev/null`), it is written to directly.
     pub(super) fn create(path: &Path) -> io::Result<Output> {
-        // A link stays a link: the file that it leads to is replaced.
+        // A symbolic link is kept: its target is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let before = fs::metadata(&target).ok();
         if before.as_ref().is_some_and(|before| !before.is_file()) {
@@ -59,14 +59,14 @@ impl Output {
             .ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
-        // Not the process' number: in a container that is always the same, and a run that was killed leaves its file.
+        // Not the process id: in a container it is always the same, and a killed run leaves its file.
         let random = RandomState::new().hash_one(());
         hidden.push(format!(".{random:016x}.part"));
         let temporary = Temporary {
             path: target.with_file_name(hidden),
             target,
         };
-        // First: a signal may come as soon as the file is there.
+        // First, since a signal may arrive as soon as the file exists.
         remove_on_signals(temporary.path.clone())?;
         let file = File::options()
             .write(true)
@@ -90,18 +90,18 @@ impl Output {
         self.file.write_all(bytes)
     }
 
-    /// Puts a file into its place.
+    /// Moves the file to its final path.
     pub(super) fn finish(self) -> io::Result<()> {
         let Some(temporary) = self.temporary else {
             return Ok(());
         };
-        // Else a crash of the machine could leave the name without the contents.
+        // Otherwise a crash of the machine could leave the name without the contents.
         self.file.sync_all()?;
         fs::rename(&temporary.path, &temporary.target)
     }
 }
 
-/// Removes `path` and ends the process when a signal asks for it, with the exit code that shells give that signal.
+/// Removes `path` and ends the process on a signal, with the exit code that shells give that signal.
 fn remove_on_signals(path: PathBuf) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()

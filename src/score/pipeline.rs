@@ -1,4 +1,4 @@
-//! Workers, writer.
+//! Pipeline of workers and writer.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,15 +10,15 @@ use super::progress::Progress;
 use super::worker::{Counts, answer_block};
 use crate::records::{Block, Blocks, Shape};
 
-/// Blocks that may wait to be written, for each thread that answers: enough that a slow block holds nobody up.
+/// Number of blocks per thread that may wait to be written: enough that a slow block delays nobody.
 const BLOCKS_A_THREAD: usize = 2;
 
-/// Why a run ended early.
+/// Reason why a run ended early.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The input could not be read on.
+    /// Reading the input failed.
     Read(io::Error),
-    /// The output could not be written on.
+    /// Writing the output failed.
     Write(io::Error),
     /// A thread could not be started.
     Start(io::Error),
@@ -26,24 +26,24 @@ pub(super) enum Failure {
     Thread,
 }
 
-/// Where workers get their blocks, one at a time, and line up to have the answers written.
+/// Source of blocks for the workers, which also fixes the order of the answers.
 struct Source<R> {
     blocks: Blocks<R>,
-    /// A place in the order of the answers for each block; taken away once there are no more.
+    /// Queue with one entry per block, in the order of the answers; removed at the end of the input.
     order: Option<SyncSender<Receiver<io::Result<Answered>>>>,
-    /// Buffers whose answers are written.
+    /// Buffers whose answers were written, for reuse.
     used: Receiver<Vec<u8>>,
 }
 
-/// A block on its way to be answered.
+/// Block to be answered.
 struct Job {
     block: Block,
-    /// Where the answers go: empty, but with room.
+    /// Buffer for the answers: empty, but with capacity.
     answers: Vec<u8>,
     reply: SyncSender<io::Result<Answered>>,
 }
 
-/// A block that is answered.
+/// Answered block.
 struct Answered {
     answers: Vec<u8>,
     counts: Counts,
@@ -51,7 +51,7 @@ struct Answered {
     len: u64,
 }
 
-/// Answers all of `blocks` by `threads` threads, and writes the answers in order.
+/// Answers all of `blocks` with `threads` threads, and writes the answers in order.
 ///
 /// The threads are not joined when the output fails: one may be waiting for a pipe that nobody writes to.
 pub(super) fn run<R: Read + Send + 'static>(
@@ -77,7 +77,7 @@ pub(super) fn run<R: Read + Send + 'static>(
             .map_err(Failure::Start)
     });
     let workers = workers.collect::<Result<Vec<_>, _>>()?;
-    // The workers have it: it goes with the last of them.
+    // The workers hold clones: the source is dropped with the last worker.
     drop(source);
 
     let mut totals = Counts::default();
@@ -98,11 +98,11 @@ pub(super) fn run<R: Read + Send + 'static>(
 
 /// Answers blocks until there are no more, or nobody takes the answers.
 ///
-/// A worker reads its blocks itself: the bytes are then in its core's cache.
+/// Each worker reads its own blocks, so that the bytes are in its core's cache.
 fn answer_all<R: Read>(shape: &Shape, explains: bool, source: &Mutex<Source<R>>) {
     let mut buffer = Vec::new();
     loop {
-        // Where another worker has panicked, no place of the order may be taken any more: a block may be missing.
+        // After a panic of another worker, the order must not continue: a block may be missing.
         let Ok(mut locked) = source.lock() else {
             return;
         };
@@ -125,7 +125,7 @@ fn answer_all<R: Read>(shape: &Shape, explains: bool, source: &Mutex<Source<R>>)
 }
 
 impl<R: Read> Source<R> {
-    /// The next block, with its place in the order; `None` if there are no more, or nobody takes the answers.
+    /// Returns the next block, with its entry in the order; `None` if there are no more, or nobody takes the answers.
     fn next(&mut self, buffer: Vec<u8>) -> Option<Job> {
         let order = self.order.as_ref()?;
         let (reply, replies) = sync_channel(1);

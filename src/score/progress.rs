@@ -1,27 +1,27 @@
-//! How far a run is, on the standard error: a line that is drawn again if that is a terminal, and one at the end.
+//! Progress of a run, on the standard error: a line that is redrawn if that is a terminal, and a summary at the end.
 
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use super::worker::Counts;
 
-/// How often the line is drawn again.
+/// Interval between redraws of the line.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
-/// The bar's width in characters.
+/// Width of the bar in characters.
 const BAR: usize = 24;
 
-/// A run's progress.
+/// Progress of a run.
 pub(super) struct Progress {
     started: Instant,
-    /// When the line was drawn last; `None` if it is not to be drawn.
+    /// Time of the last redraw; `None` if no line is drawn.
     drawn: Option<Instant>,
-    /// Bytes of input, if that is known, and how many of them are answered.
+    /// Size of the input in bytes, if known; `done` is the number of bytes that were answered.
     size: Option<u64>,
     done: u64,
 }
 
 impl Progress {
-    /// Starts the clock; `draws` if a line is to be drawn while the run lasts.
+    /// Starts the clock. With `draws`, a line is drawn while the run lasts.
     pub(super) fn start(size: Option<u64>, draws: bool) -> Progress {
         let started = Instant::now();
         Progress {
@@ -32,7 +32,7 @@ impl Progress {
         }
     }
 
-    /// Notes that `len` more bytes are answered, which makes `totals` in all.
+    /// Records that `len` more bytes were answered. `totals` are the counts so far.
     pub(super) fn advance(&mut self, totals: &Counts, len: u64) {
         self.done += len;
         let now = Instant::now();
@@ -53,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// Says what was done.
+    /// Prints the summary.
     pub(super) fn finish(&self, totals: &Counts) {
         self.clear();
         let _ = writeln!(io::stderr(), "{}", summary(totals, self.started.elapsed()));

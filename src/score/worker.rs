@@ -1,16 +1,16 @@
-//! A block of records becomes a block of answers.
+//! Turns a block of records into a block of answers.
 
 use crate::answer::{write_error, write_explained, write_scored};
 use crate::explanation::pick_regno_explained;
 use crate::pick_regno::pick_regno;
 use crate::records::{Block, Records, Shape};
 
-/// What was answered.
+/// Counts of answered records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Records, with those that had a fault.
+    /// Number of records, including those with a fault.
     pub(super) records: u64,
-    /// Records that had a fault.
+    /// Number of records with a fault.
     pub(super) faults: u64,
 }
 
