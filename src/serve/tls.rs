@@ -11,12 +11,15 @@ mod client;
 mod peers;
 #[cfg(feature = "tls")]
 mod server;
+#[cfg(feature = "tls")]
+mod socket;
 #[cfg(not(feature = "tls"))]
 mod without;
 
 use std::future::{Future as _, poll_fn};
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -146,9 +149,9 @@ pub(super) async fn shake_hands(
     tls: &Tls,
     stream: TcpStream,
     state: &ConnectionState,
-    shard: &Shard,
+    shard: &Arc<Shard>,
 ) -> Option<TlsStream> {
-    let mut handshake = pin!(tls.accept(stream));
+    let mut handshake = pin!(tls.accept(stream, shard));
     let stream = poll_fn(|cx| {
         state.register(cx);
         if state.overdue() == Some(Phase::Handshake) {

@@ -61,8 +61,14 @@ pub(super) fn is_stand_in(target: &str) -> bool {
 
 /// A byte stream over a socket.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// Most bytes that it keeps of those that were written and not flushed.
+    const KEEPS: usize = 0;
+
     /// What the bytes travel by.
     fn socket(&self) -> &TcpStream;
+
+    /// Notes that what was read has been handed on.
+    fn handed_on(&mut self) {}
 }
 
 impl Transport for TcpStream {
@@ -85,6 +91,8 @@ pub(super) struct Wire<T: Transport> {
     shut_down: bool,
     /// Bytes of an answer that the client does not take while it sends the request.
     backlog: VecDeque<u8>,
+    /// Bytes that the transport may keep of what was written.
+    unflushed: usize,
     /// Bytes of answers that wait for the client, as they are counted. It is not read from meanwhile, unless it is in the middle of
     /// a batch: hyper would go on answering, and hold the answers.
     waiting: usize,
@@ -113,6 +121,7 @@ impl<T: Transport> Wire<T> {
             broken: false,
             shut_down: false,
             backlog: VecDeque::new(),
+            unflushed: 0,
             waiting: 0,
             waiting_open: false,
             read_waits: false,
@@ -151,13 +160,23 @@ impl<T: Transport> Wire<T> {
         self.waiting = bytes;
     }
 
+    /// Bytes that wait for the client, with `more` of them.
+    fn waits_with(&self, more: usize) -> usize {
+        self.backlog.len() + self.unflushed + more
+    }
+
+    /// Notes that the transport took `bytes`.
+    fn wrote(&mut self, bytes: usize) {
+        self.unflushed = (self.unflushed + bytes).min(T::KEEPS);
+    }
+
     /// Keeps `bytes` for a client that does not take them while it sends a batch, if there is room for them.
     fn keep(&mut self, bytes: &[u8]) -> bool {
         if !self.state.reads_on.load(Relaxed) || (self.waiting > 0 && self.waiting_open) {
             return false;
         }
         let config = &self.app.config;
-        let waiting = self.backlog.len() + bytes.len();
+        let waiting = self.waits_with(bytes.len());
         let more = waiting as i64 - self.waiting as i64;
         let has_room = waiting as u64 <= config.max_answers()
             && self
@@ -181,11 +200,12 @@ impl<T: Transport> Wire<T> {
                     self.shard.bytes_out.add(len as u64);
                     self.state.write_done();
                     self.backlog.drain(..len);
-                    let left = self.backlog.len();
-                    if left == 0 {
+                    if self.backlog.is_empty() {
                         self.backlog = VecDeque::new();
                     }
-                    self.hold(left);
+                    self.wrote(len);
+                    let waiting = self.waits_with(0);
+                    self.hold(waiting);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -240,6 +260,7 @@ impl<T: Transport> Wire<T> {
             let room = buf.remaining().min(SCRATCH);
             let mut read = ReadBuf::new(&mut scratch[..room]);
             ready!(Pin::new(&mut self.transport).poll_read(cx, &mut read))?;
+            self.transport.handed_on();
             let bytes = read.filled_mut();
             self.shard.bytes_in.add(bytes.len() as u64);
             if self.held.is_empty() {
@@ -357,6 +378,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             match Pin::new(&mut self.transport).poll_write(cx, buf) {
                 Poll::Ready(Ok(len)) => {
                     self.shard.bytes_out.add(len as u64);
+                    self.wrote(len);
                     if self.state.streaming.load(Relaxed) {
                         self.state.write_done();
                     }
@@ -369,7 +391,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
         if self.keep(buf) {
             return Poll::Ready(Ok(buf.len()));
         }
-        let waiting = self.backlog.len() + buf.len();
+        let waiting = self.waits_with(buf.len());
         self.hold(waiting);
         Poll::Pending
     }
@@ -379,6 +401,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
         match Pin::new(&mut self.transport).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
                 self.state.write_done();
+                self.unflushed = 0;
                 self.hold(0);
                 if std::mem::take(&mut self.read_waits) {
                     cx.waker().wake_by_ref();
@@ -387,6 +410,8 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             }
             Poll::Pending => {
                 self.state.write_waits();
+                let waiting = self.waits_with(0);
+                self.hold(waiting);
                 Poll::Pending
             }
             failed => failed,

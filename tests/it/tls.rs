@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use pick_regno::serve::Config;
+use pick_regno::serve::{Config, Faults};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::certificates::{Ca, Folder, Identity};
-use crate::support::{Client, KEY, Line, Running, config, start, stream, within};
+use crate::support::{Client, KEY, Line, Running, config, start, start_with, stream, within};
 
 pub type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
 
@@ -85,12 +85,23 @@ impl Peer {
 
 /// A server with a certificate of `ca`, and more settings.
 pub fn serve(folder: &Folder, ca: &Ca, flags: &[&str], keys: Option<&str>) -> Running {
+    start(settings(folder, ca, flags, keys))
+}
+
+/// A server with a certificate of `ca` that fails where `faults` says.
+pub fn serve_with(folder: &Folder, ca: &Ca, faults: Faults) -> Running {
+    start_with(settings(folder, ca, &[], Some(KEY)), |server| {
+        server.with_faults(faults)
+    })
+}
+
+fn settings(folder: &Folder, ca: &Ca, flags: &[&str], keys: Option<&str>) -> Config {
     ca.server(2090).write(&folder.0, "server");
     let (cert, key) = (folder.file("server.pem"), folder.file("server.key"));
-    start(config(
+    config(
         &[&["--tls-cert", &cert, "--tls-key", &key], flags].concat(),
         keys,
-    ))
+    )
 }
 
 #[test]

@@ -15,16 +15,24 @@ use tokio_rustls::rustls::{Error, RootCertStore};
 
 use super::certificate::{Validity, now};
 use super::peers::{Peers, Presented};
+use super::socket::Bounded;
 use super::{Failure, Files};
+use crate::serve::metrics::Shard;
 use crate::serve::reload::{FromFiles, cannot_read};
 use crate::serve::wire::Transport;
 
 /// A connection after its handshake.
-pub(in crate::serve) type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+pub(in crate::serve) type TlsStream = tokio_rustls::server::TlsStream<Bounded>;
 
 impl Transport for TlsStream {
+    const KEEPS: usize = 64 * 1024;
+
     fn socket(&self) -> &TcpStream {
-        self.get_ref().0
+        self.get_ref().0.stream()
+    }
+
+    fn handed_on(&mut self) {
+        self.get_mut().0.keep(0);
     }
 }
 
@@ -79,13 +87,16 @@ impl Tls {
     pub(in crate::serve) fn accept(
         &self,
         stream: TcpStream,
+        shard: &Arc<Shard>,
     ) -> impl Future<Output = Result<(TlsStream, Option<Presented>), Failure>> + use<> {
         let active = self.files.value();
         let peers = active.peers.as_ref();
         let verifier = peers.map(|peers| Arc::clone(&peers.verifier));
-        let handshake = TlsAcceptor::from(Arc::clone(&active.config)).accept(stream);
+        let handshake = TlsAcceptor::from(Arc::clone(&active.config))
+            .accept(Bounded::new(stream, Arc::clone(shard)));
         async {
-            let stream = handshake.await.map_err(|error| failure(&error))?;
+            let mut stream = handshake.await.map_err(|error| failure(&error))?;
+            stream.handed_on();
             let chain = stream.get_ref().1.peer_certificates();
             let presented = verifier.zip(chain);
             let presented = presented.map(|(verifier, chain)| Presented::new(chain, verifier));

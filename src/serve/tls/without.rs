@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::net::TcpStream as Blocking;
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
 use super::{Failure, Files};
+use crate::serve::metrics::Shard;
 use crate::serve::reload::FromFiles;
 
 const WITHOUT: &str = "this build has no TLS; build it with `--features tls`";
@@ -39,6 +41,7 @@ impl Tls {
     pub(in crate::serve) async fn accept(
         &self,
         _: TcpStream,
+        _: &Arc<Shard>,
     ) -> Result<(TlsStream, Option<Presented>), Failure> {
         match *self {}
     }
