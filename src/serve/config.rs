@@ -85,9 +85,9 @@ pub struct Args {
     )]
     pub workers: Option<usize>,
     /// Connections open at once, as far as the limit of open files has room for them; for one more, those make room whose
-    /// clients have shown no key and kept them waiting for half a second, else the one that has waited for a request the
-    /// longest, and beyond that they wait in the kernel's queue [default: 10000, fewer in a container whose memory
-    /// has no room for as many]
+    /// clients have shown no key, and have an answer or kept them waiting for half a second, else the one that has waited
+    /// for a request the longest, and beyond that they wait in the kernel's queue [default: 10000, fewer in a container
+    /// whose memory has no room for as many]
     #[arg(
         long,
         env = "PICK_REGNO_MAX_CONNECTIONS",

@@ -22,7 +22,7 @@ pub(super) const SWEEP_EVERY: Duration = Duration::from_millis(200);
 /// How long a client that has shown that it may ask must have kept its connection waiting to lose it to another: a connection that
 /// is in use seldom waits so long, and its client may be sending already.
 const TRUSTED_AT_LEAST: Duration = Duration::from_secs(1);
-/// The same of a client that has not: a handshake, a head and an answer take a few round trips.
+/// The same of a client that has not and waits for an answer: a handshake, a head and an answer take a few round trips.
 const STRANGER_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// How long a connection may stay in each phase.
@@ -257,19 +257,22 @@ impl ConnectionState {
     /// request or the end of a last answer; or, of a stranger, for an answer to be taken.
     fn dispensable(&self, now: Instant) -> Option<Duration> {
         let trusted = self.trusted.load(Relaxed);
-        let since = match (self.write_since.load(Relaxed), self.phase()) {
+        let (since, ends) = match (self.write_since.load(Relaxed), self.phase()) {
             (0, Phase::Handshake | Phase::Head | Phase::Idle | Phase::Linger) => {
-                self.phase_since.load(Relaxed)
+                (self.phase_since.load(Relaxed), self.overdue().is_some())
             }
-            (1.., _) if !trusted => self.write_since.load(Relaxed) - 1,
+            (since @ 1.., _) if !trusted => (since - 1, self.is_write_overdue()),
             _ => return None,
         };
-        let waited = Duration::from_millis(self.millis(now).saturating_sub(since));
-        let at_least = match trusted {
-            true => TRUSTED_AT_LEAST,
-            false => STRANGER_AT_LEAST,
+        let at_least = match (trusted, self.write_is_waiting(), self.phase()) {
+            (true, ..) => TRUSTED_AT_LEAST,
+            // Its answer is ready; who goes on asking would keep its place for ever.
+            (false, false, Phase::Idle) => Duration::ZERO,
+            (false, ..) => STRANGER_AT_LEAST,
         };
-        (waited >= at_least && !self.is_hurried()).then_some(waited)
+        let waited = Duration::from_millis(self.millis(now).saturating_sub(since));
+        // One that was hurried and has gone on nevertheless, with an answer or a request that had begun, is found again.
+        (waited >= at_least && !ends).then_some(waited)
     }
 
     /// Ends its wait before the deadline.
@@ -461,8 +464,8 @@ impl Connections {
     }
 }
 
-/// Closes the connections of all `tables` whose clients have shown no key and have kept them waiting for [`STRANGER_AT_LEAST`]; all
-/// at once, since whoever holds the places to keep others out takes each that becomes free. If there is none, closes the one that has waited
+/// Closes the connections of all `tables` whose clients have shown no key and have an answer, or have kept them waiting for
+/// [`STRANGER_AT_LEAST`]; all at once, since whoever holds the places to keep others out takes each that becomes free. If there is none, closes the one that has waited
 /// the longest for another request, for [`TRUSTED_AT_LEAST`] at least. Returns how many.
 pub(super) fn make_room(tables: &[Arc<Connections>]) -> u64 {
     let now = Instant::now();

@@ -1,6 +1,6 @@
 //! Connection places: who waits for one, who makes room, and who may not hold them all.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -49,7 +49,8 @@ fn the_connection_that_is_silent_the_longest_makes_room() {
     assert_eq!(used.get("/").status, 200);
 }
 
-/// Opens connections that begin with `sent`, have it answered and do not read, and keeps `count` open until it is dropped.
+/// Opens connections that begin with `sent`, have it answered and do not read, and keeps `count` open until it is dropped. If they
+/// are busy, they read, and send it again and again.
 struct Crowd {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -57,6 +58,10 @@ struct Crowd {
 
 impl Crowd {
     fn around(addr: SocketAddr, count: usize, sent: &'static str) -> Crowd {
+        Crowd::with(addr, count, sent, false)
+    }
+
+    fn with(addr: SocketAddr, count: usize, sent: &'static str, busy: bool) -> Crowd {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -75,6 +80,12 @@ impl Crowd {
                     let _ = stream.write_all(sent.as_bytes());
                     stream.set_nonblocking(true).unwrap();
                     held.push(stream);
+                }
+                if busy {
+                    for stream in &mut held {
+                        let _ = stream.read(&mut [0; 4096]);
+                        let _ = stream.write_all(sent.as_bytes());
+                    }
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -121,6 +132,19 @@ fn clients_without_a_key_cannot_hold_all_places() {
 }
 
 #[test]
+fn clients_without_a_key_that_ask_all_the_time_make_room() {
+    let server = serve(&["--max-connections", "40"]);
+    let asked = "GET /nope HTTP/1.1\r\nhost: a\r\n\r\n";
+    let _crowd = Crowd::with(server.addr, 60, asked, true);
+    within(20, || {
+        server.metric("http_server_active_connections") >= 40.0
+    });
+    for _ in 0..4 {
+        assert_eq!(server.get("/").status, 200);
+    }
+}
+
+#[test]
 fn one_address_has_no_more_connections_than_it_may() {
     let server = serve(&["--max-connections-per-address", "3", "--workers", "2"]);
     let mut held: Vec<_> = (0..3).map(|_| server.connect()).collect();
@@ -137,6 +161,20 @@ fn one_address_has_no_more_connections_than_it_may() {
     for client in &mut held {
         assert_eq!(client.get("/").status, 200);
     }
+}
+
+/// The liveness probe, while others ask for the metrics and do not read them.
+#[test]
+fn operators_who_do_not_read_make_room_for_a_probe() {
+    let unread: &str = "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(60).leak();
+    let server = serve(&["--write-timeout", "1h", "--header-timeout", "1h"]);
+    let crowd = Crowd::around(server.admin, 84, unread);
+    std::thread::sleep(Duration::from_millis(1500));
+    for _ in 0..4 {
+        assert_eq!(Client::connect(server.admin).get("/healthz").status, 200);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    drop(crowd);
 }
 
 #[test]
