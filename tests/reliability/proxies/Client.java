@@ -1,4 +1,4 @@
-// Java's own client. `java Client.java batch URL KEY FILE chunked|length` writes the answer to a batch; `java Client.java refusals URL COUNT FILE` sends a body
+// Java's own client. `java Client batch URL KEY FILE chunked|length` writes the answer to a batch; `java Client refusals URL COUNT FILE` sends a body
 // without a key COUNT times, each time by a new client that wishes to upgrade to HTTP/2, and writes how many whole answers of 401 came.
 import java.net.URI;
 import java.net.http.HttpClient;

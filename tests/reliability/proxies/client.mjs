@@ -7,7 +7,11 @@ const headers = { "x-api-key": key, "content-type": "application/x-ndjson" };
 if (framing === "length") headers["content-length"] = statSync(file).size;
 const asked = request(url, { method: "POST", headers }, (answer) => {
   answer.pipe(process.stdout);
-  answer.on("end", () => (process.exitCode = answer.complete && answer.statusCode === 200 ? 0 : 1));
+  answer.on("end", () => {
+    if (answer.complete && answer.statusCode === 200) return;
+    console.error(`status ${answer.statusCode}${answer.complete ? "" : ", cut"}`);
+    process.exitCode = 1;
+  });
   answer.on("error", () => (process.exitCode = 1));
 });
 asked.on("error", (error) => {

@@ -66,7 +66,7 @@ CADDY = """
 http://127.0.0.1:{port} {{
   bind 127.0.0.1
   reverse_proxy {servers} {{
-    lb_policy round_robin
+    lb_policy {policy}
     {options}
   }}
 }}
@@ -93,9 +93,9 @@ PROXIES = {
             "proxy_set_header Connection $connection_upgrade;",
         },
     ),
-    "nginx 1.1, retries": (
+    "nginx 1.1, max_fails=0": (
         "nginx",
-        {"location": KEEP + FORWARDED + "proxy_next_upstream error timeout http_502 http_503 non_idempotent;"},
+        {"server": "max_fails=0", "location": KEEP + FORWARDED + "proxy_next_upstream error timeout http_502 http_503 non_idempotent;"},
     ),
     "HAProxy": ("haproxy", {}),
     "HAProxy, checks": (
@@ -107,9 +107,10 @@ PROXIES = {
     ),
     "Apache": ("apache2", {}),
     "Caddy": ("caddy", {}),
+    # With round_robin, Caddy 2.6 now and then finds no instance beside one that is not ready.
     "Caddy, checks": (
         "caddy",
-        {"options": "health_uri /readyz\n    health_port {admin}\n    health_interval 200ms\n    lb_try_duration 3s"},
+        {"policy": "least_conn", "options": "health_uri /readyz\n    health_port {admin}\n    health_interval 200ms\n    lb_try_duration 3s"},
     ),
     "Go ReverseProxy": ("go", {}),
 }
@@ -131,7 +132,7 @@ def line_and_file(name, home, port, upstreams, admins):
     addresses = ["%s:%d" % upstream for upstream in upstreams]
     file = home / "conf"
     if server == "nginx":
-        servers = "".join(f"server {address};" for address in addresses)
+        servers = "".join(f"server {address} {options.get('server', '')};" for address in addresses)
         text = NGINX.format(home=home, port=port, servers=servers, more=options.get("more", ""), location=options.get("location", ""))
         line = ["nginx", "-c", file, "-e", home / "error"]
     elif server == "haproxy":
@@ -148,7 +149,7 @@ def line_and_file(name, home, port, upstreams, admins):
         line = ["apache2", "-D", "FOREGROUND", "-f", file]
     elif server == "caddy":
         more = options.get("options", "").format(admin=admins[0][1])
-        text = CADDY.format(port=port, servers=" ".join(addresses), options=more)
+        text = CADDY.format(port=port, servers=" ".join(addresses), options=more, policy=options.get("policy", "round_robin"))
         line = ["caddy", "run", "--config", file, "--adapter", "caddyfile"]
     else:
         text = ""
