@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod build_output;
 #[cfg(feature = "tls")]
 mod certificates;
 mod cli;
@@ -16,6 +17,8 @@ mod descriptors;
 mod documents;
 mod envelope;
 mod explain;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod hostile;
 mod http;
 mod inputs;
