@@ -354,8 +354,12 @@ impl Batch {
     fn gather(&mut self) {
         let waits = self.head == Head::Held && self.stage == Stage::Flowing;
         if !waits || self.answers.len() >= ANSWERS {
-            let answers = self.answers.take();
+            let mut answers = self.answers.take();
             if !answers.is_empty() {
+                if self.head == Head::Held {
+                    // What it had room for beyond them is not counted.
+                    answers.shrink_to_fit();
+                }
                 self.gathered_len += answers.len() as u64;
                 self.gathered.push_back(answers);
             }
