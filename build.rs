@@ -1,5 +1,6 @@
-//! Compiles the model into Rust: `model/model.json`, or the file that `PICK_REGNO_MODEL` names. `PICK_REGNO_EXPLAIN=tables` compiles the
-//! explanations of all leaves in, so that one takes additions alone.
+//! Compiles the model into Rust: `model/model.json`, or the file that `PICK_REGNO_MODEL` names.
+//! `PICK_REGNO_EXPLAIN=tables` adds tables of the contributions of all leaves, so that an explanation takes additions
+//! alone.
 
 #[path = "build/inputs.rs"]
 mod inputs;
@@ -14,7 +15,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=PICK_REGNO_MODEL");
     let model = env::var_os("PICK_REGNO_MODEL").filter(|path| !path.is_empty());
     let path = model.map_or_else(|| PathBuf::from("model/model.json"), PathBuf::from);
-    // A file that is no model is told by what compiles it.
+    // The compilation below reports a file that is not a model.
     let read = fs::read(&path).ok();
     let parsed = read.and_then(|bytes| catboost_model::parse(&bytes).ok());
     let fault = |model| inputs::mismatch(model).or_else(|| output::unfit(model));

@@ -1,4 +1,5 @@
-//! Compiles the models that `MODELS` names, separated by colons, for the benchmark `compiled`; or that of `examples/tea`.
+//! Compiles the models that `MODELS` names, separated by colons, or the one of `examples/tea`, for the benchmark
+//! `compiled`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

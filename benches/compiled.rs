@@ -1,12 +1,12 @@
-//! Any models, compiled: `MODELS` names them when this is built, `ROWS` a folder with a file of rows for each when it is run:
-//! `NAME.ndjson` for a model file `NAME.cbm`.
+//! Benchmark of compiled models. `MODELS` names them at build time. At run time, `ROWS` is a folder with a file of rows
+//! for each: `NAME.ndjson` for a model file `NAME.cbm`.
 //!
-//! A row is a line of JSON: the features of each kind in the model's order, and what CatBoost answers,
-//! `{"floats":[1.5,null],"cats":["a"],"texts":[],"raw":[0.25]}`; null is NaN, and what is beyond f32 is infinite. Each row
-//! must be answered with CatBoost's bits before anything is timed. Then the first rows, `BLOCKS` says how many (`1,1000`),
-//! are evaluated over and over.
+//! A row is a line of JSON with the features of each kind in the model's order, and CatBoost's answer:
+//! `{"floats":[1.5,null],"cats":["a"],"texts":[],"raw":[0.25]}`. null is NaN, and numbers beyond f32 are infinite. Each
+//! row must be answered with CatBoost's bits before anything is timed. Then the first rows are evaluated repeatedly, in
+//! blocks of the sizes in `BLOCKS` (`1,1000`).
 //!
-//! `… --rounds N` evaluates all rows so many times and times nothing, for callgrind and perf.
+//! `… --rounds N` evaluates all rows N times and measures nothing, for callgrind and perf.
 
 #![allow(
     confusable_idents,
@@ -41,14 +41,14 @@ fn main() {
 }
 
 enum Task {
-    /// All rows, so many times.
+    /// Evaluate all rows this many times.
     Run(usize),
-    /// Blocks of rows, of these sizes.
+    /// Time blocks of rows, of these sizes.
     Time(Box<Criterion>, String),
 }
 
 impl Task {
-    /// Does it with a model's rows; `evaluate` evaluates some.
+    /// Runs the task with a model's rows; `evaluate` evaluates some.
     fn perform<Row: Copy>(&mut self, model: &str, rows: &[Row], mut evaluate: impl FnMut(&[Row])) {
         match self {
             Task::Run(rounds) => (0..*rounds).for_each(|_| evaluate(rows)),
@@ -86,7 +86,7 @@ impl Row {
     }
 }
 
-/// The features of a kind, as many as the model has.
+/// Converts the features of a kind to an array.
 fn kind<T, const LEN: usize>(features: &[T]) -> &[T; LEN] {
     features.try_into().expect("as many as the model has")
 }

@@ -1,5 +1,5 @@
-//! The service's own readers beside libraries that do the same: `-- --rounds N TASK` runs one task over all cases, for
-//! callgrind (`benches/plumbing.py`).
+//! Compares the service's own readers with libraries that do the same. `-- --rounds N TASK` runs one task over all
+//! cases, for callgrind (`benches/plumbing.py`).
 
 use std::borrow::Cow;
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const CASES: &str = include_str!("../fixtures/test_data.expected.ndjson");
 
-/// A request as a derived reader has it.
+/// Request as a derived reader returns it.
 #[derive(Deserialize)]
 struct Derived<'a> {
     #[serde(borrow)]
@@ -34,7 +34,7 @@ struct Derived<'a> {
     direction: f64,
 }
 
-/// Works on all cases.
+/// Task that runs over all cases.
 type Task<'a> = Box<dyn Fn() + 'a>;
 
 fn main() {

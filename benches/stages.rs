@@ -1,10 +1,10 @@
-//! What each stage of an answer costs, on one thread, over a file of recorded cases.
+//! Cost of each stage of an answer, on one thread, over a file of recorded cases.
 //!
-//! `cargo bench -p benches --bench stages` times every stage with criterion: each time is that of all cases once, and the
-//! throughput counts rows. `CASES` names the file (default `fixtures/test_data.expected.ndjson`, 100 rows); the model is
-//! that of the build (`PICK_REGNO_MODEL`).
+//! `cargo bench -p benches --bench stages` times every stage with criterion: each time is for all cases once, and the
+//! throughput counts rows. `CASES` names the file (default `fixtures/test_data.expected.ndjson`, 100 rows); the model
+//! is that of the build (`PICK_REGNO_MODEL`).
 //!
-//! `… -- --rounds N STAGE` runs one stage over all cases so many times and measures nothing, for callgrind and perf
+//! `… -- --rounds N STAGE` runs one stage over all cases N times and measures nothing, for callgrind and perf
 //! (`benches/instructions.py`).
 
 use std::hint::black_box;
@@ -22,7 +22,7 @@ const CASES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../fixtures/test_data.expected.ndjson"
 );
-/// Rows of «features to raw» that are evaluated one after the other, as CatBoost is given that many at once.
+/// Numbers of rows per block for «features to raw»; CatBoost is given the same.
 const BLOCKS: [usize; 4] = [16, 128, 1000, 20_000];
 
 fn main() {
@@ -80,7 +80,7 @@ fn raw(rows: &[Features<'_>]) {
     }
 }
 
-/// The model of the build, loaded at run time, and rows as it takes them.
+/// The model of the build, loaded at run time, with rows in the form that it takes.
 struct Loaded<'a> {
     model: catboost_apply::Model,
     kinds: Vec<Kinds<'a>>,
@@ -144,10 +144,10 @@ impl Rows {
     }
 }
 
-/// Works on all rows.
+/// Stage that runs over all rows.
 type Stage<'a> = Box<dyn Fn() + 'a>;
 
-/// Rows, as far as each stage needs them.
+/// Rows in the form that each stage needs.
 struct Prepared<'a> {
     texts: &'a [String],
     columns: &'a [[String; 10]],
@@ -164,7 +164,7 @@ impl<'a> Prepared<'a> {
             .iter()
             .map(|text| parse_object(text.as_bytes()).expect("a request that can be answered"))
             .collect();
-        // Features borrow from a request and from their texts, which are kept for good.
+        // Features borrow from a request and from their texts, which are leaked.
         let features = rows.json.iter().map(|text| {
             let request = parse_object(text.clone().leak().as_bytes()).expect("parsed above");
             features(Box::leak(Box::new(request)), Box::leak(Box::default()))
@@ -180,7 +180,7 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Each stage, over all rows.
+    /// Returns the stages, each over all rows.
     fn stages(&self) -> Vec<(&'static str, Stage<'_>)> {
         vec![
             (

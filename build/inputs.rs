@@ -1,12 +1,12 @@
-//! Whether a model takes what is derived for it: said here in a sentence, for what the compiler says of missing fields and
-//! lifetimes is long.
+//! Checks that a model takes the derived features, and reports differences in a sentence: the compiler's errors about
+//! missing fields and lifetimes are long.
 
 use std::fmt::Write as _;
 
 use catboost_model::ir::{Feature, Model};
 
-/// What `src/features.rs` derives, by kind. Each is a field of the struct there, so that the compiler holds the two against
-/// each other.
+/// Derived features of `src/features.rs`, by kind. Each is a field of the struct there, so that the compiler checks the
+/// two against each other.
 const DERIVED: [(&str, &[&str]); 4] = [
     (
         "numeric",
@@ -61,10 +61,11 @@ const DERIVED: [(&str, &[&str]); 4] = [
     ("embedding", &[]),
 ];
 
-/// Features that a sentence names, of those that a model lacks or has too many of.
+/// Maximum number of missing or surplus features that a sentence names.
 const NAMED: usize = 10;
 
-/// What is wrong with the model's features, and what to do about it; `None` if they are those that are derived.
+/// Describes the difference between the model's features and the derived ones, with the remedy; `None` if there is
+/// none.
 pub fn mismatch(model: &Model) -> Option<String> {
     let floats = model.float_features.iter().map(|float| &float.feature);
     let embeddings = model.embedding_features.iter();
@@ -103,7 +104,7 @@ pub fn mismatch(model: &Model) -> Option<String> {
     })
 }
 
-/// The feature's name; its column, as CatBoost counts them, if it has none.
+/// Name of the feature, or its column by CatBoost's count if it has none.
 fn name(feature: &Feature) -> String {
     match &*feature.name {
         "" => format!("column {}", feature.flat_index),
@@ -111,7 +112,7 @@ fn name(feature: &Feature) -> String {
     }
 }
 
-/// The first of `features`, and how many more there are.
+/// The first of `features`, and the number of others.
 fn list(features: &[String]) -> String {
     let mut text = features[..features.len().min(NAMED)].join(", ");
     if let Some(more @ 1..) = features.len().checked_sub(NAMED) {

@@ -1,10 +1,10 @@
-//! Whether a model gives what is served, the probabilities of two classes: any other could be built around, and its answers
-//! would mean nothing.
+//! Checks that a model's output is that of the service, the probabilities of two classes. Any other model could be
+//! compiled, but its answers would be meaningless.
 
 use catboost_model::{ir::Model, output::Output};
 
-/// What is wrong with the model's output, and what to do about it; `None` if it is one raw score for two classes. A model
-/// that says neither loss nor classes is taken at its word by whoever builds it.
+/// Describes the fault of the model's output, with the remedy; `None` if it is one raw value for two classes. A model
+/// without metadata about loss and classes is accepted: whoever builds it is responsible.
 pub fn unfit(model: &Model) -> Option<String> {
     let output = match Output::of(model) {
         Ok(output) => output,

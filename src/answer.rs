@@ -1,4 +1,4 @@
-//! Answers as bytes: the envelope of the service that was replaced, and numbers as Python's `repr` writes them.
+//! Answers as JSON: the envelope of the replaced service, and numbers as Python's `repr` writes them.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ pub fn write_one(answer: &Answer, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"status\":\"ok\"}\n");
 }
 
-/// Appends the same envelope around an array of answers, in their order.
+/// Appends the same envelope with an array of answers, in their order.
 pub fn write_many(answers: &[Answer], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"body\":[");
     for (index, answer) in answers.iter().enumerate() {
@@ -25,10 +25,10 @@ pub fn write_many(answers: &[Answer], out: &mut Vec<u8>) {
     out.extend_from_slice(b"],\"status\":\"ok\"}\n");
 }
 
-/// Appends `{"negative":…,"positive":…,"raw":…}` and a newline: a line of what `score` writes.
+/// Appends `{"negative":…,"positive":…,"raw":…}` and a newline: an output line of `score`.
 pub fn write_scored(answer: &Answer, out: &mut Vec<u8>) {
     write_probabilities(answer, out);
-    // The closing brace makes room for the third.
+    // The closing brace is replaced by the third member.
     out.pop();
     out.extend_from_slice(b",\"raw\":");
     write_float(answer.raw, out);
@@ -55,11 +55,11 @@ pub fn write_explained(answer: &Answer, explanation: &Explanation, out: &mut Vec
     out.extend_from_slice(b"},");
     let start = out.len();
     write_probabilities(answer, out);
-    // Its opening brace.
+    // Removes the opening brace.
     out.remove(start);
 }
 
-/// Appends `{"error":"…"}` and a newline: a line of what `score` writes.
+/// Appends `{"error":"…"}` and a newline: an output line of `score`.
 pub fn write_error(error: &dyn Display, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"error\":");
     serde_json::to_writer(&mut *out, &format_args!("{error}")).expect("a Vec takes all bytes");
@@ -75,9 +75,9 @@ pub fn write_probabilities(answer: &Answer, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends `value` as Python's `repr` does: the fewest digits that read back to the same bits, and of those the nearest
-/// to the value, of two as near the even one; an exponent of at least two digits where the value is below 1e-4 or at least
-/// 1e16, else a decimal point always. What is not finite has Python's words `inf`, `-inf`, `nan`.
+/// Appends `value` as Python's `repr` does. The digits are the fewest that read back to the same bits, of those the
+/// nearest to the value, and of two equally near the even one. Values below 1e-4 or at least 1e16 have an exponent of
+/// at least two digits, others always a decimal point. Non-finite values are Python's words `inf`, `-inf`, `nan`.
 pub fn write_float(value: f64, out: &mut Vec<u8>) {
     if !value.is_finite() {
         let word = if value.is_nan() {
@@ -94,14 +94,14 @@ pub fn write_float(value: f64, out: &mut Vec<u8>) {
     let text = buffer.format_finite(value);
     let size = value.abs();
     if size == 0.0 || (1e-4..1e16).contains(&size) {
-        // Where Python writes no exponent, neither does this.
+        // Same notation as Python, which writes no exponent here.
         out.extend_from_slice(text.as_bytes());
     } else {
         write_scientific(text, out);
     }
 }
 
-/// Appends the number that `text` is, which is not 0, with one digit before the point and an exponent.
+/// Appends the number `text`, which is not 0, with one digit before the point and an exponent.
 fn write_scientific(text: &str, out: &mut Vec<u8>) {
     let (number, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (whole, places) = number.split_once('.').unwrap_or((number, ""));
@@ -163,7 +163,7 @@ mod tests {
             (1.5e16, "1.5e+16"),
             (1e22, "1e+22"),
             (0.1 + 0.2, "0.30000000000000004"),
-            // Halfway between two texts of as many digits: to the even digit.
+            // Halfway between two texts with the same number of digits: rounded to the even digit.
             (913657025737750.25, "913657025737750.2"),
             (651592972722763.75, "651592972722763.8"),
             (-0.000012345, "-1.2345e-05"),

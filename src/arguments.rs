@@ -1,16 +1,16 @@
-//! How values on the command line are read. What an error says ends a sentence that names the option and the value.
+//! Parsers of values on the command line. An error ends a sentence that names the option and the value.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Reads `127.0.0.1:5000`, `[::1]:5000`.
+/// Parses `127.0.0.1:5000`, `[::1]:5000`.
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| {
         "an address is an IP address, not a name, and a port, such as 127.0.0.1:5000 or [::1]:5000"
     })
 }
 
-/// Reads a count from 1 to `MOST`.
+/// Parses a count from 1 to `MOST`.
 pub(crate) fn parse_count_to<const MOST: u16>(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(count) if (1..=MOST).contains(&count) => Ok(count),
@@ -18,18 +18,18 @@ pub(crate) fn parse_count_to<const MOST: u16>(text: &str) -> Result<u16, String>
     }
 }
 
-/// Reads a count; what range it must be in is checked with what else must fit together.
+/// Parses a count. Its range is checked together with other settings.
 pub(crate) fn parse_count(text: &str) -> Result<usize, &'static str> {
     text.parse().map_err(|_| "a count is a whole number")
 }
 
-/// Reads a share, in whatever range.
+/// Parses a share, without checking its range.
 pub(crate) fn parse_share(text: &str) -> Result<f64, &'static str> {
     text.parse()
         .map_err(|_| "a share is a number from 0 to 1, such as 0.01")
 }
 
-/// Reads `10s`, `500ms`, `2m`, `1h`.
+/// Parses `10s`, `500ms`, `2m`, `1h`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let millis = parse_unit(
         text,
@@ -42,7 +42,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(millis))
 }
 
-/// Reads a duration that is not nothing.
+/// Parses a duration that is not 0.
 pub(crate) fn parse_some_time(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
         Duration::ZERO => Err("must be more than 0".to_owned()),
@@ -50,7 +50,7 @@ pub(crate) fn parse_some_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads `4096`, `64KiB`, `2MiB`.
+/// Parses `4096`, `64KiB`, `2MiB`.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     parse_unit(
         text,
@@ -59,7 +59,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     .ok_or_else(|| "a size is a whole number and a unit: B, KiB or MiB, such as 2MiB".to_owned())
 }
 
-/// A number times its unit; the first unit that `text` ends with counts.
+/// Parses a number with a unit. The first unit that `text` ends with counts.
 fn parse_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (digits, factor) = units.iter().find_map(|(unit, factor)| {
         let digits = text.strip_suffix(unit)?;

@@ -1,7 +1,7 @@
-//! `check`: recorded answers against the model, to the bit.
+//! `check`: compares recorded answers with the model's, to the bit.
 //!
-//! A line of a file is a case: `{"request":{…},"raw":…,"negative":…,"positive":…}`. Numbers are read exactly (rounded
-//! once, to the nearest f64), and compared as bits: `-0.0` is not `0.0`, and there is no tolerance.
+//! Each line of a file is a case: `{"request":{…},"raw":…,"negative":…,"positive":…}`. Numbers are read exactly
+//! (rounded once, to the nearest f64), and compared as bits: `-0.0` is not `0.0`, and there is no tolerance.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -19,10 +19,10 @@ use crate::recorder::segments;
 use crate::records::{Block, Blocks, Format, Source};
 use crate::request::{Invalid, parse_object};
 
-/// Differences, and bad lines, that are told one by one; all are counted.
+/// Maximum number of differences and bad lines that are printed. All are counted.
 const TOLD: u64 = 10;
 
-/// What the command takes.
+/// Arguments of the command.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A line of a file is a case: {\"request\":{…},\"raw\":…,\"negative\":…,\"positive\":…}.
@@ -47,7 +47,7 @@ pub fn run(args: Args) -> ExitCode {
     if check.bad > 0 {
         tell(format_args!("lines that are not cases: {}", check.bad));
     }
-    // Nobody reads it: then nobody misses it.
+    // If nobody reads the summary, nobody misses it.
     let _ = writeln!(
         io::stdout(),
         "{} cases, {} differ",
@@ -60,14 +60,14 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// What was compared.
+/// Counts of a comparison.
 #[derive(Default)]
 struct Check {
     cases: u64,
     differ: u64,
-    /// Lines that are not cases.
+    /// Number of lines that are not cases.
     bad: u64,
-    /// A check of nothing is more likely a mistake than a success.
+    /// True if a file had no cases: more likely a mistake than a success.
     has_empty: bool,
 }
 
@@ -89,7 +89,7 @@ impl Check {
         segments.iter().try_for_each(|segment| self.file(segment))
     }
 
-    /// Compares the cases of a file; a message and an exit code if it cannot be read.
+    /// Compares the cases of a file. Returns a message and an exit code if the file cannot be read.
     fn file(&mut self, path: &Path) -> Result<(), (String, u8)> {
         let source = Source::open(path).map_err(|why| (why.to_string(), exit::NO_INPUT))?;
         let name = source.name.clone();
@@ -171,13 +171,13 @@ impl Check {
     }
 }
 
-/// A recorded answer.
+/// Recorded answer.
 struct Case<'a> {
     request: &'a str,
     expected: Answer,
 }
 
-/// Why a line is not a case. Never repeats a value.
+/// Reason why a line is not a case. Never repeats a value.
 enum Bad {
     NotAnObject,
     Missing(&'static str),
@@ -198,7 +198,7 @@ impl fmt::Display for Bad {
     }
 }
 
-/// A line as it stands; `null` is as good as nothing.
+/// Line as it was read. `null` counts as missing.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow)]
@@ -224,7 +224,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// What the model says.
+    /// Returns the model's answer.
     fn answer(&self) -> Result<Answer, Bad> {
         parse_object(self.request.as_bytes())
             .map(|request| pick_regno(&request))
@@ -232,10 +232,10 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The f64 nearest to a JSON number.
+/// Returns the f64 nearest to a JSON number.
 fn number(field: &'static str, value: Option<&RawValue>) -> Result<f64, Bad> {
     let text = value.ok_or(Bad::Missing(field))?.get();
-    // Of JSON's values only numbers begin so; Rust's reader takes words as well.
+    // Only JSON numbers begin like this; Rust's parser would accept words, too.
     if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return Err(Bad::NotANumber(field));
     }
@@ -265,7 +265,7 @@ mod tests {
             read(r#"{"positive":-0.0,"negative":5e-324,"raw":0.30000000000000004,"request":{}}"#),
             Ok([0x3fd3_3333_3333_3334, 1, 1 << 63])
         );
-        // Halfway between two neighbours, and beyond it by a digit far out: a reader that is one ulp off fails.
+        // Halfway between two neighbors, and beyond that by a far digit: a parser with an error of one ulp fails.
         assert_eq!(
             read(
                 r#"{"request":{},"raw":9007199254740993,"negative":9007199254740993.00000000000000000000001,"positive":1}"#

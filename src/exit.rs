@@ -1,4 +1,4 @@
-//! What the commands leave as their exit codes, besides 0 and 1; the numbers are those of `sysexits.h`.
+//! Exit codes of the commands, besides 0 and 1, from `sysexits.h`.
 
 /// The command line cannot be read.
 pub const USAGE: u8 = 64;
@@ -12,7 +12,7 @@ pub const SOFTWARE: u8 = 70;
 pub const SYSTEM: u8 = 71;
 /// The output cannot be created.
 pub const CANNOT_CREATE: u8 = 73;
-/// Reading or writing failed half way.
+/// Reading or writing failed midway.
 pub const IO: u8 = 74;
-/// Settings do not fit together.
+/// Settings are inconsistent.
 pub const CONFIG: u8 = 78;

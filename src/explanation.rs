@@ -1,8 +1,8 @@
-//! Why the model said so: what each field of a request adds to the answer.
+//! Explanations: contribution of each field of a request to the answer.
 //!
-//! The model's SHAP values say what each of its 41 inputs adds to the raw value of the mean training row. An input counts towards the field
-//! of the request that it is derived from: a character's score towards the list of scores, a template towards its plate. Base and
-//! contributions add up to [`Answer::raw`], up to rounding.
+//! The model's SHAP values are the contributions of its 41 inputs to the raw value, beside that of the mean training
+//! row. An input counts towards the field of the request that it is derived from: a character's score towards the list
+//! of scores, a template towards its plate. Base and contributions add up to [`Answer::raw`], up to rounding.
 
 use std::sync::LazyLock;
 
@@ -12,22 +12,22 @@ use crate::model::{self, Features, Leaves};
 use crate::pick_regno::{Answer, Watcher, pick_regno_watched};
 use crate::request::{Field, Request};
 
-/// What the fields of a request add to the model's mean answer.
+/// Contributions of a request's fields, beside the model's mean answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Explanation {
     /// Raw value of the mean training row.
     pub base: f64,
-    /// What each field adds; the field that adds or takes most comes first.
+    /// Contribution of each field, the greatest in absolute value first.
     pub contributions: [(Field, f64); Field::ALL.len()],
 }
 
-/// Why answers cannot be explained; `None` if they can.
+/// Reason why answers cannot be explained; `None` if they can.
 #[must_use]
 pub fn unexplained() -> Option<&'static str> {
     model::UNEXPLAINED
 }
 
-/// Returns whether explanations take additions alone: the program has the tables for it.
+/// Returns true if explanations take additions alone, since the program has tables for them.
 #[must_use]
 #[allow(
     clippy::absurd_extreme_comparisons,
@@ -37,7 +37,7 @@ pub fn is_fast() -> bool {
     model::EXPLANATION_BYTES > 0
 }
 
-/// The field that each of the model's columns is derived from.
+/// Field that each of the model's columns is derived from.
 static FIELDS: LazyLock<[Field; model::COLUMNS.len()]> =
     LazyLock::new(|| model::COLUMNS.map(field));
 
@@ -52,7 +52,7 @@ fn field(column: &str) -> Field {
     }
 }
 
-/// Answers one request and explains the answer; `watcher` is told what is met on the way.
+/// Answers one request and explains the answer. Reports to `watcher` what the evaluation meets.
 ///
 /// # Panics
 /// If answers cannot be [explained](unexplained).
@@ -83,7 +83,7 @@ impl Explanation {
         }
     }
 
-    /// What a field adds.
+    /// Contribution of a field.
     #[must_use]
     pub fn of(&self, field: Field) -> f64 {
         let found = self.contributions.iter().find(|(other, _)| *other == field);
@@ -91,7 +91,7 @@ impl Explanation {
     }
 }
 
-/// Notes a row's leaves beside another watcher.
+/// Collects a row's leaves, and forwards to another watcher.
 struct Noting<'a, W> {
     watcher: &'a mut W,
     leaves: Leaves,
@@ -172,7 +172,7 @@ mod tests {
             .contributions
             .iter()
             .fold(explanation.base, |sum, (_, value)| sum + value);
-        // The order of additions differs, so the last bits do.
+        // The order of additions differs, and so do the last bits.
         assert_eq!(sum as f32, answer.raw as f32);
         let largest = explanation.contributions[0];
         assert_eq!(explanation.of(largest.0), largest.1);

@@ -1,7 +1,7 @@
-//! A request → the model's 41 inputs.
+//! Features: request → the model's 41 inputs.
 //!
-//! The struct literal below names every input; `build/inputs.rs` has the same names, to say which a model lacks or has
-//! beside them.
+//! The struct literal below names every input; `build/inputs.rs` has the same names, to report missing and surplus
+//! inputs of a model.
 
 use chrono::{Datelike as _, Month, Timelike as _};
 
@@ -20,14 +20,14 @@ const WEEKDAYS: [&str; 7] = [
     "Sunday",
 ];
 
-/// Room for the texts of a row: on the stack for plates of usual length.
+/// Buffers for the texts of a row, on the stack for plates of common length.
 #[derive(Debug, Default)]
 pub struct Texts {
     afts_regno_ai: Spaced,
     regno_recognize: Spaced,
 }
 
-/// The model's inputs for a request, borrowing from it and from `texts`.
+/// Derives the model's inputs from a request. They borrow from it and from `texts`.
 #[must_use]
 pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<'a> {
     let camera = &*request.regno_recognize;
@@ -72,7 +72,7 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
         Т: letter('Т'),
         У: letter('У'),
         Х: letter('Х'),
-        // The function that is served counts foreign characters, and forgets to return the count.
+        // The replaced service counts foreign characters, and forgets to return the count.
         foreign_sym: f32::NAN,
         hour: time.hour() as f32,
         camera_type: &request.camera_type,
@@ -86,7 +86,7 @@ pub fn features<'a>(request: &'a Request<'_>, texts: &'a mut Texts) -> Features<
     }
 }
 
-/// The least and the greatest score, NaN if one is.
+/// Least and greatest score, or NaN if one is NaN.
 fn extremes(scores: &[f64]) -> (f64, f64) {
     let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut has_nan = false;
@@ -101,11 +101,11 @@ fn extremes(scores: &[f64]) -> (f64, f64) {
     }
 }
 
-/// The network's score of each of [`LETTERS`]: the least where it occurs more than once, 1 where it does not occur.
+/// Score of each of [`LETTERS`] by the network: the least if it occurs more than once, 1 if it does not occur.
 struct Letters([f32; LETTERS.len()]);
 
 impl Letters {
-    /// Pairs the characters of a plate with scores, to the shorter of the two, while they are put into `spaced`.
+    /// Pairs the characters of a plate with scores, up to the shorter of the two, while copying them to `spaced`.
     fn new<'a>(
         plate: &str,
         scores: &Scores,
@@ -113,7 +113,7 @@ impl Letters {
         spaced: &'a mut Spaced,
     ) -> (Letters, Plate<'a>) {
         if has_nan {
-            // The pairs are sorted, greatest first, and a later one overwrites. NaN makes an order of its own.
+            // The pairs are sorted in descending order, and later ones overwrite. NaN affects the order.
             let mut letters = Letters([1.0; _]);
             for (c, score) in descending(plate.chars().zip(scores.iter().copied())) {
                 if let Some(held) = letters.0.get_mut(Class::of(c).letter()) {
@@ -122,7 +122,8 @@ impl Letters {
             }
             return (letters, spaced.put(plate, |_| ()));
         }
-        // Without NaN the last to be written is the least, and of equals the later one; and NaN can stand for nothing.
+        // Without NaN, the last to be written is the least, and of equals the later one. NaN can mark missing letters
+        // here.
         let mut letters = [f64::NAN; LETTERS.len()];
         let mut scores = scores.iter();
         let plate = spaced.put(plate, |class| {
@@ -141,19 +142,19 @@ impl Letters {
     }
 }
 
-/// A plate with blanks between its code points, how many these are, and where those of each kind stand.
+/// Plate with blanks between its code points, their number, and the positions of each kind.
 struct Plate<'a> {
     text: &'a str,
     len: usize,
     places: Places,
 }
 
-/// Code points with blanks between them.
+/// Buffer of code points with blanks between them.
 #[derive(Debug)]
 struct Spaced {
-    /// Room for usual plates.
+    /// Storage for common plates.
     short: [u8; 64],
-    /// For others.
+    /// Storage for longer ones.
     long: Vec<u8>,
 }
 
@@ -167,7 +168,7 @@ impl Default for Spaced {
 }
 
 impl Spaced {
-    /// Replaces what is in it. Each character is looked at once, also by `look`.
+    /// Replaces the contents. Each character is visited once, also by `look`.
     #[inline(always)]
     fn put(&mut self, plate: &str, mut look: impl FnMut(Class)) -> Plate<'_> {
         let text = if 2 * plate.len() <= self.short.len() {
@@ -179,7 +180,7 @@ impl Spaced {
             &mut self.long
         };
         let mut places = Places::default();
-        // A blank is left before each code point, the first one too.
+        // A blank precedes each code point, including the first.
         let mut at = 0;
         for (class, character) in characters(plate) {
             places.push(class);
@@ -194,7 +195,7 @@ impl Spaced {
         let len = at - plate.len();
         let text = text.get(1..at).unwrap_or_default();
         debug_assert!(std::str::from_utf8(text).is_ok());
-        // SAFETY: `text` is `plate`, which is UTF-8, and nothing but a blank before each code point except the first.
+        // SAFETY: `text` is `plate`, which is UTF-8, with only a blank before each code point except the first.
         let text = unsafe { std::str::from_utf8_unchecked(text) };
         Plate { text, len, places }
     }
@@ -228,16 +229,16 @@ mod tests {
         for (c, score) in [('А', 0.5), ('1', 0.25), ('2', 0.5), ('Х', 1.0), ('0', 1.0)] {
             assert_eq!(found.score(c), score, "{c}");
         }
-        // To the shorter of the two.
+        // Up to the shorter of the two.
         assert_eq!(letters("АВ", &[0.5]).score('В'), 1.0);
         assert_eq!(letters("А", &[0.5, 0.25]).score('А'), 0.5);
         assert_eq!(letters("А", &[f64::INFINITY]).score('А'), f32::INFINITY);
-        // Of equals the later.
+        // The later of two equal scores.
         assert!(letters("АА", &[0.0, -0.0]).score('А').is_sign_negative());
         assert!(letters("АА", &[-0.0, 0.0]).score('А').is_sign_positive());
     }
 
-    /// What Python 3.11 made of them.
+    /// Results of Python 3.11.
     #[test]
     fn with_nan_the_order_is_that_of_pythons_sort() {
         const NAN: f64 = f64::NAN;

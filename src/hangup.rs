@@ -1,4 +1,4 @@
-//! SIGHUP, which whoever closes a terminal or an ssh session sends to what runs in it.
+//! SIGHUP, which closing a terminal or an ssh session sends to the programs in it.
 
 use std::fs;
 use std::future::pending;
@@ -6,11 +6,11 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What waits for SIGHUP.
+/// Receiver of SIGHUP.
 pub(crate) struct Hangup(Option<Signal>);
 
 impl Hangup {
-    /// Begins to listen, unless SIGHUP is ignored: `nohup` asks for that.
+    /// Starts to listen, unless SIGHUP is ignored, as `nohup` requests.
     pub(crate) fn listen() -> io::Result<Hangup> {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         match ignores_hangup(&status) {
@@ -19,7 +19,7 @@ impl Hangup {
         }
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn recv(&mut self) {
         match &mut self.0 {
             Some(signal) => {
@@ -30,7 +30,8 @@ impl Hangup {
     }
 }
 
-/// What `/proc/self/status` says: signal 1 is the lowest bit of a mask in hexadecimal.
+/// Returns true if SIGHUP is ignored according to `/proc/self/status`: signal 1 is the lowest bit of a hexadecimal
+/// mask.
 fn ignores_hangup(status: &str) -> bool {
     status
         .lines()

@@ -1,5 +1,5 @@
-//! `healthcheck`: asks a running server whether requests should be sent to it, as `curl -f …/readyz` would: an image
-//! that holds nothing but this program has no `curl`.
+//! `healthcheck`: asks a running server if it is ready for requests, like `curl -f …/readyz`, for images that hold
+//! nothing but this program.
 
 use std::fmt;
 use std::io::{self, Read, Write as _};
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use crate::arguments::{parse_address, parse_some_time};
 use crate::messages::tell;
 
-/// Bytes of an answer that are looked at: its first line is enough.
+/// Number of bytes of an answer that are read: the first line is enough.
 const MAX_ANSWER: usize = 64;
 
-/// What to look at if it is not our service that answers.
+/// Hint for the case that another service answers.
 const WHERE: &str = "does the service run, and is this the address of its --admin?";
 
-/// What the command takes.
+/// Arguments of the command.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 if the server is ready, 1 if it is not, or does not answer; 64 usage."
@@ -53,7 +53,7 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// Why the server is not ready.
+/// Reason why the server is not ready.
 #[derive(Debug)]
 enum NotReady {
     Status(String),
@@ -88,7 +88,7 @@ impl From<io::Error> for NotReady {
     }
 }
 
-/// Where a server can be reached that listens on `address`.
+/// Replaces an unspecified address by loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

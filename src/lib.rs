@@ -1,8 +1,7 @@
 //! Serves a CatBoost model, compiled to Rust, that picks between two readings of a licence plate.
 //!
-//! A request's way: [`request`] reads the ten fields and says what is wrong with them, [`features`](mod@features)
-//! derives the model's inputs from them,
-//! [`pick_regno`](mod@pick_regno) turns them into two probabilities, and [`answer`] writes those down.
+//! Stages of a request: [`request`] reads and checks the ten fields, [`features`](mod@features) derives the model's
+//! inputs, [`pick_regno`](mod@pick_regno) computes two probabilities, and [`answer`] formats them.
 
 #![allow(
     confusable_idents,

@@ -1,4 +1,4 @@
-//! The command line: the commands, and what each leaves as its exit code.
+//! The command line: dispatches commands, and maps errors to exit codes.
 
 use std::process::ExitCode;
 
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version arrive here as well; they are what was asked for. If even that cannot be printed,
-            // nothing can be said about it.
+            // Help and version arrive here as well, as successes. If even they cannot be printed, nothing can be
+            // reported.
             let _ = error.print();
             return match error.use_stderr() {
                 true => ExitCode::from(exit::USAGE),

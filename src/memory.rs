@@ -1,47 +1,47 @@
-//! The program's allocator: the system's, but that a thread may keep small blocks it gave back, for when it needs them next.
+//! The program's allocator: wraps the system allocator with a per-thread free list of small blocks.
 //!
-//! musl's allocator, which a static program has, takes one lock for all threads each time that memory is taken or given back,
-//! and hyper does so some twenty times a request: workers would stand in line. Thread caches of their own have mimalloc and jemalloc,
-//! which are C. Here a block is never owned by a thread, so that it matters to nobody which thread gives it back.
+//! A static program has musl's allocator, which takes one lock for all threads on each allocation and release. hyper
+//! allocates some twenty times per request, so workers would contend. mimalloc and jemalloc have thread caches, too,
+//! but they are C. Here no block is owned by a thread, so that any thread may free it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::null_mut;
 
-/// Blocks come in multiples of so many bytes.
+/// Granularity of block sizes, in bytes.
 const STEP: usize = 64;
-/// The longest that are kept have so many steps: 1 KiB.
+/// Number of size classes: the largest is 1 KiB.
 const CLASSES: usize = 16;
-/// Blocks of each length that a thread keeps: 136 KiB of all lengths at most.
+/// Blocks per size class that a thread keeps: at most 136 KiB in total.
 const BLOCKS: usize = 16;
-/// What the system's allocator aligns to without being asked.
+/// Alignment that the system allocator guarantees by default.
 const ALIGN: usize = 16;
 
 /// The allocator.
 pub struct Allocator;
 
-/// Lets the thread that it was made on keep blocks, until it is dropped.
+/// Enables the free list of the thread that it was created on, until it is dropped.
 pub struct KeepBlocks {
-    /// It must be dropped on the same thread.
+    /// Prevents sending it to another thread, since it must be dropped on the same one.
     _here: PhantomData<*const ()>,
 }
 
-/// What one thread keeps.
+/// Free lists of one thread.
 struct Kept {
-    /// How many blocks of each length may be kept.
+    /// Maximum number of blocks per size class.
     room: Cell<usize>,
     classes: [Class; CLASSES],
 }
 
-/// Kept blocks of one length.
+/// Free list of one size class.
 struct Class {
     len: Cell<usize>,
     blocks: [Cell<*mut u8>; BLOCKS],
 }
 
 thread_local! {
-    // Without a destructor, which could not be registered without memory: `KeepBlocks` has one in its place.
+    // No destructor: registering one allocates. `KeepBlocks` takes its place.
     static KEPT: Kept = const {
         Kept {
             room: Cell::new(0),
@@ -56,7 +56,7 @@ thread_local! {
 }
 
 impl KeepBlocks {
-    /// From now on.
+    /// Enables the free list.
     pub fn on_this_thread() -> KeepBlocks {
         KEPT.with(|kept| kept.room.set(BLOCKS));
         KeepBlocks { _here: PhantomData }
@@ -69,7 +69,7 @@ impl Drop for KeepBlocks {
             kept.room.set(0);
             for (number, class) in kept.classes.iter().enumerate() {
                 while let Some(block) = class.take() {
-                    // SAFETY: `Allocator` took it from the system with this layout, and nobody has it.
+                    // SAFETY: `Allocator` took the block from the system with this layout, and nobody else uses it.
                     unsafe { System.dealloc(block, block_of(number)) };
                 }
             }
@@ -84,7 +84,7 @@ impl Class {
         self.blocks.get(last).map(Cell::get)
     }
 
-    /// Whether there was room for `block`.
+    /// Keeps `block` and returns true, unless the list is full.
     fn put(&self, block: *mut u8, room: usize) -> bool {
         let len = self.len.get();
         match self.blocks.get(len) {
@@ -98,21 +98,21 @@ impl Class {
     }
 }
 
-/// Which length of blocks serves `layout`; `None` if none does.
+/// Size class that serves `layout`; `None` if none does.
 fn class_of(layout: Layout) -> Option<usize> {
     let number = layout.size().wrapping_sub(1) / STEP;
     (number < CLASSES && layout.align() <= ALIGN).then_some(number)
 }
 
-/// The layout of a length's blocks.
+/// Layout of the blocks of a size class.
 fn block_of(class: usize) -> Layout {
     Layout::from_size_align((class + 1) * STEP, ALIGN).expect("at most 1 KiB")
 }
 
-// SAFETY: memory is the system's. A block of at most 1 KiB has the layout of its class, by the system's reckoning as well as
-// here, whoever gives it back; what is kept was given back, and is handed out once.
+// SAFETY: memory comes from the system allocator. A block of at most 1 KiB has the layout of its class, both when it is
+// allocated and when it is freed, by whatever thread; a kept block was freed, and is returned once.
 unsafe impl GlobalAlloc for Allocator {
-    // Inlined wherever memory is taken, these would make the program a fifteenth larger.
+    // Inlining these at every allocation would make the program a fifteenth larger.
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some(class) = class_of(layout) else {
@@ -121,7 +121,7 @@ unsafe impl GlobalAlloc for Allocator {
         };
         match KEPT.with(|kept| kept.classes[class].take()) {
             Some(block) => block,
-            // SAFETY: the layout has a size.
+            // SAFETY: the layout has a non-zero size.
             None => unsafe { System.alloc(block_of(class)) },
         }
     }
@@ -129,13 +129,13 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if class_of(layout).is_none() {
-            // SAFETY: as the caller promises. Zeros that nobody touches cost nothing.
+            // SAFETY: as the caller promises. Zeroed pages that are never touched cost nothing.
             return unsafe { System.alloc_zeroed(layout) };
         }
         // SAFETY: as the caller promises.
         let block = unsafe { self.alloc(layout) };
         if !block.is_null() {
-            // SAFETY: the block has at least so many bytes, and is the caller's alone.
+            // SAFETY: the block has at least this many bytes, and is the caller's alone.
             unsafe { block.write_bytes(0, layout.size()) };
         }
         block
@@ -148,7 +148,7 @@ unsafe impl GlobalAlloc for Allocator {
             return unsafe { System.dealloc(block, layout) };
         };
         if !KEPT.with(|kept| kept.classes[class].put(block, kept.room.get())) {
-            // SAFETY: it was taken with this layout.
+            // SAFETY: it was allocated with this layout.
             unsafe { System.dealloc(block, block_of(class)) };
         }
     }
@@ -158,14 +158,14 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: the caller promises that the size, rounded up to the alignment, is not too large.
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (class_of(layout), class_of(wanted)) {
-            // SAFETY: as the caller promises. What is long need not be copied, as a rule.
+            // SAFETY: as the caller promises. Large blocks are usually not copied.
             (None, None) => unsafe { System.realloc(block, layout, size) },
             (had, wants) if had == wants => block,
             _ => {
                 // SAFETY: as the caller promises.
                 let new = unsafe { self.alloc(wanted) };
                 if !new.is_null() {
-                    // SAFETY: both have at least so many bytes; the old block is the caller's to give back.
+                    // SAFETY: both blocks have at least this many bytes; the old one is the caller's to free.
                     unsafe {
                         new.copy_from_nonoverlapping(block, size.min(layout.size()));
                         self.dealloc(block, layout);
@@ -193,13 +193,13 @@ mod tests {
         // SAFETY: the size is not 0.
         let block = unsafe { Allocator.alloc(layout(size)) };
         assert!(!block.is_null() && block.addr().is_multiple_of(ALIGN));
-        // SAFETY: it has so many bytes.
+        // SAFETY: it has this many bytes.
         unsafe { block.write_bytes(0xaa, size) };
         block
     }
 
     fn give(block: *mut u8, size: usize) {
-        // SAFETY: the tests give each block back once, with a size that it has.
+        // SAFETY: the tests free each block once, with its size.
         unsafe { Allocator.dealloc(block, layout(size)) }
     }
 
@@ -246,7 +246,7 @@ mod tests {
             give(take(size), size);
             // SAFETY: the size is not 0.
             let block = unsafe { Allocator.alloc_zeroed(layout(size)) };
-            // SAFETY: it has so many bytes, all of which are written.
+            // SAFETY: it has this many bytes, all of which are written.
             let bytes = unsafe { std::slice::from_raw_parts(block, size) };
             assert!(bytes.iter().all(|&byte| byte == 0), "{size} bytes");
             give(block, size);
@@ -291,7 +291,7 @@ mod tests {
     fn what_must_be_aligned_further_is() {
         let _keep = KeepBlocks::on_this_thread();
         let layout = Layout::from_size_align(64, 64).unwrap();
-        // SAFETY: the layout has a size, and what is taken is given back.
+        // SAFETY: the layout has a non-zero size, and what is allocated is freed.
         unsafe {
             let block = Allocator.alloc(layout);
             assert!(block.addr().is_multiple_of(64));

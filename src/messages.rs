@@ -1,4 +1,4 @@
-//! What a command says to whoever runs it.
+//! Messages of commands on the standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};

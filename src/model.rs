@@ -1,6 +1,6 @@
-//! The compiled model: the only door to generated code.
+//! The compiled model: the only interface to generated code.
 //!
-//! `build.rs` writes it from the model file. A model with other features than [`crate::features`] gives is refused there,
-//! with a sentence that names them (`build/inputs.rs`); without that the compiler would miss a field of [`Features`].
+//! `build.rs` generates it from the model file. It refuses a model whose features differ from [`crate::features`], with
+//! a sentence that names them (`build/inputs.rs`); otherwise the compiler would report a missing field of [`Features`].
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));

@@ -1,4 +1,4 @@
-//! `model`: what is known about the compiled model.
+//! `model`: prints the model card of the compiled model.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use crate::exit;
 use crate::messages::tell;
 use crate::model::CARD;
 
-/// What the command takes.
+/// Arguments of the command.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0; 64 usage, 74 writing failed.")]
 pub struct Args {}

@@ -1,4 +1,4 @@
-//! A request becomes two probabilities.
+//! Request → two probabilities.
 
 use catboost_runtime::compiled::Observer;
 use catboost_runtime::math::sigmoid;
@@ -7,23 +7,23 @@ use crate::features::{Texts, features};
 use crate::model::{self, Features};
 use crate::request::Request;
 
-/// What the model says of one request.
+/// Answer to one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
-    /// The model's sum, before the sigmoid.
+    /// Sum of the trees, before the sigmoid.
     pub raw: f64,
-    /// How likely the network's reading is the wrong one to keep: `1 - positive`.
+    /// Probability that the network's reading is the wrong one to keep: `1 - positive`.
     pub negative: f64,
-    /// How likely the network's reading is the one to keep: `1 / (1 + exp(-raw))`.
+    /// Probability that the network's reading is the one to keep: `1 / (1 + exp(-raw))`.
     pub positive: f64,
 }
 
-/// Is told what a request becomes on its way, and what the model meets. `()` is told nothing and costs nothing.
+/// Receives the stages of a request, and what the evaluation meets. `()` receives nothing and costs nothing.
 pub trait Watcher: Observer {
-    /// The model's inputs.
+    /// Called with the model's inputs.
     fn features(&mut self, features: &Features<'_>);
 
-    /// The answer.
+    /// Called with the answer.
     fn answer(&mut self, _: &Answer) {}
 }
 
@@ -31,14 +31,14 @@ impl Watcher for () {
     fn features(&mut self, _: &Features<'_>) {}
 }
 
-/// Answers one request. Whatever was wrong with it, [`crate::request`] has said already: this cannot fail.
+/// Answers one request. Cannot fail: [`crate::request`] has checked the request.
 #[must_use]
 pub fn pick_regno(request: &Request<'_>) -> Answer {
     pick_regno_watched(request, &mut ())
 }
 
-/// [`pick_regno`]; `watcher` is told what is met on the way, by places in [`model::NUMERIC`], [`model::CATEGORICAL`] and
-/// [`model::TEXT`].
+/// [`pick_regno`], which also reports to `watcher` what the evaluation meets, by indices into [`model::NUMERIC`],
+/// [`model::CATEGORICAL`] and [`model::TEXT`].
 pub fn pick_regno_watched(request: &Request<'_>, watcher: &mut impl Watcher) -> Answer {
     let mut texts = Texts::default();
     let features = features(request, &mut texts);

@@ -1,18 +1,18 @@
-//! The order in which Python's sort leaves a list that holds NaN.
+//! Python's sort, for lists that hold NaN.
 //!
-//! No comparison with NaN is true, so what comes out depends on which comparisons are made. These are the ones of CPython
-//! 3.11: runs that rise or fall already, short ones made longer by insertion, merged two at a time by galloping
-//! (`Objects/listsort.txt` explains it). Without NaN any stable sort gives the same order.
+//! No comparison with NaN is true, so the result depends on the comparisons that are made. These are the ones of
+//! CPython 3.11: natural runs, short ones extended by insertion, merged in pairs by galloping (`Objects/listsort.txt`
+//! explains it). Without NaN, any stable sort gives the same order.
 
-/// A character and its score.
+/// Character with its score.
 type Pair = (char, f64);
 
-/// In a merge, as many wins in a row as make galloping worthwhile.
+/// Number of consecutive wins in a merge that make galloping worthwhile.
 const MIN_GALLOP: usize = 7;
-/// A list that is shorter is one run.
+/// Length below which a list is a single run.
 const MAX_MIN_RUN: usize = 64;
 
-/// Sorts pairs by score, greatest first, as `sorted(pairs, key=…, reverse=True)` does: the list is reversed, sorted, and
+/// Sorts pairs by score, greatest first, like `sorted(pairs, key=…, reverse=True)`: the list is reversed, sorted, and
 /// reversed again.
 pub fn descending(pairs: impl Iterator<Item = Pair>) -> Vec<Pair> {
     let mut list: Vec<_> = pairs.collect();
@@ -46,7 +46,7 @@ fn sort(list: &mut [Pair]) {
     sorter.merge_all();
 }
 
-/// How long runs are at least: the list is then a power of two of them, or a little less.
+/// Minimum length of runs, chosen so that their number is a power of two, or a little less.
 fn min_run(total: usize) -> usize {
     let (mut length, mut rounded_up) = (total, 0);
     while length >= MAX_MIN_RUN {
@@ -56,7 +56,7 @@ fn min_run(total: usize) -> usize {
     length + rounded_up
 }
 
-/// The length of the run that the list begins with; one that falls is reversed.
+/// Length of the run at the beginning of the list. A descending run is reversed.
 fn natural_run(list: &mut [Pair]) -> usize {
     let mut steps = list.windows(2).map(|pair| is_less(pair[1], pair[0]));
     let Some(falls) = steps.next() else {
@@ -69,7 +69,7 @@ fn natural_run(list: &mut [Pair]) -> usize {
     length
 }
 
-/// Puts each pair from `sorted` on into its place among those before it, by halving.
+/// Inserts each pair from `sorted` on into the pairs before it, by binary search.
 fn insert(list: &mut [Pair], sorted: usize) {
     for at in sorted..list.len() {
         let (mut low, mut high) = (0, at);
@@ -84,23 +84,23 @@ fn insert(list: &mut [Pair], sorted: usize) {
     }
 }
 
-/// A sorted part of the list.
+/// Sorted part of the list.
 struct Run {
     start: usize,
     length: usize,
-    /// How deep the boundary after it is in a balanced tree of merges.
+    /// Depth of the boundary after the run in a balanced tree of merges.
     power: u32,
 }
 
 struct Sorter<'a> {
     list: &'a mut [Pair],
-    /// Those that wait to be merged, side by side.
+    /// Adjacent runs that wait to be merged.
     runs: Vec<Run>,
     min_gallop: usize,
 }
 
 impl Sorter<'_> {
-    /// Takes the next run up, merging those before it that lie deeper.
+    /// Adds the next run, after merging earlier runs that are deeper.
     fn push(&mut self, start: usize, length: usize) {
         if let Some(last) = self.runs.last() {
             let power = power(last, length, self.list.len());
@@ -128,7 +128,7 @@ impl Sorter<'_> {
         }
     }
 
-    /// Merges run `nth` with the one after it.
+    /// Merges run `nth` with the next one.
     fn merge_at(&mut self, nth: usize) {
         let right = self.runs.remove(nth + 1);
         let left = &mut self.runs[nth];
@@ -136,7 +136,7 @@ impl Sorter<'_> {
         let part = &mut self.list[left.start..left.start + left.length];
         let (a, b) = part.split_at(right.start - left.start);
 
-        // What is in its place already stays there.
+        // Pairs that are in their final position already are skipped.
         let skipped = gallop_right(b[0], a, 0);
         let a = &a[skipped..];
         let Some(&last) = a.last() else {
@@ -152,8 +152,8 @@ impl Sorter<'_> {
     }
 }
 
-/// How deep the boundary between a run and the next is: the first binary digit in which their middles differ, as
-/// fractions of the list.
+/// Depth of the boundary between a run and the next: the first binary digit in which their midpoints, as fractions of
+/// the list, differ.
 fn power(run: &Run, next_length: usize, total: usize) -> u32 {
     let mut a = 2 * run.start + run.length;
     let mut b = a + run.length + next_length;
@@ -171,17 +171,17 @@ fn power(run: &Run, next_length: usize, total: usize) -> u32 {
     }
 }
 
-/// How many of `list` go before `key`; equal ones do not.
+/// Number of pairs in `list` that precede `key`, excluding equal ones.
 fn gallop_left(key: Pair, list: &[Pair], hint: usize) -> usize {
     gallop(list.len(), hint, |at| is_less(list[at], key))
 }
 
-/// How many of `list` go before `key`; equal ones do.
+/// Number of pairs in `list` that precede `key`, including equal ones.
 fn gallop_right(key: Pair, list: &[Pair], hint: usize) -> usize {
     gallop(list.len(), hint, |at| !is_less(key, list[at]))
 }
 
-/// How many of `length` places go before something: in steps that double from `hint`, then by halving.
+/// Length of the prefix for which `goes_before` is true: steps double from `hint`, followed by binary search.
 fn gallop(length: usize, hint: usize, goes_before: impl Fn(usize) -> bool) -> usize {
     let (mut before, mut step) = (0, 1);
     let (mut low, mut high) = if goes_before(hint) {
@@ -207,12 +207,12 @@ fn gallop(length: usize, hint: usize, goes_before: impl Fn(usize) -> bool) -> us
     low
 }
 
-/// Two runs that are being merged: from their fronts if `a` is not longer, else from their backs.
+/// Merge of two runs: from their fronts if `a` is not longer, else from their backs.
 struct Merge<'a> {
     a: &'a [Pair],
     b: &'a [Pair],
     from_front: bool,
-    /// Backwards if they are merged from their backs.
+    /// Result, reversed if the runs are merged from their backs.
     merged: Vec<Pair>,
 }
 
@@ -227,13 +227,13 @@ impl<'a> Merge<'a> {
     }
 
     fn run(mut self, min_gallop: &mut usize) -> Vec<Pair> {
-        // It is known whose the first is.
+        // The first pair's run is known.
         match self.from_front {
             true => self.take_b(1),
             false => self.take_a(1),
         }
         self.merge(min_gallop);
-        // What is left of the shorter one goes last.
+        // The rest of the shorter run goes last.
         let (a, b) = (self.a.len(), self.b.len());
         if self.from_front {
             self.take_b(b);
@@ -248,7 +248,7 @@ impl<'a> Merge<'a> {
 
     fn merge(&mut self, min_gallop: &mut usize) {
         while !self.is_over() {
-            // One at a time, until one of them wins too often.
+            // One pair at a time, until one run wins too often.
             let (mut a_wins, mut b_wins) = (0, 0);
             while a_wins.max(b_wins) < *min_gallop {
                 let a_goes_last = is_less(self.next(self.b), self.next(self.a));
@@ -263,7 +263,7 @@ impl<'a> Merge<'a> {
                     return;
                 }
             }
-            // Many at a time, until that no longer pays.
+            // Many pairs at a time, until that no longer pays.
             *min_gallop += 1;
             loop {
                 *min_gallop -= usize::from(*min_gallop > 1);
@@ -293,7 +293,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Whether one of them has none left, or the shorter one just its last.
+    /// Returns true if a run is exhausted, or the shorter one has only its last pair.
     fn is_over(&self) -> bool {
         let (shorter, longer) = match self.from_front {
             true => (self.a, self.b),
@@ -302,12 +302,12 @@ impl<'a> Merge<'a> {
         shorter.len() <= 1 || longer.is_empty()
     }
 
-    /// The pair of a run that is next in turn.
+    /// Returns the next pair of a run.
     fn next(&self, run: &[Pair]) -> Pair {
         run[if self.from_front { 0 } else { run.len() - 1 }]
     }
 
-    /// How many of a run go before the other's next, by a gallop from the end that is next in turn.
+    /// Number of pairs of a run that precede the other's next pair. Gallops from the end that is merged next.
     fn winners(&self, run: &[Pair], gallop: impl Fn(&[Pair], usize) -> usize) -> usize {
         match self.from_front {
             true => gallop(run, 0),
@@ -323,7 +323,7 @@ impl<'a> Merge<'a> {
         self.b = self.take(self.b, count);
     }
 
-    /// Takes the next `count` of a run; what is left of it.
+    /// Takes the next `count` pairs of a run. Returns the rest of the run.
     fn take(&mut self, run: &'a [Pair], count: usize) -> &'a [Pair] {
         if self.from_front {
             let (taken, left) = run.split_at(count);
@@ -341,8 +341,8 @@ impl<'a> Merge<'a> {
 mod tests {
     use super::descending;
 
-    /// Lists of every length up to 640 that mix a few values, NaN and stretches in order; Python 3.11's own
-    /// `sorted(range(n), key=scores.__getitem__, reverse=True)` for each is boiled down to one number
+    /// Lists of every length up to 640 that mix a few values, NaN and ordered stretches. Python 3.11's own
+    /// `sorted(range(n), key=scores.__getitem__, reverse=True)` of each is condensed to one number
     /// (`fixtures/make_sorts.py` makes both the lists and the numbers).
     #[test]
     fn orders_are_pythons() {
@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(expected.lines().count(), 641);
     }
 
-    /// The generator of `fixtures/make_sorts.py`.
+    /// Random numbers of `fixtures/make_sorts.py`.
     struct Random(u64);
 
     impl Random {

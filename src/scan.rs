@@ -1,9 +1,9 @@
-//! Finding bytes in short texts, sixteen at a time.
+//! Finds bytes in short texts, sixteen at a time.
 
-/// The place of the first byte that is one of those that `is_wanted` says.
+/// Offset of the first byte for which `is_wanted` is true.
 ///
-/// `is_wanted` has to be as [`marks`] asks for. Where the byte is near, as between fields and lines, this is done before
-/// `memchr` has found out what the processor can do.
+/// `is_wanted` must be as for [`marks`]. If the byte is near, as between fields and lines, this is faster than
+/// `memchr`, which first detects the CPU's features.
 #[inline(always)]
 pub(crate) fn position(bytes: &[u8], is_wanted: impl Fn(u8) -> bool) -> Option<usize> {
     let (chunks, rest) = bytes.as_chunks::<16>();
@@ -17,9 +17,9 @@ pub(crate) fn position(bytes: &[u8], is_wanted: impl Fn(u8) -> bool) -> Option<u
     Some(16 * chunks.len() + at)
 }
 
-/// A bit for each byte that `is_wanted` says, the first the lowest.
+/// Bitmap of the bytes for which `is_wanted` is true, the first byte in the lowest bit.
 ///
-/// `is_wanted` has to be a few comparisons without branches: the compiler then makes them for all sixteen bytes at once.
+/// `is_wanted` must consist of a few comparisons without branches, so that the compiler vectorizes them.
 #[inline(always)]
 pub(crate) fn marks(bytes: &[u8; 16], is_wanted: impl Fn(u8) -> bool) -> u32 {
     let mut marked = *bytes;
@@ -29,7 +29,7 @@ pub(crate) fn marks(bytes: &[u8; 16], is_wanted: impl Fn(u8) -> bool) -> u32 {
     upper_bits(marked)
 }
 
-/// [`marks`] of 64 bytes.
+/// [`marks`] for 64 bytes.
 #[inline(always)]
 pub(crate) fn marks_of_64(bytes: &[u8; 64], is_wanted: impl Fn(u8) -> bool) -> u64 {
     let (chunks, _) = bytes.as_chunks::<16>();
@@ -39,7 +39,7 @@ pub(crate) fn marks_of_64(bytes: &[u8; 64], is_wanted: impl Fn(u8) -> bool) -> u
     marks.rev().fold(0, |all, marks| all << 16 | marks)
 }
 
-/// The uppermost bit of each byte, the first the lowest.
+/// Uppermost bit of each byte, the first byte in the lowest bit.
 #[inline(always)]
 fn upper_bits(bytes: [u8; 16]) -> u32 {
     #[cfg(not(target_arch = "x86_64"))]
@@ -56,7 +56,7 @@ fn upper_bits(bytes: [u8; 16]) -> u32 {
 #[inline]
 fn upper_bits_sse2(bytes: [u8; 16]) -> u32 {
     use std::arch::x86_64::{__m128i, _mm_movemask_epi8};
-    // SAFETY: both are sixteen bytes of any value.
+    // SAFETY: both types have sixteen bytes, and any value is valid.
     let bytes: __m128i = unsafe { std::mem::transmute(bytes) };
     _mm_movemask_epi8(bytes) as u32
 }

@@ -1,6 +1,6 @@
-//! The floor that the service's HTTP is measured against: the smallest hyper server that reads a request's body and
-//! answers as many bytes as the service, head and body, whatever was asked. No routes, no keys, no limits, no deadlines,
-//! no metrics.
+//! Baseline of the service's HTTP: the smallest hyper server that reads a request's body and answers with the same
+//! number of bytes as the service, head and body, for any request. No routes, no keys, no limits, no deadlines, no
+//! metrics.
 //!
 //! `cargo run --release --example floor -- 127.0.0.1:5001`
 

@@ -1,5 +1,5 @@
-//! The two readers against each other: whatever file a model comes from, the JSON that is written of it reads back as the
-//! same model. (Compared as text, in which NaN is equal to itself.)
+//! Compares the two readers: a model of either format, written as JSON, reads back as the same model. The comparison is
+//! by text, in which NaN equals itself.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let json = catboost_model::to_json(&model);
     match catboost_model::parse(json.as_bytes()) {
         Ok(again) => assert_eq!(catboost_model::to_json(&again), json),
-        // JSON does not say how many values a row of a model without trees and biases gets.
+        // JSON does not state the number of raw values of a model without trees and biases.
         Err(error) => assert!(error.is_unsupported(), "{error}"),
     }
 });

@@ -1,17 +1,17 @@
-//! Where one HTTP request ends and the next begins: `httparse`, which hyper reads heads with, must see what we see, and no cut
-//! may change it.
+//! Framing of HTTP requests: `httparse`, with which hyper reads heads, must find the same boundaries, however the bytes
+//! are split.
 
 #![no_main]
 
 use httparse::{EMPTY_HEADER, Status};
 use pick_regno::serve::fuzzing::Framer;
 
-/// Bytes that a head may have.
+/// Maximum length of a head, in bytes.
 const MAX_HEAD: usize = 1024;
-/// Header lines that hyper takes.
+/// Maximum number of header lines in hyper.
 const MAX_HEADERS: usize = 100;
 
-/// What passes of `bytes` in pieces of `lengths`, and whether the rest is refused.
+/// Returns the bytes that pass, given pieces of `lengths`, and whether the rest is refused.
 fn passed(bytes: &[u8], lengths: &[u8]) -> (Vec<u8>, bool, bool) {
     let mut framer = Framer::new(MAX_HEAD);
     let (mut all, mut held, mut rest, mut next) = (Vec::new(), Vec::new(), bytes, 0);
@@ -30,7 +30,7 @@ fn passed(bytes: &[u8], lengths: &[u8]) -> (Vec<u8>, bool, bool) {
         if is_refused {
             return (all, true, false);
         }
-        // What is kept is the beginning of a head or of a trailer.
+        // The held bytes are the beginning of a head or of a trailer.
         assert!(
             held.len() <= MAX_HEAD.max(8 * 1024),
             "{} bytes are kept",
@@ -40,7 +40,7 @@ fn passed(bytes: &[u8], lengths: &[u8]) -> (Vec<u8>, bool, bool) {
     (all, false, framer.is_between_requests())
 }
 
-/// Whether `bytes` are whole requests, as `httparse` reads them; the last may lack its end.
+/// Returns true if `bytes` are whole requests according to `httparse`; the last may be incomplete.
 fn is_whole(mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
@@ -83,7 +83,7 @@ fn is_whole(mut bytes: &[u8]) -> bool {
     true
 }
 
-/// Length of a chunked body; `None` if it has no end yet.
+/// Length of a chunked body; `None` if it is incomplete.
 fn chunks(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -121,7 +121,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     for cut in [&lengths[..], &[0]] {
         let (pieces, is_refused_in_pieces, is_between_in_pieces) = passed(text, cut);
-        // A refusal inside a body may pass more or less of the body; never another request.
+        // A refusal inside a body may pass more or less of the body, but never another request.
         assert_eq!(is_refused, is_refused_in_pieces, "cut into {cut:?}");
         assert_eq!(whole, pieces, "cut into {cut:?}");
         assert_eq!(is_between, is_between_in_pieces, "cut into {cut:?}");

@@ -1,5 +1,5 @@
-//! The code generator: a model of any bytes, in either format, that is accepted can be compiled, and its outputs described,
-//! without a panic and in bounded memory.
+//! Code generator: an accepted model of either format can be compiled, and its outputs described, without a panic and
+//! in bounded memory.
 
 #![no_main]
 

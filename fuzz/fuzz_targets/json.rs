@@ -1,4 +1,4 @@
-//! The reader of JSON models: no panic, bounded memory, and what it accepts can be interpreted.
+//! Reader of JSON models: no panic, bounded memory, and every accepted model can be interpreted.
 
 #![no_main]
 

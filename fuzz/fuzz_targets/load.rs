@@ -1,5 +1,5 @@
-//! The run-time door: a file of any bytes is loaded or refused in bounded memory. A model that is loaded answers made-up rows as
-//! the interpreter does.
+//! Loading at run time: any file is loaded or refused in bounded memory. A loaded model answers synthetic rows with the
+//! interpreter's bits.
 
 #![no_main]
 

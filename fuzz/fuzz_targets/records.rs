@@ -1,4 +1,5 @@
-//! Files of records: the same requests and faults wherever the bytes are cut and however long each piece is waited for.
+//! Files of records: the requests and faults do not depend on how the bytes are split, nor on the pauses between
+//! pieces.
 
 #![no_main]
 
@@ -6,13 +7,13 @@ use std::io::{self, ErrorKind, Read};
 
 use pick_regno::records::{Block, Blocks, Format, Limits, Records, Unreadable};
 
-/// So small that short inputs pass them.
+/// Limits that short inputs exceed.
 const LIMITS: Limits = Limits {
     record: 512,
     block: 128,
 };
 
-/// Gives pieces of certain lengths, and says before each that there is nothing yet.
+/// Returns pieces of given lengths, with [`io::ErrorKind::WouldBlock`] before each.
 struct Pieces<'a> {
     rest: &'a [u8],
     lengths: &'a [u8],
@@ -38,8 +39,8 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// What is made of `text` in pieces of `lengths`: for each record its request or fault. `None` if a record came near the
-/// limit, where it counts how much was read.
+/// Returns the request or fault of each record of `text`, given pieces of `lengths`. `None` if a record came near the
+/// limit, where the amount that was read matters.
 fn told(text: &[u8], format: Option<Format>, lengths: &[u8]) -> Option<Vec<String>> {
     let source = Pieces {
         rest: text,

@@ -1,4 +1,4 @@
-//! The reader of request bodies: no panic, bounded memory.
+//! Reader of request bodies: no panic, bounded memory.
 
 #![no_main]
 

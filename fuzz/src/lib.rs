@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a bound on memory, and models that fit the bytes.
+//! Shared parts of the fuzz targets: a memory limit, and rows that fit a model.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -10,34 +10,34 @@ use catboost_model::{
     ir::Model,
 };
 
-/// How much memory something may take for a file.
+/// Memory limit that depends on a file's length.
 #[derive(Clone, Copy)]
 pub struct Bound {
-    /// Bytes a byte of the file.
+    /// Bytes per byte of the file.
     pub per_byte: usize,
-    /// Bytes whatever the file's length.
+    /// Bytes for a file of any length.
     pub any_file: usize,
 }
 
-/// Reading: beside what is in the file, messages and hash tables of a few entries.
+/// Limit for reading: beside the file's content, messages and hash tables of a few entries.
 const READING: Bound = Bound {
     per_byte: 20,
     any_file: 64 << 10,
 };
-/// Generating code for a file of 64 KiB at most. A table of the trees' bits may have 2 MiB; one of a calcer's tokens has a
-/// number for each class, and one of a combination of categories a number for each CTR.
+/// Limit for generating code from a file of at most 64 KiB. A table of the trees' bits may have 2 MiB; a calcer's table
+/// has a number per token and class, and a combination's a number per key and CTR.
 pub const GENERATING: Bound = Bound {
     per_byte: 1_000,
     any_file: 16 << 20,
 };
 
-/// Loading: reading, and tables of 6 bytes a byte that are needed, and as many that save time.
+/// Limit for loading: reading, tables of 6 bytes per byte that are required, and as many that save time.
 pub const LOADING: Bound = Bound {
     per_byte: 20,
     any_file: 1 << 20,
 };
 
-/// Counts what is allocated.
+/// Allocator that counts.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
@@ -46,7 +46,7 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-// SAFETY: all is done by the system's allocator.
+// SAFETY: every call is passed to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
@@ -65,7 +65,7 @@ unsafe impl GlobalAlloc for Counting {
 /// Runs `read` on a file.
 ///
 /// # Panics
-/// If it takes more memory at a time than a reader may.
+/// If `read` exceeds the limit for reading.
 pub fn bounded<T>(file: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
     bounded_by(READING, file, read)
 }
@@ -73,7 +73,7 @@ pub fn bounded<T>(file: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
 /// Runs `read` on a file.
 ///
 /// # Panics
-/// If it takes more memory at a time than `bound`.
+/// If `read` exceeds `bound`.
 pub fn bounded_by<T>(bound: Bound, file: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
     let before = NOW.load(Relaxed);
     PEAK.store(before, Relaxed);
@@ -84,8 +84,8 @@ pub fn bounded_by<T>(bound: Bound, file: &[u8], read: impl FnOnce(&[u8]) -> T) -
     result
 }
 
-/// Interprets a model on a few rows: nothing in it may lead anywhere that does not exist. Calls `check` with each row and its raw
-/// values.
+/// Interprets a model on a few rows, which shows that every index in it is in range. Calls `check` with each row and
+/// its raw values.
 pub fn evaluate(model: &Model, check: impl Fn(&Row, &[f64])) {
     let embeddings: Vec<Vec<f32>> = model
         .embedding_features

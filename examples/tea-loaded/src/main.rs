@@ -1,4 +1,4 @@
-//! Says which tea somebody takes, with a model that is loaded at run time: `cargo run -p tea-loaded [MODEL]`.
+//! Predicts which tea somebody takes, with a model that is loaded at run time: `cargo run -p tea-loaded [MODEL]`.
 
 use std::{env, error::Error};
 
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     input.set("weather", "rain")?;
     show(&model, &input.raw()?);
 
-    // By position, which is looked up once. Values stay set from row to row.
+    // By position, which is looked up once. Values are kept from row to row.
     let hour = model.position("hour")?;
     for hours in [12.0, 16.0, 20.0] {
         input.set(hour, hours)?;
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Takes the `Model` of a compiled module as well.
+/// Also accepts the `Model` of a compiled module.
 fn show(model: &dyn Predict, raw: &[f64]) {
     let classes = model.classes();
     let probabilities = model.probability(raw).unwrap_or_default();
@@ -59,7 +59,7 @@ fn predictions_are_catboosts_own() {
         ..Row::default()
     };
     let raw = model.raw(&row).expect("a row");
-    // As `examples/tea/train.py` printed them.
+    // Values that `examples/tea/train.py` printed.
     let expected: [f64; 3] = [-3.7055988814217105, -1.272826769376239, 4.978425650797944];
     assert_eq!(raw, expected);
     assert_eq!(model.class(&raw), Some(vec![2]));

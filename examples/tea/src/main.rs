@@ -1,4 +1,4 @@
-//! Says which tea somebody takes: `cargo run -p tea`.
+//! Predicts which tea somebody takes: `cargo run -p tea`.
 
 // Generated code compiles without a warning.
 #![deny(warnings)]
@@ -42,7 +42,7 @@ fn main() {
 
 #[test]
 fn predictions_are_catboosts_own() {
-    // As train.py printed them.
+    // Values that train.py printed.
     let raw: [[f64; 3]; 3] = [
         [2.722230955372658, -1.6874189770868895, -1.0348119782857148],
         [-3.757517006716866, 3.3196472111930357, 0.43786979552386157],
