@@ -1,5 +1,5 @@
-//! How often an answer asks for memory: never while features are derived and the model is evaluated, and a stated number
-//! of times on the way from body to answer. A test binary of its own, because it counts for the whole process.
+//! Allocations of an answer: none while features are derived and the model is evaluated, and a fixed number from body
+//! to answer. A test binary of its own, because it counts for the whole process.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use pick_regno::pick_regno::pick_regno;
 use pick_regno::request::{Body, parse_body, parse_object};
 use serde_json::Value;
 
-/// Counts what the thread that asks allocates.
+/// Counts the allocations of the current thread.
 struct Counting;
 
 thread_local! {
@@ -51,7 +51,7 @@ fn allocations(work: impl FnOnce()) -> usize {
     COUNT.get() - before
 }
 
-/// The requests of the plain fixtures, as compact JSON.
+/// Requests of the plain fixtures, as compact JSON.
 fn requests() -> Vec<Value> {
     let text = fs::read_to_string("fixtures/test_data.expected.ndjson").unwrap();
     text.lines()
@@ -59,7 +59,7 @@ fn requests() -> Vec<Value> {
         .collect()
 }
 
-/// From body to answer.
+/// Processes a body up to its answer.
 fn answer(body: &str) {
     let mut out = Vec::with_capacity(128);
     match parse_body(body.as_bytes()) {
@@ -101,7 +101,7 @@ fn a_request_allocates_its_answer_and_strings_with_escapes() {
         let count = allocations(|| answer(&escaped));
         assert!((1..=5).contains(&count), "{count}");
 
-        // And once more as a string: that string, and four that do not borrow from it.
+        // As a JSON string: that string, and four that do not borrow from it.
         let quoted = serde_json::to_string(&escaped).unwrap();
         let count = allocations(|| answer(&quoted));
         assert!((2..=10).contains(&count), "{count}");

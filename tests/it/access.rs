@@ -1,4 +1,4 @@
-//! Who may ask: secrets that did not arrive, keys that may be guessed, and what the log says about both.
+//! Access: secrets that did not arrive, keys that can be guessed, and the log messages about both.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::program::Program;
 use crate::support::{Client, KEY, serve, start};
 
-/// The exit code of `pick-regno COMMAND` with one variable set, and what it said on stderr.
+/// Runs `pick-regno COMMAND` with one variable set. Returns the exit code and stderr.
 fn run(command: &[&str], variable: &str, value: &[u8]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_pick-regno"))
         .args(command)
@@ -33,7 +33,7 @@ fn a_secret_that_did_not_arrive_opens_nothing() {
         b"\xff",
         "\u{feff}".as_bytes(),
     ] {
-        // The same without the check: nothing is served.
+        // Without the check, nothing is served either.
         for command in [
             &check[..],
             &["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
@@ -144,7 +144,7 @@ fn wrong_keys_slow_their_own_connection_down() {
             .is_some_and(|value| value == "close");
         assert_eq!(last, nth == 10, "{nth}");
         if nth == 3 {
-            // Others do not wait, with a key or without any.
+            // Others do not wait, with a key or without.
             let mut others = server.connect();
             for _ in 0..200 {
                 assert_eq!(others.get("/").status, 200);
@@ -160,14 +160,14 @@ fn wrong_keys_slow_their_own_connection_down() {
     );
     assert!(client.is_ended(), "and it ends");
 
-    // One wrong key costs a wait and nothing else.
+    // A wrong key costs a delay and nothing else.
     let mut client = server.connect();
     let started = Instant::now();
     client.send(wrong);
     assert_eq!(client.answer().status, 401);
     assert!(started.elapsed() >= Duration::from_millis(100));
     assert_eq!(client.get("/").status, 200);
-    // The wait is not time that the service took.
+    // The delay does not count as time of the service.
     assert_eq!(
         server.metric("http_server_request_duration_seconds_bucket{route=\"/\",method=\"GET\",status=\"401\",le=\"0.05\"}"),
         211.0
@@ -205,7 +205,7 @@ fn of_two_that_start_at_once_one_gets_the_port() {
                         );
                         barrier.wait();
                         let server = Server::bind(config);
-                        // Nobody gives it back before all have tried.
+                        // Nobody releases it before all have tried.
                         barrier.wait();
                         server.is_ok()
                     })

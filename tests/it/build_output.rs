@@ -1,9 +1,9 @@
-//! What the service's own build script says of a model with odd names.
+//! Messages of the service's own build script about a model with odd names.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program that Cargo has run to build this; the newest, if the folder has older ones.
+/// Build script that Cargo ran to build this; the newest if the folder has older ones.
 fn build_script() -> PathBuf {
     let folder = Path::new(env!("OUT_DIR")).ancestors().nth(2).unwrap();
     let scripts = std::fs::read_dir(folder).unwrap().filter_map(|entry| {

@@ -1,4 +1,4 @@
-//! Certificates that are made for a test: a CA, and what it signs.
+//! Certificates that are generated for a test: a CA, and certificates that it signs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rcgen::{
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A key of ECDSA P-256; its private half is PKCS #8.
+/// ECDSA P-256 key; its private half is PKCS #8.
 struct Key {
     public: Vec<u8>,
     private: Vec<u8>,
@@ -53,7 +53,7 @@ impl rcgen::SigningKey for Key {
     }
 }
 
-/// A certificate and its key.
+/// Certificate with its key.
 pub struct Identity {
     serial: SerialNumber,
     certificate: CertificateDer<'static>,
@@ -77,7 +77,7 @@ impl Identity {
     }
 }
 
-/// What signs others.
+/// Certificate authority.
 pub struct Ca {
     params: CertificateParams,
     key: Arc<Key>,
@@ -89,7 +89,7 @@ impl Ca {
         Ca::until(name, 2100)
     }
 
-    /// A CA that is valid up to the beginning of a year.
+    /// Creates a CA that is valid up to the beginning of a year.
     pub fn until(name: &str, year: i32) -> Ca {
         let mut params = params(name, &[], year);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -102,7 +102,7 @@ impl Ca {
         }
     }
 
-    /// A certificate for `localhost` and 127.0.0.1 that is valid up to the beginning of a year.
+    /// Issues a certificate for `localhost` and 127.0.0.1 that is valid up to the beginning of a year.
     pub fn server(&self, until: i32) -> Identity {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         self.sign(
@@ -111,7 +111,7 @@ impl Ca {
         )
     }
 
-    /// The same, valid from the beginning of a year on.
+    /// Issues a certificate for `localhost` that is valid from the beginning of a year.
     pub fn server_from(&self, year: i32) -> Identity {
         let names = ["localhost".to_owned()];
         let mut params = params("server", &names, year + 1);
@@ -119,7 +119,7 @@ impl Ca {
         self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A certificate for a client that is valid up to the beginning of a year.
+    /// Issues a client certificate that is valid up to the beginning of a year.
     pub fn client(&self, until: i32) -> Identity {
         self.sign(
             params("client", &[], until),
@@ -127,7 +127,7 @@ impl Ca {
         )
     }
 
-    /// A certificate for a client that is valid for so many seconds from now.
+    /// Issues a client certificate that is valid for this many seconds from now.
     pub fn client_for(&self, seconds: u64) -> Identity {
         let mut params = params("client", &[], 2090);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -189,7 +189,7 @@ fn write_pem(file: &Path, label: &str, der: &[u8]) {
     std::fs::write(file, text).unwrap();
 }
 
-/// A folder of a test's own; removed when dropped.
+/// Folder of a test, removed when dropped.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -199,7 +199,7 @@ impl Folder {
         Folder(folder)
     }
 
-    /// The path of a file in it.
+    /// Returns the path of a file in the folder.
     pub fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }

@@ -1,4 +1,4 @@
-//! The commands that end by themselves, run as a shell runs them: what they write, and their exit codes.
+//! Commands that end by themselves, run as by a shell: output and exit codes.
 
 mod check;
 mod explain;
@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// What a command left.
+/// Result of a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -19,13 +19,13 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// The last line of the output.
+    /// Returns the last line of the output.
     fn last(&self) -> &str {
         self.out.lines().last().unwrap_or("")
     }
 }
 
-/// The program, as yet without arguments, free of the settings of whoever runs the tests.
+/// Returns the program without arguments and without settings from the environment.
 fn program() -> Command {
     let mut command = crate::program::command();
     for (name, _) in std::env::vars_os() {
@@ -36,7 +36,7 @@ fn program() -> Command {
     command
 }
 
-/// Starts the program, with pipes; what goes into it apart, so that it can be ended.
+/// Starts the program with pipes. Its input is separate, so that it can be closed.
 fn start<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> (Child, ChildStdin) {
     let mut child = program()
         .args(args)
@@ -53,7 +53,7 @@ fn start<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> (Child, ChildStdin) {
 fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
     let (child, mut stdin) = start(args);
     let ran = std::thread::scope(|scope| {
-        // It may end before it has read everything.
+        // The program may end before it has read everything.
         scope.spawn(move || {
             let _ = stdin.write_all(input);
         });
@@ -66,7 +66,7 @@ fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
     }
 }
 
-/// As after `2>&1 | head`, which has seen enough.
+/// As after `2>&1 | head`, when `head` has ended.
 #[test]
 fn messages_that_nobody_reads_change_no_exit_code() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -96,7 +96,7 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Ran {
     run_with(args, b"")
 }
 
-/// A file of the repository.
+/// Path of a file in the repository.
 fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures")
@@ -104,7 +104,7 @@ fn fixture(name: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A folder of its own for a test; removed when dropped.
+/// Folder of a test, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,5 +1,4 @@
-//! `pick-regno serve` as a command: its options, what they take at their edges, and what it says and leaves if they are
-//! wrong.
+//! `pick-regno serve` as a command: options, their edge values, and messages and exit codes for wrong values.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,7 +13,7 @@ struct Line {
     _args: Args,
 }
 
-/// Runs `pick-regno serve --check-config`, with these options and variables and no others.
+/// Runs `pick-regno serve --check-config` with these options and variables only.
 fn check_config(options: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pick-regno"));
     for (name, _) in std::env::vars_os() {
@@ -30,17 +29,16 @@ fn check_config(options: &[&str], variables: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
-/// The exit code, and what was said on stderr.
+/// Returns the exit code and stderr.
 fn told(output: &Output) -> (Option<i32>, String) {
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     (output.status.code(), said)
 }
 
-/// A value that is wrong, the exit code, and a part of the sentence.
+/// Wrong value, exit code, and part of the message.
 type Wrong = (&'static str, i32, &'static str);
 
-/// Values at the edges of each option (files that are right have tests of their own): those that are right, and those
-/// that are wrong.
+/// Edge values of each option: right ones, then wrong ones. Files that are right have tests of their own.
 #[rustfmt::skip]
 const EDGES: &[(&str, &[&str], &[Wrong])] = &[
     ("listen", &["127.0.0.1:0", "[::1]:65535"], &[
@@ -145,7 +143,7 @@ fn values_at_the_edges_are_taken_and_those_beyond_refused_before_anything_is_bou
     assert_eq!(tried, there, "every option is tried at its edges");
 }
 
-/// All options that are settings.
+/// Options that are settings.
 fn settings(command: &clap::Command) -> impl Iterator<Item = &clap::Arg> {
     command
         .get_arguments()
@@ -223,7 +221,7 @@ fn the_documented_options_are_those_there_are() {
     }
 }
 
-/// The options as a table, as `docs/configuration.md` has it.
+/// The options as a table, as in `docs/configuration.md`.
 fn table() -> String {
     let mut table =
         "| option | variable | default | what |\n| --- | --- | --- | --- |\n".to_owned();

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::{Answer, Client, serve};
 
-/// Values of `time_check` that the replaced service guessed a meaning for, and this one refuses.
+/// Values of `time_check` whose meaning the replaced service guessed, and that this one refuses.
 const GUESSED_TIMES: [&str; 4] = [
     "time_check = '01.08.2021 09:02'",
     "time_check = 1627808579",
@@ -21,8 +21,8 @@ const GUESSED_TIMES: [&str; 4] = [
     "time_check = 'Aug 1 2021'",
 ];
 
-/// What the replaced service failed on, though nothing is wrong with it: names count here, not places, and arrays are
-/// answered.
+/// Cases on which the replaced service failed, though nothing is wrong with them: fields are found by name and not by
+/// position, and arrays are answered.
 const ANSWERED_NOW: [&str; 3] = ["array of two", "one field more", "fields in reverse order"];
 
 #[test]
@@ -30,7 +30,7 @@ fn recorded_exchanges_are_answered_as_they_were_or_better() {
     replay(serve(&[]).addr, false);
 }
 
-/// Sends the recordings to a service. `is_exact`: it has the model that they were recorded with.
+/// Sends the recordings to a service. `is_exact` states that it has the model that they were recorded with.
 pub fn replay(addr: SocketAddr, is_exact: bool) {
     let folder = std::env::var_os("CONTRACT_DIR")
         .map_or_else(|| PathBuf::from("../shared/contract"), PathBuf::from);
@@ -76,7 +76,7 @@ pub fn replay(addr: SocketAddr, is_exact: bool) {
     );
 }
 
-/// Sends what was recorded: method, path, headers and body, and nothing more than HTTP needs.
+/// Sends a recorded request: method, path, headers and body, and only what HTTP needs besides.
 fn send(addr: SocketAddr, exchange: &Value) -> Answer {
     let method = exchange["method"].as_str().unwrap();
     let path = exchange["path"].as_str().unwrap();
@@ -102,7 +102,7 @@ fn expected_status(case: &str, exchange: &Value) -> u16 {
     }
 }
 
-/// A 400 names the field that is wrong, if one is, and repeats nothing of what was sent.
+/// Asserts that a 400 names the wrong field, if one is wrong, and repeats nothing of the request.
 fn assert_refused(case: &str, exchange: &Value, text: &str) {
     let message = text
         .strip_prefix("{\"body\":\"Bad request: ")
@@ -120,7 +120,7 @@ fn assert_refused(case: &str, exchange: &Value, text: &str) {
     }
 }
 
-/// An answer with `#` for each of its numbers, which must be probabilities.
+/// Replaces each number in an answer by `#`, after checking that it is a probability.
 fn without_numbers(text: &str) -> String {
     let mut rest = text;
     let mut out = String::new();

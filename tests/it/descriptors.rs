@@ -1,4 +1,4 @@
-//! No file descriptor left: the service stays up, waits without spinning, and recovers.
+//! Exhausted file descriptors: the service stays up, waits without spinning, and recovers.
 
 use std::time::{Duration, Instant};
 

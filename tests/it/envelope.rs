@@ -1,5 +1,5 @@
-//! Whatever is answered passes the envelope, the ids, the log and the counts: an answer that the HTTP library makes by itself
-//! would pass none of them.
+//! Every answer has the envelope and an id, and is logged and counted. An answer made by the HTTP library itself would
+//! bypass all of them.
 
 use crate::support::{Client, KEY, Running, serve};
 
@@ -13,7 +13,7 @@ fn counted(server: &Running) -> f64 {
     counts.sum()
 }
 
-/// The answers to `bytes`, each of which has an envelope and an id; how many there were.
+/// Checks that every answer to `bytes` has an envelope and an id. Returns the number of answers.
 fn answers(server: &Running, bytes: &[u8]) -> usize {
     let shown = String::from_utf8_lossy(bytes);
     let mut client = server.connect();
@@ -21,7 +21,7 @@ fn answers(server: &Running, bytes: &[u8]) -> usize {
     client.finish();
     let text = client.rest();
     let text = String::from_utf8(text).unwrap_or_else(|_| panic!("{shown:?}"));
-    // A status line, and no sentence that names the version.
+    // A status line, as opposed to a sentence that names the version.
     let begins = |&(at, _): &(usize, &str)| {
         text[at..]
             .split(' ')

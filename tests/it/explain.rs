@@ -1,10 +1,10 @@
-//! Explanations: what a request gets that asks for them, and that others get none.
+//! Explanations: requests get them only if they ask.
 
 use serde_json::Value;
 
 use crate::support::{KEY, REQUEST, Running, serve};
 
-/// `POST /reg/` with a query: status and text.
+/// Sends `POST /reg/` with a query. Returns status and text.
 fn ask(server: &Running, query: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
     let mut all = vec![("content-type", "application/json")];
     all.retain(|(name, _)| !headers.iter().any(|(other, _)| other == name));
@@ -15,7 +15,7 @@ fn ask(server: &Running, query: &str, headers: &[(&str, &str)], body: &str) -> (
     (answer.status, answer.text())
 }
 
-/// Checks an explanation against the answer that it is in.
+/// Checks an explanation against the answer that contains it.
 fn check(answer: &Value) {
     let explanation = &answer["explanation"];
     let contributions = explanation["contributions"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! What TLS keeps for clients who have shown nothing: bounded and counted; and a panic in a handshake.
+//! Memory that TLS keeps for unauthenticated clients is bounded and counted; panics in a handshake.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,10 +12,10 @@ use crate::certificates::{Ca, Folder};
 use crate::support::{Client, KEY, Running, stream, within};
 use crate::tls::{Peer, serve, serve_with};
 
-/// Of clients that have shown no key.
+/// Bytes held for clients that have shown no key.
 const HELD: &str = "http_server_held_open_bytes";
 
-/// A ClientHello of `length` bytes in records of 4 KiB, without its last byte.
+/// ClientHello of `length` bytes in records of 4 KiB, without its last byte.
 fn client_hello(length: usize) -> Vec<u8> {
     let mut message = vec![1, 0];
     message.extend(u16::try_from(length).unwrap().to_be_bytes());

@@ -1,12 +1,12 @@
-//! Bodies that nobody means well with: each is answered 4xx, soon, with nothing of it in the answer, and the next
-//! request is answered as if nothing had been.
+//! Hostile bodies: each is answered with 4xx, promptly, without repeating any of it, and the next request is answered
+//! normally.
 
 use crate::support::{Answer, Client, KEY, REQUEST, serve};
 
-/// What stands in every body for a plate and must stand in no answer. Letters that no message has next to each other.
+/// Marker in place of a plate in every body, which no answer may contain. No message has these letters in sequence.
 const MARK: &str = "ЖЩЪ";
 
-/// The fields, each with a value of the right kind.
+/// Fields, each with a value of the right kind.
 const FIELDS: [(&str, &str); 10] = [
     ("regno_recognize", "\"ЖЩЪ\""),
     ("afts_regno_ai", "\"ЖЩЪ\""),
@@ -20,19 +20,19 @@ const FIELDS: [(&str, &str); 10] = [
     ("direction", "0"),
 ];
 
-/// An object of all fields, with `field`'s value replaced.
+/// Object of all fields, with `field`'s value replaced.
 fn with(field: &str, value: &str) -> Vec<u8> {
     let members = FIELDS
         .map(|(name, good)| format!("\"{name}\": {}", if name == field { value } else { good }));
     format!("{{{}}}", members.join(", ")).into_bytes()
 }
 
-/// A good body, to be spoilt.
+/// Valid body, to be damaged.
 fn good() -> Vec<u8> {
     with("", "")
 }
 
-/// Values that no field takes.
+/// Values that no field accepts.
 fn taken_by_none() -> Vec<String> {
     [
         "NaN",
@@ -79,7 +79,7 @@ fn taken_by_none() -> Vec<String> {
     .to_vec()
 }
 
-/// Values that are JSON, and not what `field` takes.
+/// JSON values that `field` does not accept.
 fn wrong_for(field: &str) -> &'static [&'static str] {
     match field {
         "regno_recognize" | "afts_regno_ai" => &["null", "true", "0", "-1.5", "1e400"],
@@ -136,7 +136,7 @@ fn wrong_for(field: &str) -> &'static [&'static str] {
     }
 }
 
-/// What was sent, with a name for it.
+/// Bodies, each with a name.
 fn cases() -> Vec<(String, Vec<u8>)> {
     let mut cases = Vec::new();
     let mut case = |name: String, body: Vec<u8>| cases.push((name, body));
@@ -289,7 +289,7 @@ fn cases() -> Vec<(String, Vec<u8>)> {
     cases
 }
 
-/// `text` as a JSON string.
+/// Returns `text` as a JSON string.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

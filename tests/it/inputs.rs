@@ -1,4 +1,4 @@
-//! What the build says of a model that takes other features than those that are derived, or gives something else than the
+//! Messages of the build about a model with other features than the derived ones, or with an output other than the
 //! probabilities of two classes.
 
 #[path = "../../build/inputs.rs"]
@@ -23,7 +23,7 @@ fn feature(name: &str) -> Feature {
     }
 }
 
-/// The sentence, but for what to do about it.
+/// Returns the sentence without its remedy.
 fn fault(model: &Model) -> String {
     let sentence = mismatch(model).unwrap();
     let (fault, remedy) = sentence.split_once("; ").unwrap();
@@ -80,7 +80,7 @@ fn a_feature_of_another_kind_is_another_feature() {
     );
 }
 
-/// The repository's model, with another loss, no classes of its own, and `dimension` raw values a row.
+/// Returns the repository's model with another loss, no classes of its own, and `dimension` raw values per row.
 fn of_loss(loss: &str, dimension: usize) -> Model {
     let mut model = model();
     for key in ["params", "class_params"] {

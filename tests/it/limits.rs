@@ -10,7 +10,7 @@ fn post_head(length: usize, more: &str) -> String {
     )
 }
 
-/// [`REQUEST`] with blanks up to a length.
+/// [`REQUEST`] padded with blanks to a length.
 fn padded(length: usize) -> String {
     format!("{REQUEST}{}", " ".repeat(length - REQUEST.len()))
 }
@@ -229,7 +229,7 @@ fn requests_beyond_the_cap_are_shed() {
     );
 }
 
-/// Long bodies may have 200 KiB together.
+/// Settings that allow 200 KiB of long bodies in total.
 const LITTLE_MEMORY: [&str; 8] = [
     "--workers",
     "1",
@@ -241,7 +241,7 @@ const LITTLE_MEMORY: [&str; 8] = [
     "200KiB",
 ];
 const HELD: &str = "http_server_held_body_bytes";
-/// Of clients that have shown no key.
+/// Bytes held for clients that have shown no key.
 const HELD_OPEN: &str = "http_server_held_open_bytes";
 const SHED: &str = "http_server_shed_requests_total{reason=\"body_memory\"}";
 

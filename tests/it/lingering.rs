@@ -1,14 +1,14 @@
-//! The end of a connection: an answer arrives whole, whatever its client goes on to send.
+//! End of a connection: an answer arrives completely, whatever its client goes on to send.
 
 use std::io::Write as _;
 use std::time::Duration;
 
 use crate::support::{Client, KEY, serve, stream};
 
-/// What Java's default client adds to its first request.
+/// Headers that Java's default client adds to its first request.
 const H2C: &str = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n";
 
-/// Refusals of requests whose bodies are still on their way: a reset would take the answer from the client.
+/// Refusals of requests whose bodies are still arriving: a reset would destroy the answer.
 #[test]
 fn a_refusal_is_read_after_the_body_was_sent() {
     let server = serve(&["--max-body", "50000"]);
@@ -53,7 +53,7 @@ fn a_connection_goes_on_after_a_wish_to_upgrade() {
     }
 }
 
-/// What a client sends after the last answer of a connection, before it has read that it is the last.
+/// Sends a request after the last answer of a connection, before the client has read that it is the last.
 #[test]
 fn a_request_after_the_last_answer_does_not_reset_it() {
     let server = serve(&["--drain-delay", "2s"]);
@@ -76,7 +76,7 @@ fn a_request_after_the_last_answer_does_not_reset_it() {
     assert!(client.is_ended(), "and no reset");
 }
 
-/// The last line of a batch that is cut says why; its client may still be sending.
+/// The last line of an interrupted batch says why; the client may still be sending.
 #[test]
 fn the_reason_for_a_cut_is_read_after_the_rest_was_sent() {
     let server = serve(&[]);

@@ -1,11 +1,11 @@
-//! What the service writes to stderr.
+//! Messages of the service on stderr.
 
 use serde_json::Value;
 
 use crate::program::Program;
 use crate::support::{Client, KEY, REQUEST};
 
-/// The lines about requests.
+/// Lines about requests.
 fn requests(log: &str) -> Vec<Value> {
     let lines = log.lines().map(|line| {
         serde_json::from_str::<Value>(line).unwrap_or_else(|why| panic!("{why}: {line}"))

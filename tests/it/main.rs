@@ -1,4 +1,4 @@
-//! What the service does as a whole, over real sockets.
+//! Tests of the service as a whole, over real sockets.
 
 #![allow(
     clippy::unwrap_used,

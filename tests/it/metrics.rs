@@ -8,7 +8,7 @@ use crate::support::{Client, REQUEST, serve};
 
 const DOCUMENT: &str = include_str!("../../docs/metrics.md");
 
-/// The families of a page and their types.
+/// Families of a page, with their types.
 fn families(page: &str) -> BTreeMap<String, String> {
     let lines = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     lines
@@ -17,7 +17,7 @@ fn families(page: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The rows of the document's tables: name, type, labels, meaning.
+/// Rows of the document's tables: name, type, labels, meaning.
 fn documented() -> Vec<[String; 4]> {
     let rows = DOCUMENT.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {

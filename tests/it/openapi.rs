@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: what they say is what the server does.
+//! `/openapi.json` and `/docs` describe what the server does.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Answer, Client, KEY, Running, config, serve, start};
 
-/// The methods that are tried on every path.
+/// Methods that are tried on every path.
 const METHODS: [&str; 8] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
 ];
@@ -71,7 +71,7 @@ fn the_documented_need_of_a_key_is_the_servers() {
     assert_eq!(self::document(&open)["security"], serde_json::json!([]));
 }
 
-/// Each failure that a client can bring about, and the name of its answer in the document.
+/// Failures that a client can cause, each with the name of its answer in the document.
 fn failures(server: &Running) -> Vec<(&'static str, Answer)> {
     let get = |head: &str| {
         let mut client = server.connect();
@@ -122,7 +122,7 @@ fn failures(server: &Running) -> Vec<(&'static str, Answer)> {
     ]
 }
 
-/// The answer to a request while another, which never ends, is all that may be in flight.
+/// Answer to a request while another, which never ends, takes the only place in flight.
 fn busy(server: &Running, json: &str) -> Answer {
     let head = format!(
         "POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\n{json}content-length: 2\r\n\r\n"

@@ -1,4 +1,4 @@
-//! Certificates that are not good any more, and connections that are too old.
+//! Certificates that have become invalid, and connections that are too old.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::certificates::{Ca, Folder, Identity};
 use crate::support::{KEY, Running, within};
 use crate::tls::{Peer, TlsClient, serve};
 
-/// An open connection that has been answered once.
+/// Opens a connection and has one request answered.
 fn open(server: &Running, ca: &Ca, identity: &Identity) -> TlsClient {
     let mut client = Peer::with(ca, &[&TLS13], Some(identity))
         .connect(server)
@@ -75,7 +75,7 @@ fn a_connection_ends_with_its_certificate() {
     assert_eq!(open(&server, &ca, &theirs).get("/").status, 200);
 }
 
-/// What `pick-regno serve --check-config` leaves and says.
+/// Runs `pick-regno serve --check-config`. Returns the exit code and stderr.
 fn check_config(flags: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_pick-regno"))
         .args(["serve", "--check-config"])

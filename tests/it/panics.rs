@@ -1,4 +1,4 @@
-//! Panics wherever a connection passes: counted, told, and never taken for an answer.
+//! Panics at every stage of a connection: counted, logged, and never mistaken for an answer.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ fn panics(server: &Running) -> f64 {
     server.metric("http_server_panics_total")
 }
 
-/// How the connection on which `bytes` were sent ends: what came, and whether it was reset.
+/// Sends `bytes` on a new connection until it ends. Returns what was received, and true if the connection was reset.
 fn sent(addr: SocketAddr, bytes: &str) -> (Vec<u8>, bool) {
     let mut stream = stream(addr);
     stream.write_all(bytes.as_bytes()).unwrap();

@@ -1,5 +1,5 @@
-//! Three that agree to the bit: CatBoost's Python package, whose answers are the fixtures, the compiled model, and the
-//! plain interpreter. And that such a comparison can fail.
+//! Three implementations agree to the bit: CatBoost's Python package, whose answers are the fixtures, the compiled
+//! model, and the plain interpreter. Also shows that such a comparison can fail.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ const FIXTURES: [(&str, usize); 2] = [
     ("fixtures/cases.ndjson", 1000),
 ];
 
-/// A request, and what Python answered, in its own digits.
+/// Request with Python's answer, in its own digits.
 #[derive(serde::Deserialize)]
 struct Case<'a> {
     #[serde(borrow)]
@@ -34,7 +34,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// What a body says of it.
+    /// Returns the probabilities as JSON.
     fn probabilities(&self) -> String {
         format!(
             "{{\"negative\":{},\"positive\":{}}}",
@@ -49,7 +49,7 @@ fn cases(text: &str) -> Vec<Case<'_>> {
         .collect()
 }
 
-/// Hands over every file of fixtures.
+/// Calls `check` with every file of fixtures.
 fn for_each_fixture(mut check: impl FnMut(&str, &[Case<'_>])) {
     for (name, count) in FIXTURES {
         let text = fs::read_to_string(name).unwrap();
@@ -116,8 +116,8 @@ fn the_interpreter_answers_as_the_compiled_model_does() {
     });
 }
 
-/// The compiled model reads texts of single characters by tables of its own, and others the long way: here the
-/// characters of plates are mixed with what sends a text that way, and some texts are too long for the tables.
+/// The compiled model has a fast path for texts of single characters. The characters of plates are mixed with others
+/// that rule it out, and some texts are too long for it.
 #[test]
 fn texts_that_no_plate_has_come_out_as_the_interpreter_has_them() {
     const WORDS: [&str; 20] = [
@@ -138,7 +138,7 @@ fn texts_that_no_plate_has_come_out_as_the_interpreter_has_them() {
     };
     let mut raws = BTreeSet::new();
     for round in 0..4000 {
-        // Half of the texts are the letters of plates alone.
+        // Half of the texts have only letters of plates.
         let kinds = if roll(2) == 0 { 10 } else { WORDS.len() };
         let most = if round % 50 == 0 { 200 } else { 12 };
         let odd = [(); 2].map(|()| {
@@ -160,7 +160,7 @@ fn texts_that_no_plate_has_come_out_as_the_interpreter_has_them() {
     assert!(raws.len() > 1000, "the texts make a difference");
 }
 
-/// The model that is compiled in, by the interpreter's reader.
+/// Reads the compiled model's file for the interpreter.
 fn our_model() -> Model {
     let card: Value = serde_json::from_str(model::CARD).unwrap();
     let file = Path::new("model").join(card["file"].as_str().unwrap());
@@ -185,7 +185,7 @@ fn interpreted(model: &Model, case: &Case<'_>) -> f64 {
     eval::raw(model, &row)[0]
 }
 
-/// How many of the 100 plain cases come out otherwise after `damage`.
+/// Number of the 100 plain cases that differ after `damage`.
 fn differing(damage: impl FnOnce(&mut Model)) -> usize {
     let mut model = our_model();
     damage(&mut model);
@@ -213,7 +213,7 @@ fn a_damaged_model_is_found_out() {
         let Trees::Oblivious(trees) = &mut model.trees else {
             panic!("the trees are oblivious");
         };
-        // Of the leaves of the first tree, the one with the most training rows.
+        // The leaf of the first tree with the most training rows.
         let weights = trees[0].weights.iter().zip(0..);
         let (_, most) = weights.max_by(|a, b| a.0.total_cmp(b.0)).unwrap();
         let value: &mut f64 = &mut trees[0].values[most];

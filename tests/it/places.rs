@@ -1,4 +1,4 @@
-//! Connection places: who waits for one, who makes room, and who may not hold them all.
+//! Connection slots: waiting for one, making room, and clients that may not hold them all.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! The program itself, as a process of its own.
+//! The program as a process of its own.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use crate::support::KEY;
 
-/// The program itself, and its log.
+/// Running program, with its log.
 pub struct Program {
     child: Child,
     pub addr: SocketAddr,
     pub admin: SocketAddr,
-    /// Its line «serving», and those before.
+    /// Log line «serving», and the lines before it.
     pub serving: Value,
     pub before: Vec<Value>,
     log: BufReader<ChildStderr>,
 }
 
-/// The program, not to be told that SIGHUP is ignored where the tests were: under `nohup`.
+/// Returns the program with SIGHUP not ignored, even if the tests run under `nohup`.
 pub fn command() -> Command {
     let mut command = Command::new("env");
     command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_pick-regno")]);
@@ -31,12 +31,12 @@ impl Program {
         Program::run(command(), flags)
     }
 
-    /// Starts it with so many file descriptors.
+    /// Starts the program with this limit of file descriptors.
     pub fn start_with_descriptors(descriptors: usize, flags: &[&str]) -> Program {
         Program::start_after(&format!("ulimit -n {descriptors}"), flags)
     }
 
-    /// Starts it in a shell that has done this before.
+    /// Starts the program in a shell, after `command`.
     pub fn start_after(command: &str, flags: &[&str]) -> Program {
         let mut shell = Command::new("sh");
         shell
@@ -45,7 +45,7 @@ impl Program {
         Program::run(shell, flags)
     }
 
-    /// Starts it with a command that has no arguments yet.
+    /// Starts the program with a command that has no arguments yet.
     pub fn run(mut command: Command, flags: &[&str]) -> Program {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
@@ -77,7 +77,7 @@ impl Program {
         }
     }
 
-    /// Lowers the number of file descriptors that it may have.
+    /// Lowers the limit of file descriptors of the running program.
     pub fn limit_descriptors(&self, descriptors: u64) {
         let pid = self.child.id().try_into().unwrap();
         let limit = Some((descriptors, descriptors));
@@ -98,7 +98,7 @@ impl Program {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for a good end; all that it wrote after its first line.
+    /// Waits for a successful exit. Returns the log after the first line.
     pub fn ended_with_log(mut self) -> String {
         let mut text = String::new();
         self.log.read_to_string(&mut text).unwrap();
@@ -106,12 +106,12 @@ impl Program {
         text
     }
 
-    /// Whether it has not ended.
+    /// Returns true if the program is running.
     pub fn lives(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Stops it; all that it wrote after its first line.
+    /// Stops the program. Returns the log after the first line.
     pub fn stop(self) -> String {
         self.terminate();
         self.ended_with_log()

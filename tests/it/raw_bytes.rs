@@ -1,11 +1,11 @@
-//! Requests that parsers read differently: none may get a second answer, or bring another's with it.
+//! Requests that parsers interpret differently: none may get a second answer, or smuggle in another request.
 
 use crate::support::{Client, KEY, REQUEST, serve};
 
-/// A request that must never be answered, after whatever was refused before it.
+/// Request that must never be answered, after whatever was refused before it.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// What was sent, and the status it must have.
+/// Named requests, each with the status of its answer.
 fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
     let post = |headers: &str, body: &str| {
         format!("POST /reg/ HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\n{headers}\r\n{body}").into_bytes()
@@ -386,7 +386,7 @@ fn none_is_answered_twice() {
     assert_eq!(server.metric("http_server_panics_total"), 0.0);
 }
 
-/// What RFC 9112 has a server pass over.
+/// Chunk extensions and trailers, which RFC 9112 tells a server to ignore.
 #[test]
 fn extensions_and_trailers_are_passed_over() {
     let server = serve(&[]);

@@ -1,4 +1,4 @@
-//! `--record`: what is answered is written down, and `check` replays it.
+//! `--record`: answers are recorded, and `check` replays them.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ fn recording(folder: &Path, more: &[&str]) -> Running {
     serve(&[&["--record", folder.to_str().unwrap()], more].concat())
 }
 
-/// The lines of the complete segments.
+/// Returns the lines of the complete segments.
 fn lines(folder: &Path) -> Vec<Value> {
     let mut lines = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
@@ -151,7 +151,7 @@ fn a_share_is_recorded_and_its_numbers_have_no_holes() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// The folder goes away: answers go on, and what is not written is counted.
+/// The folder disappears: answers go on, and rows that are not written are counted.
 #[test]
 fn a_disk_that_fails_costs_rows_and_no_answers() {
     let folder = folder("gone");

@@ -1,4 +1,4 @@
-//! Faults: what a panic does to its request and to others, and what Sentry is told.
+//! Faults: consequences of a panic for its request and for others, and reports to Sentry.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,14 +10,14 @@ use crate::support::{KEY, REQUEST, Running, config, faults, serve, start_with, w
 
 const WAIT: Duration = Duration::from_secs(10);
 
-/// A request to Sentry's ingest: its head, and the three parts of its envelope.
+/// Request to Sentry's ingest: its head, and the three parts of its envelope.
 struct Taken {
     head: String,
     body: String,
     event: Value,
 }
 
-/// A stand-in for Sentry, which takes envelopes as its ingest does and answers each with `answer`.
+/// Fake Sentry, which accepts envelopes as its ingest does and answers each with `answer`.
 struct Ingest {
     addr: SocketAddr,
     taken: Receiver<Taken>,
@@ -48,7 +48,7 @@ impl Ingest {
     }
 }
 
-/// Reads one request as the protocol has it, and fails on what Sentry would refuse.
+/// Reads one request according to the protocol, and fails if Sentry would refuse it.
 fn take(mut stream: impl std::io::Read + std::io::Write, answer: &str) -> Taken {
     let mut bytes = Vec::new();
     let mut byte = [0];
@@ -79,7 +79,7 @@ fn take(mut stream: impl std::io::Read + std::io::Write, answer: &str) -> Taken 
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 
-/// Panics over some bodies, and says too much about them.
+/// Panics for some bodies, with a message that says too much about them.
 fn fault(body: &[u8]) {
     let text = String::from_utf8_lossy(body);
     assert!(!text.contains("Т000ТТ"), "what is {text}?");
@@ -89,7 +89,7 @@ fn bad_request() -> String {
     REQUEST.replace("А939НО190", "Т000ТТ190")
 }
 
-/// A server that panics over [`bad_request`], and reports to `dsn`.
+/// Starts a server that panics for [`bad_request`], and reports to `dsn`.
 fn faulty(dsn: &str, flags: &[&str]) -> Running {
     let name = dsn.replace(['/', ':', '@'], "-");
     let file = std::env::temp_dir().join(format!("pick-regno-dsn-{}{name}", std::process::id()));

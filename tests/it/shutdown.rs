@@ -1,4 +1,4 @@
-//! How the service stops.
+//! Shutdown of the service.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ fn requests_on_their_way_are_answered_and_idle_connections_closed() {
     server.join().unwrap();
 }
 
-/// A socket that is closed with bytes unread resets the connection: who goes on sending cannot, and the answer on its way can
-/// be lost.
+/// A socket that is closed with unread bytes resets the connection: the client can no longer send, and the answer under
+/// way can be lost.
 #[test]
 fn requests_sent_after_the_last_that_is_answered_do_not_reset_it() {
     let server = serve(&["--workers", "1"]);
@@ -133,7 +133,8 @@ fn whoever_has_just_connected_is_answered() {
     server.join().unwrap();
 }
 
-/// Each connection during a stop is answered or refused, and none waits for the kernel to ask again, which takes a second.
+/// Each connection during a stop is answered or refused. None waits for the kernel's retransmission, which takes a
+/// second.
 #[test]
 fn whoever_connects_during_a_stop_is_answered_or_refused() {
     let server = serve(&[]);
@@ -171,7 +172,7 @@ fn whoever_connects_during_a_stop_is_answered_or_refused() {
     server.join().unwrap();
 }
 
-/// What arrives while the process does not run was in time.
+/// Bytes that arrive while the process is suspended are in time.
 #[test]
 fn a_pause_costs_nobody_an_answer() {
     let program = Program::start(&[
@@ -190,7 +191,7 @@ fn a_pause_costs_nobody_an_answer() {
     };
     let (request, batch) = (head("json") + REQUEST, head("x-ndjson") + REQUEST);
     let idle = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-    // What is sent before the pause and what during it.
+    // Bytes that are sent before the pause and during it.
     let mut clients: Vec<(Client, &str)> = [
         request.split_at(40),
         request.split_at(request.len() - 100),

@@ -1,4 +1,4 @@
-//! Batches: bodies of records that are answered while they come.
+//! Batches: bodies of records that are answered while they arrive.
 
 mod broken;
 mod held;
@@ -31,7 +31,7 @@ fn chunk(bytes: impl AsRef<[u8]>) -> Vec<u8> {
 
 const LAST: &[u8] = b"0\r\n\r\n";
 
-/// What the answer to [`REQUEST`] has within its envelope.
+/// Answer to [`REQUEST`] without its envelope.
 fn answered(server: &Running) -> String {
     let whole = server.post(REQUEST).text();
     let inner = whole.strip_prefix("{\"body\":").unwrap();
@@ -43,7 +43,7 @@ fn answered(server: &Running) -> String {
 
 const OUR_FAULT: &str = "Internal server error: the fault is the service's, and has been noted";
 
-/// How many batches were counted as answered with `status`.
+/// Number of batches that were answered with `status`.
 fn answered_with(server: &Running, status: u16) -> f64 {
     server.metric(&format!(
         "http_server_request_duration_seconds_count{{route=\"/reg/ batch\",method=\"POST\",status=\"{status}\"}}"
@@ -60,10 +60,10 @@ fn record() -> String {
     values.collect::<Vec<_>>().join(",")
 }
 
-/// Records without answers whose errors are too long together to be held until the body ends.
+/// Number of faulty records whose errors are too long to be held until the body ends.
 const MANY: usize = 6_000;
 
-/// A batch whose answer has begun, and the answers to its first [`MANY`] records been read.
+/// Starts a batch, and reads the answers to its first [`MANY`] records.
 fn begun(server: &Running, more: &str) -> Client {
     let mut client = server.connect();
     client.send(head(NDJSON, more));

@@ -1,4 +1,4 @@
-//! A server in this process on ports of its own, and a client that sends and sees bytes.
+//! Test server in this process on ports of its own, and a client that works on bytes.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use clap::Parser as _;
 use pick_regno::serve::{Args, Config, Faults, Server, StartError, Stopper};
 
-/// The key that [`serve`] configures.
+/// Key that [`serve`] configures.
 pub const KEY: &str = "123321";
 
-/// A request that the model answers.
+/// Valid request.
 pub const REQUEST: &str = r#"{"regno_recognize": "А939НО196", "afts_regno_ai": "А939НО190", "recognition_accuracy": 6.4, "afts_regno_ai_score": 0.8689166903495789, "afts_regno_ai_char_scores": "[0.9998925924301147, 0.9999872446060181, 0.9999798536300659, 0.9999990463256836, 0.9988356232643127, 0.9998175501823425, 1.0, 0.999994158744812, 0.8702163696289062]", "afts_regno_ai_length_scores": "[3.2404470773350624e-10, 3.236617363011618e-10, 3.2367283853140805e-10, 3.2651523151905337e-10, 3.234087164738497e-10, 3.259402747701756e-10, 3.2362224011706076e-10, 4.545459564297971e-09, 2.996458192683349e-08, 1.0, 3.2479344214131345e-10]", "camera_type": "Стационарная", "camera_class": "Астра-Трафик", "time_check": "2021-08-01 09:02:59", "direction": 0}"#;
 
-/// No wait of a test should come near this.
+/// Upper bound on every wait of a test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(clap::Parser)]
@@ -25,7 +25,7 @@ pub struct Line {
     pub args: Args,
 }
 
-/// A running server; stopped when dropped.
+/// Running server, stopped when dropped.
 pub struct Running {
     pub addr: SocketAddr,
     pub admin: SocketAddr,
@@ -33,7 +33,7 @@ pub struct Running {
     thread: Option<JoinHandle<Result<(), StartError>>>,
 }
 
-/// The settings that `flags` give, with ports of the system's choice.
+/// Returns the settings of `flags`, with ports of the system's choice.
 pub fn config(flags: &[&str], keys: Option<&str>) -> Config {
     let mut line = vec!["serve", "--log-level", "error", "--workers", "2"];
     if !flags.contains(&"--listen") {
@@ -45,7 +45,7 @@ pub fn config(flags: &[&str], keys: Option<&str>) -> Config {
     Config::new(&args, keys).unwrap()
 }
 
-/// Starts a server that asks for [`KEY`].
+/// Starts a server that requires [`KEY`].
 pub fn serve(flags: &[&str]) -> Running {
     start(config(flags, Some(KEY)))
 }
@@ -54,7 +54,7 @@ pub fn start(config: Config) -> Running {
     start_with(config, |server| server)
 }
 
-/// Has the service call `answering` with each body, and each record of a batch, before it is answered.
+/// Makes the service call `answering` with each body, and each record of a batch, before it is answered.
 pub fn faults(answering: fn(&[u8])) -> Faults {
     Faults {
         answering: Some(answering),
@@ -62,7 +62,7 @@ pub fn faults(answering: fn(&[u8])) -> Faults {
     }
 }
 
-/// Starts a server that `change` was made to.
+/// Starts a server after applying `change`.
 pub fn start_with(config: Config, change: impl FnOnce(Server) -> Server) -> Running {
     let server = change(Server::bind(config).unwrap());
     let (addr, admin, stopper) = (server.addr(), server.admin_addr(), server.stopper());
@@ -85,7 +85,7 @@ impl Running {
         Client::connect(self.addr)
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on a connection of its own.
     pub fn get(&self, path: &str) -> Answer {
         self.connect().get(path)
     }
@@ -94,7 +94,7 @@ impl Running {
         self.connect().post(body)
     }
 
-    /// The value of one sample of `/metrics`; 0 if it is not there.
+    /// Returns the value of one sample of `/metrics`, or 0 if it is missing.
     pub fn metric(&self, sample: &str) -> f64 {
         let page = Client::connect(self.admin).get("/metrics").text();
         page.lines()
@@ -113,7 +113,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits for what must come within so many seconds; how long it took.
+/// Waits at most this many seconds for a condition. Returns the time that it took.
 pub fn within(seconds: u64, mut happened: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !happened() {
@@ -126,14 +126,14 @@ pub fn within(seconds: u64, mut happened: impl FnMut() -> bool) -> Duration {
     started.elapsed()
 }
 
-/// A connection, with TLS or without.
+/// Connection, with TLS or without.
 pub struct Client<S = TcpStream> {
     stream: S,
     /// Bytes that belong to the next answer.
     ahead: Vec<u8>,
 }
 
-/// An answer.
+/// Answer of the server.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -158,7 +158,7 @@ impl Client {
     }
 }
 
-/// A connection on which no wait is endless.
+/// Opens a connection with timeouts.
 pub fn stream(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -168,7 +168,7 @@ pub fn stream(addr: SocketAddr) -> TcpStream {
 }
 
 impl<S: Read + Write> Client<S> {
-    /// Speaks on a stream that is open already.
+    /// Wraps an open stream.
     pub fn on(stream: S) -> Client<S> {
         Client {
             stream,
@@ -185,7 +185,7 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends what the server may no longer want.
+    /// Sends bytes that the server may no longer read.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref());
     }
@@ -214,7 +214,7 @@ impl<S: Read + Write> Client<S> {
         self.request_with(method, path, KEY, headers, body)
     }
 
-    /// The same, with another key.
+    /// Sends a request with this key, and reads its answer.
     pub fn request_with(
         &mut self,
         method: &str,
@@ -258,7 +258,7 @@ impl<S: Read + Write> Client<S> {
         answer
     }
 
-    /// One chunk of a chunked answer; the last is empty.
+    /// Reads one chunk of a chunked answer; the last is empty.
     pub fn chunk(&mut self) -> Vec<u8> {
         let size = self.line();
         let size = usize::from_str_radix(&size, 16).unwrap();
@@ -267,7 +267,7 @@ impl<S: Read + Write> Client<S> {
         data
     }
 
-    /// The status line and the headers of an answer.
+    /// Reads the status line and the headers of an answer.
     pub fn head(&mut self) -> Answer {
         let status_line = self.line();
         let status = status_line
@@ -293,7 +293,7 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// One line, without its CR LF.
+    /// Reads one line, without its CR LF.
     pub fn line(&mut self) -> String {
         loop {
             if let Some(end) = self.ahead.windows(2).position(|pair| pair == b"\r\n") {
@@ -329,12 +329,12 @@ impl<S: Read + Write> Client<S> {
         len
     }
 
-    /// Whether nothing comes any more, and the connection ends as it should.
+    /// Returns true if nothing more arrives, and the connection ends properly.
     pub fn is_ended(&mut self) -> bool {
         self.ahead.is_empty() && matches!(self.stream.read(&mut [0]), Ok(0))
     }
 
-    /// All that comes until the connection ends, in whichever way.
+    /// Reads until the connection ends, properly or not.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut part = [0; 16 * 1024];
         loop {

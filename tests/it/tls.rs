@@ -1,4 +1,4 @@
-//! TLS and client certificates: who is let in, what is refused, and files that are rewritten under load.
+//! TLS and client certificates: admission, refusals, and files that are rewritten under load.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -20,7 +20,7 @@ use crate::support::{Client, KEY, Line, Running, config, start, start_with, stre
 
 pub type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
 
-/// How a client of the tests speaks TLS.
+/// TLS client of the tests.
 pub struct Peer {
     config: ClientConfig,
 }
@@ -51,7 +51,7 @@ impl Peer {
         Peer { config }
     }
 
-    /// Connects and shakes hands. With TLS 1.3, a refused certificate shows only at the first read.
+    /// Connects and performs the handshake. With TLS 1.3, a refused certificate shows only at the first read.
     pub fn connect(&self, server: &Running) -> std::io::Result<TlsClient> {
         let name = ServerName::try_from("localhost").unwrap();
         let connection = ClientConnection::new(Arc::new(self.config.clone()), name).unwrap();
@@ -62,7 +62,7 @@ impl Peer {
         Ok(Client::on(stream))
     }
 
-    /// The status of one request, or why there is none.
+    /// Returns the status of one request, or the error.
     pub fn status(&self, server: &Running, key: &str) -> Result<u16, Error> {
         let told = |error: std::io::Error| {
             let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
@@ -83,12 +83,12 @@ impl Peer {
     }
 }
 
-/// A server with a certificate of `ca`, and more settings.
+/// Starts a server with a certificate of `ca`, and more settings.
 pub fn serve(folder: &Folder, ca: &Ca, flags: &[&str], keys: Option<&str>) -> Running {
     start(settings(folder, ca, flags, keys))
 }
 
-/// A server with a certificate of `ca` that fails where `faults` says.
+/// Starts a server with a certificate of `ca` and these faults.
 pub fn serve_with(folder: &Folder, ca: &Ca, faults: Faults) -> Running {
     start_with(settings(folder, ca, &[], Some(KEY)), |server| {
         server.with_faults(faults)
@@ -224,7 +224,7 @@ fn a_certificate_that_is_revoked_is_refused_as_soon_as_the_list_is_read_again() 
     }
 }
 
-/// The first message of a handshake that offers nothing newer than `minor`: 0 is SSL 3, 1 is TLS 1.0, 3 is TLS 1.2.
+/// First message of a handshake that offers nothing newer than `minor`: 0 is SSL 3, 1 is TLS 1.0, 3 is TLS 1.2.
 fn client_hello(minor: u8) -> Vec<u8> {
     fn with_length(body: &[u8]) -> Vec<u8> {
         [&(body.len() as u16).to_be_bytes(), body].concat()
@@ -319,8 +319,8 @@ fn a_handshake_has_a_deadline_and_holds_nobody_up() {
     assert_eq!(peer.status(&server, KEY).unwrap(), 200);
 }
 
-/// Asks until it is told to stop, each time on a connection of its own and on one that stays; the number of answers,
-/// all of which were 200.
+/// Sends requests until it is told to stop, each time on a new connection and on one that is kept. Returns the number
+/// of answers, all of which were 200.
 fn load(server: &Running, peer: &Peer, key: impl Fn() -> String, stop: &AtomicBool) -> u64 {
     let mut kept = peer.connect(server).unwrap();
     let mut answers = 0;
@@ -332,7 +332,7 @@ fn load(server: &Running, peer: &Peer, key: impl Fn() -> String, stop: &AtomicBo
     answers
 }
 
-/// The certificate that a new connection is shown.
+/// Returns the certificate that a new connection presents.
 fn shown(peer: &Peer, server: &Running) -> Vec<u8> {
     let mut client = peer.connect(server).unwrap();
     client.stream().conn.peer_certificates().unwrap()[0].to_vec()

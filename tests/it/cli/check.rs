@@ -2,13 +2,13 @@
 
 use super::{Folder, Ran, fixture, run, run_with};
 
-/// A case of the fixtures, with its line feed.
+/// Case of the fixtures, with its line feed.
 fn a_case() -> String {
     let cases = std::fs::read_to_string(fixture("test_data.expected.ndjson")).unwrap();
     cases.split_inclusive('\n').next().unwrap().to_owned()
 }
 
-/// The number that `field` has in `case`, as it is written.
+/// Number of a field in `case`, as it is written.
 fn number<'a>(case: &'a str, field: &str) -> &'a str {
     let (_, after) = case.split_once(&format!("\"{field}\": ")).unwrap();
     after.split([',', '}']).next().unwrap()

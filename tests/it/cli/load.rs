@@ -31,7 +31,7 @@ fn load_as(addr: SocketAddr, key: &str, args: &[&str], more: &[&str]) -> Ran {
     }
 }
 
-/// A service that does `answer` with every connection.
+/// Starts a service that calls `answer` with every connection.
 fn fake(answer: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -43,7 +43,7 @@ fn fake(answer: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     addr
 }
 
-/// A service that reads some of each request and answers with `bytes`.
+/// Starts a service that reads part of each request and answers with `bytes`.
 fn canned(bytes: &'static [u8]) -> SocketAddr {
     fake(move |mut stream| {
         let _ = stream.read(&mut [0; 16 * 1024]);

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::{Folder, fixture, run, run_with, start};
 
-/// What `score` is to write for `fixtures/test_data.csv`: the answers that Python gave.
+/// Expected output of `score` for `fixtures/test_data.csv`: Python's answers.
 fn expected() -> String {
     let cases = fs::read_to_string(fixture("test_data.expected.ndjson")).unwrap();
     let mut lines = String::new();
@@ -27,7 +27,7 @@ fn expected() -> String {
     lines
 }
 
-/// The requests of `fixtures/test_data.csv`, one a line.
+/// Requests of `fixtures/test_data.csv`, one per line.
 fn requests() -> String {
     let cases = fs::read_to_string(fixture("test_data.expected.ndjson")).unwrap();
     let mut lines = String::new();
@@ -93,7 +93,7 @@ fn order_is_kept_over_many_blocks() {
 fn columns_are_found_by_their_names() {
     let csv = csv();
     let (header, rows) = csv.split_once('\n').unwrap();
-    // The first column goes to the end.
+    // Moves the first column to the end.
     let mut turned = String::new();
     for line in [header].into_iter().chain(rows.lines()) {
         let (first, rest) = line.split_once(',').unwrap();

@@ -1,4 +1,4 @@
-//! Batches that fall silent, are malformed, or meet a fault of the service.
+//! Batches that stall, are malformed, or meet a fault of the service.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn a_panic_costs_one_record() {
     assert_eq!(server.metric("pick_regno_rows_total"), 40.0);
 }
 
-/// A panic over what says where the next record begins: nothing after it can be found.
+/// A panic while searching the next record: nothing after it can be found.
 #[test]
 fn a_panic_between_records_cuts_the_batch() {
     fn fault(records: &[u8]) {
@@ -115,7 +115,7 @@ fn a_broken_body_breaks_the_answer() {
     assert_eq!((cut("framing"), cut("incomplete")), (1.0, 1.0));
 }
 
-/// More than hyper passes over, of which it says nothing to anybody.
+/// More extensions than hyper skips, of which it reports nothing.
 #[test]
 fn endless_extensions_break_the_answer() {
     let server = serve(&[]);

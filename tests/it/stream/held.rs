@@ -1,15 +1,15 @@
-//! When the answer to a batch begins, for whom, and how an end that is none is told from one that is.
+//! Time at which the answer to a batch begins, and how a broken answer is distinguished from a complete one.
 
 use super::*;
 
-/// The head of a batch with a length, or over HTTP/1.0.
+/// Head of a batch with a length, or over HTTP/1.0.
 fn head_with_length(version: &str, length: usize, more: &str) -> String {
     format!(
         "POST /reg/ {version}\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-type: {NDJSON}\r\ncontent-length: {length}\r\n{more}\r\n"
     )
 }
 
-/// Nothing comes for a while.
+/// Returns true if nothing arrives for a while.
 fn is_silent(stream: &TcpStream) -> bool {
     stream
         .set_read_timeout(Some(Duration::from_millis(300)))
@@ -61,7 +61,7 @@ fn a_short_answer_waits_for_the_bodys_end_and_has_a_length() {
     );
 }
 
-/// A whole answer that is longer than hyper's buffer.
+/// A complete answer that is longer than hyper's buffer.
 #[test]
 fn a_long_answer_with_a_length_is_whole() {
     let server = serve(&[]);
@@ -100,7 +100,7 @@ fn a_stream_ends_with_the_number_of_its_records() {
     assert_eq!(client.get("/").status, 200, "the connection goes on");
 }
 
-/// Answers of a batch that was broken off would look whole without a length or an end.
+/// Answers of a batch that was broken off would look complete without a length or an end.
 #[test]
 fn a_batch_that_is_broken_before_it_is_answered_has_a_status_of_its_own() {
     let server = serve(&["--body-timeout", "600ms"]);
@@ -122,7 +122,7 @@ fn a_batch_that_is_broken_before_it_is_answered_has_a_status_of_its_own() {
     assert_eq!(late.answer().status, 408);
 }
 
-/// Answers for which there is no room, to those who must not be answered before the end.
+/// Answers without room, to clients that must not be answered before the end.
 #[test]
 fn a_batch_that_cannot_be_held_and_must_not_be_begun_is_refused() {
     let server = serve(&[
@@ -162,7 +162,8 @@ fn a_batch_that_cannot_be_held_and_must_not_be_begun_is_refused() {
     assert_eq!((answer.status, lines(&answer.body).len()), (200, 3 * MANY));
 }
 
-/// Most client libraries send all before they read; longer than the write's deadline, which is for those who do neither.
+/// Most client libraries send everything before they read. This takes longer than the write deadline, which is for
+/// clients that do neither.
 #[test]
 fn who_sends_everything_before_it_reads_is_answered() {
     let server = serve(&["--write-timeout", "500ms", "--workers", "1"]);
@@ -185,7 +186,7 @@ fn who_sends_everything_before_it_reads_is_answered() {
     assert_eq!(server.get("/").status, 200);
 }
 
-/// One that sends a byte now and then makes no progress.
+/// A client that sends a byte now and then makes no progress.
 #[test]
 fn a_record_that_does_not_end_has_a_deadline() {
     let server = serve(&["--body-timeout", "600ms"]);
