@@ -1,5 +1,5 @@
-//! Reads CatBoost's binary format: `CBM1`, the length of a flatbuffer, the flatbuffer, and the parts that it names, one
-//! after the other. All numbers are little-endian.
+//! Reader of CatBoost's binary format: `CBM1`, the length of a flatbuffer, the flatbuffer, and the parts that it names,
+//! one after the other. All numbers are little-endian.
 
 mod bytes;
 mod core;
@@ -13,7 +13,7 @@ use flat::{Budget, Flat};
 
 use crate::{Error, raw::RawModel};
 
-/// What a file in this format begins with.
+/// Magic bytes at the beginning of a file.
 pub(crate) const MAGIC: &[u8] = b"CBM1";
 
 /// Reads a whole file.
@@ -42,20 +42,20 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
             }
         }
     }
-    // What follows the last part is not read, as CatBoost does not read it.
+    // Like CatBoost, this does not read what follows the last part.
     model.estimated = core::estimated(&core, &calcers)?;
     Ok(model)
 }
 
-/// The parts after the core are not flatbuffers, but have some in them.
+/// The parts after the core are not flatbuffers, but contain some.
 impl<'a> Bytes<'a> {
-    /// A flatbuffer after its length as `SaveSize` writes it.
+    /// Reads a flatbuffer that is preceded by its length, written by `SaveSize`.
     fn sized_flat(&mut self) -> Result<Flat<'a>, Error> {
         let len = self.size()?;
         self.flat(len)
     }
 
-    /// A flatbuffer after its length in 64 bits.
+    /// Reads a flatbuffer that is preceded by its 64-bit length.
     fn sized_flat_u64(&mut self) -> Result<Flat<'a>, Error> {
         let len = self.u64()?;
         self.flat(len)

@@ -1,4 +1,4 @@
-//! How fast a model loads, and answers.
+//! `bench`: times of loading a model, and of evaluating rows.
 
 use std::{
     hint::black_box,
@@ -11,10 +11,9 @@ use clap::Args;
 
 use crate::rows::Rows;
 
-/// Loads that are timed at least; the quickest counts.
+/// Minimum number of timed loads; the fastest counts.
 const LOADS: usize = 3;
-/// Rows that are timed at once when they are answered one by one: on a busy machine many rows are seldom answered without a
-/// pause.
+/// Number of single rows per timing: on a busy machine many rows are rarely evaluated without an interruption.
 const FEW_ROWS: usize = 16;
 
 #[derive(Args)]
@@ -37,8 +36,8 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Prints how long loading takes, and a row, alone and in blocks. The least of all rounds counts: what else the machine does
-/// only adds to it.
+/// Prints the time of loading, and of a row, alone and in blocks. The least of all rounds counts, since other load of
+/// the machine can only add to it.
 pub(crate) fn bench(path: &Path, rows: &Path, options: &Options) -> Result<(), String> {
     let ir = crate::load(path)?;
     let read = Rows::open(rows, &ir)?.collect::<Result<Vec<_>, String>>()?;
@@ -106,7 +105,7 @@ pub(crate) fn bench(path: &Path, rows: &Path, options: &Options) -> Result<(), S
     crate::print(&text).map(|_| ())
 }
 
-/// The least time that something takes in a while.
+/// Least time of `what` within a budget.
 fn least(budget: Duration, rounds: usize, mut what: impl FnMut()) -> Duration {
     let (begin, mut least) = (Instant::now(), Duration::MAX);
     let mut round = 0;

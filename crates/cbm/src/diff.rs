@@ -1,4 +1,4 @@
-//! What differs between two models, for a person.
+//! `diff`: describes the differences between two models.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,10 +8,10 @@ use std::{
 use catboost_model::ir::{Feature, FloatFeature, Model, NonSymmetricTree, ObliviousTree, Trees};
 use serde_json::Value;
 
-/// Of one kind of difference, so many are named; the others are counted.
+/// Number of differences per kind that are listed. The others are counted.
 const NAMED: usize = 10;
 
-/// A line for each difference; empty if the models are the same.
+/// Returns a line for each difference; empty if the models are the same.
 pub(crate) fn differences(old: &Model, new: &Model) -> String {
     let mut out = Differences::default();
     out.info(&old.info, &new.info);
@@ -55,7 +55,7 @@ pub(crate) fn differences(old: &Model, new: &Model) -> String {
     out.0
 }
 
-/// The lines.
+/// Lines of the description.
 #[derive(Default)]
 struct Differences(String);
 
@@ -143,7 +143,7 @@ impl Differences {
         self.detailed(what, old, new, |_, _| String::new());
     }
 
-    /// Compares place by place. `detail` says what differs between two elements that do.
+    /// Compares element by element. `detail` describes the difference between two elements.
     fn detailed<T: PartialEq>(
         &mut self,
         what: &str,
@@ -161,7 +161,7 @@ impl Differences {
         self.some(lines.collect());
     }
 
-    /// The first lines, and how many there are beside.
+    /// Adds the first lines, and the number of others.
     fn some(&mut self, lines: Vec<String>) {
         for line in lines.iter().take(NAMED) {
             self.line(line);
@@ -172,19 +172,19 @@ impl Differences {
     }
 }
 
-/// « in a, b»: the parts that differ.
+/// « in a, b»: names of the parts that differ.
 fn changed(parts: &[(&str, bool)]) -> String {
     let parts = parts.iter().filter(|(_, differs)| *differs);
     let parts: Vec<&str> = parts.map(|(part, _)| *part).collect();
     format!(" in {}", parts.join(", "))
 }
 
-/// A text as JSON; as a string if it is not JSON.
+/// Parses a text as JSON, or else takes it as a string.
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// Adds a line for each value that differs, down to where it is.
+/// Adds a line for each value that differs, with its path.
 fn compare(path: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -205,7 +205,7 @@ fn compare(path: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
     }
 }
 
-/// JSON in not too many letters.
+/// Formats JSON, abbreviated.
 fn short(value: &Value) -> String {
     const LETTERS: usize = 80;
     let text = value.to_string();
@@ -215,7 +215,7 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// What is compared of a feature.
+/// Compared properties of a feature.
 #[derive(PartialEq)]
 struct Described<'a> {
     kind: &'static str,
@@ -242,7 +242,7 @@ impl Described<'_> {
     }
 }
 
-/// By place among all columns.
+/// Features by index among all columns.
 fn features(model: &Model) -> BTreeMap<u32, Described<'_>> {
     let plain = |kind, feature| Described {
         kind,

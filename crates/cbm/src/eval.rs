@@ -1,4 +1,4 @@
-//! What a model predicts for rows in a file.
+//! `eval`: predictions for the rows of a file.
 
 use std::{
     io::{self, Write},
@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 
 use crate::print::{Cell, Format, each_row, list};
 
-/// What is computed of a row: CatBoost's prediction types.
+/// Prediction, by CatBoost's types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// Raw values (`RawFormulaVal`); "-inf" for classes that the training data lacked.
@@ -57,7 +57,7 @@ impl Kind {
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What to compute.
+    /// Prediction to compute.
     #[arg(long = "type", value_enum, default_value = "raw", value_name = "TYPE")]
     kind: Kind,
     /// Trees to use, counted from 0: A..B without B, A.. or ..B. The bias belongs to tree 0. All by default.
@@ -86,7 +86,7 @@ pub(crate) fn eval(model: &Model, rows: &Path, options: &Options) -> Result<(), 
     let output = Output::of(model);
     let output = match (output, options.kind) {
         (Ok(output), _) => Some(output),
-        // The sums of the trees need no description of the classes.
+        // The sums of the trees need no metadata about classes.
         (Err(error), Kind::Raw) => {
             let _ = writeln!(
                 io::stderr(),
@@ -137,7 +137,7 @@ pub(crate) fn eval(model: &Model, rows: &Path, options: &Options) -> Result<(), 
     each_row(model, rows, &format, answer)
 }
 
-/// Refuses what CatBoost has no answer for.
+/// Refuses predictions that CatBoost does not make.
 fn check(model: &Model, output: Option<&Output>, kind: Kind) -> Result<(), String> {
     match kind {
         Kind::Class if output.is_some_and(|output| output.classes.is_empty()) => {
@@ -243,7 +243,7 @@ fn ensembles(
     each_row(model, rows, &Format::Json(&json), answer)
 }
 
-/// Prints the leaf that each row comes to in each tree.
+/// Prints the leaf of each row in each tree.
 pub(crate) fn leaves(model: &Model, rows: &Path, range: &str, csv: bool) -> Result<(), String> {
     let trees = trees(range, model)?;
     let answer = |row: &Row| {
@@ -259,7 +259,7 @@ pub(crate) fn leaves(model: &Model, rows: &Path, range: &str, csv: bool) -> Resu
     each_row(model, rows, &format, answer)
 }
 
-/// Reads `A..B`; either may be missing.
+/// Parses `A..B`; either may be missing.
 fn trees(text: &str, model: &Model) -> Result<Range<usize>, String> {
     let count = model.tree_count();
     let end = |text: &str, missing: usize| match text.trim() {

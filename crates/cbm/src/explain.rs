@@ -1,4 +1,4 @@
-//! Why a model predicts what it does for rows in a file: SHAP values.
+//! `explain`: SHAP values for the rows of a file.
 
 use std::path::Path;
 
@@ -87,7 +87,7 @@ fn size(cell: &Cell) -> f64 {
     }
 }
 
-/// The features by importance, the greatest first: a line each, percent and name.
+/// Returns the features by importance, the greatest first: a line each, percent and name.
 pub(crate) fn importances(model: &Model) -> Result<String, String> {
     let importance = importance(model).map_err(|error| error.to_string())?;
     let mut features = features(model);
@@ -98,8 +98,8 @@ pub(crate) fn importances(model: &Model) -> Result<String, String> {
     Ok(lines.collect())
 }
 
-/// Flat index and key of each feature, by flat index. The key is what a row calls the feature: its name, or its index where it has none or
-/// shares it.
+/// Flat index and key of each feature, by flat index. The key identifies the feature in a row: its name, or its index
+/// if it has none or shares it.
 fn features(model: &Model) -> Vec<(usize, String)> {
     let floats = model.float_features.iter().map(|float| &float.feature);
     let embeddings = model.embedding_features.iter();

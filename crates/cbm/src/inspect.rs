@@ -1,4 +1,4 @@
-//! What is in a model, for a person.
+//! `inspect`: describes the contents of a model.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -11,7 +11,7 @@ use catboost_model::{
     output::{Label, Link, Output},
 };
 
-/// The whole description, line by line.
+/// Returns the whole description.
 pub(crate) fn describe(model: &Model) -> String {
     let mut out = String::new();
     summary(&mut out, model);
@@ -22,7 +22,7 @@ pub(crate) fn describe(model: &Model) -> String {
     out
 }
 
-/// Writes a line. (Writing to a `String` does not fail.)
+/// Writes a line. Writing to a `String` cannot fail.
 macro_rules! line {
     ($out:expr, $($text:tt)*) => {{ let _ = writeln!($out, $($text)*); }};
 }
@@ -134,7 +134,7 @@ fn trees(out: &mut String, model: &Model) {
     }
 }
 
-/// How many questions a row is asked at most. Children come after their parents.
+/// Maximum number of splits on a path. Children follow their parents.
 fn depth(tree: &NonSymmetricTree) -> usize {
     let mut depths = vec![0; tree.nodes.len()];
     let mut greatest = 0;
@@ -202,7 +202,7 @@ fn features(out: &mut String, model: &Model) {
     }
 }
 
-/// A feature's name in quotes, or its index if it has none.
+/// Name of a feature in quotes, or its index if it has none.
 fn name(feature: &Feature) -> String {
     if feature.name.is_empty() {
         format!("#{}", feature.flat_index)

@@ -164,7 +164,7 @@ fn main() -> ExitCode {
         Command::Diff { old, new } => (diff(&old, &new), 2),
     };
     result.unwrap_or_else(|error| {
-        // Not `eprintln!`, which panics where nobody reads.
+        // Not `eprintln!`, which panics if nobody reads.
         let _ = writeln!(io::stderr(), "cbm: {error}");
         ExitCode::from(failure)
     })
@@ -191,7 +191,7 @@ fn to_json(path: &Path) -> Result<ExitCode, String> {
     print(&catboost_model::to_json(&model))
 }
 
-/// Answers for the rows of a file.
+/// Processes the rows of a file.
 fn with(
     path: &Path,
     answer: impl FnOnce(&Model) -> Result<(), String>,
@@ -213,7 +213,7 @@ fn print(text: &str) -> Result<ExitCode, String> {
     written(io::stdout().lock().write_all(text.as_bytes())).map(|()| ExitCode::SUCCESS)
 }
 
-/// If nobody reads the output to its end, that is no failure.
+/// Ignores a reader that closes the output early.
 fn written(result: io::Result<()>) -> Result<(), String> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! Answers for the rows of a file: a JSON line each, or records of CSV.
+//! Prints answers for the rows of a file: a JSON line each, or records of CSV.
 
 use std::{
     io::{self, Write},
@@ -9,7 +9,7 @@ use catboost_model::{eval::Row, ir::Model};
 
 use crate::{rows::Rows, written};
 
-/// A value of an answer.
+/// Value of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
     Number(f64),
@@ -22,7 +22,8 @@ impl Cell {
         values.iter().copied().map(Self::Number).collect()
     }
 
-    /// As JSON: the fewest digits that read back to the same bits; what JSON has no number for, as a string.
+    /// Formats the value as JSON: the fewest digits that read back to the same bits; values without a JSON number are
+    /// strings.
     pub(crate) fn json(&self) -> String {
         match self {
             Self::Number(value) if value.is_finite() => format!("{value:?}"),
@@ -41,26 +42,26 @@ impl Cell {
     }
 }
 
-/// A JSON string.
+/// Formats a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Cells as a JSON array.
+/// Formats cells as a JSON array.
 pub(crate) fn list(cells: &[Cell]) -> String {
     let cells: Vec<String> = cells.iter().map(Cell::json).collect();
     format!("[{}]", cells.join(","))
 }
 
-/// How answers are printed.
+/// Output format of answers.
 pub(crate) enum Format<'a> {
-    /// A line each, of the records of the row.
+    /// A line per row, made of the row's records.
     Json(&'a dyn Fn(&[Vec<Cell>]) -> String),
-    /// The header, then the records of each row.
+    /// A header, then the records of each row.
     Csv(Vec<String>),
 }
 
-/// Prints an answer for each row of a file. Ends at the first row that is wrong; what was printed before it is right.
+/// Prints an answer for each row of a file. Stops at the first faulty row; earlier answers have been printed.
 pub(crate) fn each_row(
     model: &Model,
     rows: &Path,

@@ -1,20 +1,20 @@
-//! What CatBoost makes of the JSON that is written here.
+//! Predicts whether CatBoost reads our JSON as the same model.
 //!
-//! Its reader looks for no more than its own writer knows. `fixtures/models/readback.py` asks it about every model of the zoo, and a test
-//! holds what is said here against its answers.
+//! Its reader expects only what its own writer produces. `fixtures/models/readback.py` asks it about every model of the
+//! zoo, and a test compares the predictions with its answers.
 
 use std::collections::HashMap;
 
 use catboost_model::ir::{CtrValues, Model, Trees};
 
-/// Why CatBoost does not read the model's JSON as this model, if it does not: a sentence.
+/// Reason, as a sentence, why CatBoost does not read the model's JSON as this model; `None` if it does.
 pub(crate) fn obstacle(model: &Model) -> Option<String> {
     silently_other(model)
         .map(|why| format!("CatBoost reads another model from this JSON, without a word: {why}"))
         .or_else(|| cannot_read(model).map(|why| format!("CatBoost cannot use this JSON: {why}")))
 }
 
-/// The reader (`catboost/libs/model/json_model_helpers.cpp`) takes what it knows, and is content.
+/// The reader (`catboost/libs/model/json_model_helpers.cpp`) ignores what it does not know.
 fn silently_other(model: &Model) -> Option<&'static str> {
     let mut names = HashMap::new();
     for table in &model.ctr_tables {

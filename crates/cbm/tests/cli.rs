@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Runs `cbm` with something on its standard input.
+/// Runs `cbm` with this standard input.
 fn cbm(args: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cbm"))
         .args(args)
@@ -372,7 +372,7 @@ tree 0: differs in splits, leaf values
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// `BLESS=1` writes what is expected anew.
+/// `BLESS=1` rewrites the expected output.
 #[test]
 fn inspect_describes_a_model() {
     let output = cbm(&["inspect", &small().display().to_string()], b"");
@@ -462,7 +462,7 @@ fn usage_is_told() {
     }
 }
 
-/// A file of a test's own.
+/// Writes a file of a test.
 fn temporary(name: &str, contents: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, contents).expect("the target folder can be written to");

@@ -1,4 +1,4 @@
-//! Models as they are met in the field, and what `cbm` says of models that CatBoost does not take.
+//! Models as they occur in the field, and messages of `cbm` about models that CatBoost does not accept.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Runs `cbm` with something on its standard input.
+/// Runs `cbm` with this standard input.
 fn cbm(args: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cbm"))
         .args(args)
@@ -149,7 +149,7 @@ fn eval_answers_the_inputs_of_the_field() {
     assert!(compared >= 30, "{compared}");
 }
 
-/// A file of a test's own.
+/// Writes a file of a test.
 fn temporary(name: &str, contents: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, contents).expect("the target folder can be written to");

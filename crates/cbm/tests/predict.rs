@@ -1,4 +1,5 @@
-//! `cbm eval`'s types, ranges and stages, `explain`, `leaves` and importance, run as a program: against CatBoost's own answers.
+//! `cbm eval`'s types, ranges and stages, `explain`, `leaves` and importance, run as a program and compared with
+//! CatBoost's answers.
 
 use std::{
     fs,
@@ -25,7 +26,7 @@ fn cbm(args: &[&str], input: &str) -> Output {
     output
 }
 
-/// A model of the zoo: its path, the rows that CatBoost was asked about, and its answers.
+/// Model of the zoo: its path, the rows that CatBoost was asked about, and its answers.
 struct Asked {
     model: String,
     rows: String,
@@ -53,7 +54,7 @@ fn asked(name: &str) -> Asked {
     }
 }
 
-/// The lines that a command prints.
+/// Lines that a command prints.
 fn lines(asked: &Asked, command: &str, options: &[&str]) -> Vec<String> {
     let output = cbm(
         &[&[command, &asked.model, "-"], options].concat(),
@@ -65,7 +66,7 @@ fn lines(asked: &Asked, command: &str, options: &[&str]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Every number below, as the bits of its f64.
+/// Bits of every number in a value.
 fn bits(value: &Value) -> Vec<u64> {
     match value {
         Value::Array(list) => list.iter().flat_map(bits).collect(),
@@ -154,7 +155,7 @@ fn ensembles_are_catboost_s() {
     }
 }
 
-/// The values in the order of the model's columns, then the base: as CatBoost has them.
+/// Values in the order of the model's columns, then the base, as in CatBoost.
 #[test]
 fn explanations_are_catboost_s() {
     for name in [
@@ -170,7 +171,7 @@ fn explanations_are_catboost_s() {
                 one => vec![one],
             };
             let rows = list.iter().map(|one| {
-                // `Value` sorts keys: the text has them in order.
+                // `Value` sorts keys, while the text has them in order.
                 let mut bits = values_in_order(&line, list.len(), one);
                 bits.push(one["base"].clone());
                 Value::Array(bits)

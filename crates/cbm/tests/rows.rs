@@ -1,5 +1,4 @@
-//! Rows as people have them: every form of a file gives the answers of the plainest one, and a refusal names place, feature
-//! and remedy.
+//! Rows in common forms: every form of a file gives the same answers, and a refusal names position, feature and remedy.
 
 use std::{
     io::Write,
@@ -27,7 +26,7 @@ fn eval(model: &Path, rows: &[u8]) -> Output {
     output
 }
 
-/// Answers and errors on the small model: features `age` (numeric), `city` (categorical) and `remark` (text).
+/// Answers and errors of the small model: features `age` (numeric), `city` (categorical) and `remark` (text).
 fn small(rows: impl AsRef<[u8]>) -> (String, String) {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catboost-model/tests/it/small.json");
     texts(&eval(&model, rows.as_ref()))
@@ -44,7 +43,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory can be written to")
 }
 
-/// Rows that are answered 4.5 and 2.5 in turn.
+/// Rows whose answers are 4.5 and 2.5.
 const NDJSON: &str = "{\"age\": 1, \"city\": \"a\", \"remark\": \"x\"}\n{\"age\": null, \"city\": 7, \"remark\": \"\"}\n";
 const ANSWERS: &str = "[4.5]\n[2.5]\n";
 
@@ -278,7 +277,7 @@ fn faults_in_arrays_and_csv_are_told_with_their_place() {
     }
 }
 
-/// CatBoost takes booleans and `None` in embeddings too.
+/// CatBoost also accepts booleans and `None` in embeddings.
 #[test]
 fn embeddings_are_lists_in_every_form() {
     let model =

@@ -1,9 +1,9 @@
-//! The part of a file that is yet to be read.
+//! Cursor over the unread part of a file.
 
 use super::flat::{Budget, Flat};
 use crate::Error;
 
-/// The part of a file that is yet to be read. Nothing is taken that is not there.
+/// Cursor over the unread part of a file. Every read is checked against the end.
 pub(super) struct Bytes<'a> {
     file: &'a [u8],
     at: usize,
@@ -23,7 +23,7 @@ impl<'a> Bytes<'a> {
         self.file.len() - self.at
     }
 
-    /// An error at the place that is to be read next.
+    /// Creates an error at the current offset.
     pub(super) fn error(&self, what: impl Into<String>) -> Error {
         Error::cbm(self.at, what)
     }
@@ -67,7 +67,7 @@ impl<'a> Bytes<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// A length as CatBoost's `SaveSize` writes it: 32 bits, or, behind 2^32 - 1, 64.
+    /// Reads a length as CatBoost's `SaveSize` writes it: 32 bits, or, after 2^32 - 1, 64 bits.
     pub(super) fn size(&mut self) -> Result<u64, Error> {
         match self.u32()? {
             u32::MAX => self.u64(),
@@ -75,7 +75,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// The bytes of `count` elements of `size` bytes.
+    /// Reads `count` elements of `size` bytes.
     pub(super) fn elements(&mut self, count: u64, size: usize) -> Result<&'a [u8], Error> {
         let len = usize::try_from(count)
             .ok()
@@ -83,7 +83,7 @@ impl<'a> Bytes<'a> {
         self.take(len.unwrap_or(usize::MAX))
     }
 
-    /// A string after its length.
+    /// Reads a string that is preceded by its length.
     pub(super) fn string(&mut self) -> Result<String, Error> {
         let len = self.size()?;
         let bytes = self.elements(len, 1)?;
@@ -96,7 +96,7 @@ impl<'a> Bytes<'a> {
         Ok(text.to_owned())
     }
 
-    /// Passes over what has to be here: a name, filled up with zeros to 16 bytes.
+    /// Skips a required name, padded with zeros to 16 bytes.
     pub(super) fn magic(&mut self, name: &str) -> Result<(), Error> {
         let mut expected = [0; 16];
         expected[..name.len()].copy_from_slice(name.as_bytes());
@@ -112,7 +112,7 @@ impl<'a> Bytes<'a> {
         Ok(())
     }
 
-    /// A flatbuffer of `len` bytes.
+    /// Reads a flatbuffer of `len` bytes.
     pub(super) fn flat(&mut self, len: u64) -> Result<Flat<'a>, Error> {
         let base = self.at;
         Ok(Flat::new(self.elements(len, 1)?, base, self.budget))

@@ -1,4 +1,4 @@
-//! `TModelCore`: the trees and the features (CatBoost's `model.fbs`, `features.fbs`).
+//! `TModelCore`: trees and features (CatBoost's `model.fbs`, `features.fbs`).
 
 use super::flat::{Scalar, Table};
 use super::{ctr, text::Guid};
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// The fields of `TModelCore`.
+/// Fields of `TModelCore`.
 mod model_core {
     pub(super) const FORMAT_VERSION: usize = 0;
     pub(super) const MODEL_TREES: usize = 1;
@@ -20,7 +20,7 @@ mod model_core {
     pub(super) const MODEL_PART_IDS: usize = 3;
 }
 
-/// The fields of `TModelTrees`.
+/// Fields of `TModelTrees`.
 mod trees {
     pub(super) const APPROX_DIMENSION: usize = 0;
     pub(super) const TREE_SPLITS: usize = 1;
@@ -42,19 +42,19 @@ mod trees {
     pub(super) const EMBEDDING_FEATURES: usize = 18;
 }
 
-/// Which calcer of a model each identifier names.
+/// Identifiers of the model's calcers, in order.
 #[derive(Default)]
 pub(super) struct Calcers {
     pub(super) texts: Vec<Guid>,
     pub(super) embeddings: Vec<Guid>,
 }
 
-/// The names of the parts that follow the core.
+/// Returns the names of the parts that follow the core.
 pub(super) fn parts(core: &Table<'_>) -> Result<Vec<String>, Error> {
     core.strings(model_core::MODEL_PART_IDS)
 }
 
-/// All of the core but the estimated features, which name parts that follow.
+/// Reads all of the core except the estimated features, which refer to later parts.
 pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     let version = core.string(model_core::FORMAT_VERSION)?;
     if version != "FlabuffersModel_v1" {
@@ -106,7 +106,7 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     Ok(model)
 }
 
-/// The numbers computed from texts and embeddings.
+/// Reads the estimated features.
 pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEstimated>, Error> {
     let table = core.required(model_core::MODEL_TREES, "ModelTrees")?;
     table.each(trees::ESTIMATED_FEATURES, |feature| {
@@ -135,7 +135,7 @@ pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEs
     })
 }
 
-/// What categorical, text and embedding features have in common.
+/// Reads the fields that categorical, text and embedding features share.
 fn named(feature: &Table<'_>) -> Result<RawFeature, Error> {
     Ok(RawFeature {
         index: feature.get::<i32>(0, -1)?.into(),
@@ -273,8 +273,8 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
     ))
 }
 
-/// The nodes of all non-symmetric trees. Where one leads to is said as how many nodes further on; 0 for itself, which is
-/// then a leaf too.
+/// Nodes of all non-symmetric trees. A child is the distance to a later node; 0 stands for the node itself, which is
+/// then also a leaf.
 struct Nodes<'a> {
     splits: &'a [i32],
     steps: &'a [u8],
@@ -285,8 +285,8 @@ struct Nodes<'a> {
 }
 
 impl Nodes<'_> {
-    /// The tree below `node`. `left` is how many more nodes and leaves a tree of its size can have. The error is what does not
-    /// add up, or `None` if the tree is too deep.
+    /// Reads the tree below `node`. `left` is the number of further nodes and leaves that a tree of its size can have.
+    /// The error is the inconsistency, or `None` if the tree is too deep.
     fn read(
         &self,
         node: usize,

@@ -1,4 +1,4 @@
-//! `static_provider_v1`: the tables of counts (CatBoost's `ctr_data.fbs`).
+//! `static_provider_v1`: tables of counts (CatBoost's `ctr_data.fbs`).
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use crate::{
     raw::{RawCtrBase, RawCtrTable, RawCtrValues},
 };
 
-/// Marks a free bucket.
+/// Marker of a free bucket.
 const EMPTY: u64 = u64::MAX;
 
-/// Reads the tables: how many, and each after its length.
+/// Reads the tables: their number, and each after its length.
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Vec<RawCtrTable>, Error> {
     let count = bytes.size()?;
     let mut tables = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Vec<RawCtrTable>, Error> {
     Ok(tables)
 }
 
-/// `TModelCtrBase`: what is counted, and by what.
+/// Reads `TModelCtrBase`: type and projection of a CTR.
 pub(super) fn base(base: &Table<'_>) -> Result<RawCtrBase, Error> {
     let mut cats = Vec::new();
     let mut floats = Vec::new();
@@ -69,7 +69,7 @@ pub(super) fn base(base: &Table<'_>) -> Result<RawCtrBase, Error> {
     })
 }
 
-/// `TCtrValueTable`: a hash table from keys to indices, and what is counted at each index.
+/// Reads `TCtrValueTable`: a hash table from keys to indices, and the counts at each index.
 fn table(table: &Table<'_>) -> Result<RawCtrTable, Error> {
     let base = base(&table.required(0, "ModelCtrBase")?)?;
     let buckets = table.structs(1, 1)?;
@@ -86,7 +86,7 @@ fn table(table: &Table<'_>) -> Result<RawCtrTable, Error> {
     for bucket in buckets.chunks_exact(12) {
         let (key, index) = bucket.split_at(8);
         let (key, index) = (u64::read(key), u32::read(index));
-        // Of two buckets with one key, the first is found.
+        // The first of two buckets with one key is found.
         if key != EMPTY {
             index_of_key.entry(key).or_insert(index);
         }
@@ -125,7 +125,7 @@ fn table(table: &Table<'_>) -> Result<RawCtrTable, Error> {
     })
 }
 
-/// What is counted, and the indices in the order of the keys.
+/// Counts, with the indices in the order of the keys.
 struct Entries<'a> {
     table: &'a Table<'a>,
     blob: Vec<u8>,
@@ -133,7 +133,7 @@ struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// The words at each index, which has `size` bytes.
+    /// Returns the words at each index, whose entry has `size` bytes.
     fn read(&self, size: usize) -> Result<impl Iterator<Item = i32>, Error> {
         let entries = self.blob.len() / size;
         if self.indices.len() > entries {

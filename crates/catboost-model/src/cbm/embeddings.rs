@@ -1,4 +1,4 @@
-//! `embed_process_1`: how embeddings become numbers (CatBoost's `embedding_processing_collection.fbs`,
+//! `embed_process_1`: calcers of embeddings (CatBoost's `embedding_processing_collection.fbs`,
 //! `embedding_feature_calcers.fbs`).
 
 use std::collections::HashMap;
@@ -14,11 +14,11 @@ use crate::{
     raw::RawEmbeddingCalcer,
 };
 
-/// The type of a calcer, as its part says it.
+/// Type of a calcer in its part.
 const LDA: u32 = 3;
 const KNN: u32 = 4;
 
-/// Reads the part; beside it, the names of its calcers.
+/// Reads the part. Also returns the identifiers of its calcers.
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(Vec<RawEmbeddingCalcer>, Vec<Guid>), Error> {
     bytes.magic("embed_process_1")?;
     let header = bytes.sized_flat_u64()?.root()?;
@@ -64,7 +64,7 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(Vec<RawEmbeddingCalcer>, Ve
     Ok((calcers.collect::<Result<_, Error>>()?, ids))
 }
 
-/// A calcer, the length of the vectors that it takes, and which of its numbers are active.
+/// Reads a calcer, the length of its input vectors, and the indices of its active numbers.
 fn calcer(bytes: &mut Bytes<'_>) -> Result<(EmbeddingCalcerKind, i64, Vec<u32>), Error> {
     bytes.magic("EmbedCalcerV1")?;
     let calcer_type = bytes.u32()?;
@@ -92,7 +92,7 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<(EmbeddingCalcerKind, i64, Vec<u32>),
     Ok((kind, dimension.into(), active))
 }
 
-/// Targets, graph and points follow the flatbuffer.
+/// Reads targets, graph and points, which follow the flatbuffer.
 fn knn(bytes: &mut Bytes<'_>, formula: &Table<'_>) -> Result<Knn, Error> {
     let targets = if formula.get::<u8>(4, 1)? != 0 {
         KnnTargets::Classes {
@@ -127,7 +127,7 @@ fn knn(bytes: &mut Bytes<'_>, formula: &Table<'_>) -> Result<Knn, Error> {
     })
 }
 
-/// Numbers after how many there are.
+/// Reads numbers that are preceded by their count.
 fn list<T: Scalar>(bytes: &mut Bytes<'_>) -> Result<Vec<T>, Error> {
     let count = bytes.size()?;
     let bytes = bytes.elements(count, T::SIZE)?;

@@ -1,23 +1,24 @@
 //! Flatbuffers: tables with optional fields, read without trusting any offset.
 //!
-//! A table begins with a signed 32-bit distance back to its vtable, which has its own length, the table's length, and a
-//! 16-bit place for each field (0: the field has its default). Vectors, strings and other tables are behind an unsigned
-//! 32-bit distance forward.
+//! A table begins with a signed 32-bit distance back to its vtable. The vtable has its own length, the table's length,
+//! and a 16-bit offset for each field (0: the field has its default). Vectors, strings and other tables are at an
+//! unsigned 32-bit distance forward.
 
 use std::cell::Cell;
 
 use crate::{Error, limits::BYTES_READ_PER_BYTE};
 
-/// A flatbuffer inside a file.
+/// Flatbuffer inside a file.
 #[derive(Clone, Copy)]
 pub(super) struct Flat<'a> {
     bytes: &'a [u8],
-    /// Where `bytes` begins in the file: errors speak of the file.
+    /// Offset of `bytes` in the file, for errors.
     base: usize,
     budget: &'a Budget,
 }
 
-/// How many more bytes may be read from a file. A small file could otherwise point to the same large vector often.
+/// Number of bytes that may still be read from a file. Otherwise a small file could point to one large vector many
+/// times.
 pub(super) struct Budget(Cell<usize>);
 
 impl Budget {
@@ -38,7 +39,7 @@ impl Budget {
     }
 }
 
-/// A table of a flatbuffer. A field is named by its place in the schema.
+/// Table of a flatbuffer. Fields are identified by their index in the schema.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
     flat: Flat<'a>,
@@ -48,7 +49,7 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Flat<'a> {
-    /// `bytes` begin at `base` of the file.
+    /// Creates a flatbuffer of `bytes`, which begin at offset `base` of the file.
     pub(super) fn new(bytes: &'a [u8], base: usize, budget: &'a Budget) -> Self {
         Self {
             bytes,
@@ -57,7 +58,7 @@ impl<'a> Flat<'a> {
         }
     }
 
-    /// The table that the flatbuffer is about.
+    /// Returns the root table.
     pub(super) fn root(self) -> Result<Table<'a>, Error> {
         self.table(self.forward(0)?)
     }
@@ -80,7 +81,7 @@ impl<'a> Flat<'a> {
         })
     }
 
-    /// Where the offset at `at` points.
+    /// Follows the offset at `at`.
     fn forward(self, at: usize) -> Result<usize, Error> {
         Ok(at + u32::from_le_bytes(self.array(at)?) as usize)
     }
@@ -106,10 +107,10 @@ impl<'a> Flat<'a> {
     }
 }
 
-/// A scalar of a table or a vector.
+/// Scalar of a table or a vector.
 pub(super) trait Scalar: Sized {
     const SIZE: usize;
-    /// From exactly `SIZE` bytes.
+    /// Decodes exactly `SIZE` bytes.
     fn read(bytes: &[u8]) -> Self;
 }
 
@@ -127,12 +128,12 @@ macro_rules! scalar {
 scalar!(u8 i8 u16 i32 u32 u64 f32 f64);
 
 impl<'a> Table<'a> {
-    /// Where the table is in the file.
+    /// Offset of the table in the file.
     pub(super) fn offset(&self) -> usize {
         self.flat.base + self.at
     }
 
-    /// A scalar, or its default if the table does not have it.
+    /// Returns a scalar, or its default if the table lacks it.
     pub(super) fn get<T: Scalar>(&self, field: usize, default: T) -> Result<T, Error> {
         let Some(at) = self.field(field)? else {
             return Ok(default);
@@ -140,7 +141,7 @@ impl<'a> Table<'a> {
         Ok(T::read(self.flat.slice(at, T::SIZE)?))
     }
 
-    /// A vector of scalars; empty if the table does not have it.
+    /// Returns a vector of scalars; empty if the table lacks it.
     pub(super) fn vector<T: Scalar>(&self, field: usize) -> Result<Vec<T>, Error> {
         Ok(self
             .structs(field, T::SIZE)?
@@ -149,7 +150,7 @@ impl<'a> Table<'a> {
             .collect())
     }
 
-    /// The bytes of a vector whose elements have `size` bytes; empty if the table does not have it.
+    /// Returns the bytes of a vector whose elements have `size` bytes; empty if the table lacks it.
     pub(super) fn structs(&self, field: usize, size: usize) -> Result<&'a [u8], Error> {
         let Some(at) = self.field(field)? else {
             return Ok(&[]);
@@ -161,13 +162,13 @@ impl<'a> Table<'a> {
         Ok(bytes)
     }
 
-    /// A string; empty if the table does not have it.
+    /// Returns a string; empty if the table lacks it.
     pub(super) fn string(&self, field: usize) -> Result<String, Error> {
         let bytes = self.structs(field, 1)?;
         self.utf8(bytes)
     }
 
-    /// A table.
+    /// Returns a table, if present.
     pub(super) fn table(&self, field: usize) -> Result<Option<Table<'a>>, Error> {
         let Some(at) = self.field(field)? else {
             return Ok(None);
@@ -175,13 +176,13 @@ impl<'a> Table<'a> {
         self.flat.table(self.flat.forward(at)?).map(Some)
     }
 
-    /// A table without which nothing works. `name` is the schema's.
+    /// Returns a required table. `name` is the schema's name.
     pub(super) fn required(&self, field: usize, name: &str) -> Result<Table<'a>, Error> {
         self.table(field)?
             .ok_or_else(|| Error::cbm(self.offset(), format!("{name} is missing")))
     }
 
-    /// A vector of tables, one after the other.
+    /// Iterates over a vector of tables.
     pub(super) fn tables(
         &self,
         field: usize,
@@ -193,7 +194,7 @@ impl<'a> Table<'a> {
             .map(move |at| flat.table(at)))
     }
 
-    /// What is read from each table of a vector. Many may be the same table: the result counts as read.
+    /// Calls `read` for each table of a vector. Many may be the same table, so the results are charged to the budget.
     pub(super) fn each<T>(
         &self,
         field: usize,
@@ -209,7 +210,7 @@ impl<'a> Table<'a> {
         Ok(all)
     }
 
-    /// A vector of strings.
+    /// Returns a vector of strings.
     pub(super) fn strings(&self, field: usize) -> Result<Vec<String>, Error> {
         let string = |at: usize| {
             let len = u32::from_le_bytes(self.flat.array(at)?) as usize;
@@ -220,7 +221,7 @@ impl<'a> Table<'a> {
         self.offsets(field)?.into_iter().map(string).collect()
     }
 
-    /// A struct's bytes, which lie in the table itself.
+    /// Returns the bytes of a struct, which is stored in the table itself.
     pub(super) fn bytes<const N: usize>(&self, field: usize) -> Result<Option<[u8; N]>, Error> {
         let Some(at) = self.field(field)? else {
             return Ok(None);
@@ -228,7 +229,7 @@ impl<'a> Table<'a> {
         self.flat.array(at).map(Some)
     }
 
-    /// Where the elements of a vector of offsets are.
+    /// Offsets of the elements of a vector of offsets.
     fn offsets(&self, field: usize) -> Result<Vec<usize>, Error> {
         let Some(at) = self.field(field)? else {
             return Ok(Vec::new());
@@ -241,7 +242,7 @@ impl<'a> Table<'a> {
             .collect())
     }
 
-    /// Where a field is, if the table has it.
+    /// Offset of a field, if the table has it.
     fn field(&self, field: usize) -> Result<Option<usize>, Error> {
         let entry = 4 + field * 2;
         if entry >= self.vtable_len {

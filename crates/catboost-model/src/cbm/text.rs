@@ -16,13 +16,13 @@ use crate::{
     raw::{RawText, RawTokenized},
 };
 
-/// What the file names its parts by.
+/// Identifier of a part.
 pub(super) type Guid = [u8; 16];
 
-/// Marks a free bucket.
+/// Marker of a free bucket.
 const EMPTY: u64 = u64::MAX;
 
-/// Reads the part; beside it, the names of its calcers.
+/// Reads the part. Also returns the identifiers of its calcers.
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(RawText, Vec<Guid>), Error> {
     bytes.magic("text_process_v2")?;
     let header = bytes.sized_flat_u64()?.root()?;
@@ -96,8 +96,8 @@ fn guid(bytes: &[u8]) -> Guid {
     bytes.try_into().expect("chunks of 16 bytes")
 }
 
-/// The parts in the order in which the header names them: each once, or a small header could ask for many copies of a large
-/// part.
+/// Returns the parts in the order of the header. Each may be named once, since a small header could otherwise ask for
+/// many copies of a large part.
 fn in_order<T>(ids: &[Guid], mut parts: HashMap<Guid, T>) -> Option<Vec<T>> {
     ids.iter().map(|id| parts.remove(id)).collect()
 }
@@ -130,7 +130,7 @@ fn tokenizer(bytes: &mut Bytes<'_>) -> Result<Tokenizer, Error> {
     }
     let delimiter = bytes.string()?;
     let (split_by_set, skip_empty) = (bytes.bool()?, bytes.bool()?);
-    // Token types, the policy for parts of words, and languages are for splitting by sense and lemmatizing.
+    // Token types, the policy for subwords, and languages apply to splitting by sense and lemmatizing.
     let token_types = bytes.size()?;
     bytes.elements(token_types, 4)?;
     bytes.u32()?;
@@ -178,7 +178,7 @@ fn dictionary(bytes: &mut Bytes<'_>) -> Result<Dictionary, Error> {
         Gram::Words { order: 2.., .. } => Some(token_table(bytes)?),
         Gram::Words { .. } | Gram::Letters { .. } => None,
     };
-    // Identifiers are unsigned; the schema has them signed.
+    // Identifiers are unsigned, though the schema declares them signed.
     Ok(Dictionary {
         gram,
         size: positive(&info, 0, 0, "DictionarySize")?,
@@ -270,12 +270,12 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
     Ok(TextCalcer { active, kind })
 }
 
-/// A dense hash a class: token id → count.
+/// Reads a dense hash per class: token id → count.
 fn class_counts(bytes: &mut Bytes<'_>) -> Result<Vec<Vec<(u32, u32)>>, Error> {
     let classes = bytes.size()?;
     let mut counts = Vec::new();
     for _ in 0..classes {
-        // The mask, how many buckets are filled, and at how many the table grows.
+        // The mask, the number of filled buckets, and the number at which the table grows.
         bytes.take(24)?;
         let buckets = bytes.size()?;
         let buckets = bytes.elements(buckets, 8)?;

@@ -1,4 +1,4 @@
-//! A JSON array of objects, cut into its elements as it is read.
+//! Splits a JSON array of objects into its elements while reading.
 
 use std::io::{self, BufRead};
 
@@ -6,15 +6,15 @@ use super::{MAX_ROW, Reader, features::Features, json, skip_blanks, utf8, values
 
 pub(super) struct Array {
     reader: Reader,
-    /// The line that the reader stands on, from 1.
+    /// Current line of the reader, from 1.
     line: u64,
-    /// The element that comes next, from 1; `None` at the end.
+    /// Number of the next element, from 1; `None` at the end.
     element: Option<u64>,
     text: Vec<u8>,
 }
 
 impl Array {
-    /// Reads from a reader that stands before the array's `[`, on line `line`.
+    /// Creates a reader of an array. `reader` is before its `[`, on line `line`.
     pub(super) fn new(mut reader: Reader, line: u64) -> Self {
         reader.consume(1);
         Self {
@@ -25,7 +25,7 @@ impl Array {
         }
     }
 
-    /// The next element as a row.
+    /// Returns the next element as a row.
     pub(super) fn next(&mut self, features: &Features) -> Result<Option<Values>, String> {
         let Some(element) = self.element else {
             return Ok(None);
@@ -82,7 +82,7 @@ impl Array {
         }
     }
 
-    /// Reads the element that begins here into `text`: up to the bracket that closes it, or, if it is a scalar, up to what
+    /// Reads the element that begins here into `text`: up to its closing bracket, or, for a scalar, up to a byte that
     /// cannot belong to one.
     fn cut(&mut self) -> Result<(), String> {
         self.text.clear();

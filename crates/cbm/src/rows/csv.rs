@@ -1,4 +1,4 @@
-//! CSV as RFC 4180 has it, whose first record names the columns.
+//! CSV according to RFC 4180, whose first record names the columns.
 
 use std::{
     cell::Cell,
@@ -13,22 +13,22 @@ use super::{Reader, features::Features, utf8, values::Values};
 pub(super) struct Csv {
     reader: ::csv::Reader<Quotes>,
     state: Rc<State>,
-    /// Lines before the one that the CSV begins on.
+    /// Number of lines before the beginning of the CSV.
     before: u64,
-    /// Place of the feature that each column holds; `None` if it holds none.
+    /// Index of the feature in each column; `None` if it is not a feature.
     columns: Vec<Option<usize>>,
     record: ByteRecord,
 }
 
 impl Csv {
-    /// Reads the header from a reader that stands on line `line`.
+    /// Reads the header. `reader` is on line `line`.
     pub(super) fn new(reader: Reader, line: u64, features: &Features) -> Result<Self, String> {
         let state = Rc::new(State::default());
         let quotes = Quotes {
             reader,
             state: Rc::clone(&state),
         };
-        // Records of other lengths are told by us.
+        // Records of other lengths are reported below.
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -48,7 +48,7 @@ impl Csv {
         Ok(csv)
     }
 
-    /// The next record as a row; blank lines are none.
+    /// Returns the next record as a row. Blank lines are skipped.
     pub(super) fn next(&mut self, features: &Features) -> Result<Option<Values>, String> {
         let Some(line) = self.read()? else {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Csv {
         Ok(Some(values))
     }
 
-    /// Reads a record; the line that it begins on, or `None` at the end.
+    /// Reads a record. Returns the line on which it begins, or `None` at the end.
     fn read(&mut self) -> Result<Option<u64>, String> {
         let read = self.reader.read_byte_record(&mut self.record);
         let read = read.map_err(|error| {
@@ -99,7 +99,7 @@ impl Csv {
     }
 }
 
-/// The feature that each column holds.
+/// Maps each column to its feature.
 fn columns(names: &[String], features: &Features) -> Result<Vec<Option<usize>>, String> {
     let keys: Vec<&str> = names.iter().map(String::as_str).collect();
     features.places(&keys).map_err(|what| {
@@ -114,15 +114,15 @@ fn columns(names: &[String], features: &Features) -> Result<Vec<Option<usize>>, 
     })
 }
 
-/// Notes of a stream of CSV.
+/// State of a stream of CSV.
 #[derive(Default)]
 struct State {
-    /// An odd number of quotes went by.
+    /// True after an odd number of quotes.
     odd: Cell<bool>,
     ended: Cell<bool>,
 }
 
-/// Counts quotes: the `csv` crate takes the end of a file for the end of a value in quotes.
+/// Counts quotes: the `csv` crate accepts the end of a file inside quotes.
 struct Quotes {
     reader: Reader,
     state: Rc<State>,

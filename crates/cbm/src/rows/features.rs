@@ -1,4 +1,4 @@
-//! The features of a model, and which keys of a row name them.
+//! Features of a model, and the keys of a row that identify them.
 
 use std::collections::HashMap;
 
@@ -11,20 +11,20 @@ use super::{
 
 pub(super) struct Features {
     features: Vec<Input>,
-    /// Name → places in `features`; several where features share a name.
+    /// Name → indices into `features`; several if features share a name.
     by_name: HashMap<String, Vec<usize>>,
     by_flat_index: HashMap<u32, usize>,
-    /// The values of a row before its own are set.
+    /// Values of a row before its own are set.
     empty: Values,
 }
 
 struct Input {
     kind: Kind,
-    /// Among the features of its kind.
+    /// Index among the features of its kind.
     index: usize,
     flat_index: u32,
     used: bool,
-    /// For error texts.
+    /// Description for error texts.
     described: String,
 }
 
@@ -89,12 +89,12 @@ impl Features {
         });
     }
 
-    /// The values of a row that has none of its own.
+    /// Values of an empty row.
     pub(super) fn values(&self) -> Values {
         self.empty.clone()
     }
 
-    /// The values of a row in JSON: an object from feature to value, or one that has that under the key `row`.
+    /// Reads the values of a row in JSON: an object from feature to value, or an object with that under the key `row`.
     pub(super) fn of_json(&self, row: &Value<'_>) -> Result<Values, String> {
         let Value::Object(entries) = row else {
             return Err(format!(
@@ -102,7 +102,7 @@ impl Features {
             ));
         };
         let mut row = entries;
-        // No feature's value is an object.
+        // The value of a feature is never an object.
         if let Some((_, Value::Object(wrapped))) = row.iter().find(|(key, _)| key == "row") {
             row = wrapped;
         }
@@ -119,7 +119,7 @@ impl Features {
         Ok(values)
     }
 
-    /// Sets the feature at `place` from a cell of CSV.
+    /// Sets the feature at index `place` from a cell of CSV.
     pub(super) fn set_cell(
         &self,
         place: usize,
@@ -131,8 +131,8 @@ impl Features {
         set.map_err(|what| format!("{}: {what}", input.described))
     }
 
-    /// The place of the feature that each key of a row names; `None` for a key that names none. Each feature that the model
-    /// uses has to be named, none twice.
+    /// Maps each key of a row to the index of its feature, or `None` for other keys. Each feature that the model uses
+    /// must be named, and none twice.
     pub(super) fn places(&self, keys: &[&str]) -> Result<Vec<Option<usize>>, String> {
         let mut given = vec![false; self.features.len()];
         let mut unknown = None;
@@ -162,8 +162,8 @@ impl Features {
         Ok(places)
     }
 
-    /// The feature that a key of the row names, if it names any: a name goes before another feature's index, unless the
-    /// feature of that name is in the row by its own index.
+    /// Looks up the feature of a key in the row, if there is one. A name takes precedence over another feature's index,
+    /// unless the feature of that name is in the row by its own index.
     fn place(&self, key: &str, row: &[&str]) -> Result<Option<usize>, String> {
         let by_index = key.parse().ok();
         let by_index = by_index.and_then(|index| self.by_flat_index.get(&index).copied());

@@ -1,4 +1,4 @@
-//! Opening a file of rows: gzip and byte order marks are taken off, kinds of files that hold no rows are refused by name.
+//! Opens a file of rows: decodes gzip and byte-order marks, and refuses other kinds of files by name.
 
 use std::{
     fs::File,
@@ -13,7 +13,7 @@ use super::Reader;
 const GZIP: &[u8] = b"\x1f\x8b";
 const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
 const UTF_16: &str = "UTF-16: save the file as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`";
-/// Kinds of files that hold no rows, by their first bytes. A row begins with none of them.
+/// Magic bytes of files that hold no rows. A row begins with none of them.
 const REFUSED: [(&[u8], &str); 13] = [
     (b"\xff\xfe", UTF_16),
     (b"\xfe\xff", UTF_16),
@@ -48,7 +48,8 @@ const REFUSED: [(&[u8], &str); 13] = [
     ),
 ];
 
-/// Opens the file at `path`, or standard input for `-`: its name for messages, and its text from the first byte on.
+/// Opens the file at `path`, or standard input for `-`. Returns its name for messages, and its text from the first byte
+/// on.
 pub(super) fn open(path: &Path) -> Result<(String, Reader), String> {
     let (name, file): (String, Box<dyn Read>) = if path == Path::new("-") {
         ("standard input".to_owned(), Box::new(io::stdin()))
@@ -82,8 +83,8 @@ fn decoded(file: Box<dyn Read>) -> Result<Reader, String> {
     Ok(Box::new(Cursor::new(head).chain(reader)))
 }
 
-/// Reads bytes one at a time while they may yet begin one of the known kinds: they are equal to its mark if they do. A
-/// pipe is not waited on for more than that.
+/// Reads bytes one at a time while they may be the beginning of a known kind. They equal its magic bytes if they are.
+/// This waits for no more bytes of a pipe than necessary.
 fn begin(mut reader: Reader) -> Result<(Vec<u8>, Reader), String> {
     let marks = || {
         let refused = REFUSED.iter().map(|&(mark, _)| mark);
@@ -99,7 +100,7 @@ fn begin(mut reader: Reader) -> Result<(Vec<u8>, Reader), String> {
     Ok((head, reader))
 }
 
-/// What gzip's data hold. Its errors say that it is gzip that is damaged.
+/// Decompressor of gzip. Its errors say that the gzip data is damaged.
 struct Unpacked<R>(MultiGzDecoder<R>);
 
 impl<R: io::BufRead> Read for Unpacked<R> {

@@ -1,17 +1,17 @@
-//! JSON as people write it: RFC 8259 and the bare words `NaN`, `Infinity` and `-Infinity` of Python's `json.dumps`, which
-//! `serde_json` refuses. It reads the strings and checks the numbers; numbers keep their text.
+//! JSON in practice: RFC 8259 and the bare words `NaN`, `Infinity` and `-Infinity` of Python's `json.dumps`, which
+//! `serde_json` refuses. `serde_json` reads the strings and checks the numbers; numbers keep their text.
 
 use std::fmt;
 
-/// Arrays and objects within one another.
+/// Maximum depth of nested arrays and objects.
 const MAX_DEPTH: usize = 64;
 
-/// A value.
+/// JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
     Null,
     Bool(bool),
-    /// By its digits, as they stand in the text.
+    /// Number as it is written.
     Number(&'a str),
     /// `NaN`, `Infinity` or `-Infinity`, without quotes.
     Word(f64),
@@ -20,10 +20,10 @@ pub(super) enum Value<'a> {
     Object(Entries<'a>),
 }
 
-/// The entries of an object in their order; a key may be there twice.
+/// Entries of an object in their order; keys may be repeated.
 pub(super) type Entries<'a> = Vec<(String, Value<'a>)>;
 
-/// The kind of a value, with its article.
+/// Writes the kind of a value, with its article.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -40,7 +40,7 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-/// Reads a text that is one value.
+/// Parses a text that is one value.
 pub(super) fn parse(text: &str) -> Result<Value<'_>, String> {
     let mut parser = Parser { text, at: 0 };
     let value = parser.value(0)?;
@@ -110,7 +110,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads what is neither in brackets nor in quotes.
+    /// Reads a value without brackets and quotes.
     fn scalar(&mut self) -> Result<Value<'a>, String> {
         let rest = &self.text[self.at..];
         let in_scalar = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
@@ -155,7 +155,7 @@ impl<'a> Parser<'a> {
         Ok(text)
     }
 
-    /// The next byte that is no blank.
+    /// Returns the next byte that is not a blank.
     fn peek(&mut self) -> Option<u8> {
         let rest = &self.text.as_bytes()[self.at..];
         let blanks = rest.iter().take_while(|byte| b" \t\r\n".contains(byte));
@@ -163,7 +163,7 @@ impl<'a> Parser<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Steps over `byte` if it comes next.
+    /// Skips `byte` if it comes next. Returns true if it did.
     fn took(&mut self, byte: u8) -> bool {
         let comes = self.peek() == Some(byte);
         self.at += usize::from(comes);
@@ -175,13 +175,14 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Numbers that are too great for an f64 are infinite, as Python's are.
+/// Numbers beyond an f64 are infinite, as in Python.
 fn is_number(word: &str) -> bool {
     serde_json::from_str::<&serde_json::value::RawValue>(word).is_ok()
         && word.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
-/// Says of a string what `serde_json` says, without its own line and column, and with a remedy for half of a surrogate pair.
+/// Formats an error of `serde_json` about a string without its own line and column, with a remedy for half a surrogate
+/// pair.
 fn explained(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);

@@ -1,4 +1,4 @@
-//! JSON objects, one a line.
+//! JSON objects, one per line.
 
 use std::io::{BufRead, Read};
 
@@ -6,13 +6,13 @@ use super::{MAX_ROW, Reader, features::Features, json, utf8, values::Values};
 
 pub(super) struct Lines {
     reader: Reader,
-    /// The line that the reader stands on, from 1.
+    /// Current line of the reader, from 1.
     line: u64,
     text: Vec<u8>,
 }
 
 impl Lines {
-    /// Reads from a reader that stands on line `line`.
+    /// Creates a reader of lines. `reader` is on line `line`.
     pub(super) fn new(reader: Reader, line: u64) -> Self {
         Self {
             reader,
@@ -21,7 +21,7 @@ impl Lines {
         }
     }
 
-    /// The next row; blank lines are none.
+    /// Returns the next row. Blank lines are skipped.
     pub(super) fn next(&mut self, features: &Features) -> Result<Option<Values>, String> {
         loop {
             let line = self.line;
@@ -37,7 +37,7 @@ impl Lines {
                 return Err(place(format!("longer than {MAX_ROW} bytes")));
             }
             self.line += 1;
-            // Files that were put one behind the other may have a mark inside.
+            // Concatenated files may have a byte-order mark inside.
             let text = self.text.strip_prefix(b"\xef\xbb\xbf");
             let text = text.unwrap_or(&self.text).trim_ascii();
             if text.is_empty() {

@@ -1,8 +1,8 @@
-//! Rows of a file, as people have them: JSON objects one a line, a JSON array of objects, or CSV with a header; plain or
-//! gzipped, with or without a byte order mark. The first bytes decide.
+//! Rows of a file in common forms: JSON objects one per line, a JSON array of objects, or CSV with a header; plain or
+//! gzipped, with or without a byte-order mark. The first bytes decide.
 //!
-//! [`input`] opens the file and decodes it, [`lines`], [`mod@array`] and [`csv`] cut it into rows, [`features`] says which feature
-//! a key or a column names, [`values`] reads the values. Memory holds one row at a time.
+//! [`input`] opens and decodes the file, [`lines`], [`mod@array`] and [`csv`] split it into rows, [`features`] maps
+//! keys and columns to features, and [`values`] reads values. One row is in memory at a time.
 
 mod array;
 mod csv;
@@ -22,10 +22,10 @@ use catboost_model::ir::Model;
 use features::Features;
 pub(crate) use values::Values;
 
-/// Bytes of a row in JSON, at most: beyond that, a file is damaged rather than wide.
+/// Maximum length of a row in JSON, in bytes: beyond that, a file is damaged rather than wide.
 const MAX_ROW: usize = 64 << 20;
 
-/// The rows of a file, in order. Iteration ends after the first error, which names file, place, feature and remedy.
+/// Rows of a file, in order. Iteration ends after the first error, which names file, position, feature and remedy.
 pub(crate) struct Rows {
     name: String,
     features: Features,
@@ -33,7 +33,7 @@ pub(crate) struct Rows {
     failed: bool,
 }
 
-/// The ways in which a file holds rows.
+/// Form of a file.
 enum Cut {
     Lines(lines::Lines),
     Array(array::Array),
@@ -46,8 +46,8 @@ impl Rows {
     /// Opens the file at `path`, or standard input for `-`, for rows of `model`.
     ///
     /// # Errors
-    /// If the file cannot be read, is of a kind that holds no rows (UTF-16, a spreadsheet, …), or is CSV whose header lacks a
-    /// feature that the model uses.
+    /// If the file cannot be read, is of a kind that holds no rows (UTF-16, a spreadsheet, …), or is CSV whose header
+    /// lacks a feature that the model uses.
     pub(crate) fn open(path: &Path, model: &Model) -> Result<Self, String> {
         let features = Features::of(model);
         let (name, reader) = input::open(path)?;
@@ -92,7 +92,7 @@ impl Iterator for Rows {
     }
 }
 
-/// Skips blanks and counts lines; the byte that follows, if any does.
+/// Skips blanks and counts lines. Returns the following byte, if there is one.
 fn skip_blanks(reader: &mut Reader, line: &mut u64) -> io::Result<Option<u8>> {
     loop {
         let buffer = match reader.fill_buf() {
@@ -114,7 +114,7 @@ fn skip_blanks(reader: &mut Reader, line: &mut u64) -> io::Result<Option<u8>> {
     }
 }
 
-/// Text of bytes.
+/// Converts bytes to text.
 fn utf8(bytes: &[u8]) -> Result<&str, String> {
     str::from_utf8(bytes).map_err(|error| {
         format!(

@@ -1,10 +1,10 @@
-//! A row's values, and how a feature of each kind reads one.
+//! Values of a row, and their conversion for each kind of feature.
 
 use catboost_model::{eval::Row, text_number};
 
 use super::json::Value;
 
-/// Texts that CatBoost takes for a missing number, letter by letter.
+/// Texts that CatBoost takes for a missing number.
 #[rustfmt::skip]
 const MISSING: [&str; 24] = [
     "", "-", "nan", "NaN", "NAN", "-nan", "-NaN", "NA", "Na", "na", "N/A", "n/a", "#NA", "#N/A",
@@ -17,11 +17,11 @@ pub(super) enum Kind {
     Float,
     Cat,
     Text,
-    /// Its length; `None` where the file does not know it, as no split uses the feature.
+    /// Length of the embedding; `None` if the file does not state it, in which case no split uses the feature.
     Embedding(Option<usize>),
 }
 
-/// The values of a row, in the order of the model's features of each kind.
+/// Values of a row, in the order of the model's features of each kind.
 #[derive(Clone)]
 pub(crate) struct Values {
     pub(super) floats: Vec<f32>,
@@ -55,8 +55,8 @@ impl Values {
         }
     }
 
-    /// Sets feature number `index` of its kind from JSON. An error says what was expected, what was found, and the remedy;
-    /// it repeats no value.
+    /// Sets feature number `index` of its kind from JSON. An error says what was expected, what was found, and the
+    /// remedy; it repeats no value.
     pub(super) fn set(
         &mut self,
         kind: Kind,
@@ -92,7 +92,7 @@ impl Values {
         Ok(())
     }
 
-    /// Sets feature number `index` of its kind from a cell of CSV. Errors are as those of [`Values::set`].
+    /// Sets feature number `index` of its kind from a cell of CSV, with errors like those of [`Values::set`].
     pub(super) fn set_cell(&mut self, kind: Kind, index: usize, cell: &str) -> Result<(), String> {
         match kind {
             Kind::Float => {
@@ -126,7 +126,7 @@ fn found(expected: &str, value: &Value<'_>, remedy: &str) -> String {
     format!("{expected}; found {value} ({remedy})")
 }
 
-/// A number becomes an f64 and then an f32, as in CatBoost's Python package; a boolean is 1 or 0 there.
+/// Converts to f64 and then f32, as CatBoost's Python package does. Booleans are 1 or 0.
 fn number(value: &Value<'_>) -> Option<f32> {
     match value {
         Value::Null => Some(f32::NAN),
@@ -143,8 +143,8 @@ fn number(value: &Value<'_>) -> Option<f32> {
     }
 }
 
-/// A number in a cell: CatBoost's own rule for numbers in text and for missing ones, and the words of Python and pandas for
-/// the infinite ones, booleans among them.
+/// Reads a number in a cell: CatBoost's own rules for numbers in text and for missing ones, and the words of Python and
+/// pandas for infinite numbers and booleans.
 fn cell_number(cell: &str) -> Option<f32> {
     if let Some(value) = text_number(cell) {
         return Some(value as f32);
@@ -158,8 +158,8 @@ fn cell_number(cell: &str) -> Option<f32> {
     }
 }
 
-/// The text that CatBoost hashes: a string, the digits of a whole number, or `1` or `0` for a boolean (its Python package
-/// takes that for a whole number, in columns of any type).
+/// Returns the text that CatBoost hashes: a string, the digits of an integer, or `1` or `0` for a boolean (its Python
+/// package takes booleans for integers, in columns of any type).
 fn category(value: &Value<'_>) -> Result<String, String> {
     let remedy = match value {
         Value::Text(text) => return Ok(text.clone()),
