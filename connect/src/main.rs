@@ -7,6 +7,8 @@
 //!
 //! No client of a queue or a database is in the service itself. Bodies, headers and plates are never logged.
 
+#![forbid(unsafe_code)]
+
 mod admin;
 mod log;
 mod retry;

@@ -1,5 +1,6 @@
 // The README's example is tested by `catboost-zoo`.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+#![forbid(unsafe_code)]
 //! # How it works
 //!
 //! `catboost_model` reads the file into its intermediate representation; [`layout`] assigns groups and computes every

@@ -1,5 +1,6 @@
 // The README's examples are tested by `catboost-zoo`, which has the output of their build scripts.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+#![forbid(unsafe_code)]
 //! # How it works
 //!
 //! Besides `raw`, the module has `raw_observed` and `self_check`. `raw_observed` reports to an observer what the

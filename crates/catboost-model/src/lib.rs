@@ -1,5 +1,6 @@
 // The README's examples are tested by `catboost-zoo`, which has the output of their build scripts.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+#![forbid(unsafe_code)]
 //! # How it works
 //!
 //! A reader per format makes a mirror of the file. `lower` checks it and resolves every index, so that an [`ir::Model`]

@@ -1,5 +1,7 @@
 //! `cbm`: looks at CatBoost models, converts them to JSON, computes what they predict, and compares them.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod diff;
 mod eval;
