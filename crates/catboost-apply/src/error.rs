@@ -36,6 +36,14 @@ impl Error {
         }
     }
 
+    /// An error of the reader of model files.
+    pub(crate) fn of_model(error: catboost_model::Error) -> Self {
+        match error.into_io() {
+            Ok(error) => Self::Io(None, error),
+            Err(error) => Self::Model(None, error),
+        }
+    }
+
     /// Returns true if the file is a valid model with content that is not supported.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {

@@ -1,7 +1,8 @@
 //! SHAP values of a loaded model.
 
-use std::{fs, path::Path};
+use std::{borrow::Cow, path::Path};
 
+use catboost_model::ir;
 use catboost_runtime::{
     explain::{Explain, Leaves},
     predict::{Row, RowError},
@@ -28,8 +29,11 @@ impl Explainer {
     /// As [`Model::load`]; if the model cannot be explained.
     pub fn load(path: impl AsRef<Path>, tables: bool) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|error| Error::Io(None, error).at(path))?;
-        Self::from_bytes(&bytes, tables).map_err(|error| error.at(path))
+        let mut file = Vec::new();
+        catboost_model::load_into(path, &mut file)
+            .map_err(Error::of_model)
+            .and_then(|model| Self::of_file(&model, Cow::Owned(file), tables))
+            .map_err(|error| error.at(path))
     }
 
     /// Loads a model from the bytes of its file.
@@ -37,18 +41,22 @@ impl Explainer {
     /// # Errors
     /// As [`Explainer::load`].
     pub fn from_bytes(file: &[u8], tables: bool) -> Result<Self, Error> {
+        let model = catboost_model::parse(file).map_err(Error::of_model)?;
+        Self::of_file(&model, Cow::Borrowed(file), tables)
+    }
+
+    fn of_file(model: &ir::Model, file: Cow<'_, [u8]>, tables: bool) -> Result<Self, Error> {
         let explanations = if tables {
             Explanations::Tables
         } else {
             Explanations::Computed
         };
         // Refuses files that would take too much memory.
-        let model = Model::from_bytes(file)?;
-        let parsed = catboost_model::parse(file).map_err(|error| Error::Model(None, error))?;
-        let explain = lay_out(&parsed, explanations);
+        let loaded = Model::of_file(model, file)?;
+        let explain = lay_out(model, explanations);
         let explain = explain.map_err(|error| Error::Explain(None, error))?;
         Ok(Self {
-            model,
+            model: loaded,
             explain: explain.unwrap_or_else(Explain::nothing),
         })
     }

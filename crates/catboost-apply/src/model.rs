@@ -1,10 +1,10 @@
 //! Loaded models.
 
 use std::{
+    borrow::Cow,
     cell::Cell,
     collections::BTreeMap,
     fmt::{self, Formatter},
-    fs,
     io::Read,
     path::Path,
     sync::Arc,
@@ -58,8 +58,12 @@ impl Model {
     /// memory of the file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|error| Error::Io(None, error).at(path))?;
-        Self::from_bytes(&bytes).map_err(|error| error.at(path))
+        let mut file = Vec::new();
+        let model = catboost_model::load_into(path, &mut file);
+        model
+            .map_err(Error::of_model)
+            .and_then(|model| Self::of_file(&model, Cow::Owned(file)))
+            .map_err(|error| error.at(path))
     }
 
     /// Loads a model from the bytes of its file.
@@ -67,24 +71,29 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
-        let model = catboost_model::parse(file).map_err(|error| Error::Model(None, error))?;
-        let room = Room::new(TABLES_PER_BYTE * file.len() + TABLES_OF_ANY_FILE);
-        let layout = layout::lay_out_in(&model, room);
-        let layout = layout.map_err(|error| Error::TooLarge(None, error.to_string()))?;
-        let hash = Sha256::digest(file);
-        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self::with_layout(&model, layout, sha256))
+        let model = catboost_model::parse(file).map_err(Error::of_model)?;
+        Self::of_file(&model, Cow::Borrowed(file))
     }
 
     /// Loads a model from a reader, which is read to its end.
     ///
     /// # Errors
     /// As [`Model::load`].
-    pub fn from_reader(mut reader: impl Read) -> Result<Self, Error> {
+    pub fn from_reader(reader: impl Read) -> Result<Self, Error> {
         let mut file = Vec::new();
-        let read = reader.read_to_end(&mut file);
-        read.map_err(|error| Error::Io(None, error))?;
-        Self::from_bytes(&file)
+        let model = catboost_model::read(reader, &mut file).map_err(Error::of_model)?;
+        Self::of_file(&model, Cow::Owned(file))
+    }
+
+    pub(crate) fn of_file(model: &ir::Model, file: Cow<'_, [u8]>) -> Result<Self, Error> {
+        let room = Room::new(TABLES_PER_BYTE * file.len() + TABLES_OF_ANY_FILE);
+        let hash = Sha256::digest(&file);
+        // A large model's file and tables need not be in memory at once.
+        drop(file);
+        let layout = layout::lay_out_in(model, room);
+        let layout = layout.map_err(|error| Error::TooLarge(None, error.to_string()))?;
+        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self::with_layout(model, layout, sha256))
     }
 
     /// Prepares a model that was already read. [`Model::sha256`] is empty, since there is no file to compute it from.

@@ -1,6 +1,6 @@
 //! Self-description of a model: features, classes, loss and metadata.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use catboost_model::{
     ir::{self, CatIdx},
@@ -168,7 +168,7 @@ fn features(model: &ir::Model) -> Vec<Feature> {
     let known = known_values(model);
     for (index, cat) in model.cat_features.iter().enumerate() {
         features.push(Feature {
-            known_values: known[index].len(),
+            known_values: known[index],
             ..feature(FeatureKind::Categorical, index, cat)
         });
     }
@@ -185,16 +185,27 @@ fn features(model: &ir::Model) -> Vec<Feature> {
     features
 }
 
-/// Hashes of the known values of each categorical feature, from one-hot splits and from CTRs of the feature alone.
-fn known_values(model: &ir::Model) -> Vec<BTreeSet<u32>> {
-    let mut known = vec![BTreeSet::new(); model.cat_features.len()];
+/// Number of known values of each categorical feature, from one-hot splits and from CTRs of the feature alone.
+fn known_values(model: &ir::Model) -> Vec<usize> {
+    let mut known = vec![Vec::new(); model.cat_features.len()];
     for one_hot in &model.one_hots {
         known[one_hot.cat.at()].extend(one_hot.values.iter().map(|value| value.cast_unsigned()));
     }
     for table in &model.ctr_tables {
         if let Some(CatIdx(cat)) = table.projection.only_cat() {
-            known[cat as usize].extend(table.keys.iter().filter_map(|&key| hash_of(key)));
+            let known = &mut known[cat as usize];
+            known.extend(table.keys.iter().filter_map(|&key| hash_of(key)));
+            // Tables of one feature have the same values: the list stays as long as one.
+            known.sort_unstable();
+            known.dedup();
         }
     }
     known
+        .into_iter()
+        .map(|mut known: Vec<u32>| {
+            known.sort_unstable();
+            known.dedup();
+            known.len()
+        })
+        .collect()
 }

@@ -72,6 +72,9 @@ pub enum Prediction {
     MeanAndVariance,
 }
 
+/// Keys that a model's CTRs look up, counted for each CTR: the compiler of Rust takes many times the memory of tables.
+const MAX_CTR_KEYS: usize = 1 << 26;
+
 /// Error of compiling a model in a build script.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -80,6 +83,8 @@ pub enum Error {
     Io(PathBuf, io::Error),
     /// The file is not a model that can be compiled.
     Model(PathBuf, catboost_model::Error),
+    /// The model's CTRs look up this many keys, too many for tables in a program. It can be loaded at run time.
+    TooLarge(PathBuf, usize),
     /// Cargo did not set `OUT_DIR`.
     NoOutDir,
     /// The module's name is invalid.
@@ -182,9 +187,20 @@ impl Config {
         let out_dir = self.out_dir.clone();
         let out_dir = out_dir.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from));
         let out_dir = out_dir.ok_or(Error::NoOutDir)?;
-        let bytes = fs::read(path).map_err(|error| Error::Io(path.to_owned(), error))?;
-        let model =
-            catboost_model::parse(&bytes).map_err(|error| Error::Model(path.to_owned(), error))?;
+        let mut bytes = Vec::new();
+        let model = catboost_model::load_into(path, &mut bytes).map_err(|error| {
+            let io = |error| Error::Io(path.to_owned(), error);
+            let other = |error| Error::Model(path.to_owned(), error);
+            error.into_io().map_or_else(other, io)
+        })?;
+        let keys = model.ctrs.iter();
+        let keys = keys.map(|ctr| model.ctr_tables[ctr.table.at()].keys.len());
+        match keys.sum::<usize>() {
+            keys if keys > MAX_CTR_KEYS => {
+                return Err(Error::TooLarge(path.to_owned(), keys));
+            }
+            _ => {}
+        }
         let name = path
             .file_name()
             .unwrap_or(path.as_os_str())
@@ -277,6 +293,11 @@ impl Display for Error {
         match self {
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Model(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::TooLarge(path, keys) => write!(
+                f,
+                "{}: the model's CTRs look up {keys} keys, too many to be compiled; at most {MAX_CTR_KEYS} are: load the model at run time, with catboost-apply",
+                path.display()
+            ),
             Self::NoOutDir => {
                 f.write_str("OUT_DIR is not set: this is to be called from a build script")
             }
@@ -293,7 +314,7 @@ impl std::error::Error for Error {
         match self {
             Self::Io(_, error) => Some(error),
             Self::Model(_, error) => Some(error),
-            Self::NoOutDir | Self::Module(_) => None,
+            Self::NoOutDir | Self::TooLarge(..) | Self::Module(_) => None,
         }
     }
 }

@@ -354,3 +354,25 @@ fn errors_say_which_file() {
     let cause = Error::Io(PathBuf::new(), std::io::ErrorKind::NotFound.into());
     assert!(std::error::Error::source(&cause).is_some());
 }
+
+/// One key more than may be, counted for each of 64 CTRs.
+#[test]
+fn a_model_with_too_many_keys_is_to_be_loaded_at_run_time() {
+    let small = include_str!("../../catboost-model/tests/it/small.json");
+    let keys: Vec<String> = (0..=1 << 20).map(|key| format!("\"{key}\",5,6")).collect();
+    let old = "\"18446744073709551615\", 3, 1, \"4\", 5, 6";
+    let json = small.replace(old, &keys.join(","));
+    let (before, rest) = json.split_once("\"ctrs\": [").expect("it has CTRs");
+    let (ctr, after) = rest.split_once("\n    ]").expect("the list ends");
+    let json = format!("{before}\"ctrs\": [{}]{after}", vec![ctr; 64].join(","));
+    let folder = env::temp_dir().join(format!("catboost-codegen-keys-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a temporary folder");
+    let path = folder.join("large.json");
+    fs::write(&path, json).expect("it can be written");
+    let error = Config::new().out_dir(&folder).compile(&path);
+    let error = error.expect_err("too many keys");
+    fs::remove_dir_all(&folder).expect("it is there");
+    assert!(matches!(error, Error::TooLarge(_, 67_108_928)));
+    let expected = "the model's CTRs look up 67108928 keys, too many to be compiled; at most 67108864 are: load the model at run time, with catboost-apply";
+    assert_eq!(error.to_string(), format!("{}: {expected}", path.display()));
+}

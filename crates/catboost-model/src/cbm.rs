@@ -8,43 +8,91 @@ mod embeddings;
 mod flat;
 mod text;
 
+use std::mem;
+
 use bytes::Bytes;
-use flat::{Budget, Flat};
+pub(crate) use flat::Budget;
+use flat::{Flat, Table};
 
 use crate::{Error, raw::RawModel};
 
 /// Magic bytes at the beginning of a file.
 pub(crate) const MAGIC: &[u8] = b"CBM1";
+/// Bytes that tell how long the core is: the magic, and a length of 32 bits, or of 64 behind 32.
+pub(crate) const HEAD: usize = 16;
 
-/// Reads a whole file.
-pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
-    let budget = Budget::of(file);
-    let mut bytes = Bytes::new(file, &budget);
-    bytes.take(MAGIC.len())?;
-    let core = bytes.sized_flat()?.root()?;
-    let parts = core::parts(&core)?;
+/// Bytes from a file's beginning to the end of its core, as its first [`HEAD`] bytes say.
+pub(crate) fn core_end(head: &[u8]) -> usize {
+    let budget = Budget::new(0);
+    let mut bytes = Bytes::new(head, &budget);
+    let size = bytes.take(MAGIC.len()).and_then(|_| bytes.size());
+    let size = size.ok().and_then(|size| usize::try_from(size).ok());
+    let read = head.len() - bytes.left();
+    read.saturating_add(size.unwrap_or(usize::MAX))
+}
+
+/// Reads the core of a file: the trees and the features. The rest of the file need not be there.
+pub(crate) fn read_core(file: &[u8], budget: &Budget) -> Result<RawModel, Error> {
+    let core = core(&mut Bytes::new(file, budget))?;
     let mut model = core::read(&core)?;
+    model.parts = core::parts(&core)?;
+    Ok(model)
+}
+
+/// Refuses parts that are not known, before they are read.
+pub(crate) fn check_parts(model: &RawModel) -> Result<(), Error> {
+    let mut parts = model.parts.iter();
+    match parts.find(|part| Part::named(part).is_none()) {
+        None => Ok(()),
+        Some(part) => {
+            let part = part.escape_debug();
+            Err(Error::unsupported(format!("the model part `{part}`")))
+        }
+    }
+}
+
+/// Reads the parts of a whole file that follow its core, and that are known. `budget` is what the core left.
+pub(crate) fn read_parts(file: &[u8], model: &mut RawModel, budget: &Budget) -> Result<(), Error> {
+    let mut bytes = Bytes::new(file, budget);
+    let core = core(&mut bytes)?;
+    budget.add(bytes.left());
     let mut calcers = core::Calcers::default();
-    for part in parts {
-        match part.as_str() {
-            "static_provider_v1" => model.ctr_tables = ctr::read(&mut bytes)?,
-            part if part.trim_end_matches('\0') == "text_process_v2" => {
-                (model.text, calcers.texts) = text::read(&mut bytes)?;
-            }
-            part if part.trim_end_matches('\0') == "embed_process_1" => {
+    for part in mem::take(&mut model.parts) {
+        match Part::named(&part) {
+            Some(Part::Ctrs) => model.ctr_tables = ctr::read(&mut bytes)?,
+            Some(Part::Texts) => (model.text, calcers.texts) = text::read(&mut bytes)?,
+            Some(Part::Embeddings) => {
                 (model.embedding_calcers, calcers.embeddings) = embeddings::read(&mut bytes)?;
             }
-            part => {
-                return Err(Error::unsupported(format!(
-                    "the model part `{}`",
-                    part.escape_debug()
-                )));
-            }
+            None => unreachable!("the parts are checked"),
         }
     }
     // Like CatBoost, this does not read what follows the last part.
     model.estimated = core::estimated(&core, &calcers)?;
-    Ok(model)
+    Ok(())
+}
+
+fn core<'a>(bytes: &mut Bytes<'a>) -> Result<Table<'a>, Error> {
+    bytes.take(MAGIC.len())?;
+    bytes.sized_flat()?.root()
+}
+
+/// A part that follows the core.
+enum Part {
+    Ctrs,
+    Texts,
+    Embeddings,
+}
+
+impl Part {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "static_provider_v1" => Some(Self::Ctrs),
+            name if name.trim_end_matches('\0') == "text_process_v2" => Some(Self::Texts),
+            name if name.trim_end_matches('\0') == "embed_process_1" => Some(Self::Embeddings),
+            _ => None,
+        }
+    }
 }
 
 /// The parts after the core are not flatbuffers, but contain some.

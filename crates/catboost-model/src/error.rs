@@ -66,6 +66,19 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Returns why the file could not be read, if that is the error.
+    ///
+    /// # Errors
+    /// The error itself, if it is another.
+    pub fn into_io(self) -> Result<io::Error, Self> {
+        match *self.0 {
+            Kind::Io(error) => Ok(error),
+            other => Err(Self(Box::new(other))),
+        }
+    }
+}
+
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self(Box::new(Kind::Io(error)))

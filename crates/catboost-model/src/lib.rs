@@ -10,6 +10,7 @@ mod cbm;
 mod error;
 pub mod eval;
 pub mod explain;
+mod file;
 mod foreign;
 pub mod ir;
 mod json;
@@ -21,36 +22,30 @@ mod parity;
 mod raw;
 mod text_number;
 
-use std::{fs, path::Path};
-
+use cbm::Budget;
 pub use error::Error;
+use file::Format;
+pub use file::{Head, head, load, load_into, read};
 use ir::Model;
 pub use text_number::text_number;
-
-/// Reads a model file, a `.cbm` or a JSON export. The first bytes decide which.
-///
-/// # Errors
-/// If the file cannot be read, is not a model, is inconsistent, or has unsupported content ([`Error::is_unsupported`]).
-pub fn load(path: &Path) -> Result<Model, Error> {
-    parse(&fs::read(path)?)
-}
 
 /// Reads a model from the bytes of its file. A UTF-8 byte-order mark before JSON is skipped.
 ///
 /// # Errors
 /// As [`load`].
 pub fn parse(file: &[u8]) -> Result<Model, Error> {
-    if file.starts_with(cbm::MAGIC) {
-        return lower::lower(cbm::read(file)?);
-    }
-    let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    let text = text.trim_ascii_start();
-    if !text.starts_with(b"{") {
-        return Err(Error::foreign(foreign::describe(file)));
-    }
-    match json::read(text) {
-        Ok(raw) => lower::lower(raw),
-        Err(error) => Err(foreign::describe_json(text).map_or(error, Error::foreign)),
+    match Format::of(file) {
+        Format::Cbm => {
+            let budget = Budget::new(file.len().min(cbm::core_end(file)));
+            let core = cbm::read_core(file, &budget)?;
+            cbm::check_parts(&core)?;
+            lower::lower(core, |model| cbm::read_parts(file, model, &budget))
+        }
+        Format::Json(text) => match json::read(text) {
+            Ok(raw) => lower::lower(raw, |_| Ok(())),
+            Err(error) => Err(foreign::describe_json(text).map_or(error, Error::foreign)),
+        },
+        Format::Other => Err(Error::foreign(foreign::describe(file))),
     }
 }
 

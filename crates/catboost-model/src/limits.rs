@@ -20,9 +20,11 @@ pub(crate) const MAX_GRAM_ORDER: u32 = 5;
 pub(crate) const MAX_CLASS_TOKENS: usize = 1 << 24;
 /// Entries of dictionaries, counted once per use: a compiled model has a table for each use.
 pub(crate) const MAX_DICTIONARY_ENTRIES: usize = 1 << 24;
-/// Keys of the tables that a combination's CTRs look up, times those CTRs, summed over all combinations: the size of a
-/// table in a compiled model.
+/// Keys of the tables that a combination's CTRs look up, times those CTRs, summed over all combinations, in a file with few
+/// keys: the size of a table in a model that is laid out.
 pub(crate) const MAX_CTR_KEYS: usize = 1 << 26;
+/// CTRs of each key in a file with many keys. A feature of ten classes has 28 by default.
+pub(crate) const MAX_CTRS_OF_KEY: usize = 64;
 /// Bytes read per byte of a `.cbm` file, before its features are checked: its parts may overlap.
 pub(crate) const BYTES_READ_PER_BYTE: usize = 4;
 /// Neighbors that a KNN calcer counts: CatBoost keeps at most 300 points.

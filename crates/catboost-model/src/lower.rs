@@ -8,7 +8,7 @@ mod raise;
 mod texts;
 mod trees;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use features::Features;
 pub(crate) use raise::raise;
@@ -21,14 +21,17 @@ use crate::{
     raw::{RawModel, RawNode, RawTrees},
 };
 
-/// Checks a model and resolves its indices.
-pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
+/// Checks a model and resolves its indices. `read_parts` adds CTR tables, texts and embeddings, which can be long: it is
+/// called when the rest, which is a file's head, holds nothing that is too large.
+pub(crate) fn lower(
+    mut raw: RawModel,
+    read_parts: impl FnOnce(&mut RawModel) -> Result<(), Error>,
+) -> Result<Model, Error> {
     let dimension = dimension(&raw)?;
-    let mut bias = if raw.bias.is_empty() {
-        vec![0.0; dimension]
-    } else {
-        raw.bias
-    };
+    let mut bias = mem::take(&mut raw.bias);
+    if bias.is_empty() {
+        bias = vec![0.0; dimension];
+    }
     // If all biases are 0, none is added, whatever their signs: the same as a file without biases.
     if bias.iter().all(|&bias| bias == 0.0) {
         bias.fill(0.0);
@@ -43,12 +46,21 @@ pub(crate) fn lower(raw: RawModel) -> Result<Model, Error> {
         return Err(Error::model("the model's scale or bias is not finite"));
     }
 
-    let mut features = Features::lower(raw.floats, raw.cats, raw.texts, raw.embeddings)?;
-    let one_hots = features.one_hots(raw.one_hots)?;
+    let mut features = Features::lower(
+        mem::take(&mut raw.floats),
+        mem::take(&mut raw.cats),
+        mem::take(&mut raw.texts),
+        mem::take(&mut raw.embeddings),
+    )?;
+    let one_hots = features.one_hots(mem::take(&mut raw.one_hots))?;
+    ctrs::check_borders(&raw.ctrs)?;
+    trees::check_depths(&raw.trees)?;
+
+    read_parts(&mut raw)?;
     let has_estimated = !raw.estimated.is_empty();
     let (ctrs, ctr_tables) = ctrs::lower(
         raw.ctrs,
-        &raw.ctr_tables,
+        raw.ctr_tables,
         &mut features,
         &one_hots,
         has_estimated,
@@ -178,6 +190,10 @@ mod tests {
     use super::*;
     use crate::raw::{RawFeature, RawOneHot};
 
+    fn whole(raw: RawModel) -> Result<Model, Error> {
+        lower(raw, |_| Ok(()))
+    }
+
     /// A few bytes could otherwise ask for much memory.
     #[test]
     fn values_that_the_file_does_not_have_are_few() {
@@ -186,9 +202,9 @@ mod tests {
             scale: 1.0,
             ..RawModel::default()
         };
-        let model = lower(empty(1_024)).expect("0 for each");
+        let model = whole(empty(1_024)).expect("0 for each");
         assert_eq!(model.bias, [0.0; 1_024]);
-        let error = lower(empty(1_025)).expect_err("too many");
+        let error = whole(empty(1_025)).expect_err("too many");
         assert_eq!(
             error.to_string(),
             "not supported: 1025 raw values a row in a file without so many; at most 1024 are"
@@ -197,7 +213,7 @@ mod tests {
             bias: vec![-0.0; 1_025],
             ..empty(1_025)
         };
-        let model = lower(with_biases).expect("the file has them");
+        let model = whole(with_biases).expect("the file has them");
         assert!(model.bias.iter().all(|bias| bias.to_bits() == 0));
     }
 
@@ -221,13 +237,13 @@ mod tests {
                 .to_vec(),
             ..RawModel::default()
         };
-        lower(model([0, 1])).expect("this is how CatBoost has them");
-        let error = lower(model([1, 0])).expect_err("JSON could not say so");
+        whole(model([0, 1])).expect("this is how CatBoost has them");
+        let error = whole(model([1, 0])).expect_err("JSON could not say so");
         assert_eq!(
             error.to_string(),
             "not supported: one-hot values that are not in the order of the categorical features"
         );
-        let error = lower(model([1, 1])).expect_err("there is one list a feature");
+        let error = whole(model([1, 1])).expect_err("there is one list a feature");
         assert_eq!(
             error.to_string(),
             "categorical feature 1 `` has two lists of one-hot values"

@@ -24,6 +24,8 @@ pub(crate) struct RawModel {
     pub(crate) embeddings: Vec<RawEmbedding>,
     pub(crate) one_hots: Vec<RawOneHot>,
     pub(crate) ctrs: Vec<RawCtr>,
+    /// Names of the parts of a `.cbm` that are yet to be read.
+    pub(crate) parts: Vec<String>,
     pub(crate) ctr_tables: Vec<RawCtrTable>,
     pub(crate) text: RawText,
     pub(crate) embedding_calcers: Vec<RawEmbeddingCalcer>,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use catboost_model::{
+    Head,
     ir::{
         Child, Ctr, CtrTable, CtrValues, Dictionary, EmbeddingCalcerKind, EstimatedSource, Feature,
         Gram, KnnTargets, Model, NanTreatment, NonSymmetricTree, NumberPolicy, Projection, Split,
@@ -25,6 +26,41 @@ pub(crate) fn describe(model: &Model) -> String {
 /// Writes a line. Writing to a `String` cannot fail.
 macro_rules! line {
     ($out:expr, $($text:tt)*) => {{ let _ = writeln!($out, $($text)*); }};
+}
+
+/// Describes the head of a file whose model cannot be loaded.
+pub(crate) fn describe_head(head: &Head) -> String {
+    let mut out = String::new();
+    if let Some(len) = head.len {
+        line!(
+            out,
+            "file       {len} bytes, of which the head alone was read"
+        );
+    }
+    line!(out, "raw values {} a row", head.dimension);
+    let kind = if head.oblivious {
+        "oblivious"
+    } else {
+        "non-symmetric"
+    };
+    line!(out, "trees      {} {kind}", head.trees);
+    line!(
+        out,
+        "features   {} numeric, {} categorical, {} text, {} embedding",
+        head.floats,
+        head.cats,
+        head.texts,
+        head.embeddings
+    );
+    line!(out, "CTRs       {}", head.ctrs);
+    let parts = head.parts.join(", ");
+    line!(
+        out,
+        "parts      {}",
+        parts.trim_end_matches('\0').escape_debug()
+    );
+    made(&mut out, &head.info);
+    out
 }
 
 fn summary(out: &mut String, model: &Model) {
@@ -57,10 +93,15 @@ fn summary(out: &mut String, model: &Model) {
         model.bias
     );
     trees(out, model);
-    if let Some(time) = model.info.get("train_finish_time") {
+    made(out, &model.info);
+}
+
+/// Time and version of training, and the keys of metadata.
+fn made(out: &mut String, info: &BTreeMap<String, String>) {
+    if let Some(time) = info.get("train_finish_time") {
         line!(out, "trained    {}", time.escape_debug());
     }
-    if let Some(version) = model.info.get("catboost_version_info") {
+    if let Some(version) = info.get("catboost_version_info") {
         let branch = version
             .lines()
             .find_map(|line| line.trim().strip_prefix("Branch: tags/v"));
@@ -70,7 +111,7 @@ fn summary(out: &mut String, model: &Model) {
             branch.unwrap_or("of an unknown version").escape_debug()
         );
     }
-    let keys: Vec<&str> = model.info.keys().map(String::as_str).collect();
+    let keys: Vec<&str> = info.keys().map(String::as_str).collect();
     line!(out, "info       {}", keys.join(", ").escape_debug());
 }
 

@@ -34,6 +34,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Says what is in a model: features, trees, splits, CTRs, texts, embeddings, classes.
+    ///
+    /// Of a .cbm that cannot be loaded, it says what the file's head has, and why it cannot be loaded.
     Inspect {
         /// The model.
         model: PathBuf,
@@ -173,7 +175,16 @@ fn main() -> ExitCode {
 }
 
 fn inspect(path: &Path, importance: bool) -> Result<ExitCode, String> {
-    let model = load(path)?;
+    let model = match catboost_model::load(path) {
+        Ok(model) => model,
+        Err(error) => {
+            // Its head tells something of most models that cannot be loaded.
+            if let (false, Ok(head)) = (importance, catboost_model::head(path)) {
+                print(&inspect::describe_head(&head))?;
+            }
+            return Err(format!("{}: {error}", path.display()));
+        }
+    };
     if importance {
         let importances = explain::importances(&model);
         return print(&importances.map_err(|error| format!("{}: {error}", path.display()))?);

@@ -1,7 +1,5 @@
 //! `static_provider_v1`: tables of counts (CatBoost's `ctr_data.fbs`).
 
-use std::collections::HashMap;
-
 use super::{
     Bytes,
     flat::{Scalar, Table},
@@ -14,6 +12,8 @@ use crate::{
 
 /// Marker of a free bucket.
 const EMPTY: u64 = u64::MAX;
+/// Bytes of a bucket: a key, and an index.
+const BUCKET: usize = 12;
 
 /// Reads the tables: their number, and each after its length.
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Vec<RawCtrTable>, Error> {
@@ -73,28 +73,20 @@ pub(super) fn base(base: &Table<'_>) -> Result<RawCtrBase, Error> {
 fn table(table: &Table<'_>) -> Result<RawCtrTable, Error> {
     let base = base(&table.required(0, "ModelCtrBase")?)?;
     let buckets = table.structs(1, 1)?;
-    if !buckets.len().is_multiple_of(12) {
+    if !buckets.len().is_multiple_of(BUCKET) {
         return Err(Error::cbm(
             table.offset(),
             format!(
-                "expected buckets of 12 bytes, found {} bytes",
+                "expected buckets of {BUCKET} bytes, found {} bytes",
                 buckets.len()
             ),
         ));
     }
-    let mut index_of_key = HashMap::new();
-    for bucket in buckets.chunks_exact(12) {
-        let (key, index) = bucket.split_at(8);
-        let (key, index) = (u64::read(key), u32::read(index));
-        // The first of two buckets with one key is found.
-        if key != EMPTY {
-            index_of_key.entry(key).or_insert(index);
-        }
-    }
     let entries = Entries {
-        table,
-        blob: table.vector::<u8>(2)?,
-        indices: index_of_key.values().copied().collect(),
+        offset: table.offset(),
+        buckets,
+        blob: table.structs(2, 1)?,
+        keys: keys(buckets),
     };
     let values = match base.ctr_type {
         CtrType::Borders | CtrType::Buckets => {
@@ -105,59 +97,67 @@ fn table(table: &Table<'_>) -> Result<RawCtrTable, Error> {
             })?;
             RawCtrValues::Classes {
                 classes: classes.into(),
-                counts: entries.read(stride * 4)?.collect(),
+                counts: entries.read(stride.saturating_mul(4))?,
             }
         }
         CtrType::Counter | CtrType::FeatureFreq => RawCtrValues::Counts {
             denominator: table.get(3, 0)?,
-            counts: entries.read(4)?.collect(),
+            counts: entries.read(4)?,
         },
         CtrType::BinarizedTargetMeanValue | CtrType::FloatTargetMeanValue => {
-            let words: Vec<i32> = entries.read(8)?.collect();
+            let words = entries.read(8)?;
             let mean = |pair: &[i32]| (f32::from_bits(pair[0].cast_unsigned()), pair[1]);
             RawCtrValues::Means(words.chunks_exact(2).map(mean).collect())
         }
     };
     Ok(RawCtrTable {
         base,
-        keys: index_of_key.into_keys().collect(),
+        keys: entries.keys.into_iter().map(|(key, _)| key).collect(),
         values,
     })
 }
 
-/// Counts, with the indices in the order of the keys.
+/// The keys, ascending, with their buckets. Of two buckets with one key, the first counts.
+fn keys(buckets: &[u8]) -> Vec<(u64, u32)> {
+    let keys = (0..).zip(buckets.chunks_exact(BUCKET));
+    let keys = keys.map(|(place, bucket)| (u64::read(&bucket[..8]), place));
+    let keys = keys.filter(|&(key, _)| key != EMPTY);
+    // At least half of the buckets are free: a list that grows would be twice too long.
+    let mut all = Vec::with_capacity(keys.clone().count());
+    all.extend(keys);
+    all.sort_unstable();
+    all.dedup_by_key(|&mut (key, _)| key);
+    all
+}
+
+/// Counts of a table, and the index of each key among them.
 struct Entries<'a> {
-    table: &'a Table<'a>,
-    blob: Vec<u8>,
-    indices: Vec<u32>,
+    offset: usize,
+    buckets: &'a [u8],
+    blob: &'a [u8],
+    keys: Vec<(u64, u32)>,
 }
 
 impl Entries<'_> {
-    /// Returns the words at each index, whose entry has `size` bytes.
-    fn read(&self, size: usize) -> Result<impl Iterator<Item = i32>, Error> {
+    /// Returns the words of each key, in the order of the keys. The entry of an index has `size` bytes.
+    fn read(&self, size: usize) -> Result<Vec<i32>, Error> {
         let entries = self.blob.len() / size;
-        if self.indices.len() > entries {
-            let keys = self.indices.len();
-            return Err(Error::cbm(
-                self.table.offset(),
-                format!("{keys} keys for {entries} entries"),
-            ));
+        let keys = self.keys.len();
+        if keys > entries {
+            let what = format!("{keys} keys for {entries} entries");
+            return Err(Error::cbm(self.offset, what));
         }
-        if let Some(index) = self
-            .indices
-            .iter()
-            .find(|&&index| index as usize >= entries)
-        {
-            return Err(Error::cbm(
-                self.table.offset(),
-                format!("a key with entry {index} of {entries}"),
-            ));
+        let mut words = Vec::with_capacity(keys * (size / 4));
+        for &(_, bucket) in &self.keys {
+            let bucket = &self.buckets[bucket as usize * BUCKET..][..BUCKET];
+            let index = u32::read(&bucket[8..]) as usize;
+            if index >= entries {
+                let what = format!("a key with entry {index} of {entries}");
+                return Err(Error::cbm(self.offset, what));
+            }
+            let entry = &self.blob[index * size..][..size];
+            words.extend(entry.chunks_exact(4).map(i32::read));
         }
-        let entry = move |&index: &u32| {
-            self.blob[index as usize * size..][..size]
-                .chunks_exact(4)
-                .map(i32::read)
-        };
-        Ok(self.indices.iter().flat_map(entry))
+        Ok(words)
     }
 }

@@ -19,11 +19,20 @@ pub(super) struct Flat<'a> {
 
 /// Number of bytes that may still be read from a file. Otherwise a small file could point to one large vector many
 /// times.
-pub(super) struct Budget(Cell<usize>);
+pub(crate) struct Budget(Cell<usize>);
 
 impl Budget {
-    pub(super) fn of(file: &[u8]) -> Self {
-        Self(Cell::new((file.len() + 1024) * BYTES_READ_PER_BYTE))
+    /// For a file of `len` bytes.
+    pub(crate) fn new(len: usize) -> Self {
+        let budget = Self(Cell::new(0));
+        budget.add(len.saturating_add(1024));
+        budget
+    }
+
+    /// `len` bytes more of the file are there.
+    pub(super) fn add(&self, len: usize) {
+        let bytes = len.saturating_mul(BYTES_READ_PER_BYTE);
+        self.0.set(self.0.get().saturating_add(bytes));
     }
 
     fn take(&self, bytes: usize, offset: usize) -> Result<(), Error> {

@@ -2,24 +2,34 @@
 
 use std::collections::HashMap;
 
-use super::{check_borders, features::Features};
+use super::features::Features;
 use crate::{
     Error,
     ir::{Ctr, CtrTable, CtrType, CtrValues, OneHot, OneHotIdx, Projection, TableIdx},
-    limits::MAX_CTR_KEYS,
+    limits::{MAX_CTR_KEYS, MAX_CTRS_OF_KEY},
     raw::{RawCtr, RawCtrBase, RawCtrTable, RawCtrValues},
 };
 
+pub(super) fn check_borders(ctrs: &[RawCtr]) -> Result<(), Error> {
+    let mut ctrs = ctrs.iter().enumerate();
+    ctrs.try_for_each(|(index, ctr)| super::check_borders(&ctr.borders, || format!("CTR {index}")))
+}
+
+/// CTRs whose borders are checked, and the tables that they look up.
 pub(super) fn lower(
     ctrs: Vec<RawCtr>,
-    tables: &[RawCtrTable],
+    tables: Vec<RawCtrTable>,
     features: &mut Features,
     one_hots: &[OneHot],
     has_estimated: bool,
 ) -> Result<(Vec<Ctr>, Vec<CtrTable>), Error> {
+    let tables = tables.into_iter();
+    let (bases, mut tables): (Vec<_>, Vec<_>) = tables
+        .map(|table| (table.base, Some((table.keys, table.values))))
+        .unzip();
     let mut by_base: HashMap<_, Vec<usize>> = HashMap::new();
-    for (table, raw) in tables.iter().enumerate() {
-        by_base.entry(Key::of(&raw.base)).or_default().push(table);
+    for (table, base) in bases.iter().enumerate() {
+        by_base.entry(Key::of(base)).or_default().push(table);
     }
     // Tables that no CTR looks up are dropped.
     let mut places = vec![None; tables.len()];
@@ -41,7 +51,21 @@ pub(super) fn lower(
             Some(place) => place,
             None => {
                 let next = TableIdx(used.len() as u32);
-                let counts = lower_table(&tables[table], features, one_hots, has_estimated)?;
+                let projection = projection(&bases[table], features, one_hots)?;
+                if has_estimated && !projection.one_hots.is_empty() {
+                    // CatBoost numbers the bins that it hashes here as if there were no bins of texts between floats and one-hots.
+                    return Err(Error::unsupported(
+                        "a CTR over one-hot values in a model with text or embedding features, where CatBoost hashes other values than it trained on",
+                    ));
+                }
+                let (keys, values) = tables[table].take().expect("a table is lowered once");
+                let (keys, values) = lower_counts(bases[table].ctr_type, keys, values)?;
+                let counts = CtrTable {
+                    projection,
+                    ctr_type: bases[table].ctr_type,
+                    keys,
+                    values,
+                };
                 used.push(counts);
                 *places[table].insert(next)
             }
@@ -92,16 +116,17 @@ fn check_size(ctrs: &[Ctr], tables: &[CtrTable]) -> Result<(), Error> {
         .values()
         .map(|&(keys, ctrs)| keys.saturating_mul(ctrs))
         .fold(0, usize::saturating_add);
-    match pairs <= MAX_CTR_KEYS {
+    let keys: usize = tables.iter().map(|table| table.keys.len()).sum();
+    let most = MAX_CTR_KEYS.max(keys.saturating_mul(MAX_CTRS_OF_KEY));
+    match pairs <= most {
         true => Ok(()),
         false => Err(Error::unsupported(format!(
-            "{pairs} pairs of a CTR and a key that it looks up; at most {MAX_CTR_KEYS} are"
+            "{pairs} pairs of a CTR and a key that it looks up; at most {most} are in a file with {keys} keys"
         ))),
     }
 }
 
 fn lower_ctr(raw: RawCtr, table: TableIdx, counts: &CtrTable, index: usize) -> Result<Ctr, Error> {
-    check_borders(&raw.borders, || format!("CTR {index}"))?;
     let target_border = target_border(raw.target_border, counts, index)?;
     let RawCtr {
         prior_num,
@@ -147,45 +172,41 @@ fn target_border(asked: i64, counts: &CtrTable, index: usize) -> Result<u32, Err
     )))
 }
 
-fn lower_table(
-    raw: &RawCtrTable,
-    features: &mut Features,
-    one_hots: &[OneHot],
-    has_estimated: bool,
-) -> Result<CtrTable, Error> {
-    let projection = projection(&raw.base, features, one_hots)?;
-    if has_estimated && !projection.one_hots.is_empty() {
-        // CatBoost numbers the bins that it hashes here as if there were no bins of texts between floats and one-hots.
-        return Err(Error::unsupported(
-            "a CTR over one-hot values in a model with text or embedding features, where CatBoost hashes other values than it trained on",
-        ));
+/// Puts keys and their counts in the order of the keys. They may be many: where they are in order, they stay as they are.
+fn lower_counts(
+    ctr_type: CtrType,
+    keys: Vec<u64>,
+    values: RawCtrValues,
+) -> Result<(Vec<u64>, CtrValues), Error> {
+    let wrong = || Error::model("a table of counts has not as many counts as keys");
+    let held = match &values {
+        RawCtrValues::Classes { classes, counts } => {
+            let least = if ctr_type == CtrType::Borders { 2 } else { 1 };
+            let stride = usize::try_from(*classes)
+                .ok()
+                .filter(|&classes| classes >= least && u32::try_from(classes).is_ok())
+                .ok_or_else(wrong)?;
+            counts
+                .len()
+                .is_multiple_of(stride)
+                .then(|| counts.len() / stride)
+        }
+        RawCtrValues::Counts { counts, .. } => Some(counts.len()),
+        RawCtrValues::Means(means) => Some(means.len()),
+    };
+    if held != Some(keys.len()) {
+        return Err(wrong());
     }
-    let mut order: Vec<usize> = (0..raw.keys.len()).collect();
-    order.sort_unstable_by_key(|&entry| raw.keys[entry]);
-    let keys: Vec<u64> = order.iter().map(|&entry| raw.keys[entry]).collect();
+    let order = Order::of(&keys);
+    let keys = order.sort(keys, 1);
     if keys.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(Error::model("a table of counts has the same key twice"));
     }
-    let wrong = || Error::model("a table of counts has not as many counts as keys");
-    let values = match (&raw.values, raw.base.ctr_type) {
+    let values = match (values, ctr_type) {
         (RawCtrValues::Classes { classes, counts }, CtrType::Borders | CtrType::Buckets) => {
-            let least = if raw.base.ctr_type == CtrType::Borders {
-                2
-            } else {
-                1
-            };
-            let classes = u32::try_from(*classes)
-                .ok()
-                .filter(|&classes| classes >= least)
-                .ok_or_else(wrong)?;
-            let stride = classes as usize;
-            if Some(counts.len()) != keys.len().checked_mul(stride) {
-                return Err(wrong());
-            }
-            let entry = |&entry: &usize| &counts[entry * stride..][..stride];
             CtrValues::Classes {
-                classes,
-                counts: order.iter().flat_map(entry).copied().collect(),
+                classes: classes as u32,
+                counts: order.sort(counts, classes as usize),
             }
         }
         (
@@ -194,37 +215,46 @@ fn lower_table(
                 counts,
             },
             CtrType::Counter | CtrType::FeatureFreq,
-        ) => {
-            if counts.len() != keys.len() {
-                return Err(wrong());
-            }
-            let counts = order.iter().map(|&entry| counts[entry]).collect();
-            CtrValues::Counts {
-                denominator: *denominator,
-                counts,
-            }
-        }
+        ) => CtrValues::Counts {
+            denominator,
+            counts: order.sort(counts, 1),
+        },
         (
             RawCtrValues::Means(means),
             CtrType::BinarizedTargetMeanValue | CtrType::FloatTargetMeanValue,
-        ) => {
-            if means.len() != keys.len() {
-                return Err(wrong());
-            }
-            CtrValues::Means(order.iter().map(|&entry| means[entry]).collect())
-        }
+        ) => CtrValues::Means(order.sort(means, 1)),
         _ => {
             return Err(Error::model(
                 "a table of counts does not hold what its CTR type counts",
             ));
         }
     };
-    Ok(CtrTable {
-        projection,
-        ctr_type: raw.base.ctr_type,
-        keys,
-        values,
-    })
+    Ok((keys, values))
+}
+
+/// The order of keys that are not in order.
+struct Order(Option<Vec<usize>>);
+
+impl Order {
+    fn of(keys: &[u64]) -> Self {
+        Self((!keys.is_sorted()).then(|| {
+            let mut order: Vec<usize> = (0..keys.len()).collect();
+            order.sort_unstable_by_key(|&entry| keys[entry]);
+            order
+        }))
+    }
+
+    /// Puts what each key has, `stride` elements, in their order.
+    fn sort<T: Copy>(&self, all: Vec<T>, stride: usize) -> Vec<T> {
+        match &self.0 {
+            None => all,
+            Some(order) => order
+                .iter()
+                .flat_map(|&entry| &all[entry * stride..][..stride])
+                .copied()
+                .collect(),
+        }
+    }
 }
 
 fn projection(
@@ -268,4 +298,49 @@ fn projection(
         floats,
         one_hots,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_many_keys_may_look_each_up_64_times() {
+        let table = |keys: u64| CtrTable {
+            projection: Projection {
+                cats: Vec::new(),
+                floats: Vec::new(),
+                one_hots: Vec::new(),
+            },
+            ctr_type: CtrType::Counter,
+            keys: (0..keys).collect(),
+            values: CtrValues::Counts {
+                denominator: 1,
+                counts: Vec::new(),
+            },
+        };
+        let ctr = Ctr {
+            table: TableIdx(0),
+            target_border: 0,
+            prior_num: 0.0,
+            prior_denom: 1.0,
+            shift: 0.0,
+            scale: 1.0,
+            borders: Vec::new(),
+        };
+        let check = |keys, ctrs| check_size(&vec![ctr.clone(); ctrs], &[table(keys)]);
+        // With fewer keys, the bound of any file counts.
+        check(1 << 19, 128).expect("2^26 pairs");
+        let error = check(1 << 19, 129).expect_err("too many");
+        assert_eq!(
+            error.to_string(),
+            "not supported: 67633152 pairs of a CTR and a key that it looks up; at most 67108864 are in a file with 524288 keys"
+        );
+        check((1 << 20) + 1, 64).expect("64 of each key");
+        let error = check((1 << 20) + 1, 65).expect_err("too many");
+        assert_eq!(
+            error.to_string(),
+            "not supported: 68157505 pairs of a CTR and a key that it looks up; at most 67108928 are in a file with 1048577 keys"
+        );
+    }
 }

@@ -49,6 +49,7 @@ pub(crate) fn raise(model: &Model) -> RawModel {
         embeddings: embeddings.collect(),
         one_hots: one_hots.collect(),
         ctrs: model.ctrs.iter().map(|raw| ctr(raw, &bases)).collect(),
+        parts: Vec::new(),
         ctr_tables: tables.map(|(raw, base)| table(raw, base)).collect(),
         text: text(&model.text, &model.estimated),
         embedding_calcers: embedding_calcers(model),

@@ -7,6 +7,7 @@ use crate::{
     raw::{RawNode, RawObliviousTree, RawTrees},
 };
 
+/// Trees whose depths are checked.
 pub(super) fn lower(raw: RawTrees, dimension: usize, splits: usize) -> Result<Trees, Error> {
     let context = Context { dimension, splits };
     match raw {
@@ -28,6 +29,20 @@ pub(super) fn lower(raw: RawTrees, dimension: usize, splits: usize) -> Result<Tr
     }
 }
 
+/// Refuses oblivious trees that are too deep.
+pub(super) fn check_depths(trees: &RawTrees) -> Result<(), Error> {
+    let RawTrees::Oblivious(trees) = trees else {
+        return Ok(());
+    };
+    let depths = trees.iter().map(|tree| tree.splits.len());
+    match depths.max() {
+        Some(depth) if depth > MAX_DEPTH => Err(Error::unsupported(format!(
+            "trees of depth {depth}; at most {MAX_DEPTH} is, as in CatBoost"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 struct Context {
     dimension: usize,
     splits: usize,
@@ -36,12 +51,6 @@ struct Context {
 impl Context {
     fn oblivious(&self, index: usize, raw: RawObliviousTree) -> Result<ObliviousTree, Error> {
         let wrong = |what: String| Error::model(format!("tree {index} {what}"));
-        if raw.splits.len() > MAX_DEPTH {
-            return Err(Error::unsupported(format!(
-                "trees of depth {}; at most {MAX_DEPTH} is, as in CatBoost",
-                raw.splits.len()
-            )));
-        }
         let leaves = 1 << raw.splits.len();
         if raw.values.len() != leaves * self.dimension
             || !(raw.weights.is_empty() || raw.weights.len() == leaves)

@@ -89,7 +89,7 @@ fn what_asks_for_too_much_is_refused_by_name() {
         ),
         (
             small_with_ctrs(8193),
-            "67117056 pairs of a CTR and a key that it looks up; at most 67108864 are",
+            "67117056 pairs of a CTR and a key that it looks up; at most 67108864 are in a file with 8192 keys",
         ),
     ];
     for json in [

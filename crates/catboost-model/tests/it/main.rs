@@ -2,6 +2,7 @@
 
 mod foreign;
 mod formats;
+mod heads;
 mod hostile;
 mod limits;
 mod metadata;
