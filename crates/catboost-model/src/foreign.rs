@@ -23,6 +23,34 @@ const MAGIC: &[(&[u8], &str)] = &[
         "a ZIP archive: unpack it with `unzip` and give the .cbm inside",
     ),
     (
+        b"PK\x05\x06",
+        "a ZIP archive with nothing in it: fetch or save it again",
+    ),
+    (
+        b"Rar!\x1a\x07",
+        "a RAR archive: unpack it with `unrar x` and give the .cbm inside",
+    ),
+    (
+        b"\x04\x22\x4d\x18",
+        "compressed by lz4: unpack it with `unlz4` (joblib writes such too: then load it with joblib in Python and call `save_model(\"model.cbm\")`)",
+    ),
+    (
+        b"\x5d\0\0",
+        "compressed by lzma: unpack it with `unlzma` (joblib writes such too: then load it with joblib in Python and call `save_model(\"model.cbm\")`)",
+    ),
+    (
+        b"RDX",
+        "data of R: load it there with `load` or `readRDS`, and call `catboost.save_model(model, \"model.cbm\")`",
+    ),
+    (
+        b"Q0JNM",
+        "a .cbm in base64: decode it with `base64 -d FILE > model.cbm`",
+    ),
+    (
+        b"43424d31",
+        "a .cbm in hexadecimal digits: decode it with `xxd -r -p FILE > model.cbm`",
+    ),
+    (
         b"BZh",
         "compressed by bzip2: unpack it with `bunzip2` (joblib writes such too: then load it with joblib in Python and call `save_model(\"model.cbm\")`)",
     ),
@@ -49,6 +77,10 @@ const MAGIC: &[(&[u8], &str)] = &[
         "a LightGBM model: this tool reads CatBoost models alone",
     ),
     (
+        b"tree\r\nversion=v",
+        "a LightGBM model: this tool reads CatBoost models alone",
+    ),
+    (
         b"binf",
         "an XGBoost model (binary): this tool reads CatBoost models alone",
     ),
@@ -64,22 +96,43 @@ const MAGIC: &[(&[u8], &str)] = &[
         b"###  Model data",
         "CatBoost's export to Python code, from which no model can be read: save the model itself with `save_model(\"model.cbm\")`",
     ),
-    (
-        b"\xff\xfe",
-        "a text in UTF-16: if it is a model in JSON, save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`",
-    ),
-    (
-        b"\xfe\xff",
-        "a text in UTF-16: if it is a model in JSON, save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`",
-    ),
+    (b"\xff\xfe", UTF_16),
+    (b"\xfe\xff", UTF_16),
     (b"\x80", PICKLE),
+];
+
+/// Beginnings of HTML pages, without regard to case.
+const PAGES: [&str; 6] = [
+    "<!doctype html",
+    "<html",
+    "<!--",
+    "<head",
+    "<body",
+    "<script",
+];
+
+/// Beginnings of pickles of protocols 0 and 1, which have no magic: dictionaries, lists, and objects of these modules.
+const OLD_PICKLES: [&[u8]; 11] = [
+    b"(d",
+    b"(l",
+    b"}q",
+    b"]q",
+    b"(i",
+    b"ccopy_reg\n",
+    b"c__builtin__\n",
+    b"ccatboost",
+    b"csklearn",
+    b"cnumpy",
+    b"cjoblib",
 ];
 
 const PICKLE: &str = "a Python pickle, by pickle or joblib: load it in Python with what wrote it (pickle.load or joblib.load; take the CatBoost model out if it is in a pipeline) and call `save_model(\"model.cbm\")`";
 
 /// Describes a file that begins neither as a `.cbm` nor as JSON.
 pub(crate) fn describe(file: &[u8]) -> String {
-    let head = &file[..file.len().min(HEAD)];
+    // Windows' editors put a mark before texts of any kind.
+    let marked = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let head = &marked[..marked.len().min(HEAD)];
     if file.is_empty() {
         return "the file is empty: fetch or save it again".to_owned();
     }
@@ -90,7 +143,12 @@ pub(crate) fn describe(file: &[u8]) -> String {
     };
     let holds = |what: &[u8]| find(head, what).is_some();
     let magic = MAGIC.iter().find(|(magic, _)| head.starts_with(magic));
+    // The first field of ONNX and of Core ML is a version, the second of ONNX a name in letters, of Core ML an object.
     let protobuf = head.starts_with(b"\x08") && head.get(1).is_some_and(|&version| version < 128);
+    let second = head.get(2..5).unwrap_or_default();
+    let named = second.starts_with(b"\x12")
+        && second.get(1).is_some_and(|&length| length < 128)
+        && second.last().is_some_and(u8::is_ascii_graphic);
     let what = if let Some(&(magic, what)) = magic {
         // A text may begin with any letter; a pickle's next byte is its protocol.
         let protocol = head
@@ -101,18 +159,27 @@ pub(crate) fn describe(file: &[u8]) -> String {
         } else {
             what
         }
-    } else if begins("<!doctype html") || begins("<html") {
+    } else if PAGES.iter().any(|page| begins(page)) || begins("<?xml") && holds(b"<html") {
         "an HTML page, such as a server sends in place of a file (a login or an error): fetch the file itself"
     } else if holds(b"<PMML") {
         "PMML, from which no CatBoost model can be read: save the model itself with `save_model(\"model.cbm\")`"
+    } else if begins("<?xml") && holds(b"<Error>") {
+        "an error of a file server, in XML: fetch the file itself"
     } else if begins("<?xml") {
         "an XML file: no CatBoost model"
+    } else if begins("[") && holds(b"\"nodeid\"") {
+        "XGBoost's dump of trees (JSON): this tool reads CatBoost models alone"
+    } else if begins("[") && holds(b"{") {
+        "a JSON array: a model in JSON is an object, as `save_model(\"model.json\", format=\"json\")` writes it"
+    } else if begins("\"{") {
+        "a JSON string with JSON in it: take it out with `jq -r . FILE > model.json`"
     } else if begins("#include") && holds(b"std::") {
         "CatBoost's export to C++ code, from which no model can be read: save the model itself with `save_model(\"model.cbm\")`"
     } else if protobuf
-        && find(file, b"TreeEnsemble")
-            .or(find(file, b"ai.onnx"))
-            .is_some()
+        && (named
+            || second.starts_with(b":")
+            || find(file, b"TreeEnsemble").is_some()
+            || find(file, b"ai.onnx").is_some())
     {
         "an ONNX model: load CatBoost's own export with `CatBoost().load_model(FILE, format=\"onnx\")` in Python and call `save_model(\"model.cbm\")`; other ONNX models are no CatBoost models"
     } else if protobuf && head.get(2) == Some(&0x12) {
@@ -123,11 +190,7 @@ pub(crate) fn describe(file: &[u8]) -> String {
         || head.starts_with(b"x^")
     {
         "compressed by zlib, as joblib.dump does with `compress`: load it with joblib.load in Python and call `save_model(\"model.cbm\")`"
-    } else if head.starts_with(b"ccopy_reg\n")
-        || head.starts_with(b"(d")
-        || head.starts_with(b"c__builtin__\n")
-        || head.starts_with(b"ccatboost")
-    {
+    } else if OLD_PICKLES.iter().any(|begin| head.starts_with(begin)) {
         PICKLE
     } else if head.get(257..262) == Some(b"ustar") {
         "a tar archive: unpack it with `tar xf` and give the .cbm inside"
@@ -138,6 +201,8 @@ pub(crate) fn describe(file: &[u8]) -> String {
     };
     what.to_owned() + &embedded(file)
 }
+
+const UTF_16: &str = "a text in UTF-16: if it is a model in JSON, save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`";
 
 const UNKNOWN: &str =
     "expected a .cbm file, which begins with CBM1, or a JSON export, which begins with {";
@@ -168,6 +233,9 @@ pub(crate) fn describe_json(file: &[u8]) -> Option<String> {
         && find(&file[..file.len().min(HEAD)], b"learner").is_some()
     {
         return Some("an XGBoost model (UBJSON): this tool reads CatBoost models alone".to_owned());
+    }
+    if file.get(1) == Some(&0) {
+        return Some(UTF_16.to_owned());
     }
     let Keys { first, found } = serde_json::from_slice(file).ok()?;
     let has = |key: &str| found.iter().any(|(name, there)| *name == key && *there);

@@ -80,6 +80,9 @@ pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
         if path.starts_with("trees[") && error.to_string().starts_with(RECURSION_LIMIT) {
             return Error::too_deep();
         }
+        if error.is_eof() {
+            return Error::json(path, format!("{error}: the file is cut short or damaged"));
+        }
         Error::json(path, error)
     })?;
     text.end().map_err(|error| Error::json(".", error))?;

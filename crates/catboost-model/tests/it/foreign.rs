@@ -100,6 +100,55 @@ fn what_a_file_is_is_said() {
             "expected a .cbm file, which begins with CBM1, or a JSON export, which begins with {",
         ),
         (b"[1]", "expected a .cbm file"),
+        (
+            b"[{\"features_info\":",
+            "a JSON array: a model in JSON is an object, ",
+        ),
+        (b"[ {\"nodeid\": 0}]", "XGBoost's dump of trees (JSON): "),
+        (
+            b"\"{\\\"features_info\\\"",
+            "a JSON string with JSON in it: ",
+        ),
+        (b"{\0\"\0", "a text in UTF-16: "),
+        (b"\xef\xbb\xbf<!DOCTYPE html>", "an HTML page, "),
+        (b"<!-- moved -->\n<html>", "an HTML page, "),
+        (b"<head><title>", "an HTML page, "),
+        (
+            b"<?xml version=\"1.0\"?><!DOCTYPE html PUBLIC \"x\"><html>",
+            "an HTML page, ",
+        ),
+        (
+            b"<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code>",
+            "an error of a file server, in XML: ",
+        ),
+        (
+            b"version https://git-lfs.github.com/spec/v1\r\noid sha256:",
+            "a Git LFS pointer, ",
+        ),
+        (
+            b"\xef\xbb\xbfversion https://git-lfs.github.com/spec/v1\n",
+            "a Git LFS pointer, ",
+        ),
+        (b"tree\r\nversion=v4\r\n", "a LightGBM model: "),
+        (
+            b"{i\x07learner{i\x0aattributes{",
+            "an XGBoost model (UBJSON): ",
+        ),
+        (b"\x08\x08\x12\x07pytorch\x1a\x052.1.0", "an ONNX model: "),
+        (b"\x08\x0a:\x20\x0a\x05torch", "an ONNX model: "),
+        (
+            b"\x08\x01\x12\x20\x0a\x10\x0a\x05input",
+            "a Core ML model, ",
+        ),
+        (b"}q\0X\x05\0\0\0model", "a Python pickle"),
+        (b"(lp0\nS'a'\n", "a Python pickle"),
+        (b"PK\x05\x06\0\0", "a ZIP archive with nothing in it: "),
+        (b"Rar!\x1a\x07\0", "a RAR archive: "),
+        (b"\x04\x22\x4d\x18d@", "compressed by lz4: "),
+        (b"\x5d\0\0\x80\0\xff", "compressed by lzma: "),
+        (b"RDX3\nX\n", "data of R: "),
+        (b"Q0JNMRAo", "a .cbm in base64: "),
+        (b"43424d31", "a .cbm in hexadecimal digits: "),
         (b"\x80text", "expected a .cbm file"),
     ];
     for (file, expected) in cases {
@@ -118,6 +167,17 @@ fn a_byte_order_mark_before_json_is_no_fault() {
         parse(marked.as_bytes()).expect("as without"),
         parse(SMALL.as_bytes()).expect("a model")
     );
+}
+
+#[test]
+fn a_document_that_is_cut_short_is_said_to_be() {
+    for len in [SMALL.len() / 3, SMALL.len() / 2, SMALL.trim_end().len() - 1] {
+        let text = error(&SMALL.as_bytes()[..len]);
+        assert!(
+            text.ends_with(": the file is cut short or damaged"),
+            "{text}"
+        );
+    }
 }
 
 /// Any tree of a document with too few or too many leaf values is named.
