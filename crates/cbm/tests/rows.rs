@@ -75,6 +75,7 @@ fn every_form_of_a_file_gives_the_same_answers() {
         "2,0,1\nx,+1e0,a\nx,N/A,7\n".to_owned(),
         "age,city,remark\nTrue,a,\n-inf,7,\n".to_owned(),
         "age,city,remark\n 0x10,a,\nFalse,7,\n".to_owned(),
+        "age,city,remark\nTRUE,a,\nFALSE,7,\n".to_owned(),
     ];
     for form in forms {
         let marked = format!("\u{feff}{form}");
@@ -93,6 +94,37 @@ fn every_form_of_a_file_gives_the_same_answers() {
         );
     }
     assert_eq!(small("age,city,remark\n"), (String::new(), String::new()));
+}
+
+#[test]
+fn a_row_may_have_64_mib() {
+    const MOST: usize = 64 << 20;
+    let header = "age,city,remark\n1,a,x\n";
+    let csv = |blanks: usize| format!("{header}1,a,\"{}\"\n1,a,x\n", " ".repeat(blanks));
+    let (answers, error) = small(csv(MOST - 16));
+    assert_eq!(
+        (answers.as_str(), error.as_str()),
+        ("[4.5]\n[4.5]\n[4.5]\n", "")
+    );
+    let unclosed = format!("{header}1,a,\"{}", "1,a,x\n".repeat(MOST / 6 + 10_000));
+    let in_json = format!("{NDJSON}{{\"age\": \"{}\"}}\n", "1".repeat(MOST));
+    for (rows, answers, expected) in [
+        (
+            csv(MOST + (1 << 16)),
+            "[4.5]\n",
+            "line 3: longer than 67108864 bytes, or a quote is not closed",
+        ),
+        (
+            unclosed,
+            "[4.5]\n",
+            "line 3: longer than 67108864 bytes, or a quote is not closed",
+        ),
+        (in_json, ANSWERS, "line 3: longer than 67108864 bytes"),
+    ] {
+        let (before, error) = small(rows);
+        assert_eq!(before, answers);
+        assert_eq!(error, format!("cbm: standard input: {expected}\n"));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use ::csv::{ByteRecord, ErrorKind, ReaderBuilder};
 
-use super::{Reader, features::Features, utf8, values::Values};
+use super::{MAX_ROW, Reader, features::Features, utf8, values::Values};
 
 pub(super) struct Csv {
     reader: ::csv::Reader<Quotes>,
@@ -79,9 +79,11 @@ impl Csv {
 
     /// Reads a record. Returns the line on which it begins, or `None` at the end.
     fn read(&mut self) -> Result<Option<u64>, String> {
+        let start = self.reader.position().clone();
+        self.state.limit.set(start.byte() + MAX_ROW as u64);
         let read = self.reader.read_byte_record(&mut self.record);
         let read = read.map_err(|error| {
-            let line = self.before + self.reader.position().line();
+            let line = self.before + start.line();
             match error.into_kind() {
                 ErrorKind::Io(error) => format!("line {line}: {error}"),
                 kind => format!("line {line}: {kind:?}"),
@@ -106,6 +108,7 @@ fn columns(names: &[String], features: &Features) -> Result<Vec<Option<usize>>, 
         let hint = match names {
             [only] if only.contains(';') => "; values have to be separated by commas, not by `;`",
             [only] if only.contains('\t') => "; values have to be separated by commas, not by tabs",
+            [only] if only.contains('|') => "; values have to be separated by commas, not by `|`",
             _ => "",
         };
         format!(
@@ -120,9 +123,13 @@ struct State {
     /// True after an odd number of quotes.
     odd: Cell<bool>,
     ended: Cell<bool>,
+    /// Bytes that went by.
+    passed: Cell<u64>,
+    /// More may not go by before the record ends.
+    limit: Cell<u64>,
 }
 
-/// Counts quotes: the `csv` crate accepts the end of a file inside quotes.
+/// Counts quotes, as the `csv` crate accepts the end of a file inside quotes, and bytes, as it accepts records of any length.
 struct Quotes {
     reader: Reader,
     state: Rc<State>,
@@ -130,7 +137,13 @@ struct Quotes {
 
 impl Read for Quotes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // More is asked for when all that went by is read, and the record has not ended.
+        if self.state.passed.get() > self.state.limit.get() {
+            let what = format!("longer than {MAX_ROW} bytes, or a quote is not closed");
+            return Err(io::Error::other(what));
+        }
         let len = self.reader.fill_buf()?.read(buffer)?;
+        self.state.passed.set(self.state.passed.get() + len as u64);
         self.reader.consume(len);
         let quotes = buffer[..len].iter().filter(|&&byte| byte == b'"').count();
         self.state.odd.set(self.state.odd.get() ^ (quotes % 2 == 1));

@@ -22,7 +22,7 @@ use catboost_model::ir::Model;
 use features::Features;
 pub(crate) use values::Values;
 
-/// Maximum length of a row in JSON, in bytes: beyond that, a file is damaged rather than wide.
+/// Maximum length of a row, in bytes: beyond that, a file is damaged rather than wide.
 const MAX_ROW: usize = 64 << 20;
 
 /// Rows of a file, in order. Iteration ends after the first error, which names file, position, feature and remedy.

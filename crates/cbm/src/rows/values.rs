@@ -152,8 +152,8 @@ fn cell_number(cell: &str) -> Option<f32> {
     match cell {
         "inf" | "Infinity" => Some(f32::INFINITY),
         "-inf" | "-Infinity" => Some(f32::NEG_INFINITY),
-        "True" | "true" => Some(1.0),
-        "False" | "false" => Some(0.0),
+        "True" | "true" | "TRUE" => Some(1.0),
+        "False" | "false" | "FALSE" => Some(0.0),
         cell => MISSING.contains(&cell).then_some(f32::NAN),
     }
 }
