@@ -286,7 +286,7 @@ fn export(name: &str) -> Option<Model> {
 
 fn cases(name: &str) -> Vec<Value> {
     let cases = fs::read_to_string(Path::new(FOLDER).join(format!("{name}.cases.ndjson")))
-        .expect("every model has cases");
+        .unwrap_or_else(|error| panic!("{name}.cases.ndjson: {error}"));
     let cases = cases.lines();
     cases
         .map(|case| serde_json::from_str(case).expect("a case is JSON"))
