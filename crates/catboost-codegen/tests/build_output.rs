@@ -1,4 +1,4 @@
-//! What a build script says about a model whose names and metadata hold line ends, quotes and escape sequences.
+//! Output of a build script about a model whose names and metadata contain line ends, quotes and escape sequences.
 
 use std::env;
 use std::fs;
@@ -14,7 +14,7 @@ const ODD: &str =
 /// The variable with the model, in the process that acts as a build script.
 const MODEL: &str = "BUILD_OUTPUT_MODEL";
 
-/// What a build script with the model `text` prints, and the source that it writes.
+/// Returns the output of a build script with the model `text`, and the source that it writes.
 fn built(name: &str, text: &str) -> (String, String) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).expect("a folder for the test can be made");

@@ -1,4 +1,4 @@
-//! Model files, whose heads are read before all else: they can have gigabytes.
+//! Model files. Heads are read and checked first, since a file can have gigabytes.
 
 use std::{
     collections::BTreeMap,
@@ -15,21 +15,21 @@ use crate::{
     raw::{RawModel, RawTrees},
 };
 
-/// Bytes that tell a file's format, if they are not all blanks.
+/// Number of bytes that identify a file's format, unless all are blanks.
 const BEGINNING: usize = 4096;
-/// Bytes that are read of a file that is no model, to say what it is: a model may be in it.
+/// Number of bytes that are read of a file that is not a model, to describe it: it may contain a model.
 const FOREIGN: usize = 64 << 20;
 
-/// The format of a file.
+/// Format of a file.
 pub(crate) enum Format<'a> {
     Cbm,
-    /// The document, without a byte order mark and blanks before it.
+    /// Document without byte-order mark and leading blanks.
     Json(&'a [u8]),
     Other,
 }
 
 impl<'a> Format<'a> {
-    /// `file` may be a beginning.
+    /// Detects the format. `file` may be the beginning of a file.
     pub(crate) fn of(file: &'a [u8]) -> Self {
         if file.starts_with(cbm::MAGIC) {
             return Self::Cbm;
@@ -51,7 +51,7 @@ pub fn load(path: &Path) -> Result<Model, Error> {
     load_into(path, &mut Vec::new())
 }
 
-/// Reads a model file as [`load`], and leaves its bytes in `bytes`, as many as were read.
+/// Reads a model file like [`load`], and leaves the bytes that were read in `bytes`.
 ///
 /// # Errors
 /// As [`load`].
@@ -61,8 +61,8 @@ pub fn load_into(path: &Path, bytes: &mut Vec<u8>) -> Result<Model, Error> {
     read_known(file, len, bytes)
 }
 
-/// Reads a model from a reader of its file, and leaves the bytes in `bytes`. What the head of a `.cbm` says is checked before
-/// the rest is read.
+/// Reads a model from a reader of its file, and leaves the bytes in `bytes`. The head of a `.cbm` is checked before the
+/// rest is read.
 ///
 /// # Errors
 /// As [`load`].
@@ -97,7 +97,7 @@ fn read_known(
     }
 }
 
-/// Reads the core of a `.cbm`, whose beginning is read.
+/// Reads the core of a `.cbm`, whose beginning has been read.
 fn read_core(
     reader: &mut impl Read,
     len: Option<u64>,
@@ -125,13 +125,13 @@ fn read_up_to(reader: &mut impl Read, end: usize, bytes: &mut Vec<u8>) -> io::Re
     reader.take(more).read_to_end(bytes).map(drop)
 }
 
-/// The length of a file; none of what is not a regular file.
+/// Length of a regular file; `None` for others.
 fn length(file: &File) -> io::Result<Option<u64>> {
     let metadata = file.metadata()?;
     Ok(metadata.is_file().then_some(metadata.len()))
 }
 
-/// The head of a `.cbm`, as it is: little of it is checked, and nothing of what follows is read.
+/// Head of a `.cbm` as in the file. Few checks are made, and nothing after it is read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Head {
@@ -139,30 +139,30 @@ pub struct Head {
     pub len: Option<u64>,
     /// Metadata: key → text.
     pub info: BTreeMap<String, String>,
-    /// Raw values per row.
+    /// Number of raw values per row.
     pub dimension: i64,
     /// Number of trees.
     pub trees: usize,
-    /// Whether the trees are oblivious.
+    /// True if the trees are oblivious.
     pub oblivious: bool,
-    /// Numeric features.
+    /// Number of numeric features.
     pub floats: usize,
-    /// Categorical features.
+    /// Number of categorical features.
     pub cats: usize,
-    /// Text features.
+    /// Number of text features.
     pub texts: usize,
-    /// Embedding features.
+    /// Number of embedding features.
     pub embeddings: usize,
-    /// Numbers that are looked up in tables of counts.
+    /// Number of CTRs.
     pub ctrs: usize,
-    /// Names of the parts that follow, with the tables.
+    /// Names of the parts after the head, with the tables.
     pub parts: Vec<String>,
 }
 
 /// Reads the head of a `.cbm`, to describe a model that cannot be loaded.
 ///
 /// # Errors
-/// If the file is no `.cbm`, or its head cannot be read.
+/// If the file is not a `.cbm`, or its head cannot be read.
 pub fn head(path: &Path) -> Result<Head, Error> {
     let mut file = File::open(path)?;
     let len = length(&file)?;

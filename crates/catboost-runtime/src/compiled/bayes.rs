@@ -51,9 +51,9 @@ pub struct Odds<S: Storage = Static> {
 
 /// Ranges of odds in which an estimate's bin is certain.
 pub struct Limits<S: Storage = Static> {
-    /// Ascending. If the class's odds are above item `k`, the estimate is above border `k`.
+    /// Greatest odds that leave a doubt, ascending: above item `k`, the estimate is above border `k`.
     pub above: S::Slice<f64>,
-    /// If the class's odds are below item `k`, the estimate is not above border `k`. The last item is +∞.
+    /// Least odds that leave a doubt: below item `k`, the estimate is not above border `k`. The last item is +∞.
     pub below: S::Slice<f64>,
 }
 
