@@ -98,6 +98,8 @@ struct Noting<'a, W> {
 }
 
 impl<W: Observer> Observer for Noting<'_, W> {
+    const HEARS_ANSWERS: bool = true;
+
     #[inline(always)]
     fn row(&mut self, row: &Row<'_>) {
         self.watcher.row(row);
@@ -111,6 +113,12 @@ impl<W: Observer> Observer for Noting<'_, W> {
     #[inline(always)]
     fn unknown_token(&mut self, text: usize) {
         self.watcher.unknown_token(text);
+    }
+
+    #[inline(always)]
+    fn inner_node(&mut self, yes: bool) {
+        self.watcher.inner_node(yes);
+        self.leaves.inner_node(yes);
     }
 
     #[inline(always)]

@@ -10,8 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use catboost_codegen::{Config, Origin};
-use catboost_model::ir::Model;
+use catboost_codegen::{Config, Explanations, Origin};
+use catboost_model::ir::{Model, Trees};
+
+/// Leaves of a model whose explanations are looked up in tables, at most.
+const MOST_LEAVES_IN_TABLES: usize = 10_000;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=ZOO");
@@ -127,7 +130,7 @@ fn add_metadata(folder: &Path, metadata: &mut Modules, out: &Path) -> Vec<(usize
         let generated = Config::new().module(&module).generate(&model, &origin);
         generated.write(out).expect("OUT_DIR can be written");
         places.push((nth, metadata.count));
-        metadata.list_module(&module, name, 0);
+        metadata.list_module(&module, name, 0, false);
     }
     places
 }
@@ -159,14 +162,25 @@ impl Modules {
     fn add(&mut self, path: &Path, name: &str, model: &Model) {
         println!("cargo::rerun-if-changed={}", path.display());
         let module = self.next();
-        match Config::new().module(&module).compile(path) {
-            Ok(_) => self.list_module(&module, name, model.embedding_features.len()),
+        let leaves = match &model.trees {
+            Trees::Oblivious(trees) => trees.iter().map(|tree| tree.values.len()).sum(),
+            Trees::NonSymmetric(_) => 0,
+        };
+        // Every other model has tables, but where they would take long to compute in a debug build.
+        let explanations = if self.count % 2 == 0 && leaves < MOST_LEAVES_IN_TABLES {
+            Explanations::Tables
+        } else {
+            Explanations::Computed
+        };
+        let config = Config::new().module(&module).explain(explanations);
+        match config.compile(path) {
+            Ok(_) => self.list_module(&module, name, model.embedding_features.len(), true),
             Err(error) => println!("cargo::error={error}"),
         }
     }
 
     /// Declares a module, and lists it under a name.
-    fn list_module(&mut self, module: &str, name: &str, embedding_count: usize) {
+    fn list_module(&mut self, module: &str, name: &str, embedding_count: usize, explains: bool) {
         self.count += 1;
         writeln!(
             self.modules,
@@ -179,15 +193,31 @@ impl Modules {
         )
         .expect("text");
         let embeddings = embeddings(embedding_count);
+        let features = format!(
+            "let kind = \"as many features as the model has\";
+            let row = {module}::Features::from_kinds(row.floats.try_into().expect(kind), row.cats.try_into().expect(kind), row.texts.try_into().expect(kind){embeddings});"
+        );
+        let explain = if explains {
+            format!(
+                "if {module}::UNEXPLAINED.is_some() {{ None }} else {{ Some(|row| {{
+            {features}
+            let mut values = [[f64::NAN; {module}::COLUMNS.len()]; {module}::BASE.len()];
+            {module}::explain(&row, &mut values);
+            Explanation {{ values: values.map(Vec::from).into(), base: {module}::BASE.into(), table_bytes: {module}::EXPLANATION_BYTES }}
+        }}) }}"
+            )
+        } else {
+            "None".to_owned()
+        };
         writeln!(
             self.list,
             "        leaves: |row| {{
-            let kind = \"as many features as the model has\";
-            let row = {module}::Features::from_kinds(row.floats.try_into().expect(kind), row.cats.try_into().expect(kind), row.texts.try_into().expect(kind){embeddings});
+            {features}
             let mut leaves = Leaves::default();
             {module}::raw_observed(&row, &mut leaves);
             leaves.0
         }},
+        explain: {explain},
         light_leaves: {module}::LIGHT_LEAVES, self_check: {module}::self_check }},"
         )
         .expect("text");

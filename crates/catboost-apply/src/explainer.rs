@@ -4,7 +4,7 @@ use std::{borrow::Cow, path::Path};
 
 use catboost_model::ir;
 use catboost_runtime::{
-    explain::{Explain, Leaves},
+    explain::{Explain, Leaves, Node, Tree},
     predict::{Row, RowError},
     storage::Owned,
 };
@@ -15,15 +15,17 @@ use crate::{
 };
 
 /// Model that explains its rows: the contribution of each feature to the raw values, with the bits of CatBoost's SHAP
-/// values. Supports models of oblivious trees with leaf weights.
+/// values. Supports models with leaf weights.
 pub struct Explainer {
     model: Model,
     explain: Explain<Owned>,
+    /// CatBoost's number of each leaf in its tree, indexed by leaf over all the trees. Empty if the trees are oblivious.
+    numbers: Vec<u32>,
 }
 
 impl Explainer {
-    /// Loads a model file. With `tables`, the contributions of all leaves are computed at once, and a row then takes
-    /// additions alone. [`Explainer::table_bytes`] is the size of these tables.
+    /// Loads a model file. With `tables`, the contributions of all leaves of oblivious trees are computed at once, and a
+    /// row then takes additions alone. [`Explainer::table_bytes`] is the size of these tables.
     ///
     /// # Errors
     /// As [`Model::load`]; if the model cannot be explained.
@@ -46,18 +48,32 @@ impl Explainer {
     }
 
     fn of_file(model: &ir::Model, file: Cow<'_, [u8]>, tables: bool) -> Result<Self, Error> {
+        // Refuses files that would take too much memory.
+        Self::with_model(Model::of_file(model, file)?, model, tables)
+    }
+
+    /// Prepares a model that was parsed already, as [`Model::new`] does.
+    ///
+    /// # Errors
+    /// If the model cannot be explained.
+    pub fn new(model: &ir::Model, tables: bool) -> Result<Self, Error> {
+        Self::with_model(Model::new(model), model, tables)
+    }
+
+    fn with_model(model: Model, parsed: &ir::Model, tables: bool) -> Result<Self, Error> {
         let explanations = if tables {
             Explanations::Tables
         } else {
             Explanations::Computed
         };
-        // Refuses files that would take too much memory.
-        let loaded = Model::of_file(model, file)?;
-        let explain = lay_out(model, explanations);
+        let explain = lay_out(parsed, explanations);
         let explain = explain.map_err(|error| Error::Explain(None, error))?;
+        let explain = explain.unwrap_or_else(Explain::nothing);
+        let numbers = numbers(&explain);
         Ok(Self {
-            model: loaded,
-            explain: explain.unwrap_or_else(Explain::nothing),
+            model,
+            explain,
+            numbers,
         })
     }
 
@@ -96,7 +112,7 @@ impl Explainer {
     /// Returns true if any tree has a split.
     #[must_use]
     pub fn uses_features(&self) -> bool {
-        self.explain.trees.iter().any(|tree| tree.depth > 0)
+        self.explain.trees.iter().any(|tree| tree.classes > 0)
     }
 
     /// Writes the contribution of each column for a row to `values`, dimension by dimension. Per dimension, base and
@@ -125,7 +141,7 @@ impl Explainer {
             self.model.raw_observed(row, &mut raw, &mut leaves)?;
         }
         let leaf_values = self.model.layout().model.trees.values();
-        self.explain.explain_block(leaf_values, &leaves.0, values);
+        self.explain.explain(leaf_values, &leaves, values);
         Ok(())
     }
 
@@ -137,7 +153,31 @@ impl Explainer {
         let mut leaves = Leaves::default();
         let mut raw = vec![0.0; self.model.dimension()];
         self.model.raw_observed(row, &mut raw, &mut leaves)?;
-        let all = leaves.0.iter().zip(&*self.explain.trees);
-        Ok(all.map(|(leaf, tree)| leaf - tree.first_leaf).collect())
+        let all = leaves.as_slice().iter().zip(&*self.explain.trees);
+        let number = |(&leaf, tree): (&u32, &Tree)| {
+            let own = self.numbers.get(leaf as usize).copied();
+            own.unwrap_or(leaf - tree.first_leaf)
+        };
+        Ok(all.map(number).collect())
     }
+}
+
+/// Returns CatBoost's number of each leaf of non-symmetric trees: its index among the tree's leaves in file order.
+fn numbers(explain: &Explain<Owned>) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    // Levels of oblivious trees are no nodes.
+    let trees = explain.trees.iter().filter(|tree| tree.nodes > 0);
+    for tree in trees {
+        let nodes = &explain.nodes[tree.first_class as usize..][..tree.nodes as usize];
+        let leaves = nodes
+            .iter()
+            .map(|node| node.leaf)
+            .filter(|&leaf| leaf != Node::NONE);
+        for (number, leaf) in (0..).zip(leaves) {
+            let leaf = leaf as usize;
+            numbers.resize(numbers.len().max(leaf + 1), 0);
+            numbers[leaf] = number;
+        }
+    }
+    numbers
 }

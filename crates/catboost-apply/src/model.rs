@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fmt::{self, Formatter},
     io::Read,
+    ops::Range,
     path::Path,
     sync::Arc,
 };
@@ -17,6 +18,7 @@ use catboost_model::{
 use catboost_runtime::{
     block,
     compiled::{self, Scratch},
+    explain::Leaves,
     hash::cat_hash,
     predict::{self, FeatureKind, Label, Predict, Row, RowError},
 };
@@ -180,6 +182,26 @@ impl Model {
     /// feature, or `raw` another length than [`Model::dimension`].
     pub fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError> {
         self.raw_observed(row, raw, &mut ())
+    }
+
+    /// Computes the raw values after every `period` of some trees: CatBoost's `staged_predict`. One stage of all of them
+    /// is CatBoost's `predict` with `ntree_start` and `ntree_end`. The bias belongs to the first tree.
+    ///
+    /// # Errors
+    /// As [`Model::raw_into`].
+    ///
+    /// # Panics
+    /// If `trees` is out of the range of the model's trees, or `period` is 0.
+    pub fn stages(
+        &self,
+        row: &Row<'_>,
+        trees: Range<usize>,
+        period: usize,
+    ) -> Result<Vec<Vec<f64>>, RowError> {
+        let mut leaves = Leaves::default();
+        let mut raw = vec![0.0; self.dimension()];
+        self.raw_observed(row, &mut raw, &mut leaves)?;
+        Ok(self.layout().model.stages(&leaves, trees, period))
     }
 
     /// [`Model::raw_into`], which also reports to `observer` what the evaluation meets.
@@ -411,6 +433,15 @@ impl Predict for Model {
         raw: &mut [f64],
     ) -> Result<(), RowError> {
         self.raw_block(rows, scratch, raw)
+    }
+
+    fn stages(
+        &self,
+        row: &Row<'_>,
+        trees: Range<usize>,
+        period: usize,
+    ) -> Result<Vec<Vec<f64>>, RowError> {
+        self.stages(row, trees, period)
     }
 
     fn classes(&self) -> Vec<Label<'_>> {

@@ -1,7 +1,8 @@
-//! Loaded models explain rows with the bits of the plain version: with tables and without, alone and in blocks.
+//! Loaded models explain rows with the bits of the plain version: with tables and without, alone and in blocks. `ZOO`
+//! names another folder of models than `fixtures/models`.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -90,7 +91,7 @@ fn check(path: &Path) -> bool {
     let file = fs::read(path).expect("the zoo has the file");
     let model = catboost_model::parse(&file).expect("the zoo's models are read");
     let reference = explain::Explainer::new(&model);
-    let (Ok(reference), Trees::Oblivious(_)) = (&reference, &model.trees) else {
+    let Ok(reference) = &reference else {
         let refused = Explainer::from_bytes(&file, false);
         assert!(refused.is_err(), "{name}");
         return false;
@@ -119,7 +120,7 @@ fn check(path: &Path) -> bool {
             Explainer::from_bytes(&file, tables).expect("the plain version explains it");
         assert_eq!(
             explainer.table_bytes() > 0,
-            tables && explainer.uses_features(),
+            tables && explainer.uses_features() && matches!(model.trees, Trees::Oblivious(_)),
             "{name}"
         );
         assert_eq!(bits(explainer.base()), bits(reference.base()), "{name}");
@@ -149,8 +150,9 @@ fn check(path: &Path) -> bool {
 
 #[test]
 fn loaded_models_explain_as_the_plain_version() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
-    let files = fs::read_dir(folder).expect("there is a zoo");
+    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    let folder = env::var_os("ZOO").map_or_else(|| zoo.clone(), PathBuf::from);
+    let files = fs::read_dir(&folder).expect("there is a zoo");
     let mut files: Vec<PathBuf> = files
         .map(|file| file.expect("it is listed").path())
         .collect();
@@ -158,14 +160,18 @@ fn loaded_models_explain_as_the_plain_version() {
     // Tables of thousands of trees take long without optimization.
     files.retain(|path| !path.ends_with("walked_levels.cbm"));
     let explained = files.iter().filter(|path| check(path)).count();
-    assert!(explained > 130, "{explained} of {}", files.len());
+    println!("{explained} of {} models are explained", files.len());
+    assert!(
+        folder != zoo || explained > 140,
+        "{explained} of {}",
+        files.len()
+    );
 }
 
 #[test]
 fn what_cannot_be_explained_says_why() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
     for (name, reason) in [
-        ("trees_lossguide.cbm", "only oblivious trees"),
         ("depth_16.cbm", "no leaf weights"),
         ("scaled.cbm", "scale is 0.3"),
     ] {

@@ -10,11 +10,13 @@ mod trees;
 
 use std::fmt;
 
+#[doc(hidden)]
+pub use crate::eval::stored::StoredNode;
 pub use importance::importance;
 
 use crate::{
-    eval::{Numbers, Row},
-    ir::{Model, SplitIdx, Trees},
+    eval::{Numbers, Row, stored::stored},
+    ir::{Model, NonSymmetricTree, SplitIdx, Trees},
     output,
 };
 use classes::Classes;
@@ -154,6 +156,13 @@ impl<'a> Explainer<'a> {
     #[must_use]
     pub fn class_features(&self, class: usize) -> &[u32] {
         &self.classes.features[class]
+    }
+
+    /// Returns the nodes of a non-symmetric tree in the order of CatBoost's files.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stored_nodes(tree: &NonSymmetricTree) -> Vec<StoredNode> {
+        stored(tree)
     }
 
     /// Returns the contribution of each feature for a row.

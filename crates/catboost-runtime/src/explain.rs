@@ -1,19 +1,25 @@
-//! SHAP values of oblivious trees of a compiled model.
+//! SHAP values of a compiled model.
 //!
-//! The explanation of a row depends on its leaves alone. [`Explain`] holds what TreeSHAP needs beside the leaf values
-//! and, if wanted, the contribution of every leaf, so that a row is explained by additions alone. The values have the
-//! bits of `catboost_model::explain`.
+//! The explanation of a row depends on its leaves alone if trees are oblivious, and on its answers to all splits if they
+//! are not: [`Leaves`] collects both. [`Explain`] holds what TreeSHAP needs beside the leaf values and, if wanted, the
+//! contribution of every leaf of oblivious trees, so that a row is explained by additions alone. The values have the bits
+//! of `catboost_model::explain`.
 
+mod leaves;
 mod path;
+mod walk;
 
 use alloc::{vec, vec::Vec};
 
 use crate::{
-    compiled::Observer,
     emit::emit,
     storage::{Owned, Static, Storage},
 };
-use path::Walk;
+use leaves::Answers;
+pub use leaves::Leaves;
+pub use path::MOST_CLASSES;
+pub use walk::Node;
+use walk::{NonSymmetric, Oblivious, Walk};
 
 /// Tables that explain the rows of a model.
 pub struct Explain<S: Storage = Static> {
@@ -25,43 +31,51 @@ pub struct Explain<S: Storage = Static> {
     pub features: usize,
     /// The trees, in order.
     pub trees: S::Slice<Tree>,
-    /// Class of each level of each tree, the last split's first: index among the tree's classes.
-    pub levels: S::Slice<u8>,
+    /// Class of each level of each oblivious tree, the last split's first, or of each node of each non-symmetric tree:
+    /// index among the tree's classes.
+    pub classes: S::Slice<u16>,
+    /// Nodes of the non-symmetric trees, in file order; empty if the trees are oblivious.
+    pub nodes: S::Slice<Node>,
+    /// Number of inner nodes of the non-symmetric trees.
+    pub splits: usize,
     /// Terms of each tree: which share of a class's contribution each feature gets.
     pub terms: S::Slice<Term>,
     /// Feature of each slot of each tree.
     pub slots: S::Slice<u16>,
-    /// Bitmap of the leaves that have weight, indexed over all the trees.
+    /// Bitmap of the leaves that have weight, indexed over all the trees; those of a non-symmetric tree in file order.
     pub weighty: S::Slice<u64>,
     /// For each leaf with weight, the index of its weight.
     pub weights: S::Slice<u32>,
     /// The distinct weights of leaves.
     pub distinct: S::Slice<f64>,
-    /// Contribution of each leaf to each slot of its tree, by dimension. Empty if contributions are computed per row.
+    /// Contribution of each leaf of each oblivious tree to each slot of its tree, by dimension. Empty if contributions are
+    /// computed per row.
     pub tables: S::Slice<f64>,
 }
 
-/// An oblivious tree.
+/// Tree of an explained model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tree {
     /// First leaf, counted over all the trees.
     pub first_leaf: u32,
     /// Number of leaves with weight in the trees before.
     pub first_weight: u32,
-    /// First level in [`Explain::levels`].
-    pub first_level: u32,
+    /// First level or node in [`Explain::classes`].
+    pub first_class: u32,
     /// First term in [`Explain::terms`].
     pub first_term: u32,
     /// First slot in [`Explain::slots`].
     pub first_slot: u32,
     /// First number in [`Explain::tables`].
     pub first_entry: u32,
-    /// Number of levels.
+    /// Number of levels of an oblivious tree, else 0.
     pub depth: u8,
+    /// Number of nodes of a non-symmetric tree, else 0.
+    pub nodes: u32,
     /// Number of classes.
-    pub classes: u8,
+    pub classes: u16,
     /// Number of terms.
-    pub terms: u16,
+    pub terms: u32,
     /// Number of slots.
     pub slots: u16,
     /// Subtracted from every leaf value.
@@ -71,13 +85,16 @@ pub struct Tree {
 /// Share of a class's contribution that goes to a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
-    /// Class, among those of the tree.
-    pub class: u8,
+    /// Class, indexed over the tree's classes. Terms are in ascending order of it.
+    pub class: u16,
     /// Slot of the feature, among those of the tree.
     pub slot: u16,
     /// Number of features that share the contribution.
     pub among: u16,
 }
+
+/// Number of rows whose values stay in the L2 cache beside a tree's table.
+const ROWS_AT_ONCE: usize = 128;
 
 /// Number of bits in a word of [`Explain::weighty`].
 const BITS: usize = u64::BITS as usize;
@@ -95,23 +112,15 @@ impl<S: Storage> Explain<S> {
         self.len() == 0
     }
 
-    /// Writes the contribution of each feature to `out`, dimension by dimension. `leaf_values` are the model's;
-    /// `leaves` has the row's leaf in each tree, indexed over all the trees.
+    /// Writes the contribution of each feature to `out`, row by row and dimension by dimension, for the rows whose `leaves`
+    /// were collected. `leaf_values` are the model's.
     ///
     /// # Panics
-    /// If the length of `leaves` is not the number of trees, or that of `out` is not [`Explain::len`].
-    pub fn explain(&self, leaf_values: &[f64], leaves: &[u32], out: &mut [f64]) {
-        self.explain_block(leaf_values, leaves, out);
-    }
-
-    /// [`Explain::explain`] for several rows, whose `leaves` and `out` are concatenated.
-    ///
-    /// # Panics
-    /// As [`Explain::explain`], for each row.
-    pub fn explain_block(&self, leaf_values: &[f64], leaves: &[u32], out: &mut [f64]) {
+    /// If the length of `out` is not [`Explain::len`] for each row, or `leaves` are of another model.
+    pub fn explain(&self, leaf_values: &[f64], leaves: &Leaves, out: &mut [f64]) {
         let (trees, len) = (self.trees.len(), self.len());
         assert!(
-            leaves.len() * len == out.len() * trees,
+            leaves.leaves.len() * len == out.len() * trees,
             "a row has a leaf per tree, and a value per feature"
         );
         out.fill(0.0);
@@ -121,120 +130,176 @@ impl<S: Storage> Explain<S> {
         if self.tables.is_empty() {
             self.compute(leaf_values, leaves, out);
         } else {
-            self.look_up(leaves, out);
+            self.look_up(&leaves.leaves, out);
         }
     }
 
-    /// Adds the tables' entries tree by tree, so that a tree's table stays in the cache.
+    /// Adds the tables' entries some rows at a time, so that their values stay in the cache, and tree by tree, so that a
+    /// tree's table does.
     fn look_up(&self, leaves: &[u32], out: &mut [f64]) {
         let (trees, len) = (self.trees.len(), self.len());
-        let dimensions = self.base.len();
-        for (place, tree) in self.trees.iter().enumerate() {
-            let slots = self.slots_of(tree);
-            let width = slots.len() * dimensions;
-            let table = &self.tables[tree.first_entry as usize..];
-            for (leaves, out) in leaves.chunks_exact(trees).zip(out.chunks_exact_mut(len)) {
-                let leaf = (leaves[place] - tree.first_leaf) as usize;
-                let entries = &table[leaf * width..][..width];
-                for (entries, out) in entries
-                    .chunks_exact(slots.len().max(1))
-                    .zip(out.chunks_exact_mut(self.features))
-                {
-                    for (&slot, &entry) in slots.iter().zip(entries) {
-                        out[usize::from(slot)] += entry;
-                    }
+        let blocks = leaves.chunks(ROWS_AT_ONCE * trees);
+        for (leaves, out) in blocks.zip(out.chunks_mut(ROWS_AT_ONCE * len)) {
+            for (place, tree) in self.trees.iter().enumerate() {
+                let slots = self.slots_of(tree);
+                let width = slots.len() * self.base.len();
+                let table = &self.tables[tree.first_entry as usize..];
+                for (leaves, out) in leaves.chunks_exact(trees).zip(out.chunks_exact_mut(len)) {
+                    let leaf = (leaves[place] - tree.first_leaf) as usize;
+                    self.add(slots, &table[leaf * width..][..width], out);
                 }
             }
         }
     }
 
-    fn compute(&self, leaf_values: &[f64], leaves: &[u32], out: &mut [f64]) {
+    /// Adds the entries of a tree's slots, dimension by dimension, to a row's values.
+    #[inline(always)]
+    fn add(&self, slots: &[u16], entries: &[f64], out: &mut [f64]) {
+        let entries = entries.chunks_exact(slots.len().max(1));
+        for (entries, out) in entries.zip(out.chunks_exact_mut(self.features)) {
+            for (&slot, &entry) in slots.iter().zip(entries) {
+                out[usize::from(slot)] += entry;
+            }
+        }
+    }
+
+    fn compute(&self, leaf_values: &[f64], leaves: &Leaves, out: &mut [f64]) {
         let (trees, len) = (self.trees.len(), self.len());
         let mut memory = Memory::default();
         for (place, tree) in self.trees.iter().enumerate() {
             let slots = self.slots_of(tree);
             self.weigh(tree, &mut memory.weights);
-            for (leaves, out) in leaves.chunks_exact(trees).zip(out.chunks_exact_mut(len)) {
-                let leaf = (leaves[place] - tree.first_leaf) as usize;
-                self.entries(tree, leaf, leaf_values, &mut memory);
-                let entries = memory.entries.chunks_exact(slots.len().max(1));
-                for (entries, out) in entries.zip(out.chunks_exact_mut(self.features)) {
-                    for (&slot, &entry) in slots.iter().zip(entries) {
-                        out[usize::from(slot)] += entry;
-                    }
-                }
+            let rows = leaves.leaves.chunks_exact(trees).enumerate();
+            for ((row, leaves_of_row), out) in rows.zip(out.chunks_exact_mut(len)) {
+                let leaf = (leaves_of_row[place] - tree.first_leaf) as usize;
+                let answers = leaves.answers(row * self.splits);
+                self.entries(tree, leaf, answers, leaf_values, &mut memory);
+                self.add(slots, &memory.entries, out);
             }
         }
     }
 
-    /// Computes [`Explain::tables`] for all leaves of all trees.
+    /// Computes [`Explain::tables`] for all leaves of all trees, which are oblivious.
     #[must_use]
     pub fn compute_tables(&self, leaf_values: &[f64]) -> Vec<f64> {
         let mut tables = Vec::new();
         let mut memory = Memory::default();
+        let none = Leaves::default();
         for tree in &*self.trees {
             self.weigh(tree, &mut memory.weights);
             for leaf in 0..1 << tree.depth {
-                self.entries(tree, leaf, leaf_values, &mut memory);
+                self.entries(tree, leaf, none.answers(0), leaf_values, &mut memory);
                 tables.extend_from_slice(&memory.entries);
             }
         }
         tables
     }
 
-    /// Writes the contribution of a leaf to each slot, dimension by dimension, to `memory`. Call [`Explain::weigh`] for
+    /// Writes the contribution of a tree to each slot, dimension by dimension, to `memory`. Call [`Explain::weigh`] for
     /// the tree first.
-    fn entries(&self, tree: &Tree, leaf: usize, leaf_values: &[f64], memory: &mut Memory) {
+    fn entries(
+        &self,
+        tree: &Tree,
+        leaf: usize,
+        answers: Answers<'_>,
+        leaf_values: &[f64],
+        memory: &mut Memory,
+    ) {
         let Memory {
             weights,
             entries,
             contributions,
+            met,
         } = memory;
         let dimensions = self.base.len();
-        let classes = usize::from(tree.classes);
         contributions.clear();
-        contributions.resize(classes * dimensions, 0.0);
-        let first = tree.first_level as usize;
-        Walk {
-            levels: &self.levels[first..][..usize::from(tree.depth)],
-            weights,
-            leaf,
+        contributions.resize(usize::from(tree.classes) * dimensions, 0.0);
+        met.clear();
+        let walk = Walk {
             values: &leaf_values[tree.first_leaf as usize * self.dimension..],
             dimension: self.dimension,
             explained: dimensions,
             average: tree.average,
             contributions,
+            met,
+        };
+        let classes = &self.classes[tree.first_class as usize..];
+        if tree.nodes == 0 {
+            let levels = &classes[..usize::from(tree.depth)];
+            walk.run(&Oblivious {
+                levels,
+                weights,
+                leaf,
+            });
+            met.extend(0..tree.classes);
+        } else {
+            walk.run(&NonSymmetric {
+                nodes: self.nodes_of(tree),
+                classes,
+                weights,
+                first_leaf: tree.first_leaf,
+                answers,
+            });
         }
-        .walk();
         let slots = usize::from(tree.slots);
         entries.clear();
         entries.resize(slots * dimensions, 0.0);
-        let terms = &self.terms[tree.first_term as usize..][..usize::from(tree.terms)];
+        let terms = &self.terms[tree.first_term as usize..][..tree.terms as usize];
         for (nth, entries) in entries.chunks_exact_mut(slots.max(1)).enumerate() {
-            for term in terms {
-                let whole = contributions[usize::from(term.class) * dimensions + nth];
-                entries[usize::from(term.slot)] += whole / f64::from(term.among);
+            for &class in &*met {
+                let whole = contributions[usize::from(class) * dimensions + nth];
+                let first = terms.partition_point(|term| term.class < class);
+                for term in terms[first..].iter().take_while(|term| term.class == class) {
+                    entries[usize::from(term.slot)] += whole / f64::from(term.among);
+                }
             }
         }
     }
 
-    /// Writes the weights of a tree's nodes to `weights`. The root is node 1; the children of node `n` are `2n` and `2n
-    /// + 1`.
+    /// Writes the weights of a tree's nodes to `weights`.
     fn weigh(&self, tree: &Tree, weights: &mut Vec<f64>) {
-        let leaves = 1_usize << tree.depth;
-        weights.clear();
-        weights.resize(2 * leaves, 0.0);
         let mut found = self.weights[tree.first_weight as usize..].iter();
-        for leaf in 0..leaves {
-            let bit = tree.first_leaf as usize + leaf;
-            if self.weighty[bit / BITS] >> (bit % BITS) & 1 == 1 {
+        let mut bit = tree.first_leaf as usize;
+        let mut next_leaf = || {
+            let has_weight = self.weighty[bit / BITS] >> (bit % BITS) & 1 == 1;
+            bit += 1;
+            if has_weight {
                 let weight = found.next().expect("a leaf with weight has one");
-                weights[leaves + leaf] = self.distinct[*weight as usize];
+                self.distinct[*weight as usize]
+            } else {
+                0.0
+            }
+        };
+        weights.clear();
+        if tree.nodes == 0 {
+            let leaves = 1_usize << tree.depth;
+            weights.resize(leaves, 0.0);
+            weights.extend((0..leaves).map(|_| next_leaf()));
+            for node in (1..leaves).rev() {
+                weights[node] = weights[2 * node] + weights[2 * node + 1];
+            }
+            return;
+        }
+        let nodes = self.nodes_of(tree);
+        let own = nodes.iter().map(|node| match node.leaf {
+            Node::NONE => 0.0,
+            _ => next_leaf(),
+        });
+        weights.extend(own);
+        if let [root, _, ..] = &mut weights[..] {
+            // The leaf that the root itself holds is left out, as CatBoost does.
+            *root = 0.0;
+        }
+        for (place, node) in nodes.iter().enumerate().rev() {
+            for child in node.children.into_iter().rev().filter(|&child| child != 0) {
+                weights[place] += weights[child as usize];
             }
         }
-        for node in (1..leaves).rev() {
-            weights[node] = weights[2 * node] + weights[2 * node + 1];
-        }
+    }
+
+    /// Returns the nodes of a non-symmetric tree.
+    fn nodes_of(&self, tree: &Tree) -> &[Node] {
+        &self.nodes[tree.first_class as usize..][..tree.nodes as usize]
     }
 
     fn slots_of(&self, tree: &Tree) -> &[u16] {
@@ -247,26 +312,8 @@ impl<S: Storage> Explain<S> {
 struct Memory {
     weights: Vec<f64>,
     contributions: Vec<f64>,
+    met: Vec<u16>,
     entries: Vec<f64>,
-}
-
-/// Observer that collects a row's leaves, indexed over all the trees, as [`Explain::explain`] takes them.
-#[derive(Clone, Debug, Default)]
-pub struct Leaves(pub Vec<u32>);
-
-impl Leaves {
-    /// Creates an empty list with capacity for `trees` trees.
-    #[must_use]
-    pub fn with_capacity(trees: usize) -> Self {
-        Self(Vec::with_capacity(trees))
-    }
-}
-
-impl Observer for Leaves {
-    #[inline(always)]
-    fn leaf(&mut self, leaf: usize) {
-        self.0.push(leaf as u32);
-    }
 }
 
 impl Explain<Owned> {
@@ -278,7 +325,9 @@ impl Explain<Owned> {
             base: vec![0.0].into(),
             features: 0,
             trees: [].into(),
-            levels: [].into(),
+            classes: [].into(),
+            nodes: [].into(),
+            splits: 0,
             terms: [].into(),
             slots: [].into(),
             weighty: [].into(),
@@ -290,9 +339,9 @@ impl Explain<Owned> {
 }
 
 emit!(struct Tree Tree {
-    first_leaf, first_weight, first_level, first_term, first_slot, first_entry, depth, classes, terms, slots, average,
+    first_leaf, first_weight, first_class, first_term, first_slot, first_entry, depth, nodes, classes, terms, slots, average,
 });
 emit!(struct Term Term { class, slot, among });
 emit!(struct Explain Explain<Owned> {
-    dimension, base, features, trees, levels, terms, slots, weighty, weights, distinct, tables,
+    dimension, base, features, trees, classes, nodes, splits, terms, slots, weighty, weights, distinct, tables,
 });

@@ -3,7 +3,7 @@
 #[doc(hidden)]
 pub use alloc::vec::Vec;
 use alloc::{borrow::ToOwned as _, string::String, vec};
-use core::fmt;
+use core::{fmt, ops::Range};
 
 use crate::block::Scratch;
 
@@ -61,6 +61,21 @@ pub trait Predict {
         }
         Ok(())
     }
+
+    /// Computes the raw values after every `period` of some trees: CatBoost's `staged_predict`. One stage of all of them
+    /// is CatBoost's `predict` with `ntree_start` and `ntree_end`. The bias belongs to the first tree.
+    ///
+    /// # Errors
+    /// As [`Predict::raw_into`].
+    ///
+    /// # Panics
+    /// If `trees` is out of the range of the model's trees, or `period` is 0.
+    fn stages(
+        &self,
+        row: &Row<'_>,
+        trees: Range<usize>,
+        period: usize,
+    ) -> Result<Vec<Vec<f64>>, RowError>;
 
     /// Names of the classes. Empty if the model does not classify.
     fn classes(&self) -> Vec<Label<'_>> {

@@ -25,10 +25,25 @@ pub struct Compiled {
     pub model: &'static (dyn Predict + Sync),
     /// Returns the leaves of a row, indexed over all the trees.
     pub leaves: fn(row: &Row<'_>) -> Vec<usize>,
+    /// Explains a row; `None` if the module was generated without explanations, or the model cannot be explained.
+    pub explain: Option<Explain>,
     /// Generated bitmap of light leaves.
     pub light_leaves: &'static [u64],
     /// Generated function `self_check`.
     pub self_check: fn() -> Result<(), usize>,
+}
+
+/// Calls the generated `explain`, and reads `BASE`.
+pub type Explain = fn(row: &Row<'_>) -> Explanation;
+
+/// Explanation of a row, and the size of the tables that it was looked up in.
+pub struct Explanation {
+    /// Contribution of each column, dimension by dimension.
+    pub values: Vec<Vec<f64>>,
+    /// Base of each dimension.
+    pub base: Vec<f64>,
+    /// Size of the tables of all leaves in bytes.
+    pub table_bytes: usize,
 }
 
 /// Collects leaves.

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use catboost_apply::Scratch;
 use catboost_model::{
     eval::{self, Row},
     ir::Model,
@@ -13,7 +14,7 @@ use catboost_model::{
 };
 use clap::{Args, ValueEnum};
 
-use crate::print::{Cell, Format, each_row, list};
+use crate::print::{Cell, Format, each_block, each_row, list};
 
 /// Prediction, by CatBoost's types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,8 +73,8 @@ pub(crate) struct Options {
     /// Prints CSV with a header.
     #[arg(long)]
     csv: bool,
-    /// Computes with the plain interpreter: slow, and the reference for the engine that is used otherwise. Stages, ranges of
-    /// trees and virtual ensembles always are.
+    /// Computes with the plain interpreter: slow, and the reference for the engine that is used otherwise. Virtual ensembles always
+    /// are.
     #[arg(long)]
     interpreter: bool,
 }
@@ -100,16 +101,22 @@ pub(crate) fn eval(model: &Model, rows: &Path, options: &Options) -> Result<(), 
     check(model, output.as_ref(), options.kind)?;
     let convert = |raw: &[f64]| converted(output.as_ref(), options.kind, raw);
     let whole = trees == (0..model.tree_count()) && options.staged.is_none();
-    let engine = (whole && !options.interpreter).then(|| catboost_apply::Model::new(model));
+    let engine = (!options.interpreter).then(|| catboost_apply::Model::new(model));
+    let stages = |row: &Row, period: usize| match &engine {
+        Some(engine) => engine
+            .stages(row, trees.clone(), period)
+            .expect("rows are read as the model's"),
+        None => eval::stages(model, row, trees.clone(), period),
+    };
     let answer = |row: &Row| -> Vec<Vec<Cell>> {
-        if let Some(engine) = &engine {
-            let raw = engine.raw(row).expect("rows are read as the model's");
-            return vec![convert(&raw)];
-        }
         let Some(period) = options.staged else {
-            return vec![convert(&eval::raw_of_trees(model, row, trees.clone()))];
+            // A model without trees has no stage, but a bias.
+            if trees.is_empty() {
+                return vec![convert(&eval::raw_of_trees(model, row, trees.clone()))];
+            }
+            return vec![convert(&stages(row, trees.len())[0])];
         };
-        let stages = eval::stages(model, row, trees.clone(), period as usize);
+        let stages = stages(row, period as usize);
         let ends = trees.clone().step_by(period as usize);
         let ends = ends.map(|start| trees.end.min(start.saturating_add(period as usize)));
         let stages = ends.zip(stages).map(|(end, raw)| {
@@ -134,7 +141,18 @@ pub(crate) fn eval(model: &Model, rows: &Path, options: &Options) -> Result<(), 
     } else {
         Format::Json(&json)
     };
-    each_row(model, rows, &format, answer)
+    let Some(engine) = engine.as_ref().filter(|_| whole) else {
+        return each_row(model, rows, &format, answer);
+    };
+    let (mut scratch, mut raw) = (Scratch::default(), Vec::new());
+    each_block(model, rows, &format, |rows| {
+        raw.resize(rows.len() * model.dimension, 0.0);
+        let done = engine.raw_block(rows, &mut scratch, &mut raw);
+        done.expect("rows are read as the model's");
+        let values = |row: usize| &raw[row * model.dimension..][..model.dimension];
+        let all = (0..rows.len()).map(|row| vec![convert(values(row))]);
+        all.collect()
+    })
 }
 
 /// Refuses predictions that CatBoost does not make.

@@ -17,12 +17,23 @@ pub(crate) fn explain(
     top: Option<usize>,
     csv: bool,
 ) -> Result<(), String> {
-    let explainer = Explainer::new(model).map_err(|error| error.to_string())?;
+    let plain = Explainer::new(model).map_err(|error| error.to_string())?;
+    // It explains all but trees of a great depth.
+    let engine = catboost_apply::Explainer::new(model, false).ok();
     let features = features(model);
-    let several = explainer.base().len() > 1;
+    let several = plain.base().len() > 1;
     let answer = |row: &Row| -> Vec<Vec<Cell>> {
-        let explanation = explainer.explain(row);
-        let lists = (0..).zip(&explanation.base).zip(&explanation.values);
+        let all = match &engine {
+            Some(engine) => {
+                let mut all = vec![0.0; engine.len()];
+                let explained = engine.explain(row, &mut all);
+                explained.expect("rows are read as the model's");
+                all
+            }
+            None => plain.explain(row).values.concat(),
+        };
+        let lists = all.chunks(model.flat_features().max(1));
+        let lists = (0..).zip(plain.base()).zip(lists);
         lists
             .map(|((nth, &base), values)| {
                 let mut cells = vec![Cell::Index(nth), Cell::Number(base)];

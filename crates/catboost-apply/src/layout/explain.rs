@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use catboost_model::{
-    explain::{ExplainError, Explainer},
-    ir::{Model, ObliviousTree, Trees},
+    explain::{ExplainError, Explainer, StoredNode},
+    ir::{Model, NonSymmetricTree, ObliviousTree, Trees},
 };
 use catboost_runtime::{
-    explain::{Explain, Term, Tree},
+    explain::{Explain, MOST_CLASSES, Node, Term, Tree},
     storage::Owned,
 };
 
@@ -23,14 +23,14 @@ pub enum Explanations {
     /// Contributions of a row's leaves are computed for each row.
     Computed,
     /// Contributions of all leaves are in tables: a row takes additions alone. The tables take 8 bytes per leaf and
-    /// feature of its tree.
+    /// feature of its tree. Non-symmetric trees have none, as the contributions of their leaves differ from row to row.
     Tables,
 }
 
 /// Lays out the tables that explain a model; `None` for [`Explanations::None`].
 ///
 /// # Errors
-/// If the model cannot be explained (see [`Explainer::new`]), or its trees are not oblivious.
+/// If the model cannot be explained: see [`Explainer::new`].
 pub fn lay_out(
     model: &Model,
     explanations: Explanations,
@@ -38,11 +38,6 @@ pub fn lay_out(
     if explanations == Explanations::None {
         return Ok(None);
     }
-    let Trees::Oblivious(trees) = &model.trees else {
-        return Err(ExplainError::new(
-            "only oblivious trees are explained by compiled and loaded models: `catboost_model::explain` explains all",
-        ));
-    };
     if model.flat_features() > usize::from(u16::MAX) {
         return Err(ExplainError::new(
             "rows of more than 65535 columns are not explained",
@@ -50,15 +45,28 @@ pub fn lay_out(
     }
     let explainer = Explainer::new(model)?;
     let mut tables = Tables::default();
-    for (tree, &average) in trees.iter().zip(explainer.averages()) {
-        tables.add(tree, average, &explainer);
+    let mut averages = explainer.averages().iter();
+    let mut next_average = || *averages.next().expect("every tree has one");
+    match &model.trees {
+        Trees::Oblivious(trees) => {
+            for tree in trees {
+                tables.add_oblivious(tree, next_average(), &explainer);
+            }
+        }
+        Trees::NonSymmetric(trees) => {
+            for tree in trees {
+                tables.add_non_symmetric(tree, next_average(), &explainer)?;
+            }
+        }
     }
     let mut explain = Explain {
         dimension: model.dimension,
         base: explainer.base().into(),
         features: model.flat_features(),
         trees: tables.trees.into(),
-        levels: tables.levels.into(),
+        classes: tables.classes.into(),
+        nodes: tables.nodes.into(),
+        splits: tables.splits,
         terms: tables.terms.into(),
         slots: tables.slots.into(),
         weighty: tables.weighty.into(),
@@ -66,7 +74,7 @@ pub fn lay_out(
         distinct: tables.distinct.into(),
         tables: [].into(),
     };
-    if explanations == Explanations::Tables {
+    if let (Explanations::Tables, Trees::Oblivious(trees)) = (explanations, &model.trees) {
         if tables.entries > MAX_ENTRIES {
             return Err(ExplainError::new(
                 "the tables of all leaves would take more than 1 GiB: explain without them",
@@ -84,7 +92,9 @@ pub fn lay_out(
 #[derive(Default)]
 struct Tables {
     trees: Vec<Tree>,
-    levels: Vec<u8>,
+    classes: Vec<u16>,
+    nodes: Vec<Node>,
+    splits: usize,
     terms: Vec<Term>,
     slots: Vec<u16>,
     weighty: Vec<u64>,
@@ -96,8 +106,72 @@ struct Tables {
 }
 
 impl Tables {
-    fn add(&mut self, tree: &ObliviousTree, average: f64, explainer: &Explainer) {
-        let (levels, order) = classes(tree, explainer);
+    fn add_oblivious(&mut self, tree: &ObliviousTree, average: f64, explainer: &Explainer) {
+        let of_levels = tree.splits.iter().rev();
+        let of_levels: Vec<usize> = of_levels.map(|&split| explainer.class_of(split)).collect();
+        let order = order(&of_levels);
+        let laid = self.begin(&order, average, explainer);
+        let width = usize::from(laid.slots) * explainer.base().len();
+        self.trees.push(Tree {
+            depth: of_levels.len() as u8,
+            ..laid
+        });
+        let classes = of_levels.iter().map(|class| index(&order, *class));
+        self.classes.extend(classes);
+        self.add_weights(tree.weights.iter().copied());
+        self.entries += tree.weights.len() * width;
+    }
+
+    fn add_non_symmetric(
+        &mut self,
+        tree: &NonSymmetricTree,
+        average: f64,
+        explainer: &Explainer,
+    ) -> Result<(), ExplainError> {
+        let nodes = Explainer::stored_nodes(tree);
+        let class = |node: &StoredNode| node.split.map(|split| explainer.class_of(split));
+        let mut order: Vec<usize> = nodes.iter().filter_map(class).collect();
+        order.sort_unstable();
+        order.dedup();
+        if most_classes(&nodes, class) > MOST_CLASSES || order.len() >= usize::from(u16::MAX) {
+            return Err(ExplainError::new(
+                "trees that ask more than 16 features on the way to a leaf are explained by `catboost_model::explain` alone",
+            ));
+        }
+        let laid = self.begin(&order, average, explainer);
+        self.trees.push(Tree {
+            nodes: nodes.len() as u32,
+            ..laid
+        });
+        let first_leaf = self.leaves as u32;
+        self.add_weights(
+            nodes
+                .iter()
+                .filter_map(|node| node.leaf)
+                .map(|leaf| tree.weights[leaf]),
+        );
+        for (place, node) in nodes.iter().enumerate() {
+            let class = class(node);
+            self.classes
+                .push(class.map_or(0, |class| index(&order, class)));
+            let child = |child: usize| if child == place { 0 } else { child as u32 };
+            self.nodes.push(Node {
+                split: node.split.map_or(Node::NONE, |_| {
+                    // Inner nodes are stored in the order in which they are numbered.
+                    self.splits += 1;
+                    self.splits as u32 - 1
+                }),
+                leaf: node
+                    .leaf
+                    .map_or(Node::NONE, |leaf| first_leaf + leaf as u32),
+                children: node.children.map(child),
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns a tree with these classes, whose levels or nodes are added next.
+    fn begin(&mut self, order: &[usize], average: f64, explainer: &Explainer) -> Tree {
         let (first_term, first_slot) = (self.terms.len(), self.slots.len());
         for (class, &of) in order.iter().enumerate() {
             let features = explainer.class_features(of);
@@ -111,33 +185,30 @@ impl Tables {
                     self.slots.len() - 1 - first_slot
                 });
                 self.terms.push(Term {
-                    class: class as u8,
+                    class: class as u16,
                     slot: slot as u16,
                     among: features.len() as u16,
                 });
             }
         }
-        let slots = self.slots.len() - first_slot;
-        self.trees.push(Tree {
+        Tree {
             first_leaf: self.leaves as u32,
             first_weight: self.weights.len() as u32,
-            first_level: self.levels.len() as u32,
+            first_class: self.classes.len() as u32,
             first_term: first_term as u32,
             first_slot: first_slot as u32,
             first_entry: u32::try_from(self.entries).unwrap_or(u32::MAX),
-            depth: levels.len() as u8,
-            classes: order.len() as u8,
-            terms: (self.terms.len() - first_term) as u16,
-            slots: slots as u16,
+            depth: 0,
+            nodes: 0,
+            classes: order.len() as u16,
+            terms: (self.terms.len() - first_term) as u32,
+            slots: (self.slots.len() - first_slot) as u16,
             average,
-        });
-        self.levels.extend(levels);
-        self.add_weights(&tree.weights);
-        self.entries += tree.weights.len() * slots * explainer.base().len();
+        }
     }
 
-    fn add_weights(&mut self, weights: &[f64]) {
-        for &weight in weights {
+    fn add_weights(&mut self, weights: impl Iterator<Item = f64>) {
+        for weight in weights {
             if self.leaves.is_multiple_of(64) {
                 self.weighty.push(0);
             }
@@ -155,19 +226,67 @@ impl Tables {
     }
 }
 
-/// Returns the class of each level from the root down, as an index into the tree's classes, and these classes, in the
-/// order of a path to a leaf: a class that is met again moves to the end.
-fn classes(tree: &ObliviousTree, explainer: &Explainer) -> (Vec<u8>, Vec<usize>) {
-    let of_levels = tree.splits.iter().rev();
-    let of_levels: Vec<usize> = of_levels.map(|&split| explainer.class_of(split)).collect();
+/// Returns the classes of these levels, from the root down, in the order of a path to a leaf: a class that is met again
+/// moves to the end.
+fn order(of_levels: &[usize]) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::new();
-    for &class in &of_levels {
+    for &class in of_levels {
         order.retain(|&other| other != class);
         order.push(class);
     }
-    let index = |class: &usize| order.iter().position(|other| other == class);
-    let levels = of_levels
-        .iter()
-        .map(|class| index(class).expect("every class was put in order") as u8);
-    (levels.collect(), order)
+    order
+}
+
+fn index(order: &[usize], class: usize) -> u16 {
+    let index = order.iter().position(|&other| other == class);
+    index.expect("every class was put in order") as u16
+}
+
+/// Returns the greatest number of classes on a path to a leaf.
+fn most_classes(nodes: &[StoredNode], class: impl Fn(&StoredNode) -> Option<usize>) -> usize {
+    // The classes at and above each node: a parent comes before its children.
+    let mut above: Vec<Vec<usize>> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let mut classes = above.get(node.parent).cloned().unwrap_or_default();
+        if let Some(class) = class(node).filter(|class| !classes.contains(class)) {
+            classes.push(class);
+        }
+        above.push(classes);
+    }
+    above.iter().map(Vec::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use catboost_model::ir::SplitIdx;
+
+    use super::*;
+
+    #[test]
+    fn classes_are_counted_along_each_way_once() {
+        let node = |split: Option<u32>, parent| StoredNode {
+            split: split.map(SplitIdx),
+            children: [0; 2],
+            parent,
+            leaf: None,
+        };
+        // Splits 0 and 4 have one class, met again below; a way aside asks two more.
+        let nodes = [
+            node(Some(0), 0),
+            node(Some(4), 0),
+            node(None, 1),
+            node(Some(1), 0),
+            node(Some(2), 3),
+            node(None, 4),
+        ];
+        let class = |node: &StoredNode| node.split.map(|split| split.at() % 4);
+        assert_eq!(most_classes(&nodes[..3], class), 1);
+        assert_eq!(most_classes(&nodes, class), 3);
+    }
+
+    #[test]
+    fn a_class_that_is_met_again_goes_to_the_end() {
+        assert_eq!(order(&[5, 7, 5, 9]), [7, 5, 9]);
+        assert_eq!(index(&[7, 5, 9], 9), 2);
+    }
 }

@@ -76,7 +76,7 @@ pub type Leaves = ::catboost_runtime::explain::Leaves;
 /// # Panics
 /// If `values` has not the length of an [`Explanation`] for each row.
 pub fn explain_leaves(leaves: &Leaves, values: &mut [f64]) {{
-    tables::EXPLAIN.explain_block(tables::MODEL.trees.values(), &leaves.0, values);
+    tables::EXPLAIN.explain(tables::MODEL.trees.values(), leaves, values);
 }}
 "
         )
@@ -85,7 +85,7 @@ pub fn explain_leaves(leaves: &Leaves, values: &mut [f64]) {{
     pub(super) fn explain_tables(&self, f: &mut Emitter, explaining: &Explaining) -> fmt::Result {
         write!(
             f,
-            "    #[allow(unused_imports)]\n    use ::catboost_runtime::explain::{{Explain, Term, Tree}};\n\n    pub static EXPLAIN: Explain<Static> = "
+            "    #[allow(unused_imports)]\n    use ::catboost_runtime::explain::{{Explain, Node, Term, Tree}};\n\n    pub static EXPLAIN: Explain<Static> = "
         )?;
         match explaining {
             Ok(explain) => explain.emit(f),

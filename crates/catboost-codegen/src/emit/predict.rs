@@ -66,6 +66,17 @@ impl predict::Predict for Model {{
         tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &PlainRows(rows), scratch, raw);
         Ok(())
     }}
+
+    fn stages(
+        &self,
+        row: &predict::Row<'_>,
+        trees: ::core::ops::Range<usize>,
+        period: usize,
+    ) -> Result<predict::Vec<predict::Vec<f64>>, predict::RowError> {{
+        let mut leaves = ::catboost_runtime::explain::Leaves::default();
+        raw_observed(&from_row(row)?, &mut leaves);
+        Ok(tables::MODEL.stages(&leaves, trees, period))
+    }}
 "
         )?;
         self.predictions(f)?;

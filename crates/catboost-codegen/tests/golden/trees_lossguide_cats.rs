@@ -20,7 +20,7 @@ use ::catboost_runtime::{output, predict, tables::{rows, slice}};
 use tables::*;
 
 const _: () = assert!(
-    ::catboost_runtime::LAYOUT == 8,
+    ::catboost_runtime::LAYOUT == 9,
     "catboost-codegen 0.1.0 wrote this for another catboost-runtime: give both the same version in Cargo.toml"
 );
 
@@ -225,6 +225,17 @@ impl predict::Predict for Model {
         }
         tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &PlainRows(rows), scratch, raw);
         Ok(())
+    }
+
+    fn stages(
+        &self,
+        row: &predict::Row<'_>,
+        trees: ::core::ops::Range<usize>,
+        period: usize,
+    ) -> Result<predict::Vec<predict::Vec<f64>>, predict::RowError> {
+        let mut leaves = ::catboost_runtime::explain::Leaves::default();
+        raw_observed(&from_row(row)?, &mut leaves);
+        Ok(tables::MODEL.stages(&leaves, trees, period))
     }
 
     fn classes(&self) -> predict::Vec<predict::Label<'_>> {
@@ -503,6 +514,7 @@ mod tables {
         bits: slice(&U32S, 477, 32),
     },
     offsets: slice(&U32S, 509, 9),
+    values: &[],
 });
 
     ::catboost_runtime::table!(pub ANSWERS: [Answer; 115] = concat!(env!("OUT_DIR"), "/module/answers.bin"));

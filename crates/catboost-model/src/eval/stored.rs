@@ -7,15 +7,15 @@ use crate::ir::{Child, NonSymmetricTree, SplitIdx};
 
 /// Node of a stored tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StoredNode {
+pub struct StoredNode {
     /// Split of the node; `None` for a leaf.
-    pub(crate) split: Option<SplitIdx>,
+    pub split: Option<SplitIdx>,
     /// Child nodes for the answers no and yes; the node itself on the side whose leaf it holds.
-    pub(crate) children: [usize; 2],
+    pub children: [usize; 2],
     /// Parent. The root is its own parent.
-    pub(crate) parent: usize,
+    pub parent: usize,
     /// Leaf that the node holds, in the tree's own numbering.
-    pub(crate) leaf: Option<usize>,
+    pub leaf: Option<usize>,
 }
 
 /// Nodes in file order: a node precedes its descendants, and the no side precedes the yes side.

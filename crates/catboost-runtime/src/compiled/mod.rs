@@ -26,10 +26,12 @@
 //! Leaf values are added up in the order of the trees, in f64, from 0, as CatBoost does: floating-point addition is not
 //! associative.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
 use crate::{
     emit::emit,
+    explain::Leaves,
     storage::{Owned, Storage},
 };
 
@@ -113,6 +115,9 @@ pub struct Row<'a> {
 
 /// Receives what an evaluation meets. `()` receives nothing and costs nothing.
 pub trait Observer {
+    /// Enables [`Observer::inner_node`].
+    const HEARS_ANSWERS: bool = false;
+
     /// Called with the row before its evaluation.
     #[inline(always)]
     fn row(&mut self, _row: &Row<'_>) {}
@@ -124,6 +129,10 @@ pub trait Observer {
     /// lacks.
     #[inline(always)]
     fn unknown_token(&mut self, _text: usize) {}
+    /// Called with the answer at each inner node of all non-symmetric trees, tree by tree, before any leaf, on whatever
+    /// way the row goes.
+    #[inline(always)]
+    fn inner_node(&mut self, _yes: bool) {}
     /// Called with a tree's leaf, indexed over all the trees.
     #[inline(always)]
     fn leaf(&mut self, _leaf: usize) {}
@@ -287,8 +296,43 @@ impl<S: Storage, P: Shape> Model<S, P> {
         }
     }
 
+    /// Returns the raw values after every `period` of some trees, for a row whose leaves were collected: CatBoost's
+    /// `staged_predict`. Every stage adds its own trees' values, scaled, to those of the stage before. The bias belongs to
+    /// the first tree.
+    ///
+    /// # Panics
+    /// If `trees` is out of the range of the model's trees, `period` is 0, or `leaves` are not those of one row.
+    #[must_use]
+    pub fn stages(&self, leaves: &Leaves, trees: Range<usize>, period: usize) -> Vec<Vec<f64>> {
+        let (values, dimension) = (self.trees.values(), self.shape.dimension());
+        let mut stages: Vec<Vec<f64>> = Vec::new();
+        let starts = trees.clone().step_by(period);
+        for (start, leaves) in starts.zip(leaves.as_slice()[trees].chunks(period)) {
+            let mut stage = vec![0.0; dimension];
+            for &leaf in leaves {
+                let values = &values[leaf as usize * dimension..];
+                for (sum, value) in stage.iter_mut().zip(values) {
+                    *sum += value;
+                }
+            }
+            for (sum, bias) in stage.iter_mut().zip(&*self.bias) {
+                *sum *= self.scale;
+                if start == 0 {
+                    *sum += bias;
+                }
+            }
+            if let Some(before) = stages.last() {
+                for (sum, before) in stage.iter_mut().zip(before) {
+                    *sum += before;
+                }
+            }
+            stages.push(stage);
+        }
+        stages
+    }
+
     /// Computes the state of a row: all slots that trees read. Skips numeric features unless `numbers_are_asked`, and
-    /// the first `skipped` items of [`Model::answers`].
+    /// the first `skipped` items of [`Model::answers`], whose slots it leaves as they are.
     #[inline(always)]
     fn find_slots<O: Observer, const AVX2: bool>(
         &self,

@@ -1,6 +1,7 @@
 //! Compares four answers on every case of every model, to the bit: CatBoost's own, the interpreter's, the compiled
 //! model's, and the loaded model's.
 
+mod explanations;
 mod field;
 mod inputs;
 mod outputs;
