@@ -10,8 +10,10 @@
 use std::hint::black_box;
 use std::io::BufRead as _;
 
+use catboost_runtime::block::Scratch;
 use criterion::{Criterion, Throughput};
-use pick_regno::answer::write_one;
+use pick_regno::answer::{write_explained, write_one};
+use pick_regno::explanation::pick_regno_explained;
 use pick_regno::features::{Texts, features};
 use pick_regno::model::{self, Features};
 use pick_regno::pick_regno::{Answer, pick_regno};
@@ -64,9 +66,13 @@ fn time(rows: &Prepared<'_>) {
     let mut group = criterion.benchmark_group("block");
     for size in BLOCKS {
         let block: Vec<Features<'_>> = rows.features.iter().copied().cycle().take(size).collect();
+        let (mut scratch, mut out) = (Scratch::default(), vec![[0.0; model::DIMENSION]; size]);
         group.throughput(Throughput::Elements(size as u64));
         group.bench_function(format!("features to raw, {size} rows"), |bencher| {
-            bencher.iter(|| raw(&block));
+            bencher.iter(|| {
+                model::raw_block(black_box(&block), &mut scratch, &mut out);
+                black_box(&out);
+            });
         });
     }
     group.finish();
@@ -231,6 +237,19 @@ impl<'a> Prepared<'a> {
                         let mut out = Vec::with_capacity(128);
                         if let Ok(Body::One(request)) = parse_body(black_box(text.as_bytes())) {
                             write_one(&pick_regno(&request), &mut out);
+                        }
+                        black_box(&out);
+                    }
+                }),
+            ),
+            (
+                "request JSON to answer JSON, explained",
+                Box::new(|| {
+                    for text in self.texts {
+                        let mut out = Vec::with_capacity(1024);
+                        if let Ok(Body::One(request)) = parse_body(black_box(text.as_bytes())) {
+                            let (answer, explanation) = pick_regno_explained(&request, &mut ());
+                            write_explained(&answer, &explanation, &mut out);
                         }
                         black_box(&out);
                     }

@@ -1,5 +1,6 @@
 //! Measures the cost of explanations: `cargo run --release -p catboost-apply --example explain_cost MODEL`. The rows
-//! are synthetic: numbers at and beside the model's borders, and a few words.
+//! are synthetic: numbers at and beside the model's borders, and a few words. `benches/explain.py` times CatBoost
+//! beside it.
 
 use std::{env, error::Error, hint::black_box, time::Instant};
 
@@ -7,6 +8,7 @@ use catboost_apply::Explainer;
 use catboost_model::{eval::Row, ir::Model};
 
 const ROWS: usize = 10_000;
+const TURNS: usize = 5;
 
 /// Pseudo-random numbers, the same in every run.
 struct Random(u64);
@@ -53,34 +55,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             embeddings: &[],
         })
         .collect();
+    println!("tables\tns, one row\tns, per row of a block\trows\tbytes of tables");
     for tables in [false, true] {
-        let loading = Instant::now();
         let explainer = Explainer::load(&path, tables)?;
-        println!(
-            "tables: {tables}; loaded in {:?}; tables take {} bytes",
-            loading.elapsed(),
-            explainer.table_bytes()
-        );
-        let alone = if tables { &rows[..] } else { &rows[..200] };
-        let mut values = vec![0.0; explainer.len() * rows.len()];
-        for _ in 0..3 {
+        let rows = if tables { &rows[..] } else { &rows[..200] };
+        let len = explainer.len();
+        let mut values = vec![0.0; len * rows.len()];
+        let (mut one, mut many) = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..TURNS {
             let start = Instant::now();
-            for row in alone {
-                explainer.explain(black_box(row), &mut values[..explainer.len()])?;
+            for row in rows {
+                explainer.explain(black_box(row), &mut values[..len])?;
             }
-            let one = start.elapsed() / alone.len() as u32;
-            let block = &alone[..alone.len()];
+            one = one.min(nanoseconds(start, rows.len()));
             let start = Instant::now();
-            explainer.explain_block(
-                black_box(block),
-                &mut values[..explainer.len() * block.len()],
-            )?;
-            let many = start.elapsed() / block.len() as u32;
-            println!(
-                "  alone {one:?} a row; in a block of {} {many:?} a row",
-                block.len()
-            );
+            explainer.explain_block(black_box(rows), &mut values)?;
+            many = many.min(nanoseconds(start, rows.len()));
         }
+        let (count, bytes) = (rows.len(), explainer.table_bytes());
+        println!("{tables}\t{one:.0}\t{many:.0}\t{count}\t{bytes}");
     }
     Ok(())
+}
+
+fn nanoseconds(start: Instant, rows: usize) -> f64 {
+    start.elapsed().as_nanos() as f64 / rows as f64
 }
