@@ -6,6 +6,10 @@
 //! `catboost_model` reads the file into its intermediate representation; [`layout`] assigns groups and computes every
 //! table; `catboost_runtime::compiled` evaluates rows. The code generator prints the same tables as Rust source.
 
+#[cfg(feature = "ndarray")]
+mod array;
+#[cfg(feature = "arrow")]
+mod batch;
 mod error;
 mod explainer;
 mod input;
