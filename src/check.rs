@@ -8,16 +8,15 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::exit;
 use crate::messages::tell;
-use crate::pick_regno::{Answer, pick_regno};
+use crate::pick_regno::{Answer, BLOCK, Blocks as Answers};
 use crate::recorder::segments;
 use crate::records::{Block, Blocks, Format, Source};
-use crate::request::{Invalid, parse_object};
+use crate::request::{Invalid, Request, parse_object};
 
 /// Maximum number of differences and bad lines that are printed. All are counted.
 const TOLD: u64 = 10;
@@ -69,6 +68,8 @@ struct Check {
     bad: u64,
     /// True if a file had no cases: more likely a mistake than a success.
     has_empty: bool,
+    /// Answers the requests.
+    answers: Answers,
 }
 
 impl Check {
@@ -119,28 +120,40 @@ impl Check {
     }
 
     fn lines(&mut self, name: &str, bytes: &[u8], first: u64) {
-        let mut rest = bytes;
-        let mut number = first;
-        while !rest.is_empty() {
-            let len = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-            let (line, after) = rest.split_at(len);
-            if !line.trim_ascii().is_empty() {
-                self.line(name, line, number);
+        let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+        let lines = (first..).zip(lines);
+        let mut cases =
+            lines
+                .filter(|(_, line)| !line.trim_ascii().is_empty())
+                .map(|(number, line)| {
+                    let case = Case::read(line);
+                    let case = case.and_then(|case| Ok((case.expected, case.request()?)));
+                    (number, case)
+                });
+        loop {
+            let block: Vec<_> = cases.by_ref().take(BLOCK).collect();
+            if block.is_empty() {
+                return;
             }
-            rest = after;
-            number += 1;
+            let requests = block
+                .iter()
+                .filter_map(|(_, case)| case.as_ref().ok())
+                .map(|(_, request)| request);
+            let found = self.answers.answer(requests).to_vec();
+            let mut found = found.iter();
+            for (number, case) in &block {
+                match case {
+                    Ok((expected, _)) => {
+                        let found = found.next().expect("a case has an answer");
+                        self.compare(name, *number, expected, found);
+                    }
+                    Err(why) => self.tell_bad(name, &format_args!("line {number}: {why}")),
+                }
+            }
         }
     }
 
-    fn line(&mut self, name: &str, line: &[u8], number: u64) {
-        let compared = Case::read(line).and_then(|case| {
-            let found = case.answer()?;
-            Ok((case.expected, found))
-        });
-        let (expected, found) = match compared {
-            Ok(both) => both,
-            Err(why) => return self.tell_bad(name, &format_args!("line {number}: {why}")),
-        };
+    fn compare(&mut self, name: &str, number: u64, expected: &Answer, found: &Answer) {
         self.cases += 1;
         let mut differs = false;
         for (what, expected, found) in [
@@ -224,11 +237,9 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Returns the model's answer.
-    fn answer(&self) -> Result<Answer, Bad> {
-        parse_object(self.request.as_bytes())
-            .map(|request| pick_regno(&request))
-            .map_err(Bad::Request)
+    /// Returns the request.
+    fn request(&self) -> Result<Request<'a>, Bad> {
+        parse_object(self.request.as_bytes()).map_err(Bad::Request)
     }
 }
 

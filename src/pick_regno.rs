@@ -1,5 +1,6 @@
 //! Request → two probabilities.
 
+use catboost_runtime::block::Scratch;
 use catboost_runtime::compiled::Observer;
 use catboost_runtime::math::sigmoid;
 
@@ -44,12 +45,79 @@ pub fn pick_regno_watched(request: &Request<'_>, watcher: &mut impl Watcher) -> 
     let features = features(request, &mut texts);
     watcher.features(&features);
     let [raw] = model::raw_observed(&features, watcher);
-    let positive = sigmoid(raw);
-    let answer = Answer {
-        raw,
-        negative: 1.0 - positive,
-        positive,
-    };
+    let answer = Answer::of(raw);
     watcher.answer(&answer);
     answer
+}
+
+impl Answer {
+    fn of(raw: f64) -> Answer {
+        let positive = sigmoid(raw);
+        Answer {
+            raw,
+            negative: 1.0 - positive,
+            positive,
+        }
+    }
+}
+
+/// Number of requests that are best answered at once: their features stay in the L2 cache.
+pub const BLOCK: usize = 128;
+
+/// Answers many requests, step by step over all of them: in less time than one by one. Its memory is reused.
+#[derive(Default)]
+pub struct Blocks {
+    texts: Vec<Texts>,
+    raw: Vec<[f64; 1]>,
+    answers: Vec<Answer>,
+    scratch: Scratch,
+}
+
+impl Blocks {
+    /// Answers requests, as [`pick_regno`] does, in order. Best given [`BLOCK`] of them.
+    pub fn answer<'a>(&mut self, requests: impl Iterator<Item = &'a Request<'a>>) -> &[Answer] {
+        let requests: Vec<&Request<'_>> = requests.collect();
+        self.texts.resize_with(requests.len(), Texts::default);
+        self.raw.resize(requests.len(), [0.0]);
+        let rows = requests.iter().zip(&mut self.texts);
+        let rows: Vec<Features<'_>> = rows
+            .map(|(request, texts)| features(request, texts))
+            .collect();
+        model::raw_block(&rows, &mut self.scratch, &mut self.raw);
+        self.answers.clear();
+        let answers = self.raw.iter().map(|&[raw]| Answer::of(raw));
+        self.answers.extend(answers);
+        &self.answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, Blocks, pick_regno};
+    use crate::request::parse_object;
+
+    #[test]
+    fn a_block_is_answered_as_its_requests_are() {
+        let cases = include_str!("../fixtures/cases.ndjson");
+        let bodies: Vec<String> = cases
+            .lines()
+            .map(|line| {
+                let case: serde_json::Value = serde_json::from_str(line).expect("a case is JSON");
+                case["request"].to_string()
+            })
+            .collect();
+        let requests = bodies.iter().map(|body| parse_object(body.as_bytes()));
+        let requests: Vec<_> = requests.collect::<Result<_, _>>().expect("requests");
+        let expected: Vec<_> = requests.iter().map(pick_regno).collect();
+        let bits = |answers: &[super::Answer]| -> Vec<u64> {
+            answers.iter().map(|answer| answer.raw.to_bits()).collect()
+        };
+        let mut blocks = Blocks::default();
+        for size in [BLOCK, 1, 7, 13, 0] {
+            let found = blocks.answer(requests.iter().take(size));
+            assert_eq!(found.len(), size.min(requests.len()));
+            assert_eq!(bits(found), bits(&expected[..found.len()]));
+            assert_eq!(found, &expected[..found.len()]);
+        }
+    }
 }

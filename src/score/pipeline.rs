@@ -8,6 +8,7 @@ use std::thread;
 use super::output::Output;
 use super::progress::Progress;
 use super::worker::{Counts, answer_block};
+use crate::pick_regno;
 use crate::records::{Block, Blocks, Shape};
 
 /// Number of blocks per thread that may wait to be written: enough that a slow block delays nobody.
@@ -100,7 +101,7 @@ pub(super) fn run<R: Read + Send + 'static>(
 ///
 /// Each worker reads its own blocks, so that the bytes are in its core's cache.
 fn answer_all<R: Read>(shape: &Shape, explains: bool, source: &Mutex<Source<R>>) {
-    let mut buffer = Vec::new();
+    let (mut buffer, mut memory) = (Vec::new(), pick_regno::Blocks::default());
     loop {
         // After a panic of another worker, the order must not continue: a block may be missing.
         let Ok(mut locked) = source.lock() else {
@@ -110,7 +111,7 @@ fn answer_all<R: Read>(shape: &Shape, explains: bool, source: &Mutex<Source<R>>)
             return;
         };
         drop(locked);
-        let counts = answer_block(shape, &job.block, explains, &mut job.answers);
+        let counts = answer_block(shape, &job.block, explains, &mut memory, &mut job.answers);
         buffer = match job.block {
             Block::Records(text) => text.bytes,
             Block::Fault(_) => Vec::new(),

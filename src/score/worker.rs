@@ -2,7 +2,7 @@
 
 use crate::answer::{write_error, write_explained, write_scored};
 use crate::explanation::pick_regno_explained;
-use crate::pick_regno::pick_regno;
+use crate::pick_regno::{BLOCK, Blocks};
 use crate::records::{Block, Records, Shape};
 
 /// Counts of answered records.
@@ -21,11 +21,12 @@ impl Counts {
     }
 }
 
-/// Appends one line for each record of `block`.
+/// Appends one line for each record of `block`; `blocks` is memory that is reused.
 pub(super) fn answer_block(
     shape: &Shape,
     block: &Block,
     explains: bool,
+    blocks: &mut Blocks,
     out: &mut Vec<u8>,
 ) -> Counts {
     let mut counts = Counts::default();
@@ -38,18 +39,32 @@ pub(super) fn answer_block(
             });
         }
         Block::Records(text) => {
-            for record in Records::new(shape, text) {
-                counts.records += 1;
-                match record {
-                    Ok(request) if explains => {
-                        let (answer, explanation) = pick_regno_explained(&request, &mut ());
-                        write_explained(&answer, &explanation, out);
-                        out.push(b'\n');
-                    }
-                    Ok(request) => write_scored(&pick_regno(&request), out),
-                    Err(fault) => {
-                        counts.faults += 1;
-                        write_error(&fault, out);
+            let mut records = Records::new(shape, text);
+            let mut read = Vec::with_capacity(BLOCK);
+            loop {
+                read.clear();
+                read.extend(records.by_ref().take(BLOCK));
+                if read.is_empty() {
+                    break;
+                }
+                counts.records += read.len() as u64;
+                let requests = read.iter().flatten().filter(|_| !explains);
+                let mut answers = blocks.answer(requests).iter();
+                for record in &read {
+                    match record {
+                        Ok(request) if explains => {
+                            let (answer, explanation) = pick_regno_explained(request, &mut ());
+                            write_explained(&answer, &explanation, out);
+                            out.push(b'\n');
+                        }
+                        Ok(_) => {
+                            let answer = answers.next().expect("a request has an answer");
+                            write_scored(answer, out);
+                        }
+                        Err(fault) => {
+                            counts.faults += 1;
+                            write_error(fault, out);
+                        }
                     }
                 }
             }

@@ -7,7 +7,10 @@ use std::{
 
 use catboost_model::{eval::Row, ir::Model};
 
-use crate::{rows::Rows, written};
+use crate::{
+    rows::{Rows, Values},
+    written,
+};
 
 /// Value of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +64,9 @@ pub(crate) enum Format<'a> {
     Csv(Vec<String>),
 }
 
+/// Number of rows that are answered at once.
+const BLOCK: usize = 256;
+
 /// Prints an answer for each row of a file. Stops at the first faulty row; earlier answers have been printed.
 pub(crate) fn each_row(
     model: &Model,
@@ -68,30 +74,47 @@ pub(crate) fn each_row(
     format: &Format,
     answer: impl Fn(&Row) -> Vec<Vec<Cell>>,
 ) -> Result<(), String> {
-    let rows = Rows::open(rows, model)?;
+    each_block(model, rows, format, |rows| {
+        rows.iter().map(&answer).collect()
+    })
+}
+
+/// [`each_row`] with an `answer` for several rows at once.
+pub(crate) fn each_block(
+    model: &Model,
+    rows: &Path,
+    format: &Format,
+    mut answer: impl FnMut(&[Row]) -> Vec<Vec<Vec<Cell>>>,
+) -> Result<(), String> {
+    let mut rows = Rows::open(rows, model)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut result = Ok(());
     let mut printed = match format {
         Format::Csv(header) => record(&mut out, header.iter().cloned()),
         Format::Json(_) => Ok(()),
     };
-    for row in rows {
-        if printed.is_err() {
+    while printed.is_ok() && result.is_ok() {
+        let mut block = Vec::with_capacity(BLOCK);
+        for row in rows.by_ref().take(BLOCK) {
+            match row {
+                Ok(row) => block.push(row),
+                Err(what) => result = Err(what),
+            }
+        }
+        if block.is_empty() {
             break;
         }
-        let records = match row {
-            Ok(row) => answer(&row.row(&row.borrowed())),
-            Err(what) => {
-                result = Err(what);
-                break;
-            }
-        };
-        printed = match format {
-            Format::Json(line) => writeln!(out, "{}", line(&records)),
-            Format::Csv(_) => records
-                .iter()
-                .try_for_each(|cells| record(&mut out, cells.iter().map(Cell::csv))),
-        };
+        let borrowed: Vec<_> = block.iter().map(Values::borrowed).collect();
+        let values = block.iter().zip(&borrowed);
+        let answers: Vec<Row> = values.map(|(row, borrowed)| row.row(borrowed)).collect();
+        printed = answer(&answers)
+            .iter()
+            .try_for_each(|records| match format {
+                Format::Json(line) => writeln!(out, "{}", line(records)),
+                Format::Csv(_) => records
+                    .iter()
+                    .try_for_each(|cells| record(&mut out, cells.iter().map(Cell::csv))),
+            });
     }
     written(printed.and_then(|()| out.flush()))?;
     result
