@@ -39,6 +39,10 @@ pub(super) fn lay_out(
         return None;
     }
     let dimension = model.dimension.max(1);
+    let values = by_place(model);
+    if !room.spare(size_of_val(&*values)) {
+        return None;
+    }
     if let Trees::NonSymmetric(trees) = &model.trees {
         let leaves = |tree: &NonSymmetricTree| tree.values.len() / dimension;
         let choices = trees
@@ -86,7 +90,22 @@ pub(super) fn lay_out(
         runs: trees.runs.into(),
         paths,
         offsets: trees.offsets.into(),
+        values,
     })
+}
+
+/// Returns the first value of all leaves, then the second, and so on; nothing if leaves have one value.
+fn by_place(model: &Model) -> Box<[f64]> {
+    let of_trees: Vec<&[f64]> = match &model.trees {
+        _ if model.dimension < 2 => Vec::new(),
+        Trees::Oblivious(trees) => trees.iter().map(|tree| &tree.values[..]).collect(),
+        Trees::NonSymmetric(trees) => trees.iter().map(|tree| &tree.values[..]).collect(),
+    };
+    let of_place = |place| {
+        let trees = of_trees.iter();
+        trees.flat_map(move |values| values.iter().skip(place).step_by(model.dimension))
+    };
+    (0..model.dimension).flat_map(of_place).copied().collect()
 }
 
 /// Trees in order.

@@ -102,9 +102,9 @@ impl Kernel for Avx2 {
         unsafe { add_vectors(indices, strip, leaves, sums) }
     }
 
-    fn planes(self, values: &[f64], stride: usize, planes: &mut [u8]) {
+    fn planes(self, values: &[f64], planes: &mut [u8]) {
         // SAFETY: as above.
-        unsafe { to_planes(values, stride, planes) }
+        unsafe { to_planes(values, planes) }
     }
 
     fn add_planes(
@@ -220,14 +220,13 @@ fn answers(columns: &[[u8; TILE]], splits: &[Split], answers: &mut [Words]) {
 }
 
 #[target_feature(enable = "avx2,bmi2")]
-fn to_planes(values: &[f64], stride: usize, planes: &mut [u8]) {
+fn to_planes(values: &[f64], planes: &mut [u8]) {
     let leaves = planes.len() / 8;
-    let mut all = values.iter().step_by(stride);
+    let mut all = values.chunks(16);
     for first in (0..leaves).step_by(16) {
         let mut sixteen = [0.0; 16];
-        for (place, value) in sixteen.iter_mut().zip(&mut all) {
-            *place = *value;
-        }
+        let values = all.next().unwrap_or(&[]);
+        sixteen[..values.len()].copy_from_slice(values);
         for (plane, bytes) in transpose(&sixteen).into_iter().enumerate() {
             let place = &mut planes[plane * leaves + first..][..16];
             // SAFETY: as many bytes as are stored.

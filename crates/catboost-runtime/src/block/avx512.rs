@@ -102,9 +102,9 @@ impl Kernel for Avx512 {
         unsafe { add_vectors(indices, strip, leaves, sums) }
     }
 
-    fn planes(self, values: &[f64], stride: usize, planes: &mut [u8]) {
+    fn planes(self, values: &[f64], planes: &mut [u8]) {
         // SAFETY: as above.
-        unsafe { to_planes(values, stride, planes) }
+        unsafe { to_planes(values, planes) }
     }
 
     fn add_values(
@@ -318,27 +318,12 @@ fn spread(bits: &[Words], index: &mut Index) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,bmi2")]
-fn to_planes(values: &[f64], stride: usize, planes: &mut [u8]) {
+fn to_planes(values: &[f64], planes: &mut [u8]) {
     let leaves = planes.len() / 8;
-    let mut values = values.chunks(stride * STRIP);
+    let mut values = values.chunks(STRIP);
     let mut first = 0;
     while first < leaves {
-        let values = values.next().unwrap_or(&[]);
-        let eights = if stride == 1 {
-            rows_of_eight(values)
-        } else {
-            let mut all = [0.0; STRIP];
-            if let Some(values) = values.get(..(STRIP - 1) * stride + 1) {
-                for (leaf, place) in all.iter_mut().enumerate() {
-                    *place = values[leaf * stride];
-                }
-            } else {
-                for (place, values) in all.iter_mut().zip(values.chunks(stride)) {
-                    *place = values[0];
-                }
-            }
-            rows_of_eight(&all)
-        };
+        let eights = rows_of_eight(values.next().unwrap_or(&[]));
         for (plane, bytes) in transpose(eights).into_iter().enumerate() {
             let place = &mut planes[plane * leaves + first..][..STRIP];
             // SAFETY: as many bytes as are stored.

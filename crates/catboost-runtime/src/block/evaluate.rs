@@ -8,7 +8,7 @@ use super::{
     tables::Borders,
 };
 use crate::{
-    compiled::{Line, Model, Shape},
+    compiled::{Line, Model, Row, Shape},
     storage::Storage,
 };
 
@@ -149,15 +149,14 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
         for strip in (0..rows).step_by(STRIP) {
             let strip_rows = (rows - strip).min(STRIP);
             for (nth, slots) in slots.chunks_exact_mut(count).take(strip_rows).enumerate() {
-                self.rows.with_row(first + strip + nth, |row| {
-                    model.state(
-                        row,
-                        blocks.numbers_are_asked,
-                        blocks.skipped_answers,
-                        slots,
-                        lines,
-                    );
-                });
+                let (row, skipped) = (first + strip + nth, blocks.skipped_answers);
+                if blocks.numbers_are_asked {
+                    let find = |row: Row<'_>| model.state(row, true, skipped, slots, lines);
+                    self.rows.with_row(row, find);
+                } else {
+                    let find = |row: Row<'_>| model.state(row, false, skipped, slots, lines);
+                    self.rows.with_other_features(row, find);
+                }
             }
             for (fill, column) in blocks.fills.iter().zip(&mut *columns) {
                 let slots = slots
@@ -292,7 +291,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
             depth,
             offsets: &offsets[..trees],
             values,
-            stride: dimension,
+            dimension,
         };
         let Scratch {
             indices,
@@ -314,20 +313,21 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
             }
             return;
         }
-        for value in 0..dimension {
+        let all = match dimension {
+            1 => values,
+            _ => &*self.blocks.values,
+        };
+        for (value, values) in all.chunks_exact(all.len() / dimension).enumerate() {
             let has_planes = has_planes::<K>(depth, dimension);
             if has_planes {
                 let length = plane_bytes(depth);
                 planes.resize(trees * length, 0);
                 for (planes, tree) in planes.chunks_exact_mut(length).zip(offsets.windows(2)) {
-                    let [first, end] = array::from_fn(|at| tree[at] as usize * dimension);
-                    kernel.planes(&values[first + value..end], dimension, planes);
+                    let [first, end] = array::from_fn(|at| tree[at] as usize);
+                    kernel.planes(&values[first..end], planes);
                 }
             }
-            let leaves = Leaves {
-                values: &values[value..],
-                ..leaves
-            };
+            let leaves = Leaves { values, ..leaves };
             for strip in 0..strips {
                 let sums = &mut sums[strip * dimension + value];
                 let (indices, strip) = indices(strip);

@@ -31,8 +31,8 @@ pub(super) struct Leaves<'a> {
     pub(super) offsets: &'a [u32],
     /// From the first leaf of the model on.
     pub(super) values: &'a [f64],
-    /// Values a leaf; the first is added.
-    pub(super) stride: usize,
+    /// Number of values per leaf.
+    pub(super) dimension: usize,
 }
 
 /// The loops over rows side by side. A value of the type is the proof that the processor can run them.
@@ -66,7 +66,7 @@ pub(super) trait Kernel: Copy {
     /// The bits of leaf indices → leaf indices.
     fn spread(self, bits: &[Words], index: &mut Index);
 
-    /// Adds the leaves of trees to the sums of a strip of rows, in order.
+    /// Adds the leaves of trees to the sums of a strip of rows, in order. Leaves have one value.
     fn add_values(
         self,
         indices: &[Index],
@@ -78,8 +78,8 @@ pub(super) trait Kernel: Copy {
     /// The same for leaves of several values: `sums` has as many a row, row by row.
     fn add_vectors(self, indices: &[Index], strip: usize, leaves: Leaves<'_>, sums: &mut [f64]);
 
-    /// A tree's values, every `stride`-th, → its planes: plane `k` has byte `k` of each value.
-    fn planes(self, values: &[f64], stride: usize, planes: &mut [u8]);
+    /// A tree's values → its planes: plane `k` has byte `k` of each value.
+    fn planes(self, values: &[f64], planes: &mut [u8]);
 
     /// Adds the leaves of trees to the sums of a strip of rows, in order, from planes.
     fn add_planes(

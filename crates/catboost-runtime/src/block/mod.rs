@@ -35,6 +35,10 @@ pub use tables::{Blocks, Fill, Number, Paths, Run, Split};
 /// With fewer rows than this, one after the other is faster.
 const LEAST_ROWS: usize = 8;
 
+/// Number of rows whose leaves are added together if all else is done row by row: the additions of a single row wait for
+/// each other.
+const TOGETHER: usize = 8;
+
 /// The rows of a block.
 pub trait Rows {
     /// Number of rows.
@@ -47,6 +51,11 @@ pub trait Rows {
 
     /// Hands over a row.
     fn with_row<R>(&self, row: usize, then: impl FnOnce(Row<'_>) -> R) -> R;
+
+    /// [`Rows::with_row`] for models that need no numbers of the row: [`Row::floats`] may be empty.
+    fn with_other_features<R>(&self, row: usize, then: impl FnOnce(Row<'_>) -> R) -> R {
+        self.with_row(row, then)
+    }
 
     /// Appends a row's [`Row::floats`].
     fn push_floats(&self, row: usize, floats: &mut Vec<f32>) {
@@ -143,11 +152,21 @@ impl<S: Storage, P: Shape> Model<S, P> {
     fn raw_one_by_one(&self, rows: &impl Rows, scratch: &mut Scratch, raw: &mut [f64]) {
         let Scratch { slots, lines, .. } = scratch;
         slots.resize(self.shape.slots(), 0);
+        let (mut first, mut raw) = (0, raw);
+        if let (Some(count @ 1..), 1) = (self.trees.lines_of_rows(), self.shape.dimension()) {
+            lines.resize(TOGETHER * count, Line([0; 16]));
+            let (groups, rest) = raw.as_chunks_mut::<TOGETHER>();
+            for raw in groups {
+                for (row, lines) in (first..).zip(lines.chunks_exact_mut(count)) {
+                    rows.with_row(row, |row| self.indices(row, slots, lines));
+                }
+                self.sum_together(lines, raw);
+                first += TOGETHER;
+            }
+            raw = rest;
+        }
         lines.resize(self.shape.lines(), Line([0; 16]));
-        for (row, raw) in raw
-            .chunks_exact_mut(self.shape.dimension().max(1))
-            .enumerate()
-        {
+        for (row, raw) in (first..).zip(raw.chunks_exact_mut(self.shape.dimension().max(1))) {
             rows.with_row(row, |row| self.raw_into(row, slots, lines, raw, &mut ()));
         }
     }

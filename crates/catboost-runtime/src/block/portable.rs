@@ -47,7 +47,7 @@ impl Kernel for Portable {
         add_vectors(indices, strip, leaves, sums);
     }
 
-    fn planes(self, _values: &[f64], _stride: usize, _planes: &mut [u8]) {}
+    fn planes(self, _values: &[f64], _planes: &mut [u8]) {}
 
     fn add_values(
         self,
@@ -188,20 +188,6 @@ pub(super) fn add_values(
         }
     }
     let places = &places[..indices.len()];
-    match leaves.stride {
-        1 => add_places(places, leaves, 1, order, sums),
-        stride => add_places(places, leaves, stride, order, sums),
-    }
-}
-
-#[inline(always)]
-fn add_places(
-    places: &[[u16; STRIP]],
-    leaves: Leaves<'_>,
-    stride: usize,
-    order: &[u8; STRIP],
-    sums: &mut [f64; STRIP],
-) {
     let (order, sums) = (
         order.as_chunks::<AT_ONCE>().0,
         sums.as_chunks_mut::<AT_ONCE>().0,
@@ -210,9 +196,9 @@ fn add_places(
         let rows = order.map(|row| usize::from(row) % STRIP);
         let mut eight = *sums;
         for (places, &first) in places.iter().zip(leaves.offsets) {
-            let values = &leaves.values[first as usize * stride..];
+            let values = &leaves.values[first as usize..];
             for (&row, sum) in rows.iter().zip(&mut eight) {
-                *sum += values[usize::from(places[row]) * stride];
+                *sum += values[usize::from(places[row])];
             }
         }
         *sums = eight;
@@ -226,8 +212,8 @@ const VECTORS_AT_ONCE: usize = 1;
 #[inline(always)]
 pub(super) fn add_vectors(indices: &[Index], strip: usize, leaves: Leaves<'_>, sums: &mut [f64]) {
     let mut first = 0;
-    while first < leaves.stride {
-        let rest = leaves.stride - first;
+    while first < leaves.dimension {
+        let rest = leaves.dimension - first;
         first += match rest {
             8.. => add_lanes::<8>(indices, strip, leaves, first, sums),
             4.. => add_lanes::<4>(indices, strip, leaves, first, sums),
@@ -250,12 +236,12 @@ fn add_lanes<const LANES: usize>(
         depth,
         offsets,
         values,
-        stride,
+        dimension,
     } = leaves;
-    let rows = sums.chunks_exact_mut(VECTORS_AT_ONCE * stride);
+    let rows = sums.chunks_exact_mut(VECTORS_AT_ONCE * dimension);
     for (rows, at) in rows.zip((strip * STRIP..).step_by(VECTORS_AT_ONCE)) {
         let mut vectors = [[0.0; LANES]; VECTORS_AT_ONCE];
-        for (vector, sums) in vectors.iter_mut().zip(rows.chunks_exact(stride)) {
+        for (vector, sums) in vectors.iter_mut().zip(rows.chunks_exact(dimension)) {
             vector.copy_from_slice(&sums[first..first + LANES]);
         }
         for (index, &offset) in indices.iter().zip(offsets) {
@@ -265,13 +251,13 @@ fn add_lanes<const LANES: usize>(
                 if depth > 8 {
                     leaf |= usize::from(index.high[row]) << 8;
                 }
-                let values = &values[(offset as usize + leaf) * stride + first..][..LANES];
+                let values = &values[(offset as usize + leaf) * dimension + first..][..LANES];
                 for (sum, value) in vector.iter_mut().zip(values) {
                     *sum += value;
                 }
             }
         }
-        for (vector, sums) in vectors.iter().zip(rows.chunks_exact_mut(stride)) {
+        for (vector, sums) in vectors.iter().zip(rows.chunks_exact_mut(dimension)) {
             sums[first..first + LANES].copy_from_slice(vector);
         }
     }

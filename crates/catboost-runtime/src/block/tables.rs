@@ -145,6 +145,8 @@ pub struct Blocks<S: Storage = Static> {
     pub paths: Paths<S>,
     /// The first leaf of each tree, and the number of all leaves.
     pub offsets: S::Slice<u32>,
+    /// The first value of all leaves, then the second, and so on; empty if leaves have one.
+    pub values: S::Slice<f64>,
 }
 
 emit::pooled!(Split);
@@ -157,5 +159,5 @@ emit!(enum Paths Paths<Owned> {
     NonSymmetric { splits, choices, counts, bits },
 });
 emit!(struct Blocks Blocks<Owned> {
-    numbers, borders, fills, maps, numbers_are_asked, skipped_answers, runs, paths, offsets,
+    numbers, borders, fills, maps, numbers_are_asked, skipped_answers, runs, paths, offsets, values,
 });

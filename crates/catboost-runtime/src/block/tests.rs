@@ -156,26 +156,26 @@ fn planes_hold_leaves<K: Kernel>(kernel: K) {
     let mut order = K::ORDER;
     order.sort_unstable();
     assert_eq!(order, portable::in_order());
-    for (depth, leaves, stride) in [
-        (6, 64, 1),
-        (6, 1, 3),
-        (3, 8, 1),
-        (6, 33, 2),
-        (7, 128, 1),
-        (8, 256, 5),
-        (8, 130, 1),
+    for (depth, leaves) in [
+        (6, 64),
+        (6, 1),
+        (3, 8),
+        (6, 33),
+        (7, 128),
+        (8, 256),
+        (8, 130),
     ] {
         if 1 << depth > K::MOST_LEAVES_IN_PLANES {
             continue;
         }
         let length = 8 << depth.max(6);
         let mut planes = vec![0; 2 * length];
-        let values: Vec<f64> = (0..2 * leaves * stride)
+        let values: Vec<f64> = (0..2 * leaves)
             .map(|_| f64::from(random.float()) / 3.0)
             .collect();
-        let trees = values.chunks_exact(leaves * stride);
+        let trees = values.chunks_exact(leaves);
         for (values, planes) in trees.clone().zip(planes.chunks_exact_mut(length)) {
-            kernel.planes(values, stride, planes);
+            kernel.planes(values, planes);
         }
         let indices = [(); 2].map(|()| Index {
             low: core::array::from_fn(|_| random.below(leaves) as u8),
@@ -188,7 +188,7 @@ fn planes_hold_leaves<K: Kernel>(kernel: K) {
                 let row = strip * STRIP + usize::from(row);
                 let added = trees.clone().zip(&indices);
                 let expected = added.fold(at as f64 / 7.0, |sum, (values, index)| {
-                    sum + values[leaf(index, depth, row) * stride]
+                    sum + values[leaf(index, depth, row)]
                 });
                 assert_eq!(sums[at].to_bits(), expected.to_bits(), "{leaves} leaves");
             }
@@ -198,11 +198,9 @@ fn planes_hold_leaves<K: Kernel>(kernel: K) {
 
 fn values_are_added<K: Kernel>(kernel: K) {
     let mut random = Random(5);
-    for (depth, stride) in [(0, 1), (3, 2), (8, 1), (9, 1), (11, 3)] {
+    for depth in [0, 3, 8, 9, 11] {
         let leaves = 1 << depth;
-        let values: Vec<f64> = (0..2 * leaves * stride)
-            .map(|_| f64::from(random.float()))
-            .collect();
+        let values: Vec<f64> = (0..2 * leaves).map(|_| f64::from(random.float())).collect();
         let offsets = [leaves as u32, 0];
         let indices = [(); 2].map(|()| {
             let mut index = EMPTY;
@@ -219,7 +217,7 @@ fn values_are_added<K: Kernel>(kernel: K) {
             depth,
             offsets: &offsets,
             values: &values,
-            stride,
+            dimension: 1,
         };
         for strip in 0..TILE / STRIP {
             let mut sums: [f64; STRIP] = core::array::from_fn(|at| at as f64 / 7.0);
@@ -228,7 +226,7 @@ fn values_are_added<K: Kernel>(kernel: K) {
                 let row = strip * STRIP + usize::from(row);
                 let added = indices.iter().zip(offsets);
                 let expected = added.fold(at as f64 / 7.0, |sum, (index, first)| {
-                    sum + values[(first as usize + leaf(index, depth, row)) * stride]
+                    sum + values[first as usize + leaf(index, depth, row)]
                 });
                 assert_eq!(sums[at].to_bits(), expected.to_bits(), "depth {depth}");
             }

@@ -30,6 +30,14 @@ impl Answers {
     /// Number of answers that are computed at once.
     pub const AT_ONCE: usize = 16;
 
+    /// Returns the end of the slots of a number's answers.
+    pub(super) fn end(&self) -> usize {
+        match self.asked {
+            Asked::Above(times) => self.first.index() + times as usize * Self::AT_ONCE,
+            Asked::Equal => unreachable!("a number is compared with borders"),
+        }
+    }
+
     #[inline(always)]
     pub(super) fn give(&self, bins: &mut [u16]) {
         let (first, bin) = (self.first.index(), bins[self.group.index()]);

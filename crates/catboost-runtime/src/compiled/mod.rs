@@ -220,6 +220,34 @@ impl<S: Storage, P: Shape> Model<S, P> {
         self.evaluate::<O, true>(row, slots, indices, raw, observer);
     }
 
+    /// Finds the leaf indices of a row whose rows of bits are OR-ed.
+    pub(crate) fn indices(&self, row: Row<'_>, slots: &mut [u16], indices: &mut [Line]) {
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        if has_avx2() {
+            // SAFETY: the CPU has all five features that the function is compiled for.
+            return unsafe { self.indices_avx2(row, slots, indices) };
+        }
+        self.find_slots::<(), false>(row, true, 0, slots, indices, &mut ());
+        self.trees.put_together(self.shape, slots, indices);
+    }
+
+    /// [`Self::indices`], compiled for AVX2.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
+    fn indices_avx2(&self, row: Row<'_>, slots: &mut [u16], indices: &mut [Line]) {
+        self.find_slots::<(), true>(row, true, 0, slots, indices, &mut ());
+        self.trees.put_together(self.shape, slots, indices);
+    }
+
+    /// Computes the raw values of several rows from their leaf indices, which follow each other. For models with one
+    /// value per leaf.
+    pub(crate) fn sum_together<const ROWS: usize>(&self, indices: &[Line], raw: &mut [f64; ROWS]) {
+        self.trees.sum_together(self.shape, indices, raw);
+        for raw in raw {
+            self.scale(core::slice::from_mut(raw));
+        }
+    }
+
     /// [`Self::find_slots`] without an observer.
     pub(crate) fn state(
         &self,
@@ -343,7 +371,13 @@ impl<S: Storage, P: Shape> Model<S, P> {
         indices: &mut [Line],
         observer: &mut O,
     ) {
-        slots.copy_from_slice(&self.initial);
+        // Nothing stands between them.
+        let (begin, end) = match &self.answers[..skipped] {
+            [] => (0, 0),
+            [first, ..] => (first.first.index(), self.answers[skipped - 1].end()),
+        };
+        slots[..begin].copy_from_slice(&self.initial[..begin]);
+        slots[end..].copy_from_slice(&self.initial[end..]);
         self.trees.begin(indices);
         if numbers_are_asked {
             bins::quantize::<S, AVX2>(&self.blocks, &self.wides, row.floats, slots);

@@ -74,6 +74,49 @@ impl<S: Storage> Trees<S> {
         }
     }
 
+    /// Returns the number of lines of a row's leaf indices, if these are computed by OR-ing rows.
+    pub(crate) fn lines_of_rows(&self) -> Option<usize> {
+        match self {
+            Self::Rows { initial, .. } => Some(initial.len()),
+            Self::Levels { .. } | Self::Nodes { .. } => None,
+        }
+    }
+
+    /// ORs the rows of bits of all bins to the leaf indices of a row.
+    #[inline(always)]
+    pub(super) fn put_together(&self, shape: impl Shape, bins: &[u16], indices: &mut [Line]) {
+        if let Self::Rows { rows, starts, .. } = self {
+            let starts_and_bins = starts.iter().zip(bins);
+            shape.with_lines(Or {
+                indices,
+                rows,
+                numbers: starts_and_bins.map(|(&start, &bin)| start as usize + usize::from(bin)),
+            });
+        }
+    }
+
+    /// Adds up the trees' values for several rows at once, whose leaf indices follow each other, as the additions of a
+    /// single row wait for each other. For models with one value per leaf.
+    #[inline(always)]
+    pub(super) fn sum_together<const ROWS: usize>(
+        &self,
+        shape: impl Shape,
+        indices: &[Line],
+        sums: &mut [f64; ROWS],
+    ) {
+        if let Self::Rows {
+            offsets, values, ..
+        } = self
+        {
+            shape.with_sizes(AddTogether {
+                indices,
+                offsets,
+                values,
+                sums,
+            });
+        }
+    }
+
     /// Adds up the trees' values in order.
     #[inline(always)]
     pub(super) fn sum<O: Observer>(
@@ -84,14 +127,7 @@ impl<S: Storage> Trees<S> {
         sums: &mut [f64],
         observer: &mut O,
     ) {
-        if let Self::Rows { rows, starts, .. } = self {
-            let starts_and_bins = starts.iter().zip(bins);
-            shape.with_lines(Or {
-                indices: &mut *indices,
-                rows,
-                numbers: starts_and_bins.map(|(&start, &bin)| start as usize + usize::from(bin)),
-            });
-        }
+        self.put_together(shape, bins, indices);
         shape.with_sizes(Add {
             trees: self,
             bins,
@@ -156,6 +192,43 @@ impl<S: Storage, O: Observer> WithSizes for Add<'_, S, O> {
             sums.add_trees::<S, BITS>(trees, bins, indices);
             all.copy_from_slice(&own);
         }
+    }
+}
+
+/// Adds up the trees' values for several rows, once the number of bits of a leaf index is known.
+struct AddTogether<'a, const ROWS: usize> {
+    indices: &'a [Line],
+    offsets: &'a [u32],
+    values: &'a [f64],
+    sums: &'a mut [f64; ROWS],
+}
+
+impl<const ROWS: usize> WithSizes for AddTogether<'_, ROWS> {
+    #[inline(always)]
+    fn run<const DIMENSION: usize, const BITS: usize>(self) {
+        let Self {
+            indices,
+            offsets,
+            values,
+            sums: all,
+        } = self;
+        let lines = indices.len() / ROWS;
+        let last = values.len().saturating_sub(1) as u32;
+        let mut sums = [0.0; ROWS];
+        for (line, offsets) in offsets.chunks(32 / BITS * 16).enumerate() {
+            let words: [&Line; ROWS] = core::array::from_fn(|row| &indices[row * lines + line]);
+            for (nth, offsets) in offsets.chunks(16).enumerate() {
+                for (tree, offset) in offsets.iter().enumerate() {
+                    for (sum, words) in sums.iter_mut().zip(words) {
+                        let leaf =
+                            words.0[tree] >> (nth * BITS) & const { u32::MAX >> (32 - BITS) };
+                        // None is beyond it: to say so to the compiler costs less than a check of each.
+                        *sum += values[last.min(offset + leaf) as usize];
+                    }
+                }
+            }
+        }
+        *all = sums;
     }
 }
 
