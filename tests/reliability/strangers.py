@@ -1,7 +1,7 @@
 """Clients without a key, at the limits that deploy/kubernetes sets: whoever has a key is served beside them, and memory is enough.
 
     python3 tests/reliability/strangers.py         2 s of each
-    LONG=1 python3 tests/reliability/strangers.py  5 s of each
+    LONG=1 python3 tests/reliability/strangers.py  3 s of each
 
 Each kind opens more connections than there are places, and opens another for each that is ended. Meanwhile a client with a key asks for one
 plate, a batch and a body of 20 KiB, each on a new connection, and the liveness probe asks the operators' port: all must be answered
@@ -26,7 +26,7 @@ import time
 from container import Container
 from service import BODY, KEY, LONG, REQUEST, ROOT, Service, check, conditions, left_out, post
 
-SECONDS = 5 if LONG else 2
+SECONDS = 3 if LONG else 2
 MIB = 1 << 20
 SMALL = 64 * MIB
 # What the service makes of that (src/serve/room.rs), and the places of the operators' port.
