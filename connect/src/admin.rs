@@ -1,4 +1,4 @@
-//! The listener of `/metrics`, `/healthz` and `/readyz`.
+//! Listener of `/metrics`, `/healthz` and `/readyz`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -17,18 +17,18 @@ use tokio::sync::Semaphore;
 
 use crate::{Stop, log};
 
-/// Connections that are served at once.
+/// Maximum number of open connections.
 const CONNECTIONS: usize = 32;
-/// Time for a request's head, and between two requests.
+/// Timeout of a request's head, and between requests.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// Whether work can be done: there is a connection to the server.
+/// True if work can be done: there is a connection to the server.
 pub type Ready = Arc<AtomicBool>;
 
-/// Installs the recorder of metrics and listens on `address`; `/readyz` says what `ready` is.
+/// Installs the recorder of metrics and listens on `address`. `/readyz` reports `ready`.
 ///
 /// # Errors
-/// If the port cannot be had.
+/// If the port cannot be bound.
 pub async fn start(address: SocketAddr, ready: Ready) -> Result<(), Stop> {
     let page = PrometheusBuilder::new()
         .install_recorder()
@@ -54,7 +54,7 @@ async fn serve(listener: TcpListener, page: PrometheusHandle, ready: Ready) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(_) => {
-                // Out of file descriptors, as a rule: others have to close theirs first.
+                // Usually out of file descriptors: others must close theirs first.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
@@ -65,7 +65,7 @@ async fn serve(listener: TcpListener, page: PrometheusHandle, ready: Ready) {
                 let reply = reply(&request, &page, &ready);
                 async move { Ok::<_, Infallible>(reply) }
             });
-            // A client that breaks off is its own affair.
+            // A client may break off.
             let _ = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)

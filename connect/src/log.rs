@@ -1,21 +1,21 @@
-//! Log lines: one JSON object a line on stderr, as the service writes them.
+//! Log lines: one JSON object per line on stderr, like the service's.
 
 use std::io::Write as _;
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
-/// Writes a line about something that works as it should.
+/// Writes a line about normal operation.
 pub fn info(message: &str, fields: &[(&str, &str)]) {
     line("info", message, fields);
 }
 
-/// Writes a line about something an operator should look at.
+/// Writes a line that an operator should look at.
 pub fn warn(message: &str, fields: &[(&str, &str)]) {
     line("warn", message, fields);
 }
 
-/// Writes a line about something that broke.
+/// Writes a line about a failure.
 pub fn error(message: &str, fields: &[(&str, &str)]) {
     line("error", message, fields);
 }

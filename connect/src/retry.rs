@@ -1,18 +1,18 @@
-//! Waits between attempts.
+//! Delays between attempts.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Doubling waits with full jitter: clients that lost one server do not come back all at once.
+/// Exponential back-off with full jitter: clients that lost one server do not all come back at once.
 #[derive(Default)]
 pub struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// Returns the wait after one more failure: up to 100 ms, then up to twice as long each time, at most 10 s.
+    /// Returns the delay after another failure: up to 100 ms, then up to twice as long each time, at most 10 s.
     pub fn next(&mut self) -> Duration {
         let most = FIRST
             .saturating_mul(1 << self.failures.min(10))
@@ -21,12 +21,12 @@ impl Backoff {
         most.mul_f64(0.5 + 0.5 * fastrand::f64())
     }
 
-    /// Whether nothing has failed yet.
+    /// Returns true if nothing has failed yet.
     pub fn is_first(&self) -> bool {
         self.failures == 0
     }
 
-    /// Forgets the failures after a success.
+    /// Resets the failures after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }

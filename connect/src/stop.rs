@@ -5,10 +5,10 @@ use tokio::sync::watch;
 
 use crate::{Stop, log};
 
-/// Returns a value that becomes true at the first signal. The second one ends the process at once.
+/// Returns a value that becomes true at the first signal. The second signal ends the process at once.
 ///
 /// # Errors
-/// If the system does not let it listen.
+/// If the system refuses to install the handlers.
 pub fn on_signals() -> Result<watch::Receiver<bool>, Stop> {
     let (tell, stop) = watch::channel(false);
     let listen = |kind| signal(kind).map_err(|why| Stop::system(format!("signals: {why}")));

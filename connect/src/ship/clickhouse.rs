@@ -1,4 +1,4 @@
-//! ClickHouse over its HTTP interface: one `INSERT … FORMAT JSONEachRow` a segment.
+//! ClickHouse over its HTTP interface: one `INSERT … FORMAT JSONEachRow` per segment.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use url::Url;
 use super::{Failure, Receiver, Segment, agent};
 use crate::tls::TlsArgs;
 
-/// Codes of ClickHouse's errors that come of what was sent: the same rows would fail again.
+/// Codes of ClickHouse's errors about the data that was sent: the same rows would fail again.
 const DATA: [u32; 15] = [
     6,   // CANNOT_PARSE_TEXT
     26,  // CANNOT_PARSE_QUOTED_STRING
@@ -27,10 +27,10 @@ const DATA: [u32; 15] = [
     467, // CANNOT_PARSE_BOOL
 ];
 
-/// How an error begins that comes after the head of the answer. Its text may repeat what was sent, so it is not logged.
+/// Beginning of an error that arrives after the head of the answer. Its text may repeat the data, so it is not logged.
 const EXCEPTION: &str = "DB::Exception: ";
 
-/// A table.
+/// Table of ClickHouse.
 pub struct ClickHouse {
     agent: Agent,
     url: Url,
@@ -70,13 +70,13 @@ impl ClickHouse {
         }
         url.query_pairs_mut()
             .append_pair("query", &format!("INSERT INTO {table} FORMAT JSONEachRow"))
-            // An answer of 200 is to mean that the rows are there.
+            // A status of 200 must mean that the rows are stored.
             .append_pair("async_insert", "0")
             .append_pair("wait_end_of_query", "1")
             .append_pair("date_time_input_format", "best_effort")
             .append_pair("input_format_skip_unknown_fields", "1")
             .append_pair("input_format_import_nested_json", "1")
-            // One block, so that all of it is stored or nothing.
+            // One block, so that the insert is atomic.
             .append_pair("input_format_parallel_parsing", "0");
         Ok(ClickHouse {
             agent: agent(tls, is_https)?,
@@ -107,7 +107,7 @@ impl Receiver for ClickHouse {
         let code = answer.headers().get("X-ClickHouse-Exception-Code");
         let code: Option<u32> = code.and_then(|code| code.to_str().ok()?.parse().ok());
         let status = answer.status();
-        // Read to its end, so that the connection can be used again.
+        // Read to its end, so that the connection can be reused.
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         if status.is_success() && code.is_none() && !text.contains(EXCEPTION) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! S3: one object a segment, in a folder a day.
+//! S3: one object per segment, in a folder per day.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use url::Url;
 use super::{Failure, Receiver, Segment, agent};
 use crate::tls::TlsArgs;
 
-/// How long a signature holds.
+/// Lifetime of a signature.
 const SIGNED_FOR: Duration = Duration::from_secs(300);
 
-/// A bucket, and what stands before the names of objects.
+/// Bucket, with the prefix of object names.
 pub struct S3 {
     agent: Agent,
     bucket: Bucket,
@@ -50,7 +50,7 @@ impl S3 {
         })
     }
 
-    /// `prefix/2026-11-30/SEGMENT.ndjson`, by the day on which the segment was begun.
+    /// Returns `prefix/2026-11-30/SEGMENT.ndjson`, by the day on which the segment was begun.
     fn key(&self, segment: &str) -> String {
         let seconds = segment
             .split('-')
@@ -77,13 +77,13 @@ impl Receiver for S3 {
             .put(url.as_str())
             .header("content-type", "application/x-ndjson")
             .send(&segment.bytes[..])
-            // The address holds a signature: it is not told.
+            // The address contains a signature, so it is not logged.
             .map_err(|why| Failure::Again(format!("S3: {why}")))?;
         let status = answer.status();
         let _ = answer.body_mut().read_to_string();
         match status.as_u16() {
             200..300 => Ok(()),
-            // What S3 refuses, it refuses for credentials, the bucket or its own state: never for what is in an object.
+            // S3 refuses for credentials, the bucket or its own state: never for the contents of an object.
             _ => Err(Failure::Again(format!("S3: HTTP {status}"))),
         }
     }

@@ -1,4 +1,4 @@
-//! The address of a broker: `amqp://user:password@host:port/vhost`, or `amqps://` for TLS.
+//! Address of a broker: `amqp://user:password@host:port/vhost`, or `amqps://` for TLS.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::tls::TlsArgs;
 
-/// A broker and who to be there.
+/// Broker with credentials.
 #[derive(Debug)]
 pub struct Address {
     host: String,
@@ -22,10 +22,10 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads an address; what is left out is as RabbitMQ has it by default.
+    /// Parses an address. Missing parts have RabbitMQ's defaults.
     ///
     /// # Errors
-    /// A sentence that does not repeat the address, which may hold a password.
+    /// A sentence that does not repeat the address, which may contain a password.
     pub fn read(text: &str) -> Result<Address, String> {
         let expected = "an address is amqp://user:password@host:port/vhost, or amqps:// for TLS";
         let url = Url::parse(text).map_err(|_| expected.to_owned())?;
@@ -58,7 +58,7 @@ impl Address {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// What opens a connection; files are read again each time.
+    /// Returns the arguments of a connection. Files are read again each time.
     ///
     /// # Errors
     /// If a file cannot be used.

@@ -1,7 +1,7 @@
 //! Celery's message protocol, version 2, as far as one task needs it.
 //!
-//! Headers say which task, its id and when; the body is `[args, kwargs, embed]`. `argsrepr` and `kwargsrepr` repeat the
-//! request, plates included: they are never read, and headers are never logged.
+//! Headers have the name of the task, its id and its times; the body is `[args, kwargs, embed]`. `argsrepr` and
+//! `kwargsrepr` repeat the request, plates included: they are never read, and headers are never logged.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// What the headers of a task say.
+/// Headers of a task.
 #[derive(Debug, PartialEq)]
 pub struct Task {
     pub name: String,
@@ -21,11 +21,11 @@ pub struct Task {
     pub eta: Moment,
     pub expires: Moment,
     pub ignore_result: bool,
-    /// Whether the body is compressed.
+    /// True if the body is compressed.
     pub compressed: bool,
 }
 
-/// A moment in a header.
+/// Time in a header.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Moment {
     Never,
@@ -34,7 +34,7 @@ pub enum Moment {
 }
 
 impl Task {
-    /// The task that `headers` announce; `None` if they announce none, and the message is a plain one.
+    /// Reads the task from `headers`; `None` for a plain message.
     pub fn of(headers: &FieldTable) -> Option<Task> {
         let field = |name: &str| {
             let name = name.try_into().ok()?;
@@ -70,7 +70,7 @@ impl Moment {
         }
     }
 
-    /// ISO 8601, as Python's `isoformat` writes it; without an offset it is UTC.
+    /// Parses ISO 8601, as Python's `isoformat` writes it. Without an offset it is UTC.
     fn read(text: &str) -> Moment {
         let aware = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
         let naive = || {
@@ -81,13 +81,13 @@ impl Moment {
             .map_or(Moment::Unreadable, Moment::At)
     }
 
-    /// Whether it is now, or was before.
+    /// Returns true if the time is now or past.
     pub fn has_come(self, now: DateTime<Utc>) -> bool {
         matches!(self, Moment::At(time) if time <= now)
     }
 }
 
-/// The third element of a body: what Celery is to do after the task.
+/// Third element of a body: actions after the task.
 #[derive(Deserialize)]
 struct Embed<'a> {
     #[serde(borrow, default)]
@@ -100,16 +100,16 @@ struct Embed<'a> {
     chord: Option<&'a RawValue>,
 }
 
-/// Why a body has no request in it.
+/// Reason why a body has no request.
 #[derive(Debug, PartialEq)]
 pub enum BodyFault {
-    /// It is not a body of protocol 2: nobody can be answered properly.
+    /// The body does not follow protocol 2: no proper answer is possible.
     Unreadable,
-    /// The caller asked for something that this worker does not do, or called the task in a wrong way.
+    /// The caller requested something that this worker does not support, or called the task incorrectly.
     Failure(Failure),
 }
 
-/// A failure as Celery's result has it: an exception's type, its module and its message.
+/// Failure in Celery's form: an exception's type, its module and its message.
 #[derive(Debug, PartialEq, Clone)]
 pub struct Failure {
     pub status: &'static str,
@@ -128,7 +128,7 @@ impl Failure {
         }
     }
 
-    /// The task has another name than this worker's.
+    /// Failure of a task with another name than this worker's.
     pub fn not_registered(name: &str) -> Failure {
         Failure {
             kind: "NotRegistered",
@@ -137,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// The task came too late.
+    /// Failure of a task that expired.
     pub fn expired() -> Failure {
         Failure {
             status: "REVOKED",
@@ -148,7 +148,7 @@ impl Failure {
     }
 }
 
-/// The one argument of a task's body: a request, or an array of them.
+/// Returns the only argument of a task's body: a request, or an array of requests.
 pub fn argument(body: &[u8]) -> Result<&RawValue, BodyFault> {
     type Parts<'a> = (Vec<&'a RawValue>, HashMap<String, &'a RawValue>, Embed<'a>);
     let (args, kwargs, embed): Parts<'_> =
@@ -178,7 +178,7 @@ pub fn argument(body: &[u8]) -> Result<&RawValue, BodyFault> {
     }
 }
 
-/// Writes a result as `rpc://` and Redis have it; `result` is JSON.
+/// Formats a result for `rpc://` and Redis; `result` is JSON.
 pub fn success(task: &Task, result: &str, done: Option<DateTime<Utc>>) -> Vec<u8> {
     let mut out = Vec::with_capacity(result.len() + 192);
     out.extend_from_slice(b"{\"status\":\"SUCCESS\",\"result\":");
@@ -188,7 +188,7 @@ pub fn success(task: &Task, result: &str, done: Option<DateTime<Utc>>) -> Vec<u8
     out
 }
 
-/// Writes a failure in the same form.
+/// Formats a failure in the same form.
 pub fn failure(task: &Task, failure: &Failure, done: Option<DateTime<Utc>>) -> Vec<u8> {
     let result = json!({
         "exc_type": failure.kind,

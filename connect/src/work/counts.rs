@@ -1,4 +1,4 @@
-//! What the worker counts.
+//! Metrics of the worker.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
@@ -21,7 +21,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Registers them, so that each is there from the start with its zero.
+    /// Registers the metrics, so that each is present from the start with a value of 0.
     pub fn new() -> Counts {
         let messages = "pick_regno_connect_messages_total";
         describe_counter!(

@@ -1,16 +1,16 @@
-//! The messages that were delivered and are not settled yet, and which acknowledgements follow from confirmed answers.
+//! Delivered messages that are not settled yet, and the acknowledgements that follow from confirmed answers.
 //!
-//! The broker numbers deliveries, and the answers published on the same channel, from 1 on. An acknowledgement for a number
-//! can stand for all before it: most messages are settled in their order, so one frame acknowledges many.
+//! The broker numbers deliveries, and the answers published on the same channel, from 1 on. An acknowledgement of a
+//! number can stand for all earlier ones: most messages are settled in order, so one frame acknowledges many.
 
 use std::collections::VecDeque;
 
-/// The number of a delivery.
+/// Number of a delivery.
 pub type Delivery = u64;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// It waits for its answer, or for its time.
+    /// Waits for its answer, or for its time.
     Open,
     /// Its answer is confirmed: it can be acknowledged.
     Answered,
@@ -18,23 +18,23 @@ enum State {
     Settled,
 }
 
-/// What is to be acknowledged.
+/// Acknowledgement to be sent.
 #[derive(Debug, PartialEq, Clone, Copy)]
 pub struct Ack {
     pub delivery: Delivery,
-    /// Whether all before it are meant too.
+    /// True if it includes all earlier deliveries.
     pub multiple: bool,
 }
 
-/// The unsettled messages of one channel.
+/// Unsettled messages of one channel.
 #[derive(Default)]
 pub struct Window {
-    /// The states of deliveries, beginning with number `settled + 1`.
+    /// States of deliveries, beginning with number `settled + 1`.
     states: VecDeque<State>,
-    /// Deliveries before this number, and this number, are settled.
+    /// All deliveries up to this number are settled.
     settled: Delivery,
-    /// The deliveries that the published answers belong to, beginning with answer `confirmed + 1`; `None` where an answer is
-    /// of no consequence any more.
+    /// Deliveries of the published answers, beginning with answer `confirmed + 1`; `None` if the answer no longer
+    /// matters.
     published: VecDeque<Option<Delivery>>,
     confirmed: u64,
     /// Messages that were answered since the last acknowledgements.
@@ -42,7 +42,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Number of messages that are not settled.
+    /// Number of unsettled messages.
     pub fn open(&self) -> usize {
         let open = |state: &&State| **state != State::Settled;
         self.states.iter().filter(open).count()
@@ -53,18 +53,18 @@ impl Window {
         self.states.is_empty()
     }
 
-    /// A message has been delivered; numbers come in order.
+    /// Adds a delivered message; numbers arrive in order.
     pub fn delivered(&mut self, delivery: Delivery) {
         debug_assert_eq!(delivery, self.settled + self.states.len() as u64 + 1);
         self.states.push_back(State::Open);
     }
 
-    /// An answer has been published. `delivery` is the message that it settles, if it settles one.
+    /// Adds a published answer. `delivery` is the message that it settles, if any.
     pub fn published(&mut self, delivery: Option<Delivery>) {
         self.published.push_back(delivery);
     }
 
-    /// The broker has answer `number`, and with `multiple` all before it. Returns the deliveries that they belong to.
+    /// Confirms answer `number`, and with `multiple` all earlier ones. Returns the deliveries that they belong to.
     pub fn confirmed(&mut self, number: u64, multiple: bool) -> Vec<Delivery> {
         let Some(last) = number.checked_sub(self.confirmed + 1) else {
             return Vec::new();
@@ -86,20 +86,20 @@ impl Window {
         deliveries
     }
 
-    /// The message has its answer.
+    /// Marks a message as answered.
     pub fn answered(&mut self, delivery: Delivery) {
         if self.set(delivery, State::Answered) {
             self.answered.push(delivery);
         }
     }
 
-    /// The message has been rejected or given back.
+    /// Marks a message as rejected or requeued.
     pub fn rejected(&mut self, delivery: Delivery) {
         self.set(delivery, State::Settled);
         self.drop_settled();
     }
 
-    /// The acknowledgements that are due, in the order in which they must be sent.
+    /// Returns the due acknowledgements, in the order in which they must be sent.
     pub fn take_acks(&mut self) -> Vec<Ack> {
         let mut upto = None;
         while let Some(State::Answered | State::Settled) = self.states.front() {
@@ -126,7 +126,7 @@ impl Window {
         acks
     }
 
-    /// Whether the message was open.
+    /// Sets the state of a message. Returns true if it was not settled.
     fn set(&mut self, delivery: Delivery, state: State) -> bool {
         let index = delivery.checked_sub(self.settled + 1);
         let held = index.and_then(|index| self.states.get_mut(index as usize));
