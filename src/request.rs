@@ -9,6 +9,7 @@ mod fault;
 mod field;
 mod json;
 mod number;
+mod parse;
 mod scores;
 #[cfg(test)]
 mod tests;
@@ -17,18 +18,12 @@ mod time;
 use std::borrow::Cow;
 
 use chrono::NaiveDateTime;
-use draft::Draft;
-use fault::BadElements;
-pub use fault::{Fault, Invalid, Problem};
+pub use fault::{Fault, Invalid, MAX_ELEMENTS, Problem};
 pub use field::Field;
-use field::each_field;
-use json::{Reader, Syntax, Value};
+pub use parse::{parse_body, parse_line, parse_object};
 pub use scores::Scores;
 
-/// Maximum number of requests in one array.
-pub const MAX_ELEMENTS: usize = 1_000;
-
-/// Checked input of `pick_regno`. Text without escapes is borrowed from the body.
+/// What `pick_regno` takes, checked. Text is borrowed from the body where it holds no escapes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request<'a> {
     /// The plate as the camera read it.
@@ -66,132 +61,8 @@ pub enum Body<'a> {
     Many(Vec<Request<'a>>),
 }
 
-/// Reads a body: an object, an array of objects, or a JSON string that holds either.
-///
-/// # Errors
-/// If the body is not JSON (RFC 8259, UTF-8), is another kind of value, or has an invalid request. Each fault of a
-/// request is named.
-pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
-    let mut reader = Reader::new(utf8(bytes)?);
-    reader.skip_mark();
-    match reader.value()? {
-        Value::Text(inner) => {
-            reader.end()?;
-            match inner {
-                Cow::Borrowed(inner) => read_body(inner),
-                Cow::Owned(inner) => read_body(&inner).map(Body::into_owned),
-            }
-            .map_err(Invalid::within_string)
-        }
-        first => read_body_from(first, reader),
-    }
-}
-
-/// Reads one object, such as a line of NDJSON.
-///
-/// # Errors
-/// As [`parse_body`], and if it is not an object.
-pub fn parse_object(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
-    parse_one(Reader::new(utf8(bytes)?))
-}
-
-/// Reads one object of a file, to which Python's `json.dumps` may have written `NaN` and `Infinity`, which are not
-/// JSON.
-///
-/// # Errors
-/// As [`parse_object`].
-pub fn parse_line(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
-    parse_one(Reader::with_words(utf8(bytes)?))
-}
-
-#[inline(always)]
-fn parse_one(mut reader: Reader<'_>) -> Result<Request<'_>, Invalid> {
-    let first = reader.value()?;
-    let mut draft = Draft::new();
-    draft.read(&first, &mut reader, 0)?;
-    reader.end()?;
-    draft.check().map_err(Invalid::request)?;
-    Ok(draft.request)
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, Syntax> {
-    // Fast check of many bytes at a time; the position of a fault is searched only if there is one.
-    simdutf8::basic::from_utf8(bytes).or_else(|_| {
-        std::str::from_utf8(bytes).map_err(|error| Syntax {
-            at: error.valid_up_to(),
-            fault: "expected UTF-8",
-        })
-    })
-}
-
-fn read_body(text: &str) -> Result<Body<'_>, Invalid> {
-    let mut reader = Reader::new(text);
-    let first = reader.value()?;
-    read_body_from(first, reader)
-}
-
-/// Reads a body whose first value is `first`.
-fn read_body_from<'a>(first: Value<'a>, mut reader: Reader<'a>) -> Result<Body<'a>, Invalid> {
-    match first {
-        Value::Object => {
-            let mut draft = Draft::new();
-            draft.read(&first, &mut reader, 0)?;
-            draft.check().map_err(Invalid::request)?;
-            // Moved once, at the end.
-            reader.end()?;
-            Ok(Body::One(draft.request))
-        }
-        Value::Array => {
-            let requests = read_requests(&mut reader)?;
-            reader.end()?;
-            Ok(Body::Many(requests))
-        }
-        other => {
-            reader.end()?;
-            Err(Invalid::kind(kind(&other)))
-        }
-    }
-}
-
-/// Reads the array that begins here.
-fn read_requests<'a>(reader: &mut Reader<'a>) -> Result<Vec<Request<'a>>, Invalid> {
-    let mut requests = Vec::new();
-    let mut bad = BadElements::default();
-    let mut array = reader.enter();
-    let mut index = 0;
-    while reader.element(&mut array)? {
-        if index == MAX_ELEMENTS {
-            return Err(Invalid::too_many());
-        }
-        let first = reader.value()?;
-        let mut draft = Draft::new();
-        draft.read(&first, reader, 1)?;
-        match draft.check() {
-            Ok(()) => requests.push(draft.request),
-            Err(problems) => bad.push(index, problems),
-        }
-        index += 1;
-    }
-    bad.check()?;
-    Ok(requests)
-}
-
-impl<'a> Request<'a> {
-    /// Reads a request from columns of text. Numbers are text, and an empty column is a missing number.
-    ///
-    /// # Errors
-    /// If a column is missing or has an invalid value. Each fault is named.
-    pub fn from_columns<T: Into<Cow<'a, str>>>(
-        mut column: impl FnMut(Field) -> Option<T>,
-    ) -> Result<Request<'a>, Invalid> {
-        let mut draft = Draft::new();
-        let mut take = |field| draft.take(field, column(field).map(T::into));
-        each_field!(take);
-        draft.check().map_err(Invalid::request)?;
-        Ok(draft.request)
-    }
-
-    /// Converts borrowed text to owned text.
+impl Request<'_> {
+    /// The same, borrowing nothing.
     fn into_owned(self) -> Request<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         Request {
@@ -212,17 +83,5 @@ impl Body<'_> {
                 Body::Many(requests.into_iter().map(Request::into_owned).collect())
             }
         }
-    }
-}
-
-/// Kind of a value, with its article.
-fn kind(value: &Value<'_>) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::Text(_) => "a string",
-        Value::Array => "an array",
-        Value::Object => "an object",
     }
 }

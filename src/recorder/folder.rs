@@ -64,7 +64,7 @@ impl Folder {
         })?;
         let instance = format!("{:016x}", RandomState::new().hash_one(SystemTime::now()));
         let killed = settle(&path)?;
-        let ledger = Ledger::create(&path.join(&instance).with_extension(LEDGER))?;
+        let ledger = Ledger::create(private_file(&path.join(&instance).with_extension(LEDGER))?)?;
         ledger.lose(Lost::Killed, killed);
         let folder = Folder {
             path,
@@ -119,8 +119,8 @@ impl Segment {
     }
 }
 
-/// Creates a file that only its owner can read.
-pub(super) fn private_file(path: &Path) -> io::Result<File> {
+/// Creates a file that only its owner reads.
+fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create_new(true)
         .read(true)

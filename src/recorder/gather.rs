@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Recorder;
 use crate::pick_regno::Answer;
 
 /// Size in bytes of a block that is passed on.
@@ -47,53 +46,41 @@ pub(super) struct Entry<'a> {
     answers: &'a [[u8; 24]],
 }
 
-impl Recorder {
-    /// Records the answers to `text`, whose first row has the index `row` within the request.
-    pub(crate) fn record(
-        &self,
-        source: Source,
-        request_id: &str,
-        row: u64,
-        text: &[u8],
-        answers: &[Answer],
-    ) {
-        if answers.is_empty() {
-            return;
+/// Adds the answers to `text`, whose first row has the index `row` within the request and the number `seq`; returns what this
+/// thread has gathered, if that is enough to be handed over.
+pub(super) fn gather(
+    source: Source,
+    request_id: &str,
+    (row, seq): (u64, u64),
+    text: &[u8],
+    answers: &[Answer],
+) -> Option<Block> {
+    let rows = answers.len() as u64;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let micros = since.map_or(0, |since| since.as_micros() as u64);
+    GATHERED.with_borrow_mut(|block| {
+        let out = &mut block.bytes;
+        let id = &request_id.as_bytes()[..request_id.len().min(255)];
+        out.reserve(text.len() + 24 * answers.len() + 320);
+        out.extend_from_slice(&[source as u8, id.len() as u8]);
+        for number in [micros, seq, row, rows, text.len() as u64] {
+            out.extend_from_slice(&number.to_ne_bytes());
         }
-        let rows = answers.len() as u64;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let micros = since.map_or(0, |since| since.as_micros() as u64);
-        let seq = self.ledger.give(rows);
-        let full = GATHERED.with_borrow_mut(|block| {
-            let out = &mut block.bytes;
-            let id = &request_id.as_bytes()[..request_id.len().min(255)];
-            out.reserve(text.len() + 24 * answers.len() + 320);
-            out.extend_from_slice(&[source as u8, id.len() as u8]);
-            for number in [micros, seq, row, rows, text.len() as u64] {
-                out.extend_from_slice(&number.to_ne_bytes());
+        out.extend_from_slice(id);
+        for answer in answers {
+            for number in [answer.raw, answer.negative, answer.positive] {
+                out.extend_from_slice(&number.to_bits().to_ne_bytes());
             }
-            out.extend_from_slice(id);
-            for answer in answers {
-                for number in [answer.raw, answer.negative, answer.positive] {
-                    out.extend_from_slice(&number.to_bits().to_ne_bytes());
-                }
-            }
-            out.extend_from_slice(text);
-            block.rows += rows;
-            (out.len() >= BLOCK).then(|| std::mem::replace(block, Block::empty()))
-        });
-        if let Some(full) = full {
-            self.hand_over(full);
         }
-    }
+        out.extend_from_slice(text);
+        block.rows += rows;
+        (out.len() >= BLOCK).then(|| std::mem::replace(block, Block::empty()))
+    })
+}
 
-    /// Passes on the rows that this thread has gathered.
-    pub(crate) fn flush(&self) {
-        let block = GATHERED.replace(Block::empty());
-        if block.rows > 0 {
-            self.hand_over(block);
-        }
-    }
+/// Takes what this thread has gathered.
+pub(super) fn take_gathered() -> Block {
+    GATHERED.replace(Block::empty())
 }
 
 impl Block {

@@ -36,13 +36,14 @@ use std::time::{Duration, Instant};
 
 use self::folder::Folder;
 pub(crate) use self::folder::segments;
-use self::gather::Block;
 pub(crate) use self::gather::Source;
+use self::gather::{Block, gather, take_gathered};
 use self::ledger::Ledger;
 pub(crate) use self::ledger::Lost;
 pub use self::settings::RecordArgs;
 pub(crate) use self::settings::Settings;
 use self::writer::Writer;
+use crate::pick_regno::Answer;
 
 /// Number of blocks that may wait for the writer; each has some 64 KiB, or one long body.
 const QUEUE: usize = 64;
@@ -113,7 +114,33 @@ impl Recorder {
         self.ledger.bytes()
     }
 
-    /// Passes a block to the writer, or drops it and counts its rows as lost.
+    /// Records the answers to `text`, whose first row has the index `row` within the request.
+    pub(crate) fn record(
+        &self,
+        source: Source,
+        request_id: &str,
+        row: u64,
+        text: &[u8],
+        answers: &[Answer],
+    ) {
+        if answers.is_empty() {
+            return;
+        }
+        let seq = self.ledger.give(answers.len() as u64);
+        if let Some(full) = gather(source, request_id, (row, seq), text, answers) {
+            self.hand_over(full);
+        }
+    }
+
+    /// Hands over what this thread has gathered.
+    pub(crate) fn flush(&self) {
+        let block = take_gathered();
+        if block.rows > 0 {
+            self.hand_over(block);
+        }
+    }
+
+    /// Hands a block over, or drops and counts its rows.
     fn hand_over(&self, block: Block) {
         let (rows, bytes) = (block.rows, block.bytes.len());
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,13 +12,15 @@ mod fault;
 mod marked;
 mod plain;
 mod reading;
+mod shape;
 mod source;
 
 pub use self::blocks::{Block, Blocks, Text, Unreadable};
 pub use self::boundary::{Boundary, Whole};
 pub use self::csv::{Header, HeaderError};
 pub use self::fault::{Fault, FaultKind};
-pub use self::reading::{Records, Shape};
+pub use self::reading::Records;
+pub use self::shape::Shape;
 pub use self::source::{CannotOpen, Source};
 
 /// Limits that bound memory.

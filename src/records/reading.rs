@@ -5,31 +5,12 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter};
 use serde_json::value::RawValue;
 
-use super::csv::{self, Header, Places};
+use super::csv::{self, Places};
 use super::marked::Marked;
-use super::{Fault, FaultKind, Format, Limits, Text};
+use super::{Fault, FaultKind, Limits, Shape, Text};
 use crate::request::{Field, Invalid, Request, parse_line, parse_object};
 
-/// Format of a file's records, with the order of the columns for CSV.
-#[derive(Clone, Debug)]
-pub enum Shape {
-    /// One JSON object per line.
-    Ndjson,
-    /// Values in the order of the header.
-    Csv(Header),
-}
-
-impl Shape {
-    /// Returns the format alone.
-    pub fn format(&self) -> Format {
-        match self {
-            Shape::Ndjson => Format::Ndjson,
-            Shape::Csv(_) => Format::Csv,
-        }
-    }
-}
-
-/// Iterator over the requests of whole records. Blank lines are skipped.
+/// The requests of whole records. Blank lines are none, and skipped.
 pub struct Records<'a> {
     shape: &'a Shape,
     marked: Marked<'a>,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::NaiveDateTime;
 
 use super::json::{Reader, Syntax, Value};
-use super::{Fault, Field, Problem, Request, Scores, kind, number, scores, time};
+use super::{Fault, Field, Problem, Request, Scores, number, scores, time};
 
 /// Request under construction, and its faults.
 pub(super) struct Draft<'a> {
@@ -53,7 +53,7 @@ impl<'a> Draft<'a> {
                 reader.skip(depth)?;
             }
             self.noted = Draft::ALL;
-            self.problems.push(Problem::NotAnObject(kind(first)));
+            self.problems.push(Problem::NotAnObject(first.kind()));
             return Ok(());
         }
         // A copy, whose position need not be kept in memory.
@@ -244,6 +244,6 @@ fn local_time(value: Value<'_>) -> Result<NaiveDateTime, Fault> {
 fn unlike(expected: &'static str, found: &Value<'_>) -> Fault {
     Fault::Kind {
         expected,
-        found: kind(found),
+        found: found.kind(),
     }
 }

@@ -3,8 +3,11 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::Field;
 use super::json::Syntax;
-use super::{Field, MAX_ELEMENTS};
+
+/// The most requests that one array may hold.
+pub const MAX_ELEMENTS: usize = 1_000;
 
 /// Maximum number of bad elements of an array that are described. The others are only counted.
 const MAX_DESCRIBED: usize = 10;

@@ -33,7 +33,21 @@ pub(super) enum Value<'a> {
     Object,
 }
 
-/// Position in a text.
+impl Value<'_> {
+    /// Names its kind, with its article.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a truth value",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "a string",
+            Value::Array => "an array",
+            Value::Object => "an object",
+        }
+    }
+}
+
+/// A position in a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     text: &'a str,

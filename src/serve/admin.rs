@@ -10,7 +10,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use super::App;
+use super::app::App;
 use super::date;
 use super::phase::{ConnectionState, Phase};
 use super::reply::{self, Reply, ReplyBody, Shared};

@@ -8,11 +8,12 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT_ENCODING, ALLOW, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ACCEPT_ENCODING, ALLOW, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
-use super::App;
+use super::bodies::too_large;
+use super::broken::no_memory;
 use super::fields::Fields;
 use super::ledger::{Desk, Ledger};
 use super::media::{Content, Form};
@@ -21,12 +22,14 @@ use super::route::Route;
 use crate::explanation::unexplained;
 use crate::records::Format;
 
-/// How a body is to be read and answered.
-pub(super) enum Admitted {
-    /// As a whole.
-    Whole,
-    /// Record by record.
-    Batch(Format, Form),
+/// What becomes of a request.
+pub(super) enum Decision {
+    /// It is answered with this; nobody needs its body.
+    Answer(Reply),
+    /// Its body is read whole, for the model.
+    ReadWhole,
+    /// Its body is read and answered record by record.
+    ReadRecords(Format, Form),
 }
 
 /// A request that is decided upon.
@@ -53,15 +56,15 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Decides from the head alone: `Ok` if the body is to be read for the model, else the answer.
-    pub(super) fn decide(mut self) -> Result<Admitted, Reply> {
+    /// Decides from the head alone.
+    pub(super) fn decide(mut self) -> Decision {
         let (route, method) = (self.ledger.route, &self.head.method);
         if *method == Method::OPTIONS && route != Route::Unknown {
             let mut options = reply::empty(StatusCode::NO_CONTENT);
             options
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static(route.allow()));
-            return Err(options);
+            return Decision::Answer(options);
         }
         if !route.is_open() && !self.is_authorized() {
             let mut unauthorized = reply::fail(StatusCode::UNAUTHORIZED, "Unauthorized");
@@ -69,35 +72,37 @@ impl<'a> Admission<'a> {
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("ApiKey header=\"x-api-key\""),
             );
-            return Err(unauthorized);
+            return Decision::Answer(unauthorized);
         }
         if route == Route::Unknown {
-            return Err(reply::fail(StatusCode::NOT_FOUND, "File not found"));
+            return Decision::Answer(reply::fail(StatusCode::NOT_FOUND, "File not found"));
         }
         if !route.allows(method) {
             let mut refused = reply::fail(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
             refused
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static(route.allow()));
-            return Err(refused);
+            return Decision::Answer(refused);
         }
         match route {
-            Route::Root => Err(reply::json(
+            Route::Root => Decision::Answer(reply::json(
                 StatusCode::OK,
                 b"{\"body\":\"ok\",\"status\":\"ok\"}\n",
             )),
-            Route::RegWithoutSlash => Err(moved(self.head.uri.query())),
+            Route::RegWithoutSlash => Decision::Answer(moved(self.head.uri.query())),
             Route::OpenApi | Route::Docs => {
                 let Desk { app, state, .. } = &*self.ledger.desk;
-                Err(app.docs.at(self.head.uri.path(), state))
+                Decision::Answer(app.docs.at(self.head.uri.path(), state))
             }
-            Route::Reg | Route::Batch | Route::Unknown => self.admit_body(),
+            Route::Reg | Route::Batch | Route::Unknown => {
+                self.admit_body().unwrap_or_else(Decision::Answer)
+            }
         }
     }
 
-    /// Decides whether the body of a request to the model is one that can be read.
-    fn admit_body(&mut self) -> Result<Admitted, Reply> {
-        let admitted = self.admit_type()?;
+    /// Decides how the body of a request to the model is read; `Err` has the refusal, if it cannot be.
+    fn admit_body(&mut self) -> Result<Decision, Reply> {
+        let decision = self.admit_type()?;
         self.ledger.explains = asks_for_explanations(self.head.uri.query())
             .map_err(|why| reply::fail(StatusCode::BAD_REQUEST, &format!("Bad request: {why}")))?;
         if let Some(expect) = self.fields.expect.first()
@@ -115,27 +120,29 @@ impl<'a> Admission<'a> {
             ));
         }
         let app = &self.ledger.desk.app;
-        if matches!(admitted, Admitted::Whole)
+        if matches!(decision, Decision::ReadWhole)
             && self.body.size_hint().lower() > app.config.max_body
         {
-            return Err(too_large(app));
+            return Err(too_large(app.config.max_body));
         }
         if !self.ledger.begin_work() {
-            return Err(shed("too many requests at once"));
+            return Err(reply::busy(
+                "Service unavailable: too many requests at once; try again",
+            ));
         }
-        let memory = match admitted {
-            Admitted::Whole => self.body.size_hint().lower(),
+        let memory = match decision {
+            Decision::ReadWhole => self.body.size_hint().lower(),
             // It is counted as it grows.
-            Admitted::Batch(..) => 0,
+            _ => 0,
         };
         if !self.ledger.hold(memory) {
             return Err(no_memory());
         }
-        Ok(admitted)
+        Ok(decision)
     }
 
     /// What the body is, and how its answer is written.
-    fn admit_type(&self) -> Result<Admitted, Reply> {
+    fn admit_type(&self) -> Result<Decision, Reply> {
         let fields = self.fields;
         let coding = fields.content_encoding.first().map(HeaderValue::as_bytes);
         if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
@@ -153,13 +160,13 @@ impl<'a> Admission<'a> {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Unsupported media type: send Content-Type: application/json, application/x-ndjson or text/csv",
             )),
-            Some(Content::Json) if Form::Json.is_accepted(fields) => Ok(Admitted::Whole),
+            Some(Content::Json) if Form::Json.is_accepted(fields) => Ok(Decision::ReadWhole),
             Some(Content::Json) => Err(reply::fail(
                 StatusCode::NOT_ACCEPTABLE,
                 "Not acceptable: a JSON body is answered as application/json",
             )),
             Some(Content::Batch(format)) => match Form::chosen(fields) {
-                Some(form) => Ok(Admitted::Batch(format, form)),
+                Some(form) => Ok(Decision::ReadRecords(format, form)),
                 None => Err(reply::fail(
                     StatusCode::NOT_ACCEPTABLE,
                     "Not acceptable: a batch is answered as application/x-ndjson, text/csv or application/json",
@@ -209,34 +216,6 @@ fn asks_for_explanations(query: Option<&str>) -> Result<bool, String> {
         (Some("1"), Some(why)) => Err(format!("explain: this model cannot be explained: {why}")),
         (Some(_), _) => Err("explain: expected 1 or 0".to_owned()),
     }
-}
-
-/// The answer to a body for which there is no room beside the others.
-pub(super) fn no_memory() -> Reply {
-    shed("too many long bodies at once")
-}
-
-/// The answer to a request that could be answered at another time.
-fn shed(why: &str) -> Reply {
-    let mut reply = reply::fail(
-        StatusCode::SERVICE_UNAVAILABLE,
-        &format!("Service unavailable: {why}; try again"),
-    );
-    reply
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    reply
-}
-
-/// The answer to a body beyond the limit.
-pub(super) fn too_large(app: &App) -> Reply {
-    reply::fail(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        &format!(
-            "Payload too large: the limit is {} bytes",
-            app.config.max_body
-        ),
-    )
 }
 
 /// The permanent redirect of `/reg`; 308 keeps method and body.

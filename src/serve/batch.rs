@@ -11,7 +11,6 @@
 //! Between two steps the worker sees to its other connections. A wait for the client may last as long as the body's deadline,
 //! from one record to the next, a write that does not move as long as the write's; a batch that goes on may take any time.
 
-mod broken;
 mod piece;
 mod start;
 
@@ -22,22 +21,22 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue, TRAILER};
 use hyper::{HeaderMap, StatusCode};
 
-pub(super) use self::broken::OUR_FAULT;
-pub(super) use self::broken::{Broken, Cut};
-use self::piece::{PIECE, Piece};
+use self::piece::Piece;
 pub(super) use self::start::Manner;
 use self::start::Start;
-use super::admit::no_memory;
 use super::answers::Answers;
+use super::bodies::arrived;
+use super::broken::{Broken, OUR_FAULT, no_memory};
+use super::config::PIECE;
 use super::ledger::Shed;
 use super::ledger::{Desk, Ledger};
 use super::media::Form;
 use super::phase::Phase;
-use super::reply::{self, Reply, ReplyBody};
+use super::reply::{self, Cut, Reply, ReplyBody};
 use crate::explanation::{is_fast, pick_regno_explained};
 use crate::pick_regno::pick_regno_watched;
 use crate::recorder::Source;
@@ -109,13 +108,76 @@ enum Stage {
     Ended,
 }
 
-impl Batch {
-    /// Bytes that a batch may hold besides its answers, whatever its length: the text that is read and the text that is
-    /// answered, which may each have grown to two records at their longest; and a piece of the body, and answers.
-    pub(super) const fn memory(max_line: usize) -> u64 {
-        (4 * max_line + 4 * PIECE) as u64
+/// The answers, for hyper.
+impl Body for Batch {
+    type Data = reply::Piece;
+    type Error = Cut;
+
+    /// The next piece of the answer.
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<reply::Piece>, Cut>>> {
+        self.ledger.desk.app.faults.at("batch");
+        loop {
+            if let Some(piece) = self.gathered.pop_front() {
+                self.gathered_len -= piece.len() as u64;
+                self.ledger.sent += piece.len() as u64;
+                if self.head == Head::Whole && self.gathered.is_empty() {
+                    // hyper may not look at a request behind it that it has read already.
+                    cx.waker().wake_by_ref();
+                    self.end(None);
+                }
+                return Poll::Ready(Some(Ok(Frame::data(reply::Piece::new(piece)))));
+            }
+            match self.stage {
+                Stage::Flowing => {
+                    let mut stepped = ready!(self.poll_step(cx));
+                    if stepped.is_ok() && !self.hold(WORKING_SET) {
+                        stepped = Err(Broken::NoMemory);
+                    }
+                    if let Err(broken) = stepped {
+                        self.answers.error(&broken.message());
+                        self.stage = Stage::Cutting;
+                        // The last that is said must be on its way before the cut.
+                        self.pause = Some(Box::pin(tokio::task::yield_now()));
+                        self.end(Some(broken));
+                    }
+                    self.gather();
+                }
+                Stage::Cutting => {
+                    ready!(self.poll_pause(cx));
+                    self.stage = Stage::Ended;
+                    self.ledger.desk.state.reads_on.store(false, Relaxed);
+                    return Poll::Ready(Some(Err(Cut)));
+                }
+                Stage::Answered => {
+                    cx.waker().wake_by_ref();
+                    self.end(None);
+                    let mut trailers = HeaderMap::new();
+                    trailers.insert(RECORDS, HeaderValue::from(self.answers.records()));
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+                Stage::Ended => return Poll::Ready(None),
+            }
+        }
     }
 
+    /// Whether nothing of the answer is left to be handed over.
+    fn is_end_stream(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
+    /// The length of what is left of the answer, if it is known.
+    fn size_hint(&self) -> SizeHint {
+        match self.head {
+            Head::Whole => SizeHint::with_exact(self.gathered_len),
+            Head::Held | Head::Early => SizeHint::default(),
+        }
+    }
+}
+
+impl Batch {
     pub(super) fn new(
         ledger: Ledger,
         body: Incoming,
@@ -235,7 +297,7 @@ impl Batch {
         let state = &self.ledger.desk.state;
         state.streaming.store(true, Relaxed);
         state.reads_on.store(!is_whole, Relaxed);
-        let mut reply = Reply::new(ReplyBody::Batch(None));
+        let mut reply = reply::empty(StatusCode::OK);
         let headers = reply.headers_mut();
         headers.insert(CONTENT_TYPE, self.answers.form().content_type());
         if is_whole {
@@ -247,71 +309,8 @@ impl Batch {
         if is_whole && self.gathered.is_empty() {
             self.end(None);
         }
-        *reply.body_mut() = ReplyBody::Batch(Some(self));
+        *reply.body_mut() = ReplyBody::Streamed(Pin::from(self));
         reply
-    }
-
-    /// Whether nothing of the answer is left to be handed over.
-    pub(super) fn is_end_stream(&self) -> bool {
-        self.stage == Stage::Ended
-    }
-
-    /// The length of what is left of the answer, if it is known.
-    pub(super) fn size_hint(&self) -> SizeHint {
-        match self.head {
-            Head::Whole => SizeHint::with_exact(self.gathered_len),
-            Head::Held | Head::Early => SizeHint::default(),
-        }
-    }
-
-    /// The next piece of the answer.
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<reply::Piece>, Cut>>> {
-        self.ledger.desk.app.faults.at("batch");
-        loop {
-            if let Some(piece) = self.gathered.pop_front() {
-                self.gathered_len -= piece.len() as u64;
-                self.ledger.sent += piece.len() as u64;
-                if self.head == Head::Whole && self.gathered.is_empty() {
-                    // hyper may not look at a request behind it that it has read already.
-                    cx.waker().wake_by_ref();
-                    self.end(None);
-                }
-                return Poll::Ready(Some(Ok(Frame::data(reply::Piece::new(piece)))));
-            }
-            match self.stage {
-                Stage::Flowing => {
-                    let mut stepped = ready!(self.poll_step(cx));
-                    if stepped.is_ok() && !self.hold(WORKING_SET) {
-                        stepped = Err(Broken::NoMemory);
-                    }
-                    if let Err(broken) = stepped {
-                        self.answers.error(&broken.message());
-                        self.stage = Stage::Cutting;
-                        // The last that is said must be on its way before the cut.
-                        self.pause = Some(Box::pin(tokio::task::yield_now()));
-                        self.end(Some(broken));
-                    }
-                    self.gather();
-                }
-                Stage::Cutting => {
-                    ready!(self.poll_pause(cx));
-                    self.stage = Stage::Ended;
-                    self.ledger.desk.state.reads_on.store(false, Relaxed);
-                    return Poll::Ready(Some(Err(Cut)));
-                }
-                Stage::Answered => {
-                    cx.waker().wake_by_ref();
-                    self.end(None);
-                    let mut trailers = HeaderMap::new();
-                    trailers.insert(RECORDS, HeaderValue::from(self.answers.records()));
-                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                }
-                Stage::Ended => return Poll::Ready(None),
-            }
-        }
     }
 
     /// One step: answers some records, or takes the next of the body. The answers are gathered, unless it is broken.
@@ -378,16 +377,14 @@ impl Batch {
 
     /// Waits for the next piece of the body, and hands it to `blocks`.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        let Desk { shard, state, .. } = &*self.ledger.desk;
+        let desk = &*self.ledger.desk;
+        let state = &desk.state;
         let now = Instant::now();
-        let frame = match Pin::new(&mut self.body).poll_frame(cx) {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let frame = match arrived(polled, desk) {
+            Poll::Ready(Err(Broken::TooLate)) => return Poll::Ready(Err(Broken::TooLate)),
             Poll::Ready(frame) => frame,
             Poll::Pending => {
-                if state.overdue() == Some(Phase::Body) {
-                    shard.timed_out(Phase::Body);
-                    state.unread_body.store(true, Relaxed);
-                    return Poll::Ready(Err(Broken::TooLate));
-                }
                 if self.waiting_since.is_none() {
                     self.waiting_since = Some(now);
                     // It waits since its last progress; the time that it has worked meanwhile does not count.
@@ -400,12 +397,12 @@ impl Batch {
             self.waited += now - since;
         }
         state.enter(Phase::Working, now);
-        match frame {
+        match frame? {
             None => {
                 self.blocks.source().ended = true;
                 state.reads_on.store(false, Relaxed);
             }
-            Some(Ok(frame)) => {
+            Some(frame) => {
                 // Trailers say nothing that is asked for.
                 if let Ok(bytes) = frame.into_data() {
                     self.ledger.received += bytes.len() as u64;
@@ -415,17 +412,6 @@ impl Batch {
                     }
                     self.blocks.source().bytes = bytes;
                 }
-            }
-            Some(Err(_)) => {
-                state.unread_body.store(true, Relaxed);
-                let broken = match state.refusal() {
-                    Some(refusal) => {
-                        shard.refused(refusal);
-                        Broken::Framing(refusal)
-                    }
-                    None => Broken::Incomplete,
-                };
-                return Poll::Ready(Err(broken));
             }
         }
         Poll::Ready(Ok(()))

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::batch::Batch;
 use super::keys::{KEYS_VARIABLE, Keys, KeysError};
 use super::log::Level;
 use super::phase::Deadlines;
@@ -21,6 +20,15 @@ const MAX_WORKERS: usize = 256;
 const MAX_BODY: u64 = 1 << 30;
 /// The most memory for bodies that may be configured.
 const MAX_BODY_MEMORY: u64 = 1 << 40;
+/// Bytes of a batch's body that are looked at together.
+pub(super) const PIECE: usize = 16 * 1024;
+
+/// Bytes that a batch may hold besides its answers, whatever its length: the text that is read and the text that is
+/// answered, which may each have grown to two records at their longest; and a piece of the body, and answers.
+const fn batch_memory(max_line: u64) -> u64 {
+    4 * max_line + 4 * PIECE as u64
+}
+
 /// The longest line of a batch that may be configured: each batch on its way may hold one.
 const MAX_LINE: u64 = 1 << 20;
 /// The greatest head that may be configured, and the least.
@@ -317,7 +325,7 @@ impl Config {
         in_range("--max-head", max_head, MIN_HEAD, MAX_HEAD)?;
         for (flag, value, needed) in [
             ("--max-body", max_body, max_body),
-            ("--max-line", max_line, 2 * Batch::memory(max_line as usize)),
+            ("--max-line", max_line, 2 * batch_memory(max_line)),
         ] {
             if needed > max_body_memory {
                 return Err(ConfigError(format!(

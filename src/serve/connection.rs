@@ -12,11 +12,12 @@ use hyper::body::Incoming;
 use hyper::rt::Write as _;
 use hyper::server::conn::http1;
 
-use super::App;
+use super::app::App;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Phase};
 use super::reply::Reply;
-use super::wire::{Transport, Wire};
+use super::transport::Transport;
+use super::wire::Wire;
 
 /// Bytes of one read buffer of hyper; heads are bounded before.
 const READ_BUFFER: usize = 64 * 1024;

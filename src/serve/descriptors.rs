@@ -2,8 +2,10 @@
 
 use std::io;
 
+use super::admin;
+use super::config::Config;
 use super::log::{Level, Log, Value};
-use super::{Config, StartError, admin};
+use super::start_error::StartError;
 
 /// Descriptors of the process itself: standard streams, the control runtime, files that are read again, Sentry.
 const OWN: usize = 32;

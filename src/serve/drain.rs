@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::accept;
+use super::app::App;
 use super::log::{Level, Value};
-use super::{App, accept};
 
 /// How far the server has come towards its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

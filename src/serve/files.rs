@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::App;
+use super::app::App;
 use super::log::{Level, Value};
 use super::phase::Connections;
 use super::reload::Look;

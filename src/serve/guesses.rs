@@ -4,16 +4,8 @@
 //! tenth the connection ends. Only this connection waits: whoever has a key is answered at once, and so is a request that
 //! brings no key at all. A connection that waits makes room for others as an idle one does.
 
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
-
-use tokio::time::{Sleep, sleep};
-
-use super::ledger::Desk;
-use super::reply::Reply;
 
 /// Wait for the answer to a connection's first wrong key.
 const FIRST: Duration = Duration::from_millis(100);
@@ -38,40 +30,10 @@ impl Guesses {
         self.0.load(Relaxed) >= MOST
     }
 
-    fn delay(&self) -> Duration {
+    /// Wait for the answer to the last of them.
+    pub(super) fn delay(&self) -> Duration {
         let doublings = self.0.load(Relaxed).saturating_sub(1).min(MOST);
         (FIRST * 2_u32.pow(doublings)).min(LONGEST)
-    }
-}
-
-/// An answer that waits.
-pub(super) struct Delayed {
-    reply: Option<Reply>,
-    sleep: Pin<Box<Sleep>>,
-    desk: Arc<Desk>,
-}
-
-impl Delayed {
-    pub(super) fn new(reply: Reply, desk: Arc<Desk>) -> Delayed {
-        Delayed {
-            reply: Some(reply),
-            sleep: Box::pin(sleep(desk.guesses.delay())),
-            desk,
-        }
-    }
-
-    /// The answer, as soon as its time has come or the connection has to make room.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        let state = &self.desk.state;
-        let is_wanted = state.is_hurried() || state.overdue().is_some();
-        let is_time = self.sleep.as_mut().poll(cx).is_ready();
-        match self.reply.take() {
-            Some(reply) if is_time || is_wanted => Poll::Ready(reply),
-            reply => {
-                self.reply = reply;
-                Poll::Pending
-            }
-        }
     }
 }
 

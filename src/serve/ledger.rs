@@ -9,8 +9,8 @@ use hyper::Method;
 use hyper::body::Body as _;
 use hyper::header::{CONNECTION, HeaderValue};
 
-use super::App;
-use super::batch::{Broken, OUR_FAULT};
+use super::app::App;
+use super::broken::{Broken, OUR_FAULT};
 use super::date;
 use super::fields::Fields;
 use super::guesses::Guesses;

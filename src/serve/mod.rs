@@ -22,14 +22,19 @@ mod addresses;
 mod admin;
 mod admit;
 mod answers;
+mod app;
 mod batch;
+mod bodies;
+mod broken;
 mod config;
 mod connection;
 mod date;
+mod delayed;
 mod descriptors;
 mod discard;
 mod docs;
 mod drain;
+mod faults;
 mod fields;
 mod files;
 mod framing;
@@ -55,9 +60,11 @@ mod routes;
 mod scrape;
 mod self_check;
 mod sentry;
+mod start_error;
 mod tls;
 mod trace;
 
+mod transport;
 mod wire;
 mod worker;
 
@@ -68,7 +75,6 @@ pub mod fuzzing {
     pub use super::framing::Framer;
 }
 
-use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
@@ -80,21 +86,22 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use self::addresses::Addresses;
+use self::app::{Alone, App};
 pub use self::config::{Args, Config, ConfigError};
 use self::docs::Docs;
 pub use self::drain::Stopper;
 use self::drain::{Signal, Stage};
+pub use self::faults::Faults;
 use self::keys::{KEYS_VARIABLE, secret};
 pub use self::keys::{Keys, KeysError};
 pub use self::log::Level;
 use self::log::{Log, Value};
-use self::metrics::{Registry, Shard};
-use self::observe::Observations;
-pub use self::panics::Faults;
+use self::metrics::Shard;
 use self::phase::Connections;
 use self::request_log::RequestLog;
 pub use self::sentry::SentryArgs;
 use self::sentry::{DSN_VARIABLE, Sentry};
+pub use self::start_error::StartError;
 pub use self::tls::TlsArgs;
 use self::worker::{Role, Worker};
 use crate::exit;
@@ -137,25 +144,6 @@ pub fn run(mut args: Args) -> ExitCode {
     }
 }
 
-/// Why a server could not start.
-#[derive(Debug)]
-pub struct StartError {
-    what: String,
-    why: io::Error,
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.what, self.why)
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.why)
-    }
-}
-
 /// With the remedy, where there is one.
 fn cannot_listen(flag: &str, addr: SocketAddr, why: io::Error) -> StartError {
     let remedy = match why.kind() {
@@ -169,44 +157,6 @@ fn cannot_listen(flag: &str, addr: SocketAddr, why: io::Error) -> StartError {
     StartError {
         what: format!("{flag} {addr}: cannot listen"),
         why: io::Error::new(why.kind(), format!("{why}{remedy}")),
-    }
-}
-
-/// What all workers share.
-struct App {
-    config: Config,
-    docs: Docs,
-    log: Log,
-    sentry: Option<Sentry>,
-    recorder: Option<Recorder>,
-    /// Where tests make it panic.
-    faults: Faults,
-    /// Number of panics of its threads.
-    panics: AtomicU64,
-    registry: Registry,
-    /// Each worker's counts.
-    shards: Vec<Arc<Shard>>,
-    observations: Vec<Arc<Observations>>,
-    in_flight: Alone<AtomicUsize>,
-    ready: AtomicBool,
-}
-
-/// In cache lines of its own (processors fetch them in pairs): all workers write it for each request, and would take from each
-/// other whatever stood beside it.
-#[repr(align(128))]
-struct Alone<T>(T);
-
-impl<T> std::ops::Deref for Alone<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl App {
-    fn is_ready(&self) -> bool {
-        self.ready.load(Relaxed)
     }
 }
 

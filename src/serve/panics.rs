@@ -8,7 +8,7 @@ use std::panic::PanicHookInfo;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Once, Weak};
 
-use super::App;
+use super::app::App;
 use super::log::{Level, Value};
 use super::sentry::Fault;
 
@@ -49,37 +49,5 @@ fn tell(app: &App, panic: &PanicHookInfo<'_>) {
     );
     if let Some(sentry) = &app.sentry {
         sentry.report(Fault::Panic { place });
-    }
-}
-
-/// Where tests make the service panic.
-#[doc(hidden)]
-#[derive(Clone, Copy, Default)]
-pub struct Faults {
-    /// Is called with each body, and each record of a batch, before it is answered.
-    pub answering: Option<fn(&[u8])>,
-    /// Is called before each record of a batch is read, with what begins with it.
-    pub reading: Option<fn(&[u8])>,
-    /// Is called on the way of a connection, with the name of where it is: `handshake`, `head`, `batch`, `admin`, `sweep`.
-    pub at: Option<fn(&str)>,
-}
-
-impl Faults {
-    pub(super) fn answering(&self, body: &[u8]) {
-        if let Some(fault) = self.answering {
-            fault(body);
-        }
-    }
-
-    pub(super) fn at(&self, place: &str) {
-        if let Some(fault) = self.at {
-            fault(place);
-        }
-    }
-
-    pub(super) fn reading(&self, records: &[u8]) {
-        if let Some(fault) = self.reading {
-            fault(records);
-        }
     }
 }

@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
 pub(super) use self::shared::Shared;
-use super::batch::{Batch, Cut};
 use super::log::push_json_string;
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -25,8 +24,8 @@ pub(super) enum ReplyBody {
     Whole(Vec<u8>),
     /// What everybody is answered.
     Shared(Box<Shared>),
-    /// What a batch will give; `None` only while it is put together.
-    Batch(Option<Box<Batch>>),
+    /// What is given piece by piece.
+    Streamed(Pin<Box<dyn Body<Data = Piece, Error = Cut> + Send>>),
 }
 
 impl Body for ReplyBody {
@@ -47,8 +46,7 @@ impl Body for ReplyBody {
                 let piece = ready!(shared.poll_piece(cx));
                 Poll::Ready(piece.map(|piece| Ok(Frame::data(Piece::new(piece)))))
             }
-            ReplyBody::Batch(Some(batch)) => batch.poll_frame(cx),
-            ReplyBody::Batch(None) => Poll::Ready(None),
+            ReplyBody::Streamed(body) => body.as_mut().poll_frame(cx),
         }
     }
 
@@ -56,8 +54,7 @@ impl Body for ReplyBody {
         match self {
             ReplyBody::Whole(bytes) => bytes.is_empty(),
             ReplyBody::Shared(shared) => shared.len() == 0,
-            ReplyBody::Batch(Some(batch)) => batch.is_end_stream(),
-            ReplyBody::Batch(None) => false,
+            ReplyBody::Streamed(body) => body.is_end_stream(),
         }
     }
 
@@ -65,11 +62,22 @@ impl Body for ReplyBody {
         match self {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             ReplyBody::Shared(shared) => SizeHint::with_exact(shared.len() as u64),
-            ReplyBody::Batch(Some(batch)) => batch.size_hint(),
-            ReplyBody::Batch(None) => SizeHint::default(),
+            ReplyBody::Streamed(body) => body.size_hint(),
         }
     }
 }
+
+/// The answer is cut short; hyper closes the connection without the answer's proper end.
+#[derive(Debug)]
+pub(super) struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the answer was cut short")
+    }
+}
+
+impl std::error::Error for Cut {}
 
 /// An answer on its way to hyper.
 pub(super) type Reply = Response<ReplyBody>;
@@ -110,5 +118,14 @@ pub(super) fn fail(status: StatusCode, message: &str) -> Reply {
     text.push_str(",\"status\":\"fail\"}\n");
     let mut reply = json(status, text);
     reply.extensions_mut().insert(Reason(message.into()));
+    reply
+}
+
+/// 503 to a request that could be answered at another time; `message` says why it is not answered now.
+pub(super) fn busy(message: &str) -> Reply {
+    let mut reply = fail(StatusCode::SERVICE_UNAVAILABLE, message);
+    reply
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     reply
 }

@@ -1,9 +1,6 @@
-//! Memory: limits that follow from what a container may have, and the room for bodies within them.
+//! Limits that follow from the memory that a container may have.
 
 use std::path::Path;
-
-use super::App;
-use super::metrics::Shard;
 
 /// Bytes that a connection may take: buffers of the kernel (180 to 240 KB were measured of clients that do not read), of TLS and of
 /// the process.
@@ -75,29 +72,6 @@ fn memory_limit(root: &Path) -> Option<u64> {
                 .min()
         })
         .min()
-}
-
-impl App {
-    /// Counts `more` bytes as held for connections of `shard`; `false`, and they are not counted, if those of all would be more
-    /// than `most` then.
-    pub(super) fn reserve(&self, shard: &Shard, more: i64, most: u64) -> bool {
-        if more == 0 {
-            return true;
-        }
-        shard.held_bytes.add(more);
-        // Added before it is compared, so that two workers cannot both take the last room.
-        let all = || -> i64 {
-            self.shards
-                .iter()
-                .map(|shard| shard.held_bytes.value())
-                .sum()
-        };
-        if more > 0 && all() > most as i64 {
-            shard.held_bytes.add(-more);
-            return false;
-        }
-        true
-    }
 }
 
 #[cfg(test)]

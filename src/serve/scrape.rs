@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
-use super::App;
-use super::batch::Broken;
+use super::app::App;
+use super::broken::Broken;
 use super::head::Refusal;
 use super::ledger::Shed;
 use super::metrics::{self, NO_LABELS, Registry, Shard};

@@ -4,7 +4,7 @@
 use std::io;
 use std::panic::{UnwindSafe, catch_unwind};
 
-use super::StartError;
+use super::start_error::StartError;
 
 /// Runs `check`, the compiled model's own; it takes well under a millisecond.
 pub(super) fn pass(

@@ -18,7 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::dsn::Dsn;
+pub(super) use self::envelope::Fault;
+use self::envelope::Report;
 use self::sender::Sender;
+pub(super) use self::sender::Target;
 use super::metrics::{self, Counter};
 use super::reload::cannot_read;
 use super::tls;
@@ -58,13 +61,6 @@ pub struct SentryArgs {
     pub sentry_ca: PathBuf,
 }
 
-/// A DSN, and how its host is spoken to.
-pub(super) struct Target {
-    dsn: Dsn,
-    /// If it is https.
-    client: Option<tls::Client>,
-}
-
 impl SentryArgs {
     /// Where to report to, if anywhere; else a sentence that names the setting.
     pub(super) fn target(&self) -> Result<Option<Target>, String> {
@@ -100,22 +96,6 @@ fn read(file: &Path) -> Result<String, String> {
             cannot_read(&why)
         )
     })
-}
-
-/// Something that should not have happened.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Fault {
-    /// A thread panicked, here in the code.
-    Panic { place: String },
-    /// A request was answered with a status of 5xx.
-    Status { status: u16, route: &'static str },
-}
-
-/// A fault on its way to be sent.
-struct Report {
-    fault: Fault,
-    /// How often it happened since it was last sent, this time included.
-    times: u64,
 }
 
 /// The way to Sentry.

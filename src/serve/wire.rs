@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::ReadBufCursor;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{Interest, ReadBuf};
 
-use super::App;
+use super::app::App;
 use super::framing::{Framing, Passed};
 use super::head::Refusal;
 use super::method;
 use super::metrics::Shard;
 use super::phase::{ConnectionState, Phase};
+use super::transport::Transport;
 
 /// Bytes read at once.
 const SCRATCH: usize = 16 * 1024;
@@ -57,24 +57,6 @@ fn stand_in(refused: &[u8]) -> String {
 /// Whether a request is the stand-in for one that was refused, and `state` says why.
 pub(super) fn is_stand_in(target: &str) -> bool {
     target == STAND_IN_TARGET
-}
-
-/// A byte stream over a socket.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Most bytes that it keeps of those that were written and not flushed.
-    const KEEPS: usize = 0;
-
-    /// What the bytes travel by.
-    fn socket(&self) -> &TcpStream;
-
-    /// Notes that what was read has been handed on.
-    fn handed_on(&mut self) {}
-}
-
-impl Transport for TcpStream {
-    fn socket(&self) -> &TcpStream {
-        self
-    }
 }
 
 /// One connection's bytes.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::App;
 use super::accept::{Acceptor, Place};
 use super::addresses::Addresses;
 use super::admin::Admin;
+use super::app::App;
 use super::connection;
 use super::drain::Stage;
 use super::guesses::Guesses;

@@ -1,10 +1,13 @@
 //! Numbers in the common notation of scores.
 
-use super::{WINDOW, scale, sixteen};
+use super::scale::scale;
+use super::sixteen;
 use crate::scan::marks;
 
-/// Score in the common notation: a digit, a point, up to 20 digits, and optionally a negative exponent, of which two
-/// digits are read.
+/// Bytes that a score may have, and more.
+pub const WINDOW: usize = 32;
+
+/// What nearly all scores are: a digit, a point, up to 20 digits, perhaps an exponent below 0, of which two digits are read.
 #[derive(Clone, Copy)]
 pub struct Score<'a> {
     text: &'a [u8; WINDOW],

@@ -4,8 +4,7 @@ use std::io::{self, Read};
 
 use hyper::body::Bytes;
 
-/// Bytes of a body that are looked at together.
-pub(super) const PIECE: usize = 16 * 1024;
+use crate::serve::config::PIECE;
 
 /// The piece of the body that is read.
 #[derive(Default)]

@@ -7,7 +7,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::{Fault, Report};
+/// Something that should not have happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::serve) enum Fault {
+    /// A thread panicked, here in the code.
+    Panic { place: String },
+    /// A request was answered with a status of 5xx.
+    Status { status: u16, route: &'static str },
+}
+
+/// A fault on its way to be sent.
+pub(super) struct Report {
+    pub(super) fault: Fault,
+    /// How often it happened since it was last sent, this time included.
+    pub(super) times: u64,
+}
 
 /// The body of a request that brings `report`.
 pub(super) fn envelope(report: &Report, server_name: &str) -> String {

@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use super::envelope::envelope;
-use super::{Report, Target};
+use super::dsn::Dsn;
+use super::envelope::{Report, envelope};
 use crate::serve::tls;
 
 /// The time to connect, to write, and to wait for each part of an answer.
@@ -17,6 +17,13 @@ const ANSWER: Duration = Duration::from_secs(10);
 const MAX_HEAD: usize = 16 * 1024;
 /// The pause that a Sentry gets which wants one and does not say how long, and the longest that it can ask for.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+
+/// A DSN, and how its host is spoken to.
+pub(in crate::serve) struct Target {
+    pub(super) dsn: Dsn,
+    /// If it is https.
+    pub(super) client: Option<tls::Client>,
+}
 
 pub(super) struct Sender {
     target: Target,

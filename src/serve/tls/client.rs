@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::server::{provider, read_certificates};
+use super::pem::read_certificates;
+use super::server::provider;
 
 /// Whom the client trusts.
 pub(in crate::serve) type Client = Arc<ClientConfig>;

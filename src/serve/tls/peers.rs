@@ -10,7 +10,7 @@ use tokio_rustls::rustls::server::{
 };
 
 use super::certificate::{List, Validity, now};
-use super::server::{read_certificates, read_items, read_roots};
+use super::pem::{read_certificates, read_items, read_roots};
 
 /// What looks at the certificates of clients.
 pub(super) struct Peers {

@@ -1,25 +1,23 @@
 //! The server's side of TLS: rustls, with graviola for its cryptography.
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls_graviola::default_provider;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, ServerConfig};
-use tokio_rustls::rustls::{Error, RootCertStore};
 
 use super::certificate::{Validity, now};
 use super::peers::{Peers, Presented};
-use super::socket::Bounded;
-use super::{Failure, Files};
-use crate::serve::metrics::Shard;
-use crate::serve::reload::{FromFiles, cannot_read};
-use crate::serve::wire::Transport;
+use super::pem::{pem_fault, read_certificates};
+use super::settings::{Failure, Files};
+use crate::serve::reload::FromFiles;
+use crate::serve::transport::Transport;
 
 /// A connection after its handshake.
 pub(in crate::serve) type TlsStream = tokio_rustls::server::TlsStream<Bounded>;
@@ -199,48 +197,6 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
         warnings,
         not_after: validity.end,
     })
-}
-
-/// The certificates of a PEM file; at least one.
-pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    read_items(file, "certificate", "CERTIFICATE")
-}
-
-/// What a PEM file holds under `label`; at least one.
-pub(super) fn read_items<T: PemObject>(
-    file: &Path,
-    what: &str,
-    label: &str,
-) -> Result<Vec<T>, String> {
-    let items = T::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|why| format!("{}: {}", file.display(), pem_fault(&why)))?;
-    if items.is_empty() {
-        return Err(format!(
-            "{}: no {what} in it: PEM is expected, {label}",
-            file.display()
-        ));
-    }
-    Ok(items)
-}
-
-/// The certificates of a PEM file, each as one that may sign others.
-pub(super) fn read_roots(file: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for (at, certificate) in read_certificates(file)?.into_iter().enumerate() {
-        roots
-            .add(certificate)
-            .map_err(|why| format!("{}: certificate {}: {why}", file.display(), at + 1))?;
-    }
-    Ok(roots)
-}
-
-fn pem_fault(why: &pem::Error) -> String {
-    match why {
-        pem::Error::Io(why) => cannot_read(why),
-        // The text of the others may quote the file.
-        _ => "what is in it is not PEM, or is encrypted".to_owned(),
-    }
 }
 
 fn failure(error: &io::Error) -> Failure {

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::{Failure, Files};
-use crate::serve::metrics::Shard;
+use super::settings::{Failure, Files};
 use crate::serve::reload::FromFiles;
 
 const WITHOUT: &str = "this build has no TLS; build it with `--features tls`";

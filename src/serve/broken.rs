@@ -1,19 +1,25 @@
-//! Batches that end early.
+//! Bodies that end before their end, and batches that do.
 
 use hyper::StatusCode;
 
-use crate::serve::admit::no_memory;
-use crate::serve::head::Refusal;
-use crate::serve::metrics::Label;
-use crate::serve::reply::{self, Reply};
+use super::head::Refusal;
+use super::metrics::Label;
+use super::reply::{self, Reply};
+
+const NO_MEMORY: &str = "Service unavailable: too many long bodies at once; try again";
+
+/// The answer to a body for which there is no room beside the others.
+pub(super) fn no_memory() -> Reply {
+    reply::busy(NO_MEMORY)
+}
 
 /// What is said of a panic.
 pub(in crate::serve) const OUR_FAULT: &str =
     "Internal server error: the fault is the service's, and has been noted";
 
-/// Why a batch ends before it is answered.
+/// Why a body cannot be read to its end, or a batch not be answered to its end.
 #[derive(Clone, Copy)]
-pub(in crate::serve) enum Broken {
+pub(super) enum Broken {
     /// The next piece of the body did not come in time.
     TooLate,
     /// The body's framing is malformed.
@@ -41,7 +47,7 @@ impl Label for Broken {
 
 impl Broken {
     /// One of each.
-    pub(in crate::serve) const ALL: [Broken; 5] = [
+    pub(super) const ALL: [Broken; 5] = [
         Broken::TooLate,
         Broken::Framing(Refusal::Chunk),
         Broken::Incomplete,
@@ -50,13 +56,13 @@ impl Broken {
     ];
 
     /// The last line of the answer, which repeats nothing of the body.
-    pub(in crate::serve) fn message(self) -> &'static str {
+    pub(super) fn message(self) -> &'static str {
         match self {
             Broken::TooLate => "Request timeout: the body did not arrive in time",
             Broken::Framing(refusal) => refusal.message(),
             Broken::Incomplete => "Bad request: the body ended before its length",
             Broken::OurFault => OUR_FAULT,
-            Broken::NoMemory => "Service unavailable: too many long bodies at once; try again",
+            Broken::NoMemory => NO_MEMORY,
         }
     }
 
@@ -71,15 +77,3 @@ impl Broken {
         reply::fail(status, self.message())
     }
 }
-
-/// The batch was cut short; hyper closes the connection without the answer's proper end.
-#[derive(Debug)]
-pub(in crate::serve) struct Cut;
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("the batch was cut short")
-    }
-}
-
-impl std::error::Error for Cut {}

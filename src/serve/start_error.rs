@@ -1,0 +1,22 @@
+//! Why a server could not start.
+
+use std::{fmt, io};
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub struct StartError {
+    pub(super) what: String,
+    pub(super) why: io::Error,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.what, self.why)
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.why)
+    }
+}
