@@ -23,7 +23,7 @@ pub use field::Field;
 pub use parse::{parse_body, parse_line, parse_object};
 pub use scores::Scores;
 
-/// What `pick_regno` takes, checked. Text is borrowed from the body where it holds no escapes.
+/// Checked input of `pick_regno`. Text without escapes is borrowed from the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request<'a> {
     /// The plate as the camera read it.
@@ -62,7 +62,7 @@ pub enum Body<'a> {
 }
 
 impl Request<'_> {
-    /// The same, borrowing nothing.
+    /// Converts borrowed text to owned text.
     fn into_owned(self) -> Request<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         Request {

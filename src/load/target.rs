@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hyper::Uri;
 
-use crate::serve::keys::{KEYS_VARIABLE, keys_of_file, read_variable, secret};
+use crate::serve::settings::keys::{KEYS_VARIABLE, keys_of_file, read_variable, secret};
 
 /// Service that requests are sent to.
 #[derive(Debug)]

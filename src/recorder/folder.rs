@@ -119,7 +119,7 @@ impl Segment {
     }
 }
 
-/// Creates a file that only its owner reads.
+/// Creates a file that only its owner can read.
 fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create_new(true)

@@ -72,9 +72,9 @@ pub(super) struct Left {
 }
 
 impl Ledger {
-    /// Makes the file of a process; `page` is new and empty.
+    /// Creates the file of a process; `page` is new and empty.
     pub(super) fn create(mut page: File) -> io::Result<Ledger> {
-        // Written, not left as a hole: a disk that is full later must not stop the counting.
+        // Written, not sparse: a disk that fills up later must not stop the counting.
         page.write_all(&[0; PAGE])?;
         let page = MmapOptions::new().len(PAGE).map_raw(&page)?;
         Ok(Ledger {

@@ -10,7 +10,7 @@ use super::marked::Marked;
 use super::{Fault, FaultKind, Limits, Shape, Text};
 use crate::request::{Field, Invalid, Request, parse_line, parse_object};
 
-/// The requests of whole records. Blank lines are none, and skipped.
+/// Iterator over the requests of whole records. Blank lines are skipped.
 pub struct Records<'a> {
     shape: &'a Shape,
     marked: Marked<'a>,
@@ -225,6 +225,7 @@ fn is_json_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Header;
 
     #[test]
     fn a_record_of_csv_can_be_sent_as_json() {

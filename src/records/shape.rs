@@ -3,17 +3,17 @@
 use super::Format;
 use super::csv::Header;
 
-/// How a file's records are written, and for CSV in which order.
+/// Format of a file's records, with the order of the columns for CSV.
 #[derive(Clone, Debug)]
 pub enum Shape {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
     /// Values in the order of the header.
     Csv(Header),
 }
 
 impl Shape {
-    /// Which of the two it is.
+    /// Returns the format alone.
     pub fn format(&self) -> Format {
         match self {
             Shape::Ndjson => Format::Ndjson,

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use super::Field;
 use super::json::Syntax;
 
-/// The most requests that one array may hold.
+/// Maximum number of requests in one array.
 pub const MAX_ELEMENTS: usize = 1_000;
 
 /// Maximum number of bad elements of an array that are described. The others are only counted.

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use super::draft::Draft;
 use super::fault::{BadElements, Invalid, MAX_ELEMENTS};
 use super::field::{Field, each_field};
-use super::json::{Reader, Syntax, Value};
+use super::json::{Reader, Value, utf8};
 use super::{Body, Request};
 
 /// Reads a body: an object, an array of objects, or a JSON string that holds either.
 ///
 /// # Errors
-/// If it is not JSON (RFC 8259, UTF-8), or something else than these, or if a request is not one that can be answered:
-/// then each of its faults is named.
+/// If the body is not JSON (RFC 8259, UTF-8), is another kind of value, or has an invalid request. Each fault of a
+/// request is named.
 pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
     let mut reader = Reader::new(utf8(bytes)?);
     reader.skip_mark();
@@ -32,12 +32,13 @@ pub fn parse_body(bytes: &[u8]) -> Result<Body<'_>, Invalid> {
 /// Reads one object, such as a line of NDJSON.
 ///
 /// # Errors
-/// As [`parse_body`], and if it is anything but an object.
+/// As [`parse_body`], and if it is not an object.
 pub fn parse_object(bytes: &[u8]) -> Result<Request<'_>, Invalid> {
     parse_one(Reader::new(utf8(bytes)?))
 }
 
-/// Reads one object of a file, to which Python's `json.dumps` may have written `NaN` and `Infinity`, which are no JSON.
+/// Reads one object of a file, to which Python's `json.dumps` may have written `NaN` and `Infinity`, which are not
+/// JSON.
 ///
 /// # Errors
 /// As [`parse_object`].
@@ -55,23 +56,13 @@ fn parse_one(mut reader: Reader<'_>) -> Result<Request<'_>, Invalid> {
     Ok(draft.request)
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, Syntax> {
-    // Many bytes at a time; where it stopped is looked for only if it did.
-    simdutf8::basic::from_utf8(bytes).or_else(|_| {
-        std::str::from_utf8(bytes).map_err(|error| Syntax {
-            at: error.valid_up_to(),
-            fault: "expected UTF-8",
-        })
-    })
-}
-
 fn read_body(text: &str) -> Result<Body<'_>, Invalid> {
     let mut reader = Reader::new(text);
     let first = reader.value()?;
     read_body_from(first, reader)
 }
 
-/// Reads what begins with `first`.
+/// Reads a body whose first value is `first`.
 fn read_body_from<'a>(first: Value<'a>, mut reader: Reader<'a>) -> Result<Body<'a>, Invalid> {
     match first {
         Value::Object => {
@@ -118,10 +109,10 @@ fn read_requests<'a>(reader: &mut Reader<'a>) -> Result<Vec<Request<'a>>, Invali
 }
 
 impl<'a> Request<'a> {
-    /// A request from columns of text. Numbers are text there, and a column that is empty is a missing number.
+    /// Reads a request from columns of text. Numbers are text, and an empty column is a missing number.
     ///
     /// # Errors
-    /// If a column is not there or does not hold what it has to; each fault is named.
+    /// If a column is missing or has an invalid value. Each fault is named.
     pub fn from_columns<T: Into<Cow<'a, str>>>(
         mut column: impl FnMut(Field) -> Option<T>,
     ) -> Result<Request<'a>, Invalid> {

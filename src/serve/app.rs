@@ -4,38 +4,38 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use super::config::Config;
-use super::docs::Docs;
-use super::faults::Faults;
-use super::log::Log;
-use super::metrics::{Registry, Shard};
-use super::observe::Observations;
-use super::sentry::Sentry;
 use crate::recorder::Recorder;
+use crate::serve::api::docs::Docs;
+use crate::serve::faults::Faults;
+use crate::serve::settings::config::Config;
+use crate::serve::telemetry::log::Log;
+use crate::serve::telemetry::metrics::{Registry, Shard};
+use crate::serve::telemetry::observe::Observations;
+use crate::serve::telemetry::sentry::Sentry;
 
 /// What all workers share.
-pub(super) struct App {
-    pub(super) config: Config,
-    pub(super) docs: Docs,
-    pub(super) log: Log,
-    pub(super) sentry: Option<Sentry>,
-    pub(super) recorder: Option<Recorder>,
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) docs: Docs,
+    pub(crate) log: Log,
+    pub(crate) sentry: Option<Sentry>,
+    pub(crate) recorder: Option<Recorder>,
     /// Where tests make it panic.
-    pub(super) faults: Faults,
+    pub(crate) faults: Faults,
     /// Number of panics of its threads.
-    pub(super) panics: AtomicU64,
-    pub(super) registry: Registry,
+    pub(crate) panics: AtomicU64,
+    pub(crate) registry: Registry,
     /// Each worker's counts.
-    pub(super) shards: Vec<Arc<Shard>>,
-    pub(super) observations: Vec<Arc<Observations>>,
-    pub(super) in_flight: Alone<AtomicUsize>,
-    pub(super) ready: AtomicBool,
+    pub(crate) shards: Vec<Arc<Shard>>,
+    pub(crate) observations: Vec<Arc<Observations>>,
+    pub(crate) in_flight: Alone<AtomicUsize>,
+    pub(crate) ready: AtomicBool,
 }
 
 /// In cache lines of its own (processors fetch them in pairs): all workers write it for each request, and would take from each
 /// other whatever stood beside it.
 #[repr(align(128))]
-pub(super) struct Alone<T>(pub(super) T);
+pub(crate) struct Alone<T>(pub(crate) T);
 
 impl<T> Deref for Alone<T> {
     type Target = T;
@@ -46,13 +46,13 @@ impl<T> Deref for Alone<T> {
 }
 
 impl App {
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Relaxed)
     }
 
     /// Counts `more` bytes as held for connections of `shard`; `false`, and they are not counted, if those of all would be more
     /// than `most` then.
-    pub(super) fn reserve(&self, shard: &Shard, more: i64, most: u64) -> bool {
+    pub(crate) fn reserve(&self, shard: &Shard, more: i64, most: u64) -> bool {
         if more == 0 {
             return true;
         }

@@ -13,19 +13,19 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub(super) fn answering(&self, body: &[u8]) {
+    pub(crate) fn answering(&self, body: &[u8]) {
         if let Some(fault) = self.answering {
             fault(body);
         }
     }
 
-    pub(super) fn at(&self, place: &str) {
+    pub(crate) fn at(&self, place: &str) {
         if let Some(fault) = self.at {
             fault(place);
         }
     }
 
-    pub(super) fn reading(&self, records: &[u8]) {
+    pub(crate) fn reading(&self, records: &[u8]) {
         if let Some(fault) = self.reading {
             fault(records);
         }

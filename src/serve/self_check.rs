@@ -4,10 +4,10 @@
 use std::io;
 use std::panic::{UnwindSafe, catch_unwind};
 
-use super::start_error::StartError;
+use crate::serve::start_error::StartError;
 
 /// Runs `check`, the compiled model's own; it takes well under a millisecond.
-pub(super) fn pass(
+pub(crate) fn pass(
     check: impl FnOnce() -> Result<(), usize> + UnwindSafe,
 ) -> Result<(), StartError> {
     let failed = match catch_unwind(check) {

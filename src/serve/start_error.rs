@@ -5,8 +5,8 @@ use std::{fmt, io};
 /// Why a server could not start.
 #[derive(Debug)]
 pub struct StartError {
-    pub(super) what: String,
-    pub(super) why: io::Error,
+    pub(crate) what: String,
+    pub(crate) why: io::Error,
 }
 
 impl fmt::Display for StartError {

@@ -20,7 +20,7 @@ KEY = "reliability"
 # Long runs take minutes, as docs/reliability.md says of each; short ones seconds.
 LONG = os.environ.get("LONG") == "1"
 
-REQUEST = json.loads((ROOT / "src/serve/docs/openapi.json").read_text())["components"]["requestBodies"]["Pick"][
+REQUEST = json.loads((ROOT / "src/serve/api/docs/openapi.json").read_text())["components"]["requestBodies"]["Pick"][
     "content"
 ]["application/json"]["examples"]["one"]["value"]
 BODY = json.dumps(REQUEST, ensure_ascii=False).encode()

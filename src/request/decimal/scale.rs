@@ -1,12 +1,12 @@
 //! Integers times powers of ten, rounded as `str::parse` rounds.
 
-/// The least power of ten whose reciprocal has a 128-bit table entry.
+/// Least power of ten whose reciprocal has a 128-bit table entry.
 const LEAST_POWER: i32 = -54;
 
-/// w·10^q, rounded to the nearest f64, ties to even.
+/// Returns w·10^q, rounded to the nearest f64, ties to even.
 #[inline(always)]
 pub(super) fn scale(w: u64, q: i32) -> Option<f64> {
-    /// Powers of ten that f64 holds exactly.
+    /// Powers of ten that are exact in f64.
     const EXACT: [f64; 23] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
         1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
@@ -17,12 +17,13 @@ pub(super) fn scale(w: u64, q: i32) -> Option<f64> {
     if (LEAST_POWER..0).contains(&q) {
         return round(w, q);
     }
-    // If both are exact, there is one rounding.
+    // If both are exact, the product is rounded once.
     let exact = usize::try_from(q).ok().and_then(|q| EXACT.get(q))?;
     (w <= 1 << 53).then(|| w as f64 * exact)
 }
 
-/// Lemire's rounding of w·10^q, for w > 0 and `LEAST_POWER` ≤ q < 0: there neither overflow nor subnormal numbers occur.
+/// Lemire's rounding of w·10^q, for w > 0 and `LEAST_POWER` ≤ q < 0: in this range neither overflow nor subnormal
+/// numbers occur.
 #[inline(always)]
 fn round(w: u64, q: i32) -> Option<f64> {
     let zeros = w.leading_zeros();
@@ -32,7 +33,7 @@ fn round(w: u64, q: i32) -> Option<f64> {
     }
     let upper = (high >> 63) as i32;
     let shift = upper + 9;
-    // 53 bits, and one more to round by.
+    // 53 bits, and one more for rounding.
     let mut mantissa = high >> shift;
     // floor(log2(10^q)), by a fraction that is right for every q here.
     let exponent = ((217_706 * q) >> 16) + 63 + upper - zeros as i32 + 1023;
@@ -40,13 +41,13 @@ fn round(w: u64, q: i32) -> Option<f64> {
         mantissa &= !1; // Exactly between two: to the even one.
     }
     mantissa = (mantissa + (mantissa & 1)) >> 1;
-    // The uppermost bit, which is not stored, counts as one more of the exponent; so does one that rounding carried to.
+    // The implicit uppermost bit adds one to the exponent, as does a carry of rounding.
     Some(f64::from_bits(
         ((exponent - 1) as u64).wrapping_shl(52) + mantissa,
     ))
 }
 
-/// The upper 128 bits of w times 128 bits of 5^q: the second half only if the first leaves the rounding open.
+/// Upper 128 bits of w times 128 bits of 5^q. The second half is computed only if the first leaves the rounding open.
 fn multiply(w: u64, q: i32) -> (u64, u64) {
     let (five_high, five_low) = FIVES[(q - LEAST_POWER) as usize];
     let first = u128::from(w) * u128::from(five_high);
@@ -60,7 +61,7 @@ fn multiply(w: u64, q: i32) -> (u64, u64) {
     (high, low)
 }
 
-/// The first 128 bits of 5^q for q from `LEAST_POWER` to -1, rounded up as the proof has it.
+/// First 128 bits of 5^q for q from `LEAST_POWER` to -1, rounded up as the proof requires.
 static FIVES: [(u64, u64); -LEAST_POWER as usize] = {
     let mut table = [(0, 0); _];
     let mut at = 0;
@@ -72,7 +73,8 @@ static FIVES: [(u64, u64); -LEAST_POWER as usize] = {
     table
 };
 
-/// The first 128 bits of 1/5^n. Up to n = 27 they are rounded up; beyond, twice as many are, and the first are kept.
+/// First 128 bits of 1/5^n. Up to n = 27 they are rounded up; beyond, twice as many bits are rounded up, and the first
+/// half is kept.
 const fn reciprocal(n: u32) -> u128 {
     let five = 5u128.pow(n);
     let size = 128 - five.leading_zeros();

@@ -4,10 +4,11 @@ use super::scale::scale;
 use super::sixteen;
 use crate::scan::marks;
 
-/// Bytes that a score may have, and more.
+/// Upper bound on the length of a score, in bytes.
 pub const WINDOW: usize = 32;
 
-/// What nearly all scores are: a digit, a point, up to 20 digits, perhaps an exponent below 0, of which two digits are read.
+/// Score in the common notation: a digit, a point, up to 20 digits, and optionally a negative exponent, of which two
+/// digits are read.
 #[derive(Clone, Copy)]
 pub struct Score<'a> {
     text: &'a [u8; WINDOW],

@@ -1,0 +1,504 @@
+//! Batches: bodies of records, answered while they come.
+//!
+//! The head of an answer waits until the body has ended, or until so much has been answered that it cannot be held
+//! ([`Start`]): proxies and client libraries that send everything before they read would be stopped by an earlier answer, and
+//! some lose records by it. A whole answer has a length and the number of its records; one that is begun before is chunked.
+//!
+//! After that hyper asks [`Batch`] for the next piece of the answer when it has room for one, and only then is more of the
+//! body read. [`wire`](crate::serve::http::wire) makes room as long as memory lasts, so that a client which does not read yet can send on; then a
+//! client that does not take its answers is not read from.
+//!
+//! Between two steps the worker sees to its other connections. A wait for the client may last as long as the body's deadline,
+//! from one record to the next, a write that does not move as long as the write's; a batch that goes on may take any time.
+
+mod piece;
+mod start;
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue, TRAILER};
+use hyper::{HeaderMap, StatusCode};
+
+use self::piece::Piece;
+pub(crate) use self::start::Manner;
+use self::start::Start;
+use super::answers::Answers;
+use super::bodies::arrived;
+use super::broken::{Broken, OUR_FAULT, no_memory};
+use super::ledger::{Desk, Ledger, Shed};
+use super::media::Form;
+use crate::explanation::{is_fast, pick_regno_explained};
+use crate::pick_regno::pick_regno_watched;
+use crate::recorder::Source;
+use crate::records::{Block, Blocks, Format, Limits, Records, Shape, Text, Unreadable};
+use crate::serve::http::phase::Phase;
+use crate::serve::http::reply::{self, Cut, Reply, ReplyBody};
+use crate::serve::settings::config::PIECE;
+
+/// Records that are answered before other connections get their turn: some 200 µs.
+const STEP: usize = 32;
+/// Bytes of answers that are handed to hyper together, at least.
+const ANSWERS: usize = 32 * 1024;
+/// Bytes of a record that is not whole yet which count as progress.
+const PROGRESS: u64 = 1024;
+
+/// Bytes besides answers that a batch has reserved while its answer is on its way: with records of common length it never
+/// needs more.
+const WORKING_SET: u64 = 6 * PIECE as u64;
+
+/// Number of records that were answered, errors included: a header of an answer that is whole, a trailer of others.
+const RECORDS: &str = "x-records";
+
+/// One request with a body of records, and its answers.
+pub(crate) struct Batch {
+    ledger: Ledger,
+    body: Incoming,
+    format: Format,
+    blocks: Blocks<Piece>,
+    max_record: usize,
+    manner: Manner,
+    /// Whether it is clear that the body can be answered.
+    begun: bool,
+    head: Head,
+    /// Whether the service panicked over some of its records.
+    flawed: bool,
+    /// What is being answered.
+    text: Option<Text>,
+    answers: Answers,
+    /// Answers that wait to be handed to hyper, and their length.
+    gathered: VecDeque<Vec<u8>>,
+    gathered_len: u64,
+    stage: Stage,
+    /// How long the client has been waited for since a record was last answered or [`PROGRESS`] made, and how much had been
+    /// received then.
+    waited: Duration,
+    progress_at: u64,
+    /// Since when it is waited for, if it is.
+    waiting_since: Option<Instant>,
+    /// The other connections' turn.
+    pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// The head of the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    /// It waits.
+    Held,
+    /// It was handed over before all was answered.
+    Early,
+    /// It was handed over after all was answered, with the answer's length.
+    Whole,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Flowing,
+    /// The last that is said waits to be handed over; when it is on its way, the connection is cut, so that nobody takes
+    /// what was answered for all of it.
+    Cutting,
+    /// All records are answered; answers may wait to be handed over.
+    Answered,
+    Ended,
+}
+
+/// The answers, for hyper.
+impl Body for Batch {
+    type Data = reply::Piece;
+    type Error = Cut;
+
+    /// The next piece of the answer.
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<reply::Piece>, Cut>>> {
+        self.ledger.desk.app.faults.at("batch");
+        loop {
+            if let Some(piece) = self.gathered.pop_front() {
+                self.gathered_len -= piece.len() as u64;
+                self.ledger.sent += piece.len() as u64;
+                if self.head == Head::Whole && self.gathered.is_empty() {
+                    // hyper may not look at a request behind it that it has read already.
+                    cx.waker().wake_by_ref();
+                    self.end(None);
+                }
+                return Poll::Ready(Some(Ok(Frame::data(reply::Piece::new(piece)))));
+            }
+            match self.stage {
+                Stage::Flowing => {
+                    let mut stepped = ready!(self.poll_step(cx));
+                    if stepped.is_ok() && !self.hold(WORKING_SET) {
+                        stepped = Err(Broken::NoMemory);
+                    }
+                    if let Err(broken) = stepped {
+                        self.answers.error(&broken.message());
+                        self.stage = Stage::Cutting;
+                        // The last that is said must be on its way before the cut.
+                        self.pause = Some(Box::pin(tokio::task::yield_now()));
+                        self.end(Some(broken));
+                    }
+                    self.gather();
+                }
+                Stage::Cutting => {
+                    ready!(self.poll_pause(cx));
+                    self.stage = Stage::Ended;
+                    self.ledger.desk.state.reads_on.store(false, Relaxed);
+                    return Poll::Ready(Some(Err(Cut)));
+                }
+                Stage::Answered => {
+                    cx.waker().wake_by_ref();
+                    self.end(None);
+                    let mut trailers = HeaderMap::new();
+                    trailers.insert(RECORDS, HeaderValue::from(self.answers.records()));
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+                Stage::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Whether nothing of the answer is left to be handed over.
+    fn is_end_stream(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
+    /// The length of what is left of the answer, if it is known.
+    fn size_hint(&self) -> SizeHint {
+        match self.head {
+            Head::Whole => SizeHint::with_exact(self.gathered_len),
+            Head::Held | Head::Early => SizeHint::default(),
+        }
+    }
+}
+
+impl Batch {
+    pub(crate) fn new(
+        ledger: Ledger,
+        body: Incoming,
+        format: Format,
+        form: Form,
+        manner: Manner,
+    ) -> Batch {
+        let max_record = ledger.desk.app.config.max_line;
+        let explains = ledger.explains;
+        let limits = Limits {
+            record: max_record,
+            block: PIECE,
+        };
+        Batch {
+            ledger,
+            body,
+            format,
+            blocks: Blocks::new(Piece::default(), limits),
+            max_record,
+            manner,
+            begun: false,
+            head: Head::Held,
+            flawed: false,
+            text: None,
+            answers: Answers::new(form, explains),
+            gathered: VecDeque::new(),
+            gathered_len: 0,
+            stage: Stage::Flowing,
+            waited: Duration::ZERO,
+            progress_at: 0,
+            waiting_since: None,
+            pause: None,
+        }
+    }
+
+    /// Reads and answers until the head of the answer can be sent. `Err` has the refusal.
+    pub(crate) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reply>> {
+        if !self.begun {
+            ready!(self.poll_begin(cx))?;
+            self.begun = true;
+        }
+        while self.stage == Stage::Flowing {
+            let stepped = match ready!(self.poll_step(cx)) {
+                Ok(()) => self.is_enough(),
+                Err(broken) => Err(broken.reply()),
+            };
+            match stepped {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(reply) => {
+                    self.ledger.desk.state.unread_body.store(true, Relaxed);
+                    return Poll::Ready(Err(reply));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads until it is clear that the body can be answered: its first byte, or a CSV's header. `Err` has the refusal.
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reply>> {
+        loop {
+            let begun = match self.blocks.begin(Some(self.format)) {
+                Ok(()) if self.format != self.blocks.shape().format() => {
+                    Err("the body is empty: the first line names the columns".to_owned())
+                }
+                Ok(()) => Ok(()),
+                Err(Unreadable::Io(_)) => match ready!(self.poll_piece(cx)) {
+                    Ok(()) => continue,
+                    Err(broken) => return Poll::Ready(Err(broken.reply())),
+                },
+                Err(unreadable) => Err(unreadable.to_string()),
+            };
+            return Poll::Ready(begun.map_err(|why| {
+                self.ledger.desk.state.unread_body.store(true, Relaxed);
+                reply::fail(StatusCode::BAD_REQUEST, &format!("Bad request: {why}"))
+            }));
+        }
+    }
+
+    /// Whether the head of the answer cannot wait any longer for the body's end. `Err` has the refusal, if it cannot be sent
+    /// either.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refusal is moved once, and boxing it would cost an allocation"
+    )]
+    fn is_enough(&mut self) -> Result<bool, Reply> {
+        let most = self.ledger.desk.app.config.max_answers();
+        let enough = match self.manner.start {
+            Start::Early => start::EARLY.min(most),
+            Start::Late | Start::Never => most,
+        };
+        let starts = self.stage == Stage::Flowing && self.gathered_len >= enough;
+        if starts && self.manner.start == Start::Never {
+            return Err(start::refusal(most));
+        }
+        let reserve = if starts { WORKING_SET } else { 0 };
+        match self.hold(reserve) {
+            true => Ok(starts),
+            // They are there already, and no more will be.
+            false if self.stage == Stage::Answered => Ok(true),
+            false => {
+                self.ledger.desk.shard.shed(Shed::BodyMemory);
+                Err(no_memory())
+            }
+        }
+    }
+
+    /// Refuses it after all.
+    pub(crate) fn refuse(self, reply: Reply) -> Reply {
+        self.ledger.close_with(reply)
+    }
+
+    /// The head of its answer, with the answers as its body: all of them, or those that there are and those to come.
+    pub(crate) fn answer(mut self: Box<Self>) -> Reply {
+        let is_whole = self.stage == Stage::Answered;
+        self.head = if is_whole { Head::Whole } else { Head::Early };
+        let state = &self.ledger.desk.state;
+        state.streaming.store(true, Relaxed);
+        state.reads_on.store(!is_whole, Relaxed);
+        let mut reply = reply::empty(StatusCode::OK);
+        let headers = reply.headers_mut();
+        headers.insert(CONTENT_TYPE, self.answers.form().content_type());
+        if is_whole {
+            headers.insert(RECORDS, HeaderValue::from(self.answers.records()));
+        } else if self.manner.trailers {
+            headers.insert(TRAILER, HeaderValue::from_static(RECORDS));
+        }
+        self.ledger.address(&mut reply);
+        if is_whole && self.gathered.is_empty() {
+            self.end(None);
+        }
+        *reply.body_mut() = ReplyBody::Streamed(Pin::from(self));
+        reply
+    }
+
+    /// One step: answers some records, or takes the next of the body. The answers are gathered, unless it is broken.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        ready!(self.poll_pause(cx));
+        match self.text.take() {
+            Some(text) => self.step(text)?,
+            None => match self.blocks.next(Vec::new()) {
+                Ok(Some(Block::Records(text))) => self.step(text)?,
+                Ok(Some(Block::Fault(fault))) => self.answers.error(&fault),
+                Ok(None) => {
+                    self.answers.end();
+                    self.stage = Stage::Answered;
+                }
+                Err(_) => {
+                    ready!(self.poll_piece(cx))?;
+                    return Poll::Ready(Ok(()));
+                }
+            },
+        }
+        (self.waited, self.progress_at) = (Duration::ZERO, self.ledger.received);
+        // Who sends may read later.
+        self.ledger.desk.state.write_moves(Instant::now());
+        if self.stage == Stage::Flowing {
+            self.pause = Some(Box::pin(tokio::task::yield_now()));
+        }
+        self.gather();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Takes what has been answered, if it makes a piece or nothing will be added to it.
+    fn gather(&mut self) {
+        let waits = self.head == Head::Held && self.stage == Stage::Flowing;
+        if !waits || self.answers.len() >= ANSWERS {
+            let mut answers = self.answers.take();
+            if !answers.is_empty() {
+                if self.head == Head::Held {
+                    // What it had room for beyond them is not counted.
+                    answers.shrink_to_fit();
+                }
+                self.gathered_len += answers.len() as u64;
+                self.gathered.push_back(answers);
+            }
+        }
+    }
+
+    /// Counts what is held of the batch as memory, with at least `reserve` bytes besides the answers; whether there is room for it.
+    fn hold(&mut self, reserve: u64) -> bool {
+        let text = self.text.as_ref().map_or(0, |text| text.bytes.capacity());
+        let besides = self.blocks.memory() + text + self.blocks.source().bytes.len();
+        let answers = self.gathered_len + self.answers.len() as u64;
+        let most = self.ledger.desk.app.config.max_batch_memory();
+        self.ledger
+            .hold_now((besides as u64).max(reserve) + answers, most)
+    }
+
+    /// Waits for the next piece of the body, and hands it to `blocks`.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let desk = &*self.ledger.desk;
+        let state = &desk.state;
+        let now = Instant::now();
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let frame = match arrived(polled, desk) {
+            Poll::Ready(Err(Broken::TooLate)) => return Poll::Ready(Err(Broken::TooLate)),
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                if self.waiting_since.is_none() {
+                    self.waiting_since = Some(now);
+                    // It waits since its last progress; the time that it has worked meanwhile does not count.
+                    state.enter(Phase::Body, now.checked_sub(self.waited).unwrap_or(now));
+                }
+                return Poll::Pending;
+            }
+        };
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += now - since;
+        }
+        state.enter(Phase::Working, now);
+        match frame? {
+            None => {
+                self.blocks.source().ended = true;
+                state.reads_on.store(false, Relaxed);
+            }
+            Some(frame) => {
+                // Trailers say nothing that is asked for.
+                if let Ok(bytes) = frame.into_data() {
+                    self.ledger.received += bytes.len() as u64;
+                    if self.ledger.received - self.progress_at >= PROGRESS {
+                        self.waited = Duration::ZERO;
+                        self.progress_at = self.ledger.received;
+                    }
+                    self.blocks.source().bytes = bytes;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Answers up to [`STEP`] records of `text`, and keeps the rest.
+    fn step(&mut self, mut text: Text) -> Result<(), Broken> {
+        let shape: &Shape = self.blocks.shape();
+        let mut records = Records::of(shape, &text, self.max_record);
+        let mut rows = 0;
+        let mut broken = None;
+        let is_recorded = self.ledger.is_recorded();
+        let explains = self.ledger.explains;
+        // An explanation takes as long as many answers do.
+        let step = if explains && !is_fast() { 1 } else { STEP };
+        for _ in 0..step {
+            let before = records.rest();
+            let Desk {
+                app, observations, ..
+            } = &*self.ledger.desk;
+            // A panic is one record's: those before and after it are answered.
+            let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                app.faults.reading(before);
+                let record = records.next()?;
+                app.faults
+                    .answering(&before[..before.len() - records.rest().len()]);
+                Some(record.map(|request| {
+                    let mut watch = observations.watch();
+                    if explains {
+                        let (answer, explanation) = pick_regno_explained(&request, &mut watch);
+                        return (answer, Some(explanation));
+                    }
+                    (pick_regno_watched(&request, &mut watch), None)
+                }))
+            }));
+            match answered {
+                Ok(None) => break,
+                Ok(Some(Ok((answer, explanation)))) => {
+                    rows += 1;
+                    if is_recorded {
+                        let object = records.last_object();
+                        let row = self.answers.records();
+                        self.ledger.record(Source::Object, row, &object, &[answer]);
+                    }
+                    self.answers.answer(&answer, explanation.as_ref());
+                }
+                Ok(Some(Err(fault))) => self.answers.error(&fault),
+                Err(_) => {
+                    // `panics` has told it.
+                    self.flawed = true;
+                    if records.rest().len() == before.len() {
+                        broken = Some(Broken::OurFault);
+                        break;
+                    }
+                    let line = records.line();
+                    self.answers
+                        .error(&format_args!("line {line}: {OUR_FAULT}"));
+                }
+            }
+        }
+        let rest = records.rest().len();
+        self.ledger.rows += rows;
+        self.ledger.desk.shard.rows.add(rows);
+        if explains {
+            self.ledger.desk.shard.explained.add(rows);
+        }
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        if rest > 0 {
+            let done = text.bytes.len() - rest;
+            text.line += memchr::memchr_iter(b'\n', &text.bytes[..done]).count() as u64;
+            text.bytes.drain(..done);
+            self.text = Some(text);
+        }
+        Ok(())
+    }
+
+    /// All that will be said has been said.
+    fn end(&mut self, broken: Option<Broken>) {
+        self.ledger.desk.state.streaming.store(false, Relaxed);
+        if broken.is_none() {
+            self.stage = Stage::Ended;
+        }
+        match broken {
+            None if self.flawed => self.ledger.close_flawed(OUR_FAULT),
+            None => self.ledger.close(StatusCode::OK.as_u16(), None),
+            Some(broken) => self.ledger.cut(broken),
+        }
+    }
+}

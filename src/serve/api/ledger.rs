@@ -1,0 +1,286 @@
+//! One request's account: opened when its head has arrived, closed when its answer is ready, or, if it is streamed, has
+//! been sent. What is counted and logged about requests is counted and logged here, once for each.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use hyper::Method;
+use hyper::body::Body as _;
+use hyper::header::{CONNECTION, HeaderValue};
+
+use super::broken::{Broken, OUR_FAULT};
+use super::route::Route;
+use crate::pick_regno::Answer;
+use crate::recorder::Source;
+use crate::serve::app::App;
+use crate::serve::http::date;
+use crate::serve::http::fields::Fields;
+use crate::serve::http::guesses::Guesses;
+use crate::serve::http::method::method_label;
+use crate::serve::http::phase::{ConnectionState, Phase};
+use crate::serve::http::reply::{Reason, Reply};
+use crate::serve::telemetry::log::Level;
+use crate::serve::telemetry::metrics::{Label, Shard};
+use crate::serve::telemetry::observe::Observations;
+use crate::serve::telemetry::request_log::{Ended, RequestLog};
+use crate::serve::telemetry::sentry::Fault;
+use crate::serve::telemetry::trace::Ids;
+
+/// Bytes of a body that is short. It is not counted among those that are held: `--max-in-flight` bounds short ones well
+/// enough, and long ones cannot shut out the requests for one plate that most clients send. If its request is refused,
+/// it is thrown away, so that the connection can go on.
+pub(crate) const SHORT_BODY: u64 = 16 * 1024;
+
+/// What the requests of one connection share.
+pub(crate) struct Desk {
+    pub(crate) app: Arc<App>,
+    pub(crate) shard: Arc<Shard>,
+    pub(crate) observations: Arc<Observations>,
+    pub(crate) requests: Arc<RequestLog>,
+    pub(crate) state: Arc<ConnectionState>,
+    pub(crate) guesses: Guesses,
+}
+
+/// Why requests are turned away before work is done on them.
+#[derive(Clone, Copy)]
+pub(crate) enum Shed {
+    /// The limit of requests in flight is reached.
+    InFlight,
+    /// The bodies that are held leave no room for another long one.
+    BodyMemory,
+}
+
+impl Shed {
+    pub(crate) const ALL: [Shed; 2] = [Shed::InFlight, Shed::BodyMemory];
+}
+
+/// The value of the `reason` label that counts it.
+impl Label for Shed {
+    fn label(self) -> &'static str {
+        match self {
+            Shed::InFlight => "in_flight",
+            Shed::BodyMemory => "body_memory",
+        }
+    }
+}
+
+/// The account of one request. Dropped before it is closed, it says that the client went away.
+pub(crate) struct Ledger {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) started: Instant,
+    pub(crate) route: Route,
+    pub(crate) method: Method,
+    ids: Ids,
+    /// Bytes of its body that were read.
+    pub(crate) received: u64,
+    /// Bytes of the answer's body.
+    pub(crate) sent: u64,
+    /// Rows that the model answered.
+    pub(crate) rows: u64,
+    /// Whether answers are explained.
+    pub(crate) explains: bool,
+    /// Whether it brought a wrong key.
+    pub(crate) guessed: bool,
+    /// Bytes that are counted as held for it.
+    held: u64,
+    in_flight: bool,
+    closed: bool,
+}
+
+impl Ledger {
+    pub(crate) fn open(
+        desk: Arc<Desk>,
+        route: Route,
+        method: Method,
+        fields: &Fields<'_>,
+    ) -> Ledger {
+        let ids = desk.requests.ids.ids(fields);
+        Ledger {
+            desk,
+            started: Instant::now(),
+            route,
+            method,
+            ids,
+            received: 0,
+            sent: 0,
+            rows: 0,
+            explains: false,
+            guessed: false,
+            held: 0,
+            in_flight: false,
+            closed: false,
+        }
+    }
+
+    /// Counts it as in flight; `false` if too many are, and it is to be shed.
+    pub(crate) fn begin_work(&mut self) -> bool {
+        let app = &self.desk.app;
+        if app.in_flight.fetch_add(1, Relaxed) >= app.config.max_in_flight {
+            app.in_flight.fetch_sub(1, Relaxed);
+            self.desk.shard.shed(Shed::InFlight);
+            return false;
+        }
+        self.in_flight = true;
+        true
+    }
+
+    /// Counts `bytes` of memory as held for its body, in place of what was counted; `false` if the bodies of all
+    /// connections would be too much then, and it is to be shed.
+    pub(crate) fn hold(&mut self, bytes: u64) -> bool {
+        if bytes <= SHORT_BODY.max(self.held) {
+            return true;
+        }
+        let has_room = self.hold_now(bytes, self.desk.app.config.max_body_memory);
+        if !has_room {
+            self.desk.shard.shed(Shed::BodyMemory);
+        }
+        has_room
+    }
+
+    /// The same, but that it may be fewer than before, that the bodies of all connections are too much from `most` on, and that
+    /// the caller counts what it sheds.
+    pub(crate) fn hold_now(&mut self, bytes: u64, most: u64) -> bool {
+        let bytes = if bytes > SHORT_BODY { bytes } else { 0 };
+        let Desk { app, shard, .. } = &*self.desk;
+        let has_room = app.reserve(shard, bytes as i64 - self.held as i64, most);
+        if has_room {
+            self.held = bytes;
+        }
+        has_room
+    }
+
+    /// Whether its answers are recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        let recorder = self.desk.app.recorder.as_ref();
+        recorder.is_some_and(|recorder| recorder.chooses(self.ids.random))
+    }
+
+    /// Records the answers to `text`, if they are to be; the first of them is the request's row with the index `row`.
+    pub(crate) fn record(&self, source: Source, row: u64, text: &[u8], answers: &[Answer]) {
+        if let Some(recorder) = &self.desk.app.recorder
+            && self.is_recorded()
+        {
+            recorder.record(source, self.ids.request_id.as_str(), row, text, answers);
+        }
+    }
+
+    /// Adds to an answer what every answer has: ids, and whether the connection goes on.
+    pub(crate) fn address(&self, reply: &mut Reply) {
+        let state = &self.desk.state;
+        self.ids.write(reply.headers_mut());
+        date::write(reply.headers_mut());
+        if state.is_last_answer() {
+            reply
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// The whole answer is ready.
+    pub(crate) fn close_with(mut self, mut reply: Reply) -> Reply {
+        self.sent = reply.body().size_hint().exact().unwrap_or(0);
+        let reason = reply.extensions_mut().remove::<Reason>();
+        self.close(
+            reply.status().as_u16(),
+            reason.as_ref().map(|Reason(sentence)| &**sentence),
+        );
+        self.address(&mut reply);
+        reply
+    }
+
+    /// The answer is ready, or all that there will be of it has been sent; `reason` says why it is not what was asked for.
+    pub(crate) fn close(&mut self, status: u16, reason: Option<&str>) {
+        let level = match status {
+            500 => Level::Error,
+            400.. => Level::Warn,
+            _ => Level::Info,
+        };
+        let now = Instant::now();
+        self.count(status, now);
+        self.end(level, Some(status), now, reason);
+    }
+
+    /// The answer ends before its end; its status, 200, which was sent long before, does not say so.
+    pub(crate) fn cut(&mut self, broken: Broken) {
+        self.desk.shard.cut(broken);
+        // The client may still be sending, and should read why.
+        self.desk.state.unread_body.store(true, Relaxed);
+        match broken {
+            Broken::OurFault => self.close_flawed(broken.message()),
+            Broken::TooLate | Broken::Framing(_) | Broken::Incomplete | Broken::NoMemory => {
+                let now = Instant::now();
+                self.count(200, now);
+                self.end(Level::Warn, Some(200), now, Some(broken.message()));
+            }
+        }
+    }
+
+    /// All that there will be of the answer has been sent, with a status of 200, and then the service failed at part of
+    /// it. That is counted as 500 all the same, so that what watches for faults sees it.
+    pub(crate) fn close_flawed(&mut self, reason: &str) {
+        let now = Instant::now();
+        self.count(500, now);
+        self.end(Level::Error, Some(200), now, Some(reason));
+    }
+
+    fn count(&self, status: u16, now: Instant) {
+        let Desk { shard, state, .. } = &*self.desk;
+        shard.answered(
+            self.route,
+            method_label(&self.method),
+            status,
+            now - self.started,
+        );
+        state.answered.store(true, Relaxed);
+        state.enter(Phase::Idle, now);
+    }
+
+    fn end(&mut self, level: Level, status: Option<u16>, now: Instant, reason: Option<&str>) {
+        self.closed = true;
+        let app = &self.desk.app;
+        // A 500 comes of a panic, which is reported by itself.
+        if let (Some(status @ 501..), Some(sentry)) = (status, &app.sentry) {
+            let route = self.route.label();
+            sentry.report(Fault::Status { status, route });
+        }
+        self.desk.requests.ended(
+            &app.log,
+            &self.desk.shard,
+            level,
+            &Ended {
+                ids: &self.ids,
+                route: self.route,
+                method: &self.method,
+                status,
+                took: now - self.started,
+                received: self.received,
+                sent: self.sent,
+                rows: self.rows,
+                reason,
+            },
+        );
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if self.held > 0 {
+            self.desk.shard.held_bytes.add(-(self.held as i64));
+        }
+        if self.in_flight {
+            self.desk.app.in_flight.fetch_sub(1, Relaxed);
+        }
+        if self.closed {
+            return;
+        }
+        let now = Instant::now();
+        if std::thread::panicking() || self.desk.state.broken.load(Relaxed) {
+            self.count(500, now);
+            self.end(Level::Error, Some(500), now, Some(OUR_FAULT));
+        } else {
+            self.desk.shard.abandoned.inc();
+            self.end(Level::Warn, None, now, None);
+        }
+    }
+}

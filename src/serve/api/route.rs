@@ -1,0 +1,140 @@
+//! The routes: what is where, and who may ask for it. A new one is a variant, a row of [`Route::about`] and, in `admit`, its
+//! answer.
+
+use hyper::Method;
+
+use crate::serve::telemetry::metrics::Label;
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `/reg/`: the model.
+    Reg,
+    /// `/reg/` with a batch, whose time says nothing about the time of others.
+    Batch,
+    /// `/`: whether the service answers.
+    Root,
+    /// `/reg`, which redirects to `/reg/`.
+    RegWithoutSlash,
+    /// `/openapi.json`.
+    OpenApi,
+    /// `/docs` and its files.
+    Docs,
+    /// Anything else.
+    Unknown,
+}
+
+/// Methods, and what `Allow` says of them.
+type Methods = (&'static [Method], &'static str);
+
+const READ: Methods = (
+    &[Method::GET, Method::HEAD, Method::OPTIONS],
+    "GET, HEAD, OPTIONS",
+);
+const WRITE: Methods = (&[Method::POST, Method::OPTIONS], "OPTIONS, POST");
+const NONE: Methods = (&[], "");
+
+/// What is known of a route.
+struct About {
+    /// The value of the `route` label.
+    label: &'static str,
+    paths: &'static [&'static str],
+    methods: Methods,
+    /// Whether it is answered without a key.
+    is_open: bool,
+}
+
+impl Route {
+    const ALL: [Route; 7] = [
+        Route::Reg,
+        Route::Batch,
+        Route::Root,
+        Route::RegWithoutSlash,
+        Route::OpenApi,
+        Route::Docs,
+        Route::Unknown,
+    ];
+
+    const fn about(self) -> About {
+        let (label, paths, methods, is_open): (_, &'static [&'static str], _, _) = match self {
+            Route::Reg => ("/reg/", &["/reg/"], WRITE, false),
+            Route::Batch => ("/reg/ batch", &[], WRITE, false),
+            Route::Root => ("/", &["/"], READ, false),
+            Route::RegWithoutSlash => ("/reg", &["/reg"], WRITE, true),
+            Route::OpenApi => ("/openapi.json", &["/openapi.json"], READ, true),
+            Route::Docs => (
+                "/docs",
+                &["/docs", "/docs/page.css", "/docs/page.js"],
+                READ,
+                true,
+            ),
+            Route::Unknown => ("unknown", &[], NONE, false),
+        };
+        About {
+            label,
+            paths,
+            methods,
+            is_open,
+        }
+    }
+
+    pub(crate) fn of(path: &str) -> Route {
+        let found = Route::ALL
+            .into_iter()
+            .find(|route| route.about().paths.contains(&path));
+        found.unwrap_or(Route::Unknown)
+    }
+
+    /// The value of `Allow`; empty if there is nothing at the route.
+    pub(crate) fn allow(self) -> &'static str {
+        self.about().methods.1
+    }
+
+    pub(crate) fn allows(self, method: &Method) -> bool {
+        self.about().methods.0.contains(method)
+    }
+
+    /// Tells whether it is answered without a key.
+    pub(crate) fn is_open(self) -> bool {
+        self.about().is_open
+    }
+}
+
+impl Label for Route {
+    fn label(self) -> &'static str {
+        self.about().label
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::http::method::METHODS;
+
+    #[test]
+    fn what_is_allowed_is_what_is_said_to_be() {
+        for route in Route::ALL {
+            let said: Vec<&str> = route.allow().split(", ").collect();
+            for name in METHODS.into_iter().chain(["PUT", "get"]) {
+                let method = Method::from_bytes(name.as_bytes()).unwrap();
+                assert_eq!(
+                    route.allows(&method),
+                    said.contains(&name),
+                    "{route:?} {name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_its_route() {
+        for route in Route::ALL {
+            for path in route.about().paths {
+                assert_eq!(Route::of(path), route);
+            }
+        }
+        for path in ["", "/x", "/reg/x", "/docs/", "//"] {
+            assert_eq!(Route::of(path), Route::Unknown, "{path}");
+        }
+    }
+}

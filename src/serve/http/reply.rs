@@ -1,0 +1,131 @@
+//! Answers: the envelope `{"body":…,"status":…}`, and the body type that carries it.
+
+mod shared;
+
+use std::io::Cursor;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+pub(crate) use self::shared::Shared;
+use crate::serve::telemetry::log::push_json_string;
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Bytes of an answer's body, which hyper copies behind the head. As `Bytes` they would take one allocation more.
+pub(crate) type Piece = Cursor<Vec<u8>>;
+
+/// The body of an answer.
+pub(crate) enum ReplyBody {
+    /// All of it, or nothing any more.
+    Whole(Vec<u8>),
+    /// What everybody is answered.
+    Shared(Box<Shared>),
+    /// What is given piece by piece.
+    Streamed(Pin<Box<dyn Body<Data = Piece, Error = Cut> + Send>>),
+}
+
+impl Body for ReplyBody {
+    type Data = Piece;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Cut>>> {
+        match self.get_mut() {
+            ReplyBody::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            ReplyBody::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready(Some(Ok(Frame::data(Piece::new(bytes)))))
+            }
+            ReplyBody::Shared(shared) => {
+                let piece = ready!(shared.poll_piece(cx));
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(Piece::new(piece)))))
+            }
+            ReplyBody::Streamed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ReplyBody::Whole(bytes) => bytes.is_empty(),
+            ReplyBody::Shared(shared) => shared.len() == 0,
+            ReplyBody::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            ReplyBody::Shared(shared) => SizeHint::with_exact(shared.len() as u64),
+            ReplyBody::Streamed(body) => body.size_hint(),
+        }
+    }
+}
+
+/// The answer is cut short; hyper closes the connection without the answer's proper end.
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the answer was cut short")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// An answer on its way to hyper.
+pub(crate) type Reply = Response<ReplyBody>;
+
+/// `status` with a JSON body.
+pub(crate) fn json(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
+    with_type(status, JSON, body)
+}
+
+/// `status` with a body of `content_type`.
+pub(crate) fn with_type(
+    status: StatusCode,
+    content_type: HeaderValue,
+    body: impl Into<Vec<u8>>,
+) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
+
+/// `status` without a body.
+pub(crate) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(Vec::new()));
+    *reply.status_mut() = status;
+    reply
+}
+
+/// Why an answer is not what was asked for: an extension of each answer that [`fail`] makes, for the log.
+#[derive(Clone)]
+pub(crate) struct Reason(pub(crate) Box<str>);
+
+/// `{"body":"<message>","status":"fail"}`.
+pub(crate) fn fail(status: StatusCode, message: &str) -> Reply {
+    let mut text = String::with_capacity(message.len() + 32);
+    text.push_str("{\"body\":");
+    push_json_string(message, &mut text);
+    text.push_str(",\"status\":\"fail\"}\n");
+    let mut reply = json(status, text);
+    reply.extensions_mut().insert(Reason(message.into()));
+    reply
+}
+
+/// 503 to a request that could be answered at another time; `message` says why it is not answered now.
+pub(crate) fn busy(message: &str) -> Reply {
+    let mut reply = fail(StatusCode::SERVICE_UNAVAILABLE, message);
+    reply
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    reply
+}

@@ -1,0 +1,102 @@
+//! Watches files that may be rewritten, keys and certificates, says what came of them, and ends connections that they let in no
+//! more.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::reload::Look;
+use crate::serve::app::App;
+use crate::serve::http::connections::Connections;
+use crate::serve::telemetry::log::{Level, Value};
+
+/// How often the files are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Reads files again when they are rewritten, and at once when `rereads` says so, for as long as `app` is in use. Wants a
+/// thread of its own: a file on a disk that does not answer holds up nothing else.
+pub(crate) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Connections>]) {
+    loop {
+        let asked = match rereads.recv_timeout(EVERY) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout) => false,
+            // Nobody will ask any more.
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(EVERY);
+                false
+            }
+        };
+        let Some(app) = app.upgrade() else { return };
+        look(&app, asked);
+        expel(&app, tables);
+    }
+}
+
+/// Ends the connections whose clients would not be let in any more.
+fn expel(app: &App, tables: &[Arc<Connections>]) {
+    let Some(tls) = &app.config.tls else { return };
+    if !app.config.asks_for_certificates {
+        return;
+    }
+    let mut ended = 0;
+    for table in tables {
+        let open = table.filter(|state| state.presented.get().is_some());
+        let outdated = tls.outdated(open, |state| state.presented.get().map(|shown| &**shown));
+        for state in outdated {
+            ended += u64::from(state.expel());
+        }
+    }
+    if ended > 0 {
+        app.log.line(
+            Level::Warn,
+            "connections end because their clients' certificates are not good any more",
+            &[("connections", Value::Number(ended))],
+        );
+    }
+}
+
+/// Looks at each file; `asked` reads them whether they have changed or not.
+fn look(app: &App, asked: bool) {
+    if let Some(file) = app.config.keys.file() {
+        let look = if asked { file.reread() } else { file.look() };
+        let is_new = look == Look::Reloaded;
+        log(app, "keys", look);
+        if is_new {
+            warn(app, app.config.keys.warnings());
+        }
+    }
+    if let Some(tls) = &app.config.tls {
+        let files = tls.files();
+        let look = if asked { files.reread() } else { files.look() };
+        let is_new = look == Look::Reloaded;
+        log(app, "tls", look);
+        if is_new {
+            warn(app, tls.warnings());
+        }
+    }
+}
+
+fn log(app: &App, what: &str, look: Look) {
+    match look {
+        Look::Same => {}
+        Look::Reloaded => app.log.line(
+            Level::Info,
+            "files were read again",
+            &[("files", Value::Text(what))],
+        ),
+        Look::Failed(why) => app.log.line(
+            Level::Error,
+            "files were rewritten and cannot be used; what was read before stays in use",
+            &[("files", Value::Text(what)), ("why", Value::Text(&why))],
+        ),
+    }
+}
+
+/// Logs what is weak among the settings.
+pub(crate) fn warn(app: &App, warnings: Vec<String>) {
+    for warning in warnings {
+        let why = Value::Text(&warning);
+        app.log
+            .line(Level::Warn, "a setting is weak", &[("why", why)]);
+    }
+}

@@ -1,0 +1,42 @@
+//! The client's side of TLS, for reports that go out.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::pem::read_certificates;
+use super::server::provider;
+
+/// Whom the client trusts.
+pub(crate) type Client = Arc<ClientConfig>;
+
+/// A client that trusts the CAs in the PEM file `ca`.
+pub(crate) fn client(ca: &Path) -> Result<Client, String> {
+    let mut roots = RootCertStore::empty();
+    // A system's bundle may hold some that cannot be used: they are left out.
+    let (used, _) = roots.add_parsable_certificates(read_certificates(ca)?);
+    if used == 0 {
+        return Err(format!("{}: no CA in it", ca.display()));
+    }
+    let config = ClientConfig::builder_with_provider(provider()?)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| why.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Speaks TLS on `stream` with the server that is called `host`. The handshake comes with the first write.
+pub(crate) fn connect(
+    client: &Client,
+    host: &str,
+    stream: TcpStream,
+) -> Result<StreamOwned<ClientConnection, TcpStream>, String> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|why| why.to_string())?;
+    let connection =
+        ClientConnection::new(Arc::clone(client), name).map_err(|why| why.to_string())?;
+    Ok(StreamOwned::new(connection, stream))
+}

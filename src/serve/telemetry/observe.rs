@@ -1,0 +1,360 @@
+//! What the data scientist sees: how the scores are distributed, and how far requests stray from what the model knows.
+//!
+//! Counts only, of a number of series that is fixed when the service is compiled; no plate and no value of a request is
+//! ever kept. `docs/metrics.md` says what each means and what to do about it.
+
+use std::sync::Arc;
+
+use catboost_runtime::compiled::{Observer, Row};
+
+use super::metrics::{self, Counter, Histogram, NO_LABELS};
+use crate::model::{self, Features};
+use crate::pick_regno::{Answer, Watcher};
+use crate::plate::UNKNOWN;
+
+/// Upper bounds of the score buckets.
+const SCORE_BOUNDS: [f64; 12] = [
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.95, 1.0,
+];
+/// Upper bounds of the buckets for a row's share of light leaves.
+const LIGHT_BOUNDS: [f64; 8] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
+const SCORES: &str = "pick_regno_positive_probability";
+const LIGHT: &str = "pick_regno_light_leaves_ratio";
+/// Of so many rows, one has its light leaves counted. The bits of a row's leaves are in nearly as many
+/// cache lines as there are trees.
+const ROWS_A_LIGHT_COUNT: u64 = 16;
+
+/// One worker's counts.
+pub(crate) struct Observations {
+    scores: Histogram<{ SCORE_BOUNDS.len() }>,
+    light: Histogram<{ LIGHT_BOUNDS.len() }>,
+    rows: Counter,
+    /// By place in [`model::CATEGORICAL`].
+    unseen: Counts<{ model::CATEGORICAL.len() }>,
+    /// By place in [`model::TEXT`].
+    unknown_words: Counts<{ model::TEXT.len() }>,
+    /// By place in [`model::NUMERIC`].
+    missing: Counts<{ model::NUMERIC.len() }>,
+    unknown_camera_template: Counter,
+    unknown_network_template: Counter,
+}
+
+impl Default for Observations {
+    fn default() -> Self {
+        Observations {
+            scores: Histogram::new(&SCORE_BOUNDS),
+            light: Histogram::new(&LIGHT_BOUNDS),
+            rows: Counter::default(),
+            unseen: Counts::default(),
+            unknown_words: Counts::default(),
+            missing: Counts::default(),
+            unknown_camera_template: Counter::default(),
+            unknown_network_template: Counter::default(),
+        }
+    }
+}
+
+impl Observations {
+    /// Watches the next request.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        let nth = self.rows.value();
+        self.rows.inc();
+        Watch {
+            observations: self,
+            counts_light: nth.is_multiple_of(ROWS_A_LIGHT_COUNT) && !model::LIGHT_LEAVES.is_empty(),
+            light_leaves: 0,
+        }
+    }
+}
+
+/// Watches one request.
+pub(crate) struct Watch<'a> {
+    observations: &'a Observations,
+    counts_light: bool,
+    light_leaves: u32,
+}
+
+impl Watcher for Watch<'_> {
+    fn features(&mut self, features: &Features<'_>) {
+        let counts = self.observations;
+        if features.regno_template == UNKNOWN {
+            counts.unknown_camera_template.inc();
+        }
+        if features.regno_template_ai == UNKNOWN {
+            counts.unknown_network_template.inc();
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        self.observations.scores.record(answer.positive);
+        if self.counts_light {
+            let share = f64::from(self.light_leaves) / model::TREES as f64;
+            self.observations.light.record(share);
+        }
+    }
+}
+
+impl Observer for Watch<'_> {
+    #[inline(always)]
+    fn row(&mut self, row: &Row<'_>) {
+        // Most rows have all their numbers: one pass without branches says so.
+        if row
+            .floats
+            .iter()
+            .fold(false, |any, number| any | number.is_nan())
+        {
+            self.observations.missing_of(row.floats);
+        }
+    }
+
+    #[inline(always)]
+    fn unseen(&mut self, cat: usize) {
+        self.observations.unseen.inc(cat);
+    }
+
+    #[inline(always)]
+    fn unknown_token(&mut self, text: usize) {
+        self.observations.unknown_words.inc(text);
+    }
+
+    #[inline(always)]
+    fn leaf(&mut self, leaf: usize) {
+        if self.counts_light {
+            let word = model::LIGHT_LEAVES.get(leaf / 64).unwrap_or(&0);
+            self.light_leaves += (word >> (leaf % 64)) as u32 & 1;
+        }
+    }
+}
+
+impl Observations {
+    #[cold]
+    fn missing_of(&self, floats: &[f32]) {
+        for (place, number) in floats.iter().enumerate() {
+            if number.is_nan() {
+                self.missing.inc(place);
+            }
+        }
+    }
+}
+
+/// Some counts.
+struct Counts<const N: usize>([Counter; N]);
+
+impl<const N: usize> Default for Counts<N> {
+    fn default() -> Self {
+        Counts(std::array::from_fn(|_| Counter::default()))
+    }
+}
+
+impl<const N: usize> Counts<N> {
+    #[inline(always)]
+    fn inc(&self, place: usize) {
+        if let Some(count) = self.0.get(place) {
+            count.inc();
+        }
+    }
+}
+
+/// Names and bucket bounds of the histograms.
+pub(crate) const HISTOGRAMS: [(&str, &[f64]); 2] =
+    [(SCORES, &SCORE_BOUNDS), (LIGHT, &LIGHT_BOUNDS)];
+
+/// Reports the histograms of all workers.
+pub(crate) fn hand_over(workers: &[Arc<Observations>]) {
+    metrics::histogram(
+        SCORES,
+        "The probabilities answered: how likely the network's reading is the one to keep.",
+        &NO_LABELS,
+        workers.iter().map(|worker| &worker.scores),
+    );
+    if !model::LIGHT_LEAVES.is_empty() {
+        metrics::histogram(
+            LIGHT,
+            "What share of its leaves, one a tree, little training data had reached, by row; one row in 16 is looked at.",
+            &NO_LABELS,
+            workers.iter().map(|worker| &worker.light),
+        );
+    }
+}
+
+/// Reports all that workers observed.
+pub(crate) fn report(workers: &[Arc<Observations>]) {
+    hand_over(workers);
+    if !model::LIGHT_LEAVES.is_empty() {
+        metrics::gauge(
+            "pick_regno_light_leaves_training_ratio",
+            "The same share in the training data itself: what the mean of the histogram is to be compared with.",
+            &NO_LABELS,
+            model::LIGHT_SHARE,
+        );
+    }
+    let by_feature = |name,
+                      help,
+                      features: &mut dyn Iterator<Item = Option<&'static str>>,
+                      count: &dyn Fn(&Observations, usize) -> u64| {
+        for (place, feature) in features.enumerate() {
+            let Some(feature) = feature else { continue };
+            let total = workers.iter().map(|worker| count(worker, place)).sum();
+            metrics::counter(name, help, &[("feature", feature)], total);
+        }
+    };
+    by_feature(
+        "pick_regno_unseen_values_total",
+        "Categorical values that the training data did not have.",
+        &mut model::CATEGORICAL.iter().copied(),
+        &|of, place| of.unseen.0[place].value(),
+    );
+    by_feature(
+        "pick_regno_unknown_characters_total",
+        "Characters of plates that the model's vocabulary does not have.",
+        &mut model::TEXT.iter().copied().map(Some),
+        &|of, place| of.unknown_words.0[place].value(),
+    );
+    by_feature(
+        "pick_regno_missing_numbers_total",
+        "Numeric features without a value (NaN).",
+        &mut model::NUMERIC.iter().copied(),
+        &|of, place| of.missing.0[place].value(),
+    );
+    by_feature(
+        "pick_regno_unknown_templates_total",
+        "Plates that fit no template: as the camera read them, and as the network did.",
+        &mut [Some("regno_template"), Some("regno_template_ai")].into_iter(),
+        &|of, place| match place {
+            0 => of.unknown_camera_template.value(),
+            _ => of.unknown_network_template.value(),
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pick_regno::pick_regno_watched;
+    use crate::request::parse_object;
+    use crate::serve::telemetry::metrics::Registry;
+
+    const REQUEST: &str = r#"{"regno_recognize": "А939НО196", "afts_regno_ai": "А939НО190",
+        "recognition_accuracy": 6.4, "afts_regno_ai_score": 0.87,
+        "afts_regno_ai_char_scores": "[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9]",
+        "afts_regno_ai_length_scores": "[1.0]", "camera_type": "Стационарная",
+        "camera_class": "Астра-Трафик", "time_check": "2021-08-01 09:02:59", "direction": 0}"#;
+
+    /// The samples of a page on which `requests` were answered, but for buckets.
+    fn samples(requests: &[String]) -> Vec<(String, f64)> {
+        let workers = [Arc::<Observations>::default()];
+        for request in requests {
+            let request = parse_object(request.as_bytes()).unwrap();
+            pick_regno_watched(&request, &mut workers[0].watch());
+        }
+        let text = Registry::new(&HISTOGRAMS).page(|| report(&workers));
+        text.lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .filter(|line| !line.contains("_bucket"))
+            .map(|line| line.rsplit_once(' ').unwrap())
+            .map(|(sample, value)| (sample.to_owned(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn of(samples: &[(String, f64)], sample: &str) -> f64 {
+        let found = samples.iter().find(|(name, _)| name == sample);
+        found.unwrap_or_else(|| panic!("no {sample}")).1
+    }
+
+    /// Which samples differ from those of the usual request, and by how much.
+    fn strays(from: &str, to: &str) -> Vec<(String, f64)> {
+        assert!(REQUEST.contains(from));
+        let usual = samples(&[REQUEST.to_owned()]);
+        let strange = samples(&[REQUEST.replace(from, to)]);
+        let counters = strange
+            .into_iter()
+            .filter(|(name, _)| name.contains("_total"));
+        counters
+            .map(|(name, count)| (of(&usual, &name), name, count))
+            .filter(|(before, _, count)| before != count)
+            .map(|(before, name, count)| (name, count - before))
+            .collect()
+    }
+
+    #[test]
+    fn what_strays_is_counted_where_it_strays() {
+        let one = |name: &str, feature: &str, count: f64| {
+            (
+                format!("pick_regno_{name}_total{{feature=\"{feature}\"}}"),
+                count,
+            )
+        };
+        assert_eq!(
+            strays("Астра-Трафик", "Летающая"),
+            [one("unseen_values", "camera_class", 1.0)]
+        );
+        assert_eq!(
+            strays(
+                "\"recognition_accuracy\": 6.4",
+                "\"recognition_accuracy\": null"
+            ),
+            [one("missing_numbers", "recognition_accuracy", 1.0)]
+        );
+        let strange = strays("А939НО196", "А939НО19Ж");
+        assert!(
+            strange.contains(&one("unknown_templates", "regno_template", 1.0)),
+            "{strange:?}"
+        );
+        let strange = strays("А939НО190", "А939§§190");
+        assert!(
+            strange.contains(&one("unknown_characters", "afts_regno_ai_text", 2.0)),
+            "{strange:?}"
+        );
+        assert!(strange.contains(&one("unknown_templates", "regno_template_ai", 1.0)));
+    }
+
+    /// The leaves of a row.
+    #[derive(Default)]
+    struct Leaves(Vec<usize>);
+
+    impl Observer for Leaves {
+        fn leaf(&mut self, leaf: usize) {
+            self.0.push(leaf);
+        }
+    }
+
+    impl Watcher for Leaves {
+        fn features(&mut self, _: &Features<'_>) {}
+    }
+
+    #[test]
+    fn light_leaves_are_counted_of_some_rows() {
+        let times = 2 * ROWS_A_LIGHT_COUNT as usize + 1;
+        let samples = samples(&vec![REQUEST.to_owned(); times]);
+        assert_eq!(of(&samples, "pick_regno_light_leaves_ratio_count"), 3.0);
+        let scores = of(&samples, "pick_regno_positive_probability_count");
+        assert_eq!(scores, times as f64);
+    }
+
+    #[test]
+    fn light_leaves_are_counted_against_all() {
+        let training = of(&samples(&[]), "pick_regno_light_leaves_training_ratio");
+        assert!((0.0..0.5).contains(&training), "{training}");
+        for (from, to) in [("", ""), ("[1.0]", "[0.1]"), ("А939НО19", "§")] {
+            let request = REQUEST.replace(from, to);
+            let mut leaves = Leaves::default();
+            pick_regno_watched(&parse_object(request.as_bytes()).unwrap(), &mut leaves);
+            assert_eq!(leaves.0.len(), model::TREES);
+            let is_light =
+                |leaf: &&usize| model::LIGHT_LEAVES[**leaf / 64] >> (**leaf % 64) & 1 == 1;
+            let light = leaves.0.iter().filter(is_light).count();
+            let counted = of(&samples(&[request]), "pick_regno_light_leaves_ratio_sum");
+            let share = light as f64 / model::TREES as f64;
+            assert!((counted - share).abs() < 1e-12, "{counted} {share}");
+        }
+    }
+
+    #[test]
+    fn scores_are_a_histogram() {
+        let two = samples(&[REQUEST.to_owned(), REQUEST.to_owned()]);
+        let answer = crate::pick_regno::pick_regno(&parse_object(REQUEST.as_bytes()).unwrap());
+        assert_eq!(of(&two, "pick_regno_positive_probability_count"), 2.0);
+        let mean = of(&two, "pick_regno_positive_probability_sum") / 2.0;
+        assert!((mean - answer.positive).abs() < 1e-12, "{mean}");
+    }
+}
