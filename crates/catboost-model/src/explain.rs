@@ -39,6 +39,8 @@ pub struct Explanation {
 ///   feature that it tests.
 /// - CatBoost aborts on models whose trees have no splits, and refuses models without trees. Here the explanation is
 ///   the base.
+/// - CatBoost explains models of several raw values that have a scale other than 1 as if it were 1, so that values do
+///   not add up to raw values. Here they are refused, as CatBoost refuses those of one raw value.
 ///
 /// As in CatBoost, the values of a non-symmetric tree do not add up to its value if one of its nodes has a leaf on one
 /// side and a node on the other: such a leaf counts as if it were above that node's split.
@@ -86,7 +88,7 @@ impl<'a> Explainer<'a> {
     pub fn new(model: &'a Model) -> Result<Self, ExplainError> {
         if model.scale != 1.0 {
             return Err(ExplainError(format!(
-                "the model's scale is {:?}: SHAP values are defined for a scale of 1 only, as in CatBoost",
+                "the model's scale is {:?}: SHAP values are defined for a scale of 1 only",
                 model.scale
             )));
         }
