@@ -11,9 +11,9 @@
 //! | | `/healthz` | GET, HEAD | 200 while the process lives |
 //! | | `/readyz` | GET, HEAD | 200 while requests should be sent to it |
 //!
-//! The life of a server: [`Config`] is checked, [`Server::bind`] takes the ports, [`Server::run`] serves until it is
-//! asked to stop and then drains. Each worker is one thread with its own runtime and its own listening socket; nothing
-//! but keys, the log and a few counters is shared between them.
+//! Life cycle of a server: [`Config`] is checked, [`Server::bind`] takes the ports, [`Server::run`] serves until it is
+//! stopped, and then drains. Each worker is one thread with its own runtime and its own listening socket; workers share
+//! only keys, the log and a few counters.
 //!
 //! On the way in: `accept` → `connection` → `wire` (bytes, checked by `framing` and `head`) → hyper → `routes`.
 
@@ -26,7 +26,7 @@ pub(crate) mod settings;
 mod start_error;
 mod telemetry;
 
-/// What the fuzz targets call.
+/// Interface for the fuzz targets.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
@@ -106,7 +106,7 @@ pub fn run(mut args: Args) -> ExitCode {
     }
 }
 
-/// With the remedy, where there is one.
+/// Adds the remedy, if there is one.
 fn cannot_listen(flag: &str, addr: SocketAddr, why: io::Error) -> StartError {
     let remedy = match why.kind() {
         io::ErrorKind::AddrInUse => "; end the program that has it, or give another port",
@@ -122,7 +122,7 @@ fn cannot_listen(flag: &str, addr: SocketAddr, why: io::Error) -> StartError {
     }
 }
 
-/// A server that has its ports, and does not answer yet.
+/// Server that has bound its ports, and does not answer yet.
 pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
@@ -132,7 +132,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the ports. Connections that come before [`Server::run`] wait in the kernel.
+    /// Binds the ports. Connections that arrive before [`Server::run`] wait in the kernel.
     pub fn bind(mut config: Config) -> Result<Server, StartError> {
         process::started();
         let bind = |flag: &str, addr, count| {
@@ -176,14 +176,14 @@ impl Server {
         })
     }
 
-    /// Lets SIGTERM and SIGINT stop the server, the first drains it and the second ends it, and SIGHUP read keys and
+    /// Handles signals: the first SIGTERM or SIGINT drains the server and the second ends it; SIGHUP reads keys and
     /// certificates again.
     pub fn stop_on_signals(mut self) -> Server {
         self.signals = true;
         self
     }
 
-    /// Lets the service fail where `faults` says. No setting leads here.
+    /// Injects faults, for tests. No setting does this.
     #[doc(hidden)]
     pub fn with_faults(mut self, faults: Faults) -> Server {
         if let Some(app) = Arc::get_mut(&mut self.app) {
@@ -192,17 +192,17 @@ impl Server {
         self
     }
 
-    /// The address that requests are answered on.
+    /// Address of the service.
     pub fn addr(&self) -> SocketAddr {
         local_addr(&self.listeners[0])
     }
 
-    /// The address of `/metrics`, `/healthz` and `/readyz`.
+    /// Address of `/metrics`, `/healthz` and `/readyz`.
     pub fn admin_addr(&self) -> SocketAddr {
         local_addr(&self.admin)
     }
 
-    /// What stops the server from another thread.
+    /// Returns a handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
@@ -355,7 +355,7 @@ impl Server {
     }
 }
 
-/// Starts a thread that works beside the workers.
+/// Starts a thread beside the workers.
 fn beside(
     app: &Arc<App>,
     name: &str,

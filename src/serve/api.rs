@@ -1,4 +1,4 @@
-//! What is asked, and what it is answered.
+//! API: routes, requests, and answers.
 
 pub(crate) mod admin;
 pub(crate) mod admit;

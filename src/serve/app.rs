@@ -1,4 +1,4 @@
-//! What all workers share.
+//! State that all workers share.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use crate::serve::telemetry::metrics::{Registry, Shard};
 use crate::serve::telemetry::observe::Observations;
 use crate::serve::telemetry::sentry::Sentry;
 
-/// What all workers share.
+/// State that all workers share.
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) docs: Docs,
     pub(crate) log: Log,
     pub(crate) sentry: Option<Sentry>,
     pub(crate) recorder: Option<Recorder>,
-    /// Where tests make it panic.
+    /// Faults that tests inject.
     pub(crate) faults: Faults,
     /// Number of panics of its threads.
     pub(crate) panics: AtomicU64,
     pub(crate) registry: Registry,
-    /// Each worker's counts.
+    /// Counters of each worker.
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) observations: Vec<Arc<Observations>>,
     pub(crate) in_flight: Alone<AtomicUsize>,
     pub(crate) ready: AtomicBool,
 }
 
-/// In cache lines of its own (processors fetch them in pairs): all workers write it for each request, and would take from each
-/// other whatever stood beside it.
+/// Value in cache lines of its own (processors fetch them in pairs): all workers write it for each request, and would
+/// invalidate each other's neighbors.
 #[repr(align(128))]
 pub(crate) struct Alone<T>(pub(crate) T);
 
@@ -50,14 +50,14 @@ impl App {
         self.ready.load(Relaxed)
     }
 
-    /// Counts `more` bytes as held for connections of `shard`; `false`, and they are not counted, if those of all would be more
-    /// than `most` then.
+    /// Counts `more` bytes as held for connections of `shard`. Returns false, without counting them, if all connections
+    /// together would exceed `most`.
     pub(crate) fn reserve(&self, shard: &Shard, more: i64, most: u64) -> bool {
         if more == 0 {
             return true;
         }
         shard.held_bytes.add(more);
-        // Added before it is compared, so that two workers cannot both take the last room.
+        // Added before the comparison, so that two workers cannot both take the last memory.
         let all = || -> i64 {
             self.shards
                 .iter()

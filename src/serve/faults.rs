@@ -1,14 +1,14 @@
 //! Faults that tests make.
 
-/// Where tests make the service panic.
+/// Faults that tests inject.
 #[doc(hidden)]
 #[derive(Clone, Copy, Default)]
 pub struct Faults {
-    /// Is called with each body, and each record of a batch, before it is answered.
+    /// Called with each body, and each record of a batch, before it is answered.
     pub answering: Option<fn(&[u8])>,
-    /// Is called before each record of a batch is read, with what begins with it.
+    /// Called before each record of a batch is read, with the remaining text.
     pub reading: Option<fn(&[u8])>,
-    /// Is called on the way of a connection, with the name of where it is: `handshake`, `head`, `batch`, `admin`, `sweep`.
+    /// Called at stages of a connection, with the name of the stage: `handshake`, `head`, `batch`, `admin`, `sweep`.
     pub at: Option<fn(&str)>,
 }
 

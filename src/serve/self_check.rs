@@ -1,12 +1,12 @@
-//! Before the first request: does this build, on this machine, compute what the model's interpreter computed when the
-//! model was compiled? A service that does not must not answer.
+//! Self-check before the first request: this build, on this machine, must compute what the model's interpreter computed
+//! when the model was compiled. Otherwise the service must not answer.
 
 use std::io;
 use std::panic::{UnwindSafe, catch_unwind};
 
 use crate::serve::start_error::StartError;
 
-/// Runs `check`, the compiled model's own; it takes well under a millisecond.
+/// Runs `check`, the compiled model's own, in well under a millisecond.
 pub(crate) fn pass(
     check: impl FnOnce() -> Result<(), usize> + UnwindSafe,
 ) -> Result<(), StartError> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-/// Why a server could not start.
+/// Error of starting a server.
 #[derive(Debug)]
 pub struct StartError {
     pub(crate) what: String,

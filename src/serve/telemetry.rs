@@ -1,4 +1,4 @@
-//! What the service says about itself: metrics, logs, traces, reports of faults.
+//! Telemetry of the service: metrics, logs, traces, reports of faults.
 
 pub(crate) mod log;
 pub(crate) mod metrics;

@@ -1,4 +1,4 @@
-//! The operators' listener: `/metrics`, `/healthz`, `/readyz`. It has its own port, and no key.
+//! The operators' listener: `/metrics`, `/healthz`, `/readyz`. It has its own port, and requires no key.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,10 +17,10 @@ use crate::serve::http::reply::{self, Reply, ReplyBody, Shared};
 use crate::serve::http::wire::is_stand_in;
 use crate::serve::telemetry::scrape;
 
-/// Connections of this listener open at once.
+/// Maximum number of open connections of this listener.
 pub(crate) const MAX_CONNECTIONS: usize = 64;
 
-/// Time in which a connection gets the same page of metrics.
+/// Time for which a connection gets the same page of metrics.
 const SAME_PAGE: Duration = Duration::from_millis(100);
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -30,7 +30,7 @@ const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4
 pub(crate) struct Admin {
     pub(crate) app: Arc<App>,
     pub(crate) state: Arc<ConnectionState>,
-    /// The last page of metrics of this connection.
+    /// Last page of metrics that this connection got.
     pub(crate) page: Mutex<Option<(Instant, Bytes)>>,
 }
 
@@ -56,8 +56,8 @@ impl hyper::service::Service<Request<Incoming>> for Admin {
 }
 
 impl Admin {
-    /// The page of metrics. Requests that were sent together get the same: a page takes longer to be written than to be asked for, and the
-    /// probes wait meanwhile.
+    /// Returns the page of metrics. Pipelined requests get the same page: writing one takes longer than requesting it,
+    /// and probes would wait meanwhile.
     fn metrics(&self) -> Reply {
         let mut last = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         let page = match &*last {

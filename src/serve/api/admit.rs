@@ -1,4 +1,4 @@
-//! What the head of a request decides: who may, what is where, and whether its body can be read.
+//! Decisions on the head of a request: authorization, route, and whether the body can be read.
 
 #![expect(
     clippy::result_large_err,
@@ -22,17 +22,17 @@ use crate::records::Format;
 use crate::serve::http::fields::Fields;
 use crate::serve::http::reply::{self, Reply};
 
-/// What becomes of a request.
+/// Decision about a request.
 pub(crate) enum Decision {
-    /// It is answered with this; nobody needs its body.
+    /// Answer it, without its body.
     Answer(Reply),
-    /// Its body is read whole, for the model.
+    /// Read the whole body, for the model.
     ReadWhole,
-    /// Its body is read and answered record by record.
+    /// Read and answer the body record by record.
     ReadRecords(Format, Form),
 }
 
-/// A request that is decided upon.
+/// Request under decision.
 pub(crate) struct Admission<'a> {
     ledger: &'a mut Ledger,
     head: &'a Parts,
@@ -41,7 +41,7 @@ pub(crate) struct Admission<'a> {
 }
 
 impl<'a> Admission<'a> {
-    /// `fields` are those of `head`.
+    /// Creates a decision. `fields` are those of `head`.
     pub(crate) fn new(
         ledger: &'a mut Ledger,
         head: &'a Parts,
@@ -56,7 +56,7 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Decides from the head alone.
+    /// Decides on the head alone.
     pub(crate) fn decide(mut self) -> Decision {
         let (route, method) = (self.ledger.route, &self.head.method);
         if *method == Method::OPTIONS && route != Route::Unknown {
@@ -132,7 +132,7 @@ impl<'a> Admission<'a> {
         }
         let memory = match decision {
             Decision::ReadWhole => self.body.size_hint().lower(),
-            // It is counted as it grows.
+            // A batch is counted as it grows.
             _ => 0,
         };
         if !self.ledger.hold(memory) {
@@ -141,7 +141,7 @@ impl<'a> Admission<'a> {
         Ok(decision)
     }
 
-    /// What the body is, and how its answer is written.
+    /// Determines the type of the body, and the form of its answer.
     fn admit_type(&self) -> Result<Decision, Reply> {
         let fields = self.fields;
         let coding = fields.content_encoding.first().map(HeaderValue::as_bytes);
@@ -206,7 +206,7 @@ impl<'a> Admission<'a> {
     }
 }
 
-/// Whether the query has `explain=1`. Other parameters are passed over.
+/// Returns true if the query has `explain=1`. Other parameters are ignored.
 fn asks_for_explanations(query: Option<&str>) -> Result<bool, String> {
     let mut parameters = query.unwrap_or_default().split('&');
     let explain = parameters.find_map(|parameter| parameter.strip_prefix("explain="));

@@ -1,4 +1,4 @@
-//! The answers to a batch, in the form that the client accepts.
+//! Answers to a batch, in the form that the client accepts.
 //!
 //! | form | a record that is answered | one that is not |
 //! | --- | --- | --- |
@@ -14,15 +14,15 @@ use crate::explanation::Explanation;
 use crate::pick_regno::Answer;
 use crate::request::Field;
 
-/// Answers on their way out.
+/// Answers under construction.
 pub(crate) struct Answers {
     form: Form,
-    /// Whether they have explanations.
+    /// True if the answers include explanations.
     explains: bool,
     bytes: Vec<u8>,
-    /// Whether nothing has been written yet.
+    /// True if nothing has been written yet.
     fresh: bool,
-    /// Records that were answered, errors included.
+    /// Number of answered records, errors included.
     records: u64,
 }
 
@@ -41,7 +41,7 @@ impl Answers {
         self.form
     }
 
-    /// The next record's answer.
+    /// Appends the next record's answer.
     pub(crate) fn answer(&mut self, answer: &Answer, explanation: Option<&Explanation>) {
         self.begin_record();
         let out = &mut self.bytes;
@@ -69,7 +69,7 @@ impl Answers {
         }
     }
 
-    /// Why the next record has no answer.
+    /// Appends the reason why the next record has no answer.
     pub(crate) fn error(&mut self, error: &dyn Display) {
         self.begin_record();
         let out = &mut self.bytes;
@@ -77,7 +77,7 @@ impl Answers {
             Form::Ndjson => write_error(error, out),
             Form::Json => {
                 write_error(error, out);
-                // Its line feed.
+                // Removes its line feed.
                 out.pop();
             }
             Form::Csv => {
@@ -93,7 +93,7 @@ impl Answers {
         }
     }
 
-    /// There are no more records.
+    /// Ends the answers: there are no more records.
     pub(crate) fn end(&mut self) {
         if self.fresh {
             self.begin();
@@ -108,12 +108,12 @@ impl Answers {
         self.records
     }
 
-    /// Number of bytes that [`Answers::take`] would give.
+    /// Number of bytes that [`Answers::take`] would return.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// What has been written since the last time.
+    /// Returns what was written since the last call.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }

@@ -41,21 +41,21 @@ use crate::serve::http::phase::Phase;
 use crate::serve::http::reply::{self, Cut, Reply, ReplyBody};
 use crate::serve::settings::config::PIECE;
 
-/// Records that are answered before other connections get their turn: some 200 µs.
+/// Number of records that are answered before other connections get their turn: some 200 µs.
 const STEP: usize = 32;
-/// Bytes of answers that are handed to hyper together, at least.
+/// Minimum number of bytes of answers that are passed to hyper together.
 const ANSWERS: usize = 32 * 1024;
-/// Bytes of a record that is not whole yet which count as progress.
+/// Number of bytes of an incomplete record that count as progress.
 const PROGRESS: u64 = 1024;
 
-/// Bytes besides answers that a batch has reserved while its answer is on its way: with records of common length it never
-/// needs more.
+/// Bytes besides answers that a batch reserves while its answer is being sent: records of common length never need
+/// more.
 const WORKING_SET: u64 = 6 * PIECE as u64;
 
-/// Number of records that were answered, errors included: a header of an answer that is whole, a trailer of others.
+/// Number of answered records, errors included: a header of a complete answer, a trailer of others.
 const RECORDS: &str = "x-records";
 
-/// One request with a body of records, and its answers.
+/// Request with a body of records, and its answers.
 pub(crate) struct Batch {
     ledger: Ledger,
     body: Incoming,
@@ -63,46 +63,46 @@ pub(crate) struct Batch {
     blocks: Blocks<Piece>,
     max_record: usize,
     manner: Manner,
-    /// Whether it is clear that the body can be answered.
+    /// True once it is clear that the body can be answered.
     begun: bool,
     head: Head,
-    /// Whether the service panicked over some of its records.
+    /// True if the service panicked over some of the records.
     flawed: bool,
-    /// What is being answered.
+    /// Text that is being answered.
     text: Option<Text>,
     answers: Answers,
-    /// Answers that wait to be handed to hyper, and their length.
+    /// Answers that wait to be passed to hyper, with their total length.
     gathered: VecDeque<Vec<u8>>,
     gathered_len: u64,
     stage: Stage,
-    /// How long the client has been waited for since a record was last answered or [`PROGRESS`] made, and how much had been
-    /// received then.
+    /// Time for which the client has been waited for since the last answered record or the last [`PROGRESS`] bytes;
+    /// `progress_at` is the number of bytes received then.
     waited: Duration,
     progress_at: u64,
-    /// Since when it is waited for, if it is.
+    /// Start of the current wait, if any.
     waiting_since: Option<Instant>,
-    /// The other connections' turn.
+    /// Turn of the other connections.
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-/// The head of the answer.
+/// Head of the answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Head {
-    /// It waits.
+    /// Not sent yet.
     Held,
-    /// It was handed over before all was answered.
+    /// Sent before everything was answered.
     Early,
-    /// It was handed over after all was answered, with the answer's length.
+    /// Sent after everything was answered, with the answer's length.
     Whole,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Flowing,
-    /// The last that is said waits to be handed over; when it is on its way, the connection is cut, so that nobody takes
-    /// what was answered for all of it.
+    /// The final message waits to be passed on. When it has been sent, the connection is cut, so that nobody takes the
+    /// answers for all of them.
     Cutting,
-    /// All records are answered; answers may wait to be handed over.
+    /// All records are answered; answers may wait to be passed on.
     Answered,
     Ended,
 }
@@ -112,7 +112,7 @@ impl Body for Batch {
     type Data = reply::Piece;
     type Error = Cut;
 
-    /// The next piece of the answer.
+    /// Returns the next piece of the answer.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -123,7 +123,7 @@ impl Body for Batch {
                 self.gathered_len -= piece.len() as u64;
                 self.ledger.sent += piece.len() as u64;
                 if self.head == Head::Whole && self.gathered.is_empty() {
-                    // hyper may not look at a request behind it that it has read already.
+                    // hyper might not look at a pipelined request that it has read already.
                     cx.waker().wake_by_ref();
                     self.end(None);
                 }
@@ -138,7 +138,7 @@ impl Body for Batch {
                     if let Err(broken) = stepped {
                         self.answers.error(&broken.message());
                         self.stage = Stage::Cutting;
-                        // The last that is said must be on its way before the cut.
+                        // The final message must be sent before the cut.
                         self.pause = Some(Box::pin(tokio::task::yield_now()));
                         self.end(Some(broken));
                     }
@@ -162,12 +162,12 @@ impl Body for Batch {
         }
     }
 
-    /// Whether nothing of the answer is left to be handed over.
+    /// Returns true if nothing of the answer is left to be passed on.
     fn is_end_stream(&self) -> bool {
         self.stage == Stage::Ended
     }
 
-    /// The length of what is left of the answer, if it is known.
+    /// Length of the rest of the answer, if known.
     fn size_hint(&self) -> SizeHint {
         match self.head {
             Head::Whole => SizeHint::with_exact(self.gathered_len),
@@ -256,8 +256,8 @@ impl Batch {
         }
     }
 
-    /// Whether the head of the answer cannot wait any longer for the body's end. `Err` has the refusal, if it cannot be sent
-    /// either.
+    /// Returns true if the head of the answer cannot wait for the body's end any longer. `Err` has the refusal, if the
+    /// head cannot be sent either.
     #[expect(
         clippy::result_large_err,
         reason = "a refusal is moved once, and boxing it would cost an allocation"
@@ -275,7 +275,7 @@ impl Batch {
         let reserve = if starts { WORKING_SET } else { 0 };
         match self.hold(reserve) {
             true => Ok(starts),
-            // They are there already, and no more will be.
+            // They are there already, and no more will follow.
             false if self.stage == Stage::Answered => Ok(true),
             false => {
                 self.ledger.desk.shard.shed(Shed::BodyMemory);
@@ -284,12 +284,12 @@ impl Batch {
         }
     }
 
-    /// Refuses it after all.
+    /// Refuses the batch after all.
     pub(crate) fn refuse(self, reply: Reply) -> Reply {
         self.ledger.close_with(reply)
     }
 
-    /// The head of its answer, with the answers as its body: all of them, or those that there are and those to come.
+    /// Returns the head of the answer, with the answers as its body: all of them, or the present and future ones.
     pub(crate) fn answer(mut self: Box<Self>) -> Reply {
         let is_whole = self.stage == Stage::Answered;
         self.head = if is_whole { Head::Whole } else { Head::Early };
@@ -312,7 +312,7 @@ impl Batch {
         reply
     }
 
-    /// One step: answers some records, or takes the next of the body. The answers are gathered, unless it is broken.
+    /// Answers some records, or takes the next piece of the body. Gathers the answers, unless the batch is broken.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         ready!(self.poll_pause(cx));
         match self.text.take() {
@@ -331,7 +331,7 @@ impl Batch {
             },
         }
         (self.waited, self.progress_at) = (Duration::ZERO, self.ledger.received);
-        // Who sends may read later.
+        // A client that sends may read later.
         self.ledger.desk.state.write_moves(Instant::now());
         if self.stage == Stage::Flowing {
             self.pause = Some(Box::pin(tokio::task::yield_now()));
@@ -348,14 +348,14 @@ impl Batch {
         Poll::Ready(())
     }
 
-    /// Takes what has been answered, if it makes a piece or nothing will be added to it.
+    /// Takes the answers, if they make a piece or nothing will be added to them.
     fn gather(&mut self) {
         let waits = self.head == Head::Held && self.stage == Stage::Flowing;
         if !waits || self.answers.len() >= ANSWERS {
             let mut answers = self.answers.take();
             if !answers.is_empty() {
                 if self.head == Head::Held {
-                    // What it had room for beyond them is not counted.
+                    // Spare capacity is not counted.
                     answers.shrink_to_fit();
                 }
                 self.gathered_len += answers.len() as u64;
@@ -364,7 +364,8 @@ impl Batch {
         }
     }
 
-    /// Counts what is held of the batch as memory, with at least `reserve` bytes besides the answers; whether there is room for it.
+    /// Counts the memory that the batch holds, with at least `reserve` bytes besides the answers. Returns true if there
+    /// is room for it.
     fn hold(&mut self, reserve: u64) -> bool {
         let text = self.text.as_ref().map_or(0, |text| text.bytes.capacity());
         let besides = self.blocks.memory() + text + self.blocks.source().bytes.len();
@@ -374,7 +375,7 @@ impl Batch {
             .hold_now((besides as u64).max(reserve) + answers, most)
     }
 
-    /// Waits for the next piece of the body, and hands it to `blocks`.
+    /// Waits for the next piece of the body, and passes it to `blocks`.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         let desk = &*self.ledger.desk;
         let state = &desk.state;
@@ -386,7 +387,7 @@ impl Batch {
             Poll::Pending => {
                 if self.waiting_since.is_none() {
                     self.waiting_since = Some(now);
-                    // It waits since its last progress; the time that it has worked meanwhile does not count.
+                    // The wait began with the last progress; the time spent working does not count.
                     state.enter(Phase::Body, now.checked_sub(self.waited).unwrap_or(now));
                 }
                 return Poll::Pending;
@@ -402,7 +403,7 @@ impl Batch {
                 state.reads_on.store(false, Relaxed);
             }
             Some(frame) => {
-                // Trailers say nothing that is asked for.
+                // Trailers are ignored.
                 if let Ok(bytes) = frame.into_data() {
                     self.ledger.received += bytes.len() as u64;
                     if self.ledger.received - self.progress_at >= PROGRESS {
@@ -424,14 +425,14 @@ impl Batch {
         let mut broken = None;
         let is_recorded = self.ledger.is_recorded();
         let explains = self.ledger.explains;
-        // An explanation takes as long as many answers do.
+        // An explanation may take as long as many answers.
         let step = if explains && !is_fast() { 1 } else { STEP };
         for _ in 0..step {
             let before = records.rest();
             let Desk {
                 app, observations, ..
             } = &*self.ledger.desk;
-            // A panic is one record's: those before and after it are answered.
+            // A panic affects one record: those before and after it are answered.
             let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
                 app.faults.reading(before);
                 let record = records.next()?;
@@ -459,7 +460,7 @@ impl Batch {
                 }
                 Ok(Some(Err(fault))) => self.answers.error(&fault),
                 Err(_) => {
-                    // `panics` has told it.
+                    // `panics` has logged it.
                     self.flawed = true;
                     if records.rest().len() == before.len() {
                         broken = Some(Broken::OurFault);
@@ -489,7 +490,7 @@ impl Batch {
         Ok(())
     }
 
-    /// All that will be said has been said.
+    /// Ends the batch: nothing more will be answered.
     fn end(&mut self, broken: Option<Broken>) {
         self.ledger.desk.state.streaming.store(false, Relaxed);
         if broken.is_none() {

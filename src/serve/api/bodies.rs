@@ -54,7 +54,7 @@ pub(crate) fn too_large(limit: u64) -> Reply {
     )
 }
 
-/// A request whose body is gathered, to be answered as a whole.
+/// Request whose body is gathered, to be answered as a whole.
 pub(crate) struct Reading {
     ledger: Ledger,
     body: Incoming,
@@ -62,7 +62,7 @@ pub(crate) struct Reading {
     length: Option<u64>,
 }
 
-/// What has arrived of a body. Most arrive in one piece, which is then used where it lies.
+/// Received part of a body. Most bodies arrive in one piece, which is then used in place.
 enum Gathered {
     Nothing,
     Piece(Bytes),
@@ -78,7 +78,7 @@ impl Gathered {
         }
     }
 
-    /// Adds a piece of a body whose `length` may be known.
+    /// Adds a piece of a body. `length` is the body's length, if known.
     fn push(&mut self, piece: Bytes, length: Option<u64>) {
         *self = match std::mem::replace(self, Gathered::Nothing) {
             Gathered::Nothing => Gathered::Piece(piece),
@@ -119,8 +119,8 @@ impl Reading {
             let desk = &*self.ledger.desk;
             let Desk { app, state, .. } = desk;
             let (polled, wakes) = state.hold_wakes(|| Pin::new(&mut self.body).poll_frame(cx));
-            // hyper wakes whoever takes a piece, to bring the next. After the last there is none, and a connection that is
-            // polled once more for each request costs a thirtieth of its instructions.
+            // hyper wakes the reader of a piece, to bring the next. After the last there is none, and an extra poll of
+            // the connection costs a thirtieth of a request's instructions.
             if wakes && !self.ends_with(&polled) {
                 cx.waker().wake_by_ref();
             }
@@ -137,7 +137,7 @@ impl Reading {
                 state.unread_body.store(true, Relaxed);
                 return Poll::Ready(too_large(app.config.max_body));
             }
-            // One with a length was counted at once; others are as they grow, by doubling.
+            // A body with a length was counted at once; others are counted as they grow, by doubling.
             if self.length.is_none() && !self.ledger.hold(self.ledger.received.next_power_of_two())
             {
                 self.ledger.desk.state.unread_body.store(true, Relaxed);
@@ -152,7 +152,7 @@ impl Reading {
         Poll::Ready(self.ask(gathered.bytes()))
     }
 
-    /// Whether nothing of the body follows.
+    /// Returns true if nothing of the body follows.
     fn ends_with<E>(&self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) -> bool {
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -163,7 +163,7 @@ impl Reading {
         }
     }
 
-    /// What the model says; a panic on the way is contained here.
+    /// Computes the answer; contains panics.
     fn ask(&mut self, body: &[u8]) -> Reply {
         let desk = &*self.ledger.desk;
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
@@ -185,7 +185,7 @@ impl Reading {
     }
 }
 
-/// Reads a JSON body and asks the model: the answer, and how many rows were answered.
+/// Reads a JSON body and computes the answer. Returns the answer, and the number of rows.
 fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
     let desk = &ledger.desk;
     let pick_regno =
@@ -214,10 +214,10 @@ fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
     (reply::json(StatusCode::OK, out), rows)
 }
 
-/// Explanations of one array, at most: each takes its worker as long as many answers do where the program has no tables for them.
+/// Maximum number of rows in an array to be explained: without tables, an explanation takes as long as many answers.
 const MAX_EXPLAINED: usize = 50;
 
-/// Like [`answer`], with what each field adds.
+/// Like [`answer`], with explanations.
 #[cold]
 fn explain(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
     let desk = &ledger.desk;

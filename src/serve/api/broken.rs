@@ -8,12 +8,12 @@ use crate::serve::telemetry::metrics::Label;
 
 const NO_MEMORY: &str = "Service unavailable: too many long bodies at once; try again";
 
-/// The answer to a body for which there is no room beside the others.
+/// Answer to a body for which there is no memory beside the others.
 pub(crate) fn no_memory() -> Reply {
     reply::busy(NO_MEMORY)
 }
 
-/// What is said of a panic.
+/// Message about a panic.
 pub(crate) const OUR_FAULT: &str =
     "Internal server error: the fault is the service's, and has been noted";
 
@@ -22,17 +22,17 @@ pub(crate) const OUR_FAULT: &str =
 pub(crate) enum Broken {
     /// The next piece of the body did not come in time.
     TooLate,
-    /// The body's framing is malformed.
+    /// The framing of the body is malformed.
     Framing(Refusal),
-    /// The client ended the body before its end.
+    /// The client ended the body prematurely.
     Incomplete,
-    /// A panic left nothing that could be gone on with.
+    /// A panic left nothing to continue with.
     OurFault,
-    /// A long record came when the bodies of all connections took all memory that they may.
+    /// A long record arrived when the bodies of all connections had reached the memory limit.
     NoMemory,
 }
 
-/// The value of the `reason` label that counts it.
+/// Value of the `reason` label.
 impl Label for Broken {
     fn label(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Label for Broken {
 }
 
 impl Broken {
-    /// One of each.
+    /// All reasons.
     pub(crate) const ALL: [Broken; 5] = [
         Broken::TooLate,
         Broken::Framing(Refusal::Chunk),
@@ -55,7 +55,7 @@ impl Broken {
         Broken::NoMemory,
     ];
 
-    /// The last line of the answer, which repeats nothing of the body.
+    /// Last line of the answer, which repeats nothing of the body.
     pub(crate) fn message(self) -> &'static str {
         match self {
             Broken::TooLate => "Request timeout: the body did not arrive in time",
@@ -66,7 +66,7 @@ impl Broken {
         }
     }
 
-    /// What answers it when nothing has been answered yet.
+    /// Answer to the batch if nothing has been answered yet.
     pub(crate) fn reply(self) -> Reply {
         let status = match self {
             Broken::TooLate => StatusCode::REQUEST_TIMEOUT,

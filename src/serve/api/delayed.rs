@@ -9,7 +9,7 @@ use tokio::time::{Sleep, sleep};
 use super::ledger::Desk;
 use crate::serve::http::reply::Reply;
 
-/// An answer that waits.
+/// Delayed answer.
 pub(crate) struct Delayed {
     reply: Option<Reply>,
     sleep: Pin<Box<Sleep>>,
@@ -25,7 +25,7 @@ impl Delayed {
         }
     }
 
-    /// The answer, as soon as its time has come or the connection has to make room.
+    /// Returns the answer as soon as its time has come, or the connection has to make room.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         let state = &self.desk.state;
         let is_wanted = state.is_hurried() || state.overdue().is_some();

@@ -1,5 +1,5 @@
-//! A refused request's body, thrown away if it is there already, so that the connection can go on: a client that is
-//! refused for want of room would otherwise have to connect again, which costs both sides more than an answer does.
+//! Discards the body of a refused request if it is there already, so that the connection can continue. A client that is
+//! refused for lack of memory would otherwise have to reconnect, which costs both sides more than an answer does.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::ledger::{Desk, Ledger, SHORT_BODY};
 use crate::serve::http::fields::{Field, Fields};
 use crate::serve::http::reply::Reply;
 
-/// Times that hyper is given to hand over what it has: the first only tells it that the body is wanted.
+/// Number of polls in which hyper may deliver what it has: the first only tells it that the body is wanted.
 const TURNS: u8 = 2;
 
-/// An answer that is ready, but for the body before it.
+/// Answer that waits for the body before it.
 pub(crate) struct Discarding {
     ledger: Ledger,
     reply: Reply,
@@ -29,7 +29,7 @@ impl Discarding {
             .size_hint()
             .upper()
             .is_some_and(|most| most <= SHORT_BODY);
-        // Whoever waits to be told to go on has not sent the body, and reading it would tell him to.
+        // A client that waits for `100 Continue` has not sent the body, and reading it would ask for it.
         let turns = if is_short && fields.expect == Field::Absent {
             TURNS
         } else {
@@ -43,7 +43,7 @@ impl Discarding {
         }
     }
 
-    /// Throws the body away. If it is not all there the answer goes out nevertheless, and the connection ends with it.
+    /// Discards the body. If it is incomplete, the answer is sent nevertheless, and the connection ends with it.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.body.is_end_stream() {
             if self.turns == 0 {
@@ -64,7 +64,7 @@ impl Discarding {
         Poll::Ready(())
     }
 
-    /// The connection, if the request brought a wrong key.
+    /// Returns the connection's desk if the request had a wrong key.
     pub(crate) fn guessed(&self) -> Option<Arc<Desk>> {
         self.ledger.guessed.then(|| Arc::clone(&self.ledger.desk))
     }

@@ -1,8 +1,7 @@
-//! What the service says about itself over the wire: `/openapi.json`, and `/docs`, a page that shows it and sends
-//! requests.
+//! Self-description of the service: `/openapi.json`, and `/docs`, a page that shows it and sends requests.
 //!
-//! Neither asks for a key: they hold what the README holds, nothing of a client's and no value of a key, and a browser
-//! cannot send a header with the address of a page. The requests that the page sends need a key as any others do.
+//! Neither requires a key: they contain what the README does, nothing of a client's and no keys, and a browser cannot
+//! send a header when it opens a page. Requests that the page sends need a key like any others.
 
 mod patterns;
 
@@ -25,23 +24,23 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
 const JAVASCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
 
-/// The page loads its own two files and talks to its own server; it runs nothing else, is framed by nobody, and makes
-/// no markup out of text.
+/// The page loads its own two files and talks to its own server. It runs nothing else, cannot be framed, and makes no
+/// markup from text.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
 );
 
-/// The OpenAPI document, with this server's limits in the places of `{{name}}`.
+/// OpenAPI document, with placeholders `{{name}}` for this server's limits.
 const OPENAPI: &str = include_str!("docs/openapi.json");
 
-/// The documents, ready to be sent.
+/// Documents, ready to be sent.
 pub(crate) struct Docs {
     openapi: Bytes,
 }
 
 impl Docs {
-    /// Fills in what `config` says.
+    /// Fills in the placeholders from `config`.
     pub(crate) fn new(config: &Config) -> Docs {
         let mut openapi = OPENAPI.replace("{{version}}", env!("CARGO_PKG_VERSION"));
         for (name, value) in [
@@ -56,7 +55,7 @@ impl Docs {
             ("header_timeout", config.deadlines.head.as_millis() as u64),
             ("body_timeout", config.deadlines.body.as_millis() as u64),
         ] {
-            // Alone in quotes it stands for a number, within a text for its digits.
+            // A placeholder alone in quotes becomes a number, within a text its digits.
             openapi = openapi
                 .replace(&format!("\"{{{{{name}}}}}\""), &value.to_string())
                 .replace(&format!("{{{{{name}}}}}"), &value.to_string());
@@ -82,7 +81,7 @@ impl Docs {
         }
     }
 
-    /// The document at `path`, one of those that `routes` sends here.
+    /// Returns the document at `path`, one of those that `routes` directs here.
     pub(crate) fn at(&self, path: &str, state: &Arc<ConnectionState>) -> Reply {
         let (content_type, body) = match path {
             "/openapi.json" => (JSON, self.openapi.clone()),
@@ -97,7 +96,7 @@ impl Docs {
         headers.insert(CONTENT_SECURITY_POLICY, POLICY);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        // A new version must not be shown with the old one's files.
+        // A new version must not be shown with the old version's files.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         reply
     }

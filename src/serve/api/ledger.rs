@@ -1,5 +1,5 @@
-//! One request's account: opened when its head has arrived, closed when its answer is ready, or, if it is streamed, has
-//! been sent. What is counted and logged about requests is counted and logged here, once for each.
+//! Account of one request: opened when its head has arrived, closed when its answer is ready, or, if the answer is
+//! streamed, when it has been sent. Counts and logs each request once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,12 +27,12 @@ use crate::serve::telemetry::request_log::{Ended, RequestLog};
 use crate::serve::telemetry::sentry::Fault;
 use crate::serve::telemetry::trace::Ids;
 
-/// Bytes of a body that is short. It is not counted among those that are held: `--max-in-flight` bounds short ones well
-/// enough, and long ones cannot shut out the requests for one plate that most clients send. If its request is refused,
-/// it is thrown away, so that the connection can go on.
+/// Maximum length of a short body in bytes. Short bodies are not counted among the held ones: `--max-in-flight` bounds
+/// them well enough, and long ones cannot shut out the requests for one plate that most clients send. If its request is
+/// refused, a short body is discarded, so that the connection can continue.
 pub(crate) const SHORT_BODY: u64 = 16 * 1024;
 
-/// What the requests of one connection share.
+/// State that the requests of one connection share.
 pub(crate) struct Desk {
     pub(crate) app: Arc<App>,
     pub(crate) shard: Arc<Shard>,
@@ -42,12 +42,12 @@ pub(crate) struct Desk {
     pub(crate) guesses: Guesses,
 }
 
-/// Why requests are turned away before work is done on them.
+/// Reason why requests are refused before work is done on them.
 #[derive(Clone, Copy)]
 pub(crate) enum Shed {
-    /// The limit of requests in flight is reached.
+    /// The limit of requests in flight has been reached.
     InFlight,
-    /// The bodies that are held leave no room for another long one.
+    /// The held bodies leave no room for another long one.
     BodyMemory,
 }
 
@@ -55,7 +55,7 @@ impl Shed {
     pub(crate) const ALL: [Shed; 2] = [Shed::InFlight, Shed::BodyMemory];
 }
 
-/// The value of the `reason` label that counts it.
+/// Value of the `reason` label.
 impl Label for Shed {
     fn label(self) -> &'static str {
         match self {
@@ -65,24 +65,24 @@ impl Label for Shed {
     }
 }
 
-/// The account of one request. Dropped before it is closed, it says that the client went away.
+/// Account of one request. If it is dropped before it is closed, the client has gone away.
 pub(crate) struct Ledger {
     pub(crate) desk: Arc<Desk>,
     pub(crate) started: Instant,
     pub(crate) route: Route,
     pub(crate) method: Method,
     ids: Ids,
-    /// Bytes of its body that were read.
+    /// Bytes of the request's body that were read.
     pub(crate) received: u64,
     /// Bytes of the answer's body.
     pub(crate) sent: u64,
     /// Rows that the model answered.
     pub(crate) rows: u64,
-    /// Whether answers are explained.
+    /// True if answers are explained.
     pub(crate) explains: bool,
-    /// Whether it brought a wrong key.
+    /// True if the request had a wrong key.
     pub(crate) guessed: bool,
-    /// Bytes that are counted as held for it.
+    /// Bytes that are counted as held for the request.
     held: u64,
     in_flight: bool,
     closed: bool,
@@ -113,7 +113,7 @@ impl Ledger {
         }
     }
 
-    /// Counts it as in flight; `false` if too many are, and it is to be shed.
+    /// Counts the request as in flight. Returns false if too many are, and it is to be shed.
     pub(crate) fn begin_work(&mut self) -> bool {
         let app = &self.desk.app;
         if app.in_flight.fetch_add(1, Relaxed) >= app.config.max_in_flight {
@@ -125,8 +125,8 @@ impl Ledger {
         true
     }
 
-    /// Counts `bytes` of memory as held for its body, in place of what was counted; `false` if the bodies of all
-    /// connections would be too much then, and it is to be shed.
+    /// Counts `bytes` of memory as held for the request's body, replacing the previous count. Returns false if that
+    /// would exceed the limit over all connections, and the request is to be shed.
     pub(crate) fn hold(&mut self, bytes: u64) -> bool {
         if bytes <= SHORT_BODY.max(self.held) {
             return true;
@@ -138,8 +138,8 @@ impl Ledger {
         has_room
     }
 
-    /// The same, but that it may be fewer than before, that the bodies of all connections are too much from `most` on, and that
-    /// the caller counts what it sheds.
+    /// Like [`Ledger::hold`], but the count may decrease, the limit over all connections is `most`, and the caller
+    /// counts what it sheds.
     pub(crate) fn hold_now(&mut self, bytes: u64, most: u64) -> bool {
         let bytes = if bytes > SHORT_BODY { bytes } else { 0 };
         let Desk { app, shard, .. } = &*self.desk;
@@ -150,13 +150,14 @@ impl Ledger {
         has_room
     }
 
-    /// Whether its answers are recorded.
+    /// Returns true if the answers are recorded.
     pub(crate) fn is_recorded(&self) -> bool {
         let recorder = self.desk.app.recorder.as_ref();
         recorder.is_some_and(|recorder| recorder.chooses(self.ids.random))
     }
 
-    /// Records the answers to `text`, if they are to be; the first of them is the request's row with the index `row`.
+    /// Records the answers to `text`, if they are to be recorded. `row` is the index of the first answer within the
+    /// request.
     pub(crate) fn record(&self, source: Source, row: u64, text: &[u8], answers: &[Answer]) {
         if let Some(recorder) = &self.desk.app.recorder
             && self.is_recorded()
@@ -165,7 +166,7 @@ impl Ledger {
         }
     }
 
-    /// Adds to an answer what every answer has: ids, and whether the connection goes on.
+    /// Adds the headers that every answer has: ids, and whether the connection continues.
     pub(crate) fn address(&self, reply: &mut Reply) {
         let state = &self.desk.state;
         self.ids.write(reply.headers_mut());
@@ -177,7 +178,7 @@ impl Ledger {
         }
     }
 
-    /// The whole answer is ready.
+    /// Closes the account with the complete answer.
     pub(crate) fn close_with(mut self, mut reply: Reply) -> Reply {
         self.sent = reply.body().size_hint().exact().unwrap_or(0);
         let reason = reply.extensions_mut().remove::<Reason>();
@@ -189,7 +190,7 @@ impl Ledger {
         reply
     }
 
-    /// The answer is ready, or all that there will be of it has been sent; `reason` says why it is not what was asked for.
+    /// Closes the account: the answer is ready, or has been sent as far as it will be. `reason` explains a failure.
     pub(crate) fn close(&mut self, status: u16, reason: Option<&str>) {
         let level = match status {
             500 => Level::Error,
@@ -201,10 +202,11 @@ impl Ledger {
         self.end(level, Some(status), now, reason);
     }
 
-    /// The answer ends before its end; its status, 200, which was sent long before, does not say so.
+    /// Closes the account of an answer that was interrupted. Its status, 200, was sent long before and does not show
+    /// it.
     pub(crate) fn cut(&mut self, broken: Broken) {
         self.desk.shard.cut(broken);
-        // The client may still be sending, and should read why.
+        // The client may still be sending, and should read the reason.
         self.desk.state.unread_body.store(true, Relaxed);
         match broken {
             Broken::OurFault => self.close_flawed(broken.message()),
@@ -216,8 +218,8 @@ impl Ledger {
         }
     }
 
-    /// All that there will be of the answer has been sent, with a status of 200, and then the service failed at part of
-    /// it. That is counted as 500 all the same, so that what watches for faults sees it.
+    /// Closes the account of an answer that was sent with status 200, though the service failed at part of it. It is
+    /// counted as 500, so that monitoring sees it.
     pub(crate) fn close_flawed(&mut self, reason: &str) {
         let now = Instant::now();
         self.count(500, now);
@@ -239,7 +241,7 @@ impl Ledger {
     fn end(&mut self, level: Level, status: Option<u16>, now: Instant, reason: Option<&str>) {
         self.closed = true;
         let app = &self.desk.app;
-        // A 500 comes of a panic, which is reported by itself.
+        // A 500 results from a panic, which is reported by itself.
         if let (Some(status @ 501..), Some(sentry)) = (status, &app.sentry) {
             let route = self.route.label();
             sentry.report(Fault::Status { status, route });

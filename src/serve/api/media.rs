@@ -1,25 +1,25 @@
-//! Media types: what a body is, and what form of answer a client accepts (RFC 9110, sections 8.3 and 12.5.1).
+//! Media types: the type of a body, and the form of answer that a client accepts (RFC 9110, sections 8.3 and 12.5.1).
 
 use hyper::header::HeaderValue;
 
 use crate::records::Format;
 use crate::serve::http::fields::Fields;
 
-/// What a request's body is.
+/// Type of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// One object or an array, answered as a whole.
     Json,
-    /// Records, answered as they come.
+    /// Records, answered one by one.
     Batch(Format),
 }
 
-/// How a batch's answers are written. In the order in which they are chosen where a client has no preference.
+/// Form of a batch's answers, in the order of preference if the client has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
-    /// A line a record: probabilities, or an error.
+    /// One line per record: probabilities, or an error.
     Csv,
     /// An array in the envelope.
     Json,
@@ -28,7 +28,7 @@ pub(crate) enum Form {
 const FORMS: [Form; 3] = [Form::Ndjson, Form::Csv, Form::Json];
 
 impl Content {
-    /// What `Content-Type` says; `None` if it says nothing that can be read.
+    /// Reads `Content-Type`; `None` if it is missing or not supported.
     pub(crate) fn of(fields: &Fields<'_>) -> Option<Content> {
         let value = fields.content_type.first()?.as_bytes();
         if value == b"application/json" {
@@ -53,7 +53,7 @@ impl Content {
 }
 
 impl Form {
-    /// The names that `Accept` may have for it; the first is the one that answers have.
+    /// Names of the form in `Accept`; the first is the `Content-Type` of answers.
     fn names(self) -> &'static [&'static str] {
         match self {
             Form::Ndjson => &[
@@ -74,7 +74,7 @@ impl Form {
         })
     }
 
-    /// The form that a client likes best; `None` if it accepts none of them.
+    /// Returns the form that a client prefers; `None` if it accepts none of them.
     pub(crate) fn chosen(fields: &Fields<'_>) -> Option<Form> {
         let best = FORMS
             .into_iter()
@@ -83,13 +83,13 @@ impl Form {
         (best.quality(fields) > 0).then_some(best)
     }
 
-    /// Whether a client accepts it at all.
+    /// Returns true if the client accepts this form.
     pub(crate) fn is_accepted(self, fields: &Fields<'_>) -> bool {
         self.quality(fields) > 0
     }
 
-    /// How much a client likes it, in thousandths: what the range that names it most exactly says. A client that does
-    /// not say what it accepts accepts everything; an empty list says nothing.
+    /// Returns the client's preference for this form in thousandths, from the most specific matching range. A client
+    /// without `Accept` accepts everything, and an empty list counts as missing.
     fn quality(self, fields: &Fields<'_>) -> u16 {
         let (mut said, mut found) = (false, (0, 0));
         for value in fields.accept() {
@@ -106,7 +106,7 @@ impl Form {
         if said { found.1 } else { 1000 }
     }
 
-    /// How exactly a range of `Accept` names it, from 1, and its quality.
+    /// Returns the specificity of a range of `Accept` that matches this form, from 1, and its quality.
     fn matched(self, range: &[u8]) -> Option<(u8, u16)> {
         let mut parts = range.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
         let name = parts.next()?;
@@ -130,7 +130,7 @@ impl Form {
     }
 }
 
-/// `0`, `0.5`, `1.000`; what is none of these is 0: it is not accepted by mistake.
+/// Parses `0`, `0.5`, `1.000`; anything else is 0, so that it is not accepted by mistake.
 fn thousandths(text: &[u8]) -> u16 {
     let value = std::str::from_utf8(text)
         .ok()

@@ -1,18 +1,17 @@
-//! The routes: what is where, and who may ask for it. A new one is a variant, a row of [`Route::about`] and, in `admit`, its
-//! answer.
+//! Routes: paths, methods, and access. A new route is a variant, a row of [`Route::about`] and, in `admit`, its answer.
 
 use hyper::Method;
 
 use crate::serve::telemetry::metrics::Label;
 
-/// Where a request goes.
+/// Route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// `/reg/`: the model.
     Reg,
-    /// `/reg/` with a batch, whose time says nothing about the time of others.
+    /// `/reg/` with a batch, whose duration must not be mixed with others.
     Batch,
-    /// `/`: whether the service answers.
+    /// `/`: shows that the service answers.
     Root,
     /// `/reg`, which redirects to `/reg/`.
     RegWithoutSlash,
@@ -24,7 +23,7 @@ pub(crate) enum Route {
     Unknown,
 }
 
-/// Methods, and what `Allow` says of them.
+/// Methods, and the value of `Allow`.
 type Methods = (&'static [Method], &'static str);
 
 const READ: Methods = (
@@ -34,13 +33,13 @@ const READ: Methods = (
 const WRITE: Methods = (&[Method::POST, Method::OPTIONS], "OPTIONS, POST");
 const NONE: Methods = (&[], "");
 
-/// What is known of a route.
+/// Properties of a route.
 struct About {
-    /// The value of the `route` label.
+    /// Value of the `route` label.
     label: &'static str,
     paths: &'static [&'static str],
     methods: Methods,
-    /// Whether it is answered without a key.
+    /// True if no key is required.
     is_open: bool,
 }
 
@@ -85,7 +84,7 @@ impl Route {
         found.unwrap_or(Route::Unknown)
     }
 
-    /// The value of `Allow`; empty if there is nothing at the route.
+    /// Value of `Allow`; empty if there is nothing at the route.
     pub(crate) fn allow(self) -> &'static str {
         self.about().methods.1
     }
@@ -94,7 +93,7 @@ impl Route {
         self.about().methods.0.contains(method)
     }
 
-    /// Tells whether it is answered without a key.
+    /// Returns true if no key is required.
     pub(crate) fn is_open(self) -> bool {
         self.about().is_open
     }

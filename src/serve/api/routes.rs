@@ -64,7 +64,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Routes {
     }
 }
 
-/// The answer to a request that never reached hyper.
+/// Answer to a request that was refused before it reached hyper.
 fn refuse(ledger: &Ledger, refusal: Refusal) -> Reply {
     let Desk { shard, state, .. } = &*ledger.desk;
     state.unread_body.store(true, Relaxed);
@@ -76,7 +76,7 @@ fn refuse(ledger: &Ledger, refusal: Refusal) -> Reply {
     reply::fail(status, refusal.message())
 }
 
-/// One request and its answer.
+/// A request and its answer.
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly all exchanges are read, and boxing them would cost an allocation"

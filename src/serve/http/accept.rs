@@ -1,4 +1,4 @@
-//! Listening sockets, and an accept loop that outlives everything.
+//! Listening sockets, and an accept loop that survives every error.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -15,23 +15,23 @@ use super::connections::{Connections, SWEEP_EVERY, make_room};
 use crate::serve::telemetry::log::{Level, Log, Value};
 use crate::serve::telemetry::metrics::Shard;
 
-/// Connections that wait in the kernel to be accepted; the kernel lowers it to `net.core.somaxconn`.
+/// Length of the kernel's queue of connections to be accepted, which it caps at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
-/// Bytes that the kernel may hold for a client that does not read; left alone it takes up to 4 MiB each.
+/// Kernel buffer per client that does not read, in bytes; by default it grows to 4 MiB.
 const SEND_BUFFER: usize = 64 * 1024;
-/// Time between two log lines about failures of accept.
+/// Interval between log lines about failures of accept.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
-/// The wait after a failure of accept that is not the connection's own, at first and at most.
+/// Back-off after a failure of accept that is not the connection's own: initial and maximum.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
-/// Binds and listens with `count` sockets of this process, among which the kernel spreads connections.
+/// Binds and listens with `count` sockets of this process, among which the kernel distributes connections.
 ///
-/// The first is bound before it shares its port, so that it gets the port from nobody: two processes that share their ports
-/// would each get some of the other's requests. Of two that start at once, one cannot bind or cannot listen.
+/// The first is bound before it shares its port, so that no other process holds the port: two processes that share
+/// their ports would each get some of the other's requests. If two start at once, one cannot bind or cannot listen.
 pub(crate) fn listen(addr: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
     let first = bind(addr, false)?;
     first.listen(BACKLOG)?;
-    // Port 0 has become one.
+    // Port 0 has been replaced by a real one.
     let addr = first.local_addr()?;
     let addr = addr.as_socket().expect("it was bound to one");
     let mut sockets = vec![first];
@@ -52,7 +52,7 @@ fn bind(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
         Type::STREAM.nonblocking().cloexec(),
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait for connections of the process before it to leave TIME_WAIT.
+    // A restart must not wait for connections of the previous process in TIME_WAIT.
     socket.set_reuse_address(true)?;
     if shared {
         socket.set_reuse_port(true)?;
@@ -63,23 +63,23 @@ fn bind(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// A connection's place among those of the server, and among those of its address.
+/// Slot of a connection, among those of the server and those of its address.
 pub(crate) struct Place {
     _of_all: OwnedSemaphorePermit,
     _of_address: Admitted,
 }
 
-/// A listener, and the places that its connections take.
+/// Listener, with the slots that its connections take.
 pub(crate) struct Acceptor {
     listener: tokio::net::TcpListener,
     places: Arc<Semaphore>,
-    /// The connections that have these places, this listener's and others'.
+    /// Connections that share the slots, of this listener and others.
     tables: Arc<[Arc<Connections>]>,
     shard: Arc<Shard>,
     addresses: Arc<Addresses>,
-    /// A connection without a place.
+    /// Connection without a slot.
     waiting: Option<(TcpStream, Admitted)>,
-    /// When a failure was last told.
+    /// Time at which a failure was last logged.
     told: Option<Instant>,
 }
 
@@ -116,7 +116,7 @@ impl Acceptor {
                 break place;
             }
             self.shard.evicted.add(make_room(&self.tables));
-            // Whoever is busy now may be idle soon.
+            // Connections that are busy now may be idle soon.
             let freed = Arc::clone(&self.places).acquire_owned();
             if let Ok(Ok(place)) = tokio::time::timeout(SWEEP_EVERY, freed).await {
                 break place;
@@ -140,7 +140,7 @@ impl Acceptor {
                         self.shard.evicted.inc();
                         continue;
                     };
-                    // Answers are written whole; waiting to join small packets would only delay them.
+                    // Answers are written whole: Nagle's algorithm would only delay them.
                     let _ = stream.set_nodelay(true);
                     return (stream, admitted);
                 }
@@ -160,14 +160,15 @@ impl Acceptor {
     }
 }
 
-/// Makes the kernel refuse whoever begins to connect from now on to `listeners`, all that share a port, in the order in which they were
-/// bound; connections that it has completed, or is about to, can still be accepted. Closing the listeners would reset these, and their
-/// clients, who may have sent a request already, could not know whether it was worked on. Dropping what begins a connection (a socket
-/// filter can) would have clients wait for a second.
+/// Makes the kernel refuse new connections to `listeners`, all of which share a port, in the order in which they were
+/// bound. Connections that it has completed, or is about to complete, can still be accepted. Closing the listeners
+/// would reset these, and clients that have sent a request could not know whether it was processed. Dropping SYN
+/// packets (with a socket filter) would make clients wait for a second.
 ///
-/// A listener that belongs to a network interface is found by what comes through that interface alone; these then belong to one that
-/// there is not. Linux 5.7 and later let any process do that. Of several, the kernel may choose one that belongs nowhere while another does
-/// not yet, and drops what begins a connection then; so all go to the last before, which is taken away last.
+/// A listener that is bound to a network interface accepts only what arrives through it; these are bound to an
+/// interface that does not exist. Linux 5.7 and later allow this for any process. Among several listeners, the kernel
+/// may choose one that is bound already while another is not, and would drop the SYN. So all connections are directed
+/// to the last listener first, which is bound last.
 pub(crate) fn refuse_newcomers(listeners: &[TcpListener]) -> io::Result<()> {
     let nowhere = libc::c_int::MAX;
     if let [first, _, ..] = listeners {
@@ -191,8 +192,8 @@ pub(crate) fn refuse_newcomers(listeners: &[TcpListener]) -> io::Result<()> {
 }
 
 fn set<T>(listener: &TcpListener, option: libc::c_int, value: &T) -> io::Result<()> {
-    // SAFETY: the descriptor is open as long as the listener lives; pointer and length are those of a value of the option's type, and what
-    // it points at lives as long as the call.
+    // SAFETY: the descriptor is open while the listener lives. Pointer and length are those of a value of the option's
+    // type, and everything it points to outlives the call.
     let set = unsafe {
         libc::setsockopt(
             listener.as_raw_fd(),

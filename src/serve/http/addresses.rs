@@ -1,17 +1,17 @@
-//! The connections of each client address, so that one cannot have them all.
+//! Connections per client address, so that one client cannot have them all.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts of open connections by address, if they are limited.
+/// Number of open connections per address, if limited.
 pub(crate) struct Addresses {
     most: Option<usize>,
     counts: Mutex<HashMap<IpAddr, usize>>,
 }
 
 impl Addresses {
-    /// Each address may have `most` connections open; without it, any number.
+    /// Creates the limit: `most` connections per address, or any number.
     pub(crate) fn new(most: Option<usize>) -> Addresses {
         Addresses {
             most,
@@ -19,7 +19,8 @@ impl Addresses {
         }
     }
 
-    /// Counts a connection of `address`, until what is returned is dropped; `None` if it has as many as it may.
+    /// Counts a connection of `address` until the returned value is dropped; `None` if the address has reached its
+    /// limit.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
         let Some(most) = self.most else {
             return Some(Admitted(None));
@@ -35,12 +36,12 @@ impl Addresses {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        // A panic elsewhere leaves the counts whole: each change is one assignment.
+        // A panic elsewhere leaves the counts consistent: each change is one assignment.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who is behind an address: of IPv6 its network of 64 bits, of which a client has all addresses.
+/// Identity of a client: the IPv4 address, or the IPv6 network of 64 bits, all of whose addresses a client has.
 fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -51,7 +52,7 @@ fn client(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A connection that is counted.
+/// Counted connection.
 pub(crate) struct Admitted(Option<(Arc<Addresses>, IpAddr)>);
 
 impl Drop for Admitted {
@@ -80,7 +81,7 @@ mod tests {
     fn each_client_has_places_of_its_own() {
         let addresses = Arc::new(Addresses::new(Some(2)));
         let first = addresses.admit(ip("192.0.2.1")).unwrap();
-        // The same, as a socket for both families has it.
+        // The same address, as a dual-stack socket reports it.
         let second = addresses.admit(ip("::ffff:192.0.2.1")).unwrap();
         assert!(addresses.admit(ip("192.0.2.1")).is_none());
         let _other = addresses.admit(ip("192.0.2.2")).unwrap();

@@ -1,4 +1,4 @@
-//! One connection from its first byte to its last.
+//! A connection from its first byte to its last.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,7 @@ use super::wire::Wire;
 use crate::serve::app::App;
 use crate::serve::telemetry::metrics::Shard;
 
-/// Bytes of one read buffer of hyper; heads are bounded before.
+/// Size of hyper's read buffer in bytes; heads are bounded before.
 const READ_BUFFER: usize = 64 * 1024;
 
 /// Speaks HTTP/1 on `transport` until either side is done, or the server stops.
@@ -39,16 +39,16 @@ pub(crate) async fn serve<T, S>(
 {
     let wire = Wire::new(transport, app, Arc::clone(&state), Arc::clone(&shard));
     let mut connection = http1::Builder::new()
-        // Deadlines are the sweep's; hyper's own would need a timer for each request.
+        // The sweep enforces deadlines; hyper's own would need a timer per request.
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER)
-        // `date` writes it.
+        // The header is written by `date`.
         .auto_date_header(false)
         // A client may close its sending side and still wait for the answer.
         .half_close(true)
         // Answers are small: one copy into one buffer is cheaper than two slices.
         .writev(false)
-        // Gathering the answers to pipelined requests would lift the bound on what is held of them.
+        // Gathering the answers to pipelined requests would remove the bound on what is held of them.
         .pipeline_flush(false)
         .serve_connection(wire, service);
     let mut stopping = false;
@@ -61,7 +61,7 @@ pub(crate) async fn serve<T, S>(
             return Poll::Ready(false);
         }
         let mut connection = Pin::new(&mut connection);
-        // The panic is counted and told by `panics`; nobody is to take what was written for a whole answer.
+        // `panics` has counted and logged the panic. The client must not take the written part for a complete answer.
         let polled = catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(cx)));
         let Ok(polled) = polled else {
             state.broken.store(true, Relaxed);
@@ -71,7 +71,7 @@ pub(crate) async fn serve<T, S>(
             return Poll::Ready(ended.is_err());
         }
         if state.closing.load(Relaxed) && !stopping {
-            // Only after a poll, so that a request which has arrived is not taken for silence.
+            // Only after a poll, so that a request which has arrived is not mistaken for silence.
             stopping = true;
             connection.as_mut().graceful_shutdown();
             cx.waker().wake_by_ref();
@@ -82,7 +82,8 @@ pub(crate) async fn serve<T, S>(
     if !is_cut {
         return;
     }
-    // hyper does not close what it gave up; a client whose batch was cut should still read why.
+    // hyper does not close a connection that it gave up; a client whose batch was interrupted should still read the
+    // reason.
     let mut wire = connection.into_parts().io;
     poll_fn(|cx| {
         state.register(cx);

@@ -9,7 +9,7 @@ use super::phase::{ConnectionState, Deadlines};
 /// Time between two sweeps.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
-/// The connections of one worker.
+/// Connections of one worker.
 #[derive(Default)]
 pub(crate) struct Connections {
     slots: Mutex<Slots>,
@@ -22,7 +22,7 @@ struct Slots {
 }
 
 impl Connections {
-    /// Adds a connection; it is taken off when what is returned is dropped.
+    /// Adds a connection, which is removed when the returned value is dropped.
     pub(crate) fn add(self: &Arc<Self>, state: Arc<ConnectionState>) -> Registered {
         let mut slots = self.lock();
         let slot = match slots.free.pop() {
@@ -46,7 +46,7 @@ impl Connections {
         slots.free.len() == slots.states.len()
     }
 
-    /// Calls `act` on each connection, and wakes those for which it says so.
+    /// Calls `act` on each connection, and wakes those for which it returns true.
     pub(crate) fn wake_where(&self, act: impl Fn(&ConnectionState) -> bool) {
         let slots = self.lock();
         for state in slots.states.iter().flatten() {
@@ -56,7 +56,7 @@ impl Connections {
         }
     }
 
-    /// The connections for which `is_wanted` says so.
+    /// Returns the connections for which `is_wanted` is true.
     pub(crate) fn filter(
         &self,
         is_wanted: impl Fn(&ConnectionState) -> bool,
@@ -66,8 +66,8 @@ impl Connections {
         states.filter(|state| is_wanted(state)).cloned().collect()
     }
 
-    /// Finds what is overdue, and wakes its tasks. `last` is when that was done before: if it was long ago, the process did not
-    /// run (SIGSTOP, a machine that was suspended), and what has come meanwhile could not be read.
+    /// Finds overdue phases, and wakes their tasks. `last` is the time of the previous sweep: if that is long ago, the
+    /// process did not run (SIGSTOP, a suspended machine), and bytes that arrived meanwhile could not be read.
     pub(crate) fn sweep(&self, deadlines: &Deadlines, last: Instant, now: Instant) {
         let pause = now.saturating_duration_since(last);
         let paused = pause > 2 * SWEEP_EVERY;
@@ -80,7 +80,7 @@ impl Connections {
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {
-        // A panic elsewhere leaves the slots whole: each change is one assignment.
+        // A panic elsewhere leaves the slots consistent: each change is one assignment.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,7 +114,7 @@ pub(crate) fn make_room(tables: &[Arc<Connections>]) -> u64 {
     }
 }
 
-/// A connection's place among [`Connections`].
+/// Slot of a connection in [`Connections`].
 pub(crate) struct Registered {
     connections: Arc<Connections>,
     slot: usize,

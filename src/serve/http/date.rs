@@ -1,7 +1,7 @@
 //! The header `Date`.
 //!
-//! hyper writes one too, but keeps it for a second by its own count: after the clock was set back, it keeps saying the old
-//! time until the clock has come to it again.
+//! hyper's own `Date` is cached for a second by its own clock: after the clock was set back, it keeps the old time
+//! until the clock has caught up.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// The last second that was written down, and its text.
+/// Last second that was formatted, with its text.
 #[derive(Default)]
 struct Written(Option<(u64, HeaderValue)>);
 
@@ -22,7 +22,7 @@ thread_local! {
     static WRITTEN: RefCell<Written> = RefCell::default();
 }
 
-/// Adds the present to an answer's headers.
+/// Adds the current time to an answer's headers.
 pub(crate) fn write(headers: &mut HeaderMap) {
     let date = WRITTEN.with_borrow_mut(|written| written.at(SystemTime::now()));
     if let Some(date) = date {
@@ -31,7 +31,7 @@ pub(crate) fn write(headers: &mut HeaderMap) {
 }
 
 impl Written {
-    /// `now` as RFC 9110, 5.6.7, has it; `None` for times that are none, such as the year 10000.
+    /// Formats `now` according to RFC 9110, 5.6.7; `None` for times out of range, such as the year 10000.
     fn at(&mut self, now: SystemTime) -> Option<HeaderValue> {
         let since = now.duration_since(UNIX_EPOCH);
         let second = since.as_ref().map_or(0, Duration::as_secs);

@@ -1,4 +1,4 @@
-//! File descriptors: as many as the system allows, so that connections never take the last of them.
+//! File descriptors: raises the limit as far as possible, so that connections never take the last ones.
 
 use std::io;
 
@@ -7,16 +7,16 @@ use crate::serve::settings::config::Config;
 use crate::serve::start_error::StartError;
 use crate::serve::telemetry::log::{Level, Log, Value};
 
-/// Descriptors of the process itself: standard streams, the control runtime, files that are read again, Sentry.
+/// Descriptors of the process itself: standard streams, control runtime, files that are read again, Sentry.
 const OWN: usize = 32;
-/// Descriptors of a worker: its socket, its runtime, a connection that waits for a place.
+/// Descriptors of a worker: its socket, its runtime, a connection that waits for a slot.
 const WORKER: usize = 8;
-/// With room for fewer connections than this there is no point in starting.
+/// Minimum number of connections that makes starting worthwhile.
 const FEWEST: usize = 16;
 
-/// Raises this process's limit as far as it may, and lowers `--max-connections` to what it has room for, beside the
-/// operators' connections and what the process needs itself: without a descriptor left, no probe would be answered, and
-/// no key read again.
+/// Raises this process's limit as far as it may, and lowers `--max-connections` to what it allows, beside the
+/// operators' connections and the process's own needs: without a free descriptor, no probe would be answered, and no
+/// key file read again.
 pub(crate) fn suffice_for(config: &mut Config, log: &Log) -> Result<(), StartError> {
     let limit = rlimit::increase_nofile_limit(u64::MAX).map_err(|why| StartError {
         what: "cannot raise the limit of open files".to_owned(),

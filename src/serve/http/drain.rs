@@ -1,5 +1,5 @@
-//! From the first signal to the exit: readiness off, a while to let balancers notice, then no new connections, and a
-//! deadline for the requests on their way. A second signal ends the wait.
+//! Shutdown, from the first signal to the exit: readiness off, a delay for load balancers, then no new connections, and
+//! a deadline for requests in flight. A second signal ends the wait.
 
 use std::io;
 use std::net::TcpListener;
@@ -13,19 +13,19 @@ use super::accept;
 use crate::serve::app::App;
 use crate::serve::telemetry::log::{Level, Value};
 
-/// How far the server has come towards its end.
+/// Stage of the shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Serving,
-    /// Not ready any more; connections are still accepted, and each closes after its next answer.
+    /// No longer ready. Connections are still accepted, and each closes after its next answer.
     Draining,
-    /// No connection is accepted; those that are idle are closed.
+    /// No connection is accepted; idle ones are closed.
     Closing,
-    /// Whatever is left is dropped.
+    /// Remaining connections are dropped.
     Aborting,
 }
 
-/// Asks a running server to stop.
+/// Handle that stops a running server.
 #[derive(Clone)]
 pub struct Stopper {
     requests: watch::Sender<u32>,
@@ -38,12 +38,12 @@ impl Stopper {
         }
     }
 
-    /// Once: drains the server. Twice: ends it without waiting for requests on their way.
+    /// Stops the server: the first call drains it, the second ends it without waiting for requests in flight.
     pub fn stop(&self) {
         self.requests.send_modify(|count| *count += 1);
     }
 
-    /// Waits until [`Stopper::stop`] has been called `count` times in all.
+    /// Waits until [`Stopper::stop`] has been called `count` times in total.
     pub(crate) async fn asked(&self, count: u32) {
         // The sender lives in `self`, so the wait cannot fail.
         let _ = self
@@ -54,7 +54,7 @@ impl Stopper {
     }
 }
 
-/// Waits for a stop, and leads the workers through it.
+/// Waits for a stop, and leads the workers through its stages.
 pub(crate) async fn stop_in_stages(
     app: &App,
     stopper: &Stopper,
@@ -70,7 +70,7 @@ pub(crate) async fn stop_in_stages(
     };
     tokio::select! {
         () = stopper.asked(1) => {}
-        // What is left would answer for it, with less than was asked for: better to be started again.
+        // The remaining workers would serve with less capacity than configured: a restart is better.
         () = one_ended => app.log.line(Level::Error, "a worker has ended, so all do", &[]),
     }
     app.ready.store(false, Relaxed);
@@ -78,9 +78,9 @@ pub(crate) async fn stop_in_stages(
     let _ = stage.send(Stage::Draining);
     let drained = async {
         tokio::time::sleep(app.config.drain_delay).await;
-        // If it cannot be done, whoever connects at the very end is reset: that is no reason to stop otherwise.
+        // If it fails, clients that connect at the very end are reset: no reason not to stop.
         let _ = accept::refuse_newcomers(&listeners);
-        // Their sockets stay open as long as the workers have them.
+        // The workers keep their sockets open.
         drop(listeners);
         let _ = stage.send(Stage::Closing);
         let in_time = tokio::time::timeout(app.config.drain_timeout, async {
@@ -106,7 +106,7 @@ pub(crate) async fn stop_in_stages(
     }
 }
 
-/// What a process is told from outside.
+/// Signal to the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     Terminate,
@@ -124,7 +124,7 @@ impl Signal {
     }
 }
 
-/// Calls `act` for each signal, for ever. Signals count from this call on, not from the future's first poll.
+/// Calls `act` for each signal, forever. Signals count from this call on, not from the first poll of the future.
 pub(crate) fn on_signals(act: impl Fn(Signal)) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

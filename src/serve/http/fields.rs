@@ -1,10 +1,10 @@
-//! The header fields that the service reads, found in one pass over a head: to look for each by its name would hash the
-//! names of all, and most requests have few of them.
+//! Header fields that the service reads, found in one pass over a head. A lookup of each by name would hash all names,
+//! and most requests have few fields.
 
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, HeaderValue};
 
-/// What a head says.
+/// Header fields of a head.
 pub(crate) struct Fields<'a> {
     all: &'a HeaderMap,
     pub(crate) api_key: Field<'a>,
@@ -13,18 +13,18 @@ pub(crate) struct Fields<'a> {
     pub(crate) expect: Field<'a>,
     pub(crate) request_id: Field<'a>,
     pub(crate) traceparent: Field<'a>,
-    /// Whether it says that a body follows, or that none does.
+    /// True if the head states a body's length or framing.
     pub(crate) is_framed: bool,
     accepts: bool,
 }
 
-/// A header field, by how many lines it has.
+/// Header field, by its number of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Field<'a> {
     #[default]
     Absent,
     Once(&'a HeaderValue),
-    /// The first line of several.
+    /// Several lines; the first one.
     Often(&'a HeaderValue),
 }
 
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// The lines of `Accept`.
+    /// Iterates over the lines of `Accept`.
     pub(crate) fn accept(&self) -> impl Iterator<Item = &'a HeaderValue> {
         let lines = self.accepts.then(|| self.all.get_all(ACCEPT));
         lines.into_iter().flatten()
@@ -72,7 +72,7 @@ impl<'a> Field<'a> {
         };
     }
 
-    /// Its first line.
+    /// Returns the first line.
     pub(crate) fn first(self) -> Option<&'a HeaderValue> {
         match self {
             Field::Absent => None,
@@ -80,7 +80,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Its line, if there is one and no second.
+    /// Returns the line if there is exactly one.
     pub(crate) fn only(self) -> Option<&'a HeaderValue> {
         match self {
             Field::Once(value) => Some(value),

@@ -1,40 +1,42 @@
-//! Where one request ends and the next begins.
+//! Boundaries between requests.
 //!
-//! [`Framing`] walks the bytes a client sends and says how many of them may go on to hyper: whole heads that
-//! [`read_head`](super::head::read_head) accepts, and bodies. It is a second opinion on hyper's framing, never a replacement: what it refuses is
-//! not passed on, what it passes on hyper parses again, but for the wish to upgrade, which it hides.
+//! [`Framing`] walks the bytes that a client sends and determines how many of them may be passed to hyper: whole heads
+//! that [`read_head`](super::head::read_head) accepts, and bodies. It is a second opinion on hyper's framing, never a
+//! replacement: refused bytes are not passed on, and hyper parses the others again. Only the header `Upgrade` is
+//! hidden.
 
 use super::head::{BodyFraming, Head, Refusal, ignore_upgrade, read_header};
 use super::last_head::LastHead;
 
-/// Bytes of all chunk extensions of a body, and of all its trailers. A line of trailers counts as [`TRAILER_LINE`] more
-/// than it has: hyper has a limit of lines as well. Beyond its limits hyper closes without an answer, so these are lower.
+/// Limits on the bytes of all chunk extensions of a body, and of all its trailers. A line of trailers counts
+/// [`TRAILER_LINE`] bytes extra, since hyper limits lines as well. Beyond its limits hyper closes without an answer, so
+/// these are lower.
 const MAX_EXTENSIONS: u32 = 8 * 1024;
 const MAX_TRAILERS: usize = 4 * 1024;
 const TRAILER_LINE: usize = 128;
 
-/// What the next byte belongs to.
+/// Element that the next byte belongs to.
 #[derive(Clone, Copy, Debug)]
 enum Expecting {
     Head,
-    /// This many bytes of body.
+    /// Remaining bytes of a body.
     Body(u64),
-    /// The hexadecimal size of a chunk; its digits so far and the bytes of the line so far.
+    /// Hexadecimal size of a chunk, with its digits so far and the bytes of the line so far.
     ChunkSize {
         size: u64,
         digits: u32,
     },
     ChunkExtension(u64),
-    /// The LF that ends a chunk's size line.
+    /// LF that ends a chunk's size line.
     ChunkSizeLf(u64),
     ChunkData(u64),
     ChunkDataCr,
     ChunkDataLf,
-    /// A line of trailers, after so many bytes of them.
+    /// Line of trailers, with the bytes of trailers so far.
     Trailer(usize),
 }
 
-/// The state of one connection's incoming bytes.
+/// State of one connection's incoming bytes.
 #[derive(Debug)]
 pub(crate) struct Framing {
     expecting: Expecting,
@@ -44,17 +46,18 @@ pub(crate) struct Framing {
     last_head: LastHead,
 }
 
-/// What may be passed on of a run of bytes.
+/// Result of checking a run of bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Passed {
-    /// So many from the front. The rest is part of a head or of a trailer: keep it, and offer it again with what follows.
+    /// Number of bytes at the front that may be passed on. The rest is part of a head or of a trailer: keep it, and
+    /// offer it again with the bytes that follow.
     pub(crate) len: usize,
-    /// What is wrong with the byte after them.
+    /// Fault of the next byte.
     pub(crate) refusal: Option<Refusal>,
 }
 
 impl Framing {
-    /// Heads may have up to `max_head` bytes.
+    /// Creates the state of a new connection, whose heads may have up to `max_head` bytes.
     pub(crate) fn new(max_head: usize) -> Framing {
         Framing {
             expecting: Expecting::Head,
@@ -64,12 +67,12 @@ impl Framing {
         }
     }
 
-    /// Whether the next byte would begin, or go on with, a head.
+    /// Returns true if the next byte begins or continues a head.
     pub(crate) fn is_between_requests(&self) -> bool {
         matches!(self.expecting, Expecting::Head)
     }
 
-    /// Walks `bytes`, which follow what was passed on before, and renames `Upgrade` lines in them.
+    /// Walks `bytes`, which follow those that were passed on before, and renames `Upgrade` lines in them.
     pub(crate) fn pass(&mut self, bytes: &mut [u8]) -> Passed {
         let mut at = 0;
         while at < bytes.len() {
@@ -90,7 +93,8 @@ impl Framing {
         }
     }
 
-    /// Takes the next thing from the front of `bytes`, which is not empty; 0 if it has not all arrived.
+    /// Takes the next element from the front of `bytes`, which is not empty. Returns its length, or 0 if it is
+    /// incomplete.
     fn step(&mut self, bytes: &mut [u8]) -> Result<usize, Refusal> {
         let byte = bytes[0];
         let (taken, next) = match self.expecting {
@@ -199,18 +203,18 @@ pub struct Framer(Framing);
 
 #[cfg(fuzzing)]
 impl Framer {
-    /// At the beginning of a connection whose heads may have up to `max_head` bytes.
+    /// Creates the state of a new connection, whose heads may have up to `max_head` bytes.
     pub fn new(max_head: usize) -> Framer {
         Framer(Framing::new(max_head))
     }
 
-    /// Number of bytes at the front that pass, and whether what follows them is refused.
+    /// Returns the number of bytes at the front that pass, and true if the following ones are refused.
     pub fn pass(&mut self, bytes: &mut [u8]) -> (usize, bool) {
         let Passed { len, refusal } = self.0.pass(bytes);
         (len, refusal.is_some())
     }
 
-    /// Whether the next byte would begin a head.
+    /// Returns true if the next byte begins a head.
     pub fn is_between_requests(&self) -> bool {
         self.0.is_between_requests()
     }
@@ -277,7 +281,7 @@ mod tests {
             let mut bytes = [CHUNKED, body.as_bytes()].concat();
             Framing::new(1024).pass(&mut bytes).refusal
         };
-        // However it is divided among chunks; and each body has its own.
+        // However they are distributed over chunks; each body has its own limit.
         let extensions =
             |bytes: usize| format!("1;{}\r\na\r\n", "e".repeat(100)).repeat(bytes / 100);
         let chunked = std::str::from_utf8(CHUNKED).unwrap();
@@ -304,7 +308,7 @@ mod tests {
     fn the_wish_to_upgrade_is_hidden() {
         let head = "GET / HTTP/1.1\r\nHost: a\r\nUpGrade: h2c\r\nUpgraded: x\r\nupgrade:\r\nConnection: Upgrade\r\n\r\n";
         let mut framing = Framing::new(1024);
-        // The second is recognized.
+        // The second head is recognized.
         for _ in 0..2 {
             let mut bytes = head.as_bytes().to_vec();
             assert_eq!(framing.pass(&mut bytes).len, head.len());

@@ -1,20 +1,20 @@
-//! Wrong keys, which slow down the connection that brings them: a key is not found by trying.
+//! Wrong keys, which delay the connection that sends them, so that keys cannot be found by trial and error.
 //!
-//! The answer to a wrong key waits, 100 ms the first time and twice as long each time after, up to a second; with the
-//! tenth the connection ends. Only this connection waits: whoever has a key is answered at once, and so is a request that
-//! brings no key at all. A connection that waits makes room for others as an idle one does.
+//! The answer to a wrong key is delayed: 100 ms the first time and twice as long each further time, up to a second.
+//! With the tenth the connection ends. Only this connection is delayed: requests with a right key, or without a key,
+//! are answered at once. A delayed connection makes room for others like an idle one.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Wait for the answer to a connection's first wrong key.
+/// Delay of the answer to a connection's first wrong key.
 const FIRST: Duration = Duration::from_millis(100);
-/// Longest wait.
+/// Maximum delay.
 const LONGEST: Duration = Duration::from_secs(1);
-/// Wrong keys after which a connection ends.
+/// Number of wrong keys after which a connection ends.
 const MOST: u32 = 10;
 
-/// Number of wrong keys that a connection has brought.
+/// Number of wrong keys on a connection.
 #[derive(Default)]
 pub(crate) struct Guesses(AtomicU32);
 
@@ -25,7 +25,7 @@ impl Guesses {
         self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
 
-    /// Whether the connection is to end.
+    /// Returns true if the connection is to end.
     pub(crate) fn are_too_many(&self) -> bool {
         self.0.load(Relaxed) >= MOST
     }

@@ -1,24 +1,24 @@
-//! The head of a request, read strictly before hyper sees it.
+//! Head of a request, checked strictly before hyper sees it.
 //!
-//! hyper is lenient where front-end proxies are not: it drops a `Content-Length` beside a `Transfer-Encoding`, takes any
-//! number of `Host` lines, lines that end in a bare LF and repeated lengths. What two parsers read differently is what
-//! request smuggling is made of, so such a head is refused here with 400, and hyper only ever parses heads on which all
+//! hyper is more lenient than front-end proxies: it ignores a `Content-Length` beside a `Transfer-Encoding`, and
+//! accepts any number of `Host` lines, lines that end in a bare LF, and repeated lengths. Request smuggling relies on
+//! parsers that disagree, so such a head is refused here with 400, and hyper only parses heads on which all parsers
 //! agree. Grammar: RFC 9112, sections 2 to 6.
 
 use crate::scan::position;
 use crate::serve::telemetry::metrics::Label;
 
-/// Bytes a request target may have before it is answered 414.
+/// Maximum length of a request target in bytes; a longer one is answered 414.
 pub(crate) const MAX_TARGET: usize = 4 * 1024;
-/// Header lines a head may have before it is answered 431.
+/// Maximum number of header lines; more are answered 431.
 pub(crate) const MAX_HEADERS: usize = 64;
 
-/// The header that asks for another protocol on the connection.
+/// Header that asks for another protocol on the connection.
 const UPGRADE: &[u8] = b"upgrade";
-/// The first line of an HTTP/2 connection (RFC 9113, section 3.4).
+/// First line of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
-/// Why a request was refused before it reached a route.
+/// Reason why a request was refused before it reached a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Refusal {
@@ -41,7 +41,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// All of them, in the order of their codes.
+    /// All refusals, in the order of their codes.
     pub(crate) const ALL: [Refusal; 16] = [
         Refusal::RequestLine,
         Refusal::Version,
@@ -61,12 +61,12 @@ impl Refusal {
         Refusal::Http2,
     ];
 
-    /// The refusal that `code` (`self as u8`) stands for; `None` for 0, which stands for no refusal.
+    /// Refusal with this code (`self as u8`); `None` for 0, which stands for no refusal.
     pub(crate) fn from_code(code: u8) -> Option<Refusal> {
         Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
     }
 
-    /// The status that answers it.
+    /// Status of the answer.
     pub(crate) fn status(self) -> u16 {
         match self {
             Refusal::TargetTooLong => 414,
@@ -76,7 +76,7 @@ impl Refusal {
         }
     }
 
-    /// What is wrong, for the answer's envelope.
+    /// Message for the answer's envelope.
     pub(crate) fn message(self) -> &'static str {
         match self {
             Refusal::RequestLine => {
@@ -118,7 +118,7 @@ impl Refusal {
     }
 }
 
-/// The value of the `reason` label that counts it.
+/// Value of the `reason` label.
 impl Label for Refusal {
     fn label(self) -> &'static str {
         match self {
@@ -142,37 +142,37 @@ impl Label for Refusal {
     }
 }
 
-/// How the bytes after a head are framed.
+/// Framing of the bytes after a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyFraming {
     Length(u64),
     Chunked,
 }
 
-/// What a run of bytes that should begin with a head holds.
+/// Contents of a run of bytes that should begin with a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// Good so far; the end has not arrived.
+    /// Valid so far, but incomplete.
     Partial,
     /// A whole head of `len` bytes.
     Complete {
         len: usize,
         body: BodyFraming,
-        /// Where the digits of `Content-Length` begin, if there is one.
+        /// Offset of the digits of `Content-Length`, if present.
         length_at: Option<usize>,
-        /// Whether it has a line `Upgrade`: [`ignore_upgrade`] is due.
+        /// True if the head has a line `Upgrade`, which [`ignore_upgrade`] must rename.
         upgrade: bool,
     },
 }
 
-/// Reads the head that `bytes` begins with. At most `max` bytes may belong to it.
+/// Reads the head at the beginning of `bytes`, which may have at most `max` bytes.
 pub(crate) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
     let mut lines = Lines { bytes, at: 0, max };
     // RFC 9112, 2.2: a server should ignore empty lines before the request line.
     let request_line = loop {
         match lines.next()? {
             None => {
-                // No end of line yet: a target that is too long already has its own answer.
+                // Incomplete line: a target that is too long already has an answer of its own.
                 return if bytes.len() - lines.at > MAX_TARGET + 32 {
                     Err(Refusal::TargetTooLong)
                 } else {
@@ -202,7 +202,7 @@ pub(crate) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
             return Err(Refusal::HeadTooLarge);
         }
         let (name, value) = read_header(line)?;
-        // The lengths differ, so that most headers cost one comparison of two numbers.
+        // The names have different lengths, so that most headers cost one comparison of two numbers.
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
                 hosts += 1;
@@ -246,8 +246,9 @@ pub(crate) fn read_head(bytes: &[u8], max: usize) -> Result<Head, Refusal> {
     })
 }
 
-/// Renames each line `Upgrade` of a good head. The service speaks HTTP/1.1 alone and may ignore the wish (RFC 9110, section 7.8); hyper
-/// would give the connection up after the answer, without a flush and without the close that [`wire`](super::wire) owes its client.
+/// Renames each line `Upgrade` of a valid head. The service speaks only HTTP/1.1 and may ignore the header (RFC 9110,
+/// section 7.8). hyper would give up the connection after the answer, without a flush and without the orderly close
+/// that [`wire`](super::wire) provides.
 pub(crate) fn ignore_upgrade(head: &mut [u8]) {
     for line in head.split_mut(|&byte| byte == b'\n') {
         if let Some((name, rest)) = line.split_at_mut_checked(UPGRADE.len())
@@ -259,7 +260,7 @@ pub(crate) fn ignore_upgrade(head: &mut [u8]) {
     }
 }
 
-/// The lines of a head, each without its CR LF.
+/// Lines of a head, without CR LF.
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -267,7 +268,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// The next line; `None` if its end has not arrived.
+    /// Returns the next line; `None` if it is incomplete.
     fn next(&mut self) -> Result<Option<&'a [u8]>, Refusal> {
         let rest = &self.bytes[self.at..];
         let Some(end) = position(rest, |byte| byte == b'\n') else {
@@ -288,7 +289,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Checks `METHOD target HTTP/1.x`; whether it is HTTP/1.1.
+/// Checks `METHOD target HTTP/1.x`. Returns true for HTTP/1.1.
 fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
     let mut parts = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
@@ -307,7 +308,7 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
     }
     let is_path = target.starts_with(b"/");
     let is_asterisk = target == b"*" && method == b"OPTIONS";
-    // There are no tunnels here, and hyper would make one of the connection.
+    // There are no tunnels here, and hyper would turn the connection into one.
     let is_tunnel = method == b"CONNECT";
     let has_form = is_path || is_asterisk || is_absolute(target);
     if !has_form || is_tunnel || !is_all(target, &TARGET) {
@@ -320,13 +321,14 @@ fn read_request_line(line: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-/// Whether it is an address of HTTP that hyper can read, which answers others by itself: without an envelope, and uncounted.
+/// Returns true if this is an HTTP URL that hyper can parse. hyper answers others by itself, without an envelope, and
+/// uncounted.
 fn is_absolute(target: &[u8]) -> bool {
     let has_scheme = target.starts_with(b"http://") || target.starts_with(b"https://");
     has_scheme && hyper::Uri::try_from(target).is_ok()
 }
 
-/// Splits a header line into its name and its value, blanks around the value taken off.
+/// Splits a header line into its name and its value, without the blanks around the value.
 pub(crate) fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Refusal::FoldedHeader);
@@ -344,11 +346,11 @@ pub(crate) fn read_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
             _ => Refusal::HeaderValue,
         });
     }
-    // All that is left of what this takes off are blanks and tabs.
+    // The remaining blanks that this removes are spaces and tabs.
     Ok((&line[..colon], value.trim_ascii()))
 }
 
-/// Digits only: no sign, no blank, no list.
+/// Parses digits only: no sign, no blank, no list.
 pub(crate) fn read_decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 18 || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -359,16 +361,16 @@ pub(crate) fn read_decimal(text: &[u8]) -> Option<u64> {
     )
 }
 
-/// Whether all of `text` are in a table.
+/// Returns true if all bytes of `text` are in a table.
 fn is_all(text: &[u8], table: &[bool; 256]) -> bool {
     text.iter().all(|&byte| table[usize::from(byte)])
 }
 
 /// RFC 9110, 5.6.2: `tchar`.
 static TOKEN: [bool; 256] = alphanumeric_and(b"!#$%&'*+-.^_`|~");
-/// RFC 3986: what a path and a query may hold.
+/// RFC 3986: characters of a path and a query.
 static TARGET: [bool; 256] = alphanumeric_and(b"-._~!$&'()*+,;=:@/?%");
-/// A host name or an address, and a port.
+/// Characters of a host name or an address, and a port.
 static HOST: [bool; 256] = alphanumeric_and(b"-._~:[]%");
 
 const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {

@@ -1,25 +1,25 @@
-//! Heads that were read before: most clients send the same one over and over, and only the body's length differs.
+//! Cache of the last head: most clients send the same one over and over, and only the body's length differs.
 
 use super::head::{BodyFraming, Head, Refusal, read_decimal, read_head};
 
-/// Bytes of a head that is kept, at most: each connection has its own.
+/// Maximum length of a cached head in bytes: each connection has its own.
 const LONGEST: usize = 1024;
 
-/// The last good head of a connection, so that the next need not be read if it is the same.
+/// Last valid head of a connection, so that an equal one need not be parsed.
 #[derive(Debug, Default)]
 pub(crate) struct LastHead {
-    /// Without the digits of its `Content-Length`; empty if there is none yet, or it was too long.
+    /// Text without the digits of `Content-Length`; empty if there is no head yet, or it was too long.
     text: Vec<u8>,
-    /// Where those digits were; `None` if it had none.
+    /// Offset of those digits; `None` if it had none.
     length_at: Option<usize>,
-    /// Whether its body was chunked.
+    /// True if its body was chunked.
     chunked: bool,
-    /// Whether it has a line `Upgrade`.
+    /// True if it has a line `Upgrade`.
     upgrade: bool,
 }
 
 impl LastHead {
-    /// What [`read_head`] says of `bytes`. `max` must be the same each time.
+    /// Same result as [`read_head`] on `bytes`. `max` must be the same each time.
     pub(crate) fn read(&mut self, bytes: &[u8], max: usize) -> Result<Head, Refusal> {
         if let Some(head) = self.recognize(bytes, max) {
             return Ok(head);
@@ -38,7 +38,7 @@ impl LastHead {
         Ok(head)
     }
 
-    /// The head that `bytes` begins with, if it is the last one but for its length.
+    /// Returns the head at the beginning of `bytes`, if it equals the last one except for its length.
     fn recognize(&self, bytes: &[u8], max: usize) -> Option<Head> {
         if self.text.is_empty() {
             return None;
@@ -97,7 +97,7 @@ mod tests {
         "POST / HTTP/1.1\r\nHost: a\r\n",
     ];
 
-    /// `bytes` read after `last` as they are read by themselves.
+    /// Checks that `bytes` read after `last` give the same result as by themselves.
     fn agrees(last: &str, bytes: &[u8]) {
         let mut heads = LastHead::default();
         let _ = heads.read(last.as_bytes(), MAX);
@@ -153,7 +153,7 @@ mod tests {
                 upgrade: false,
             })
         );
-        // One that is too long by a digit of its length.
+        // A head that is too long by one digit of its length.
         let longest = HEADS[0].len();
         assert!(heads.recognize(HEADS[0].as_bytes(), longest).is_some());
         assert_eq!(heads.recognize(head("123").as_bytes(), longest), None);

@@ -1,4 +1,4 @@
-//! What each connection is waiting for, and when a wait has lasted too long.
+//! Phase of each connection (what it waits for), and the deadlines of phases.
 //!
 //! A timer per phase of each request would cost more than the request itself, so there are none: a connection notes what
 //! it waits for and since when, two relaxed stores, and one sweep per worker looks at all of them every
@@ -16,38 +16,39 @@ use super::head::Refusal;
 use crate::serve::settings::tls::Presented;
 use crate::serve::telemetry::metrics::Label;
 
-/// How long a client that has shown that it may ask must have kept its connection waiting to lose it to another: a connection that
-/// is in use seldom waits so long, and its client may be sending already.
+/// Minimum time for which an authorized client must have kept its connection waiting before it loses it to another. A
+/// connection in use rarely waits so long, and its client may be sending already.
 const TRUSTED_AT_LEAST: Duration = Duration::from_secs(1);
-/// The same of a client that has not and waits for an answer: a handshake, a head and an answer take a few round trips.
+/// Minimum time for an unauthorized client that waits for an answer: a handshake, a head and an answer take a few round
+/// trips.
 const STRANGER_AT_LEAST: Duration = Duration::from_millis(500);
 
-/// How long a connection may stay in each phase.
+/// Maximum duration of each phase.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadlines {
     /// TLS handshake.
     pub(crate) handshake: Duration,
-    /// From the first byte of a head (or from the connection's start) to its last.
+    /// Time from the first byte of a head (or the start of the connection) to its last.
     pub(crate) head: Duration,
-    /// From a head's end to the body's end; in a streamed body, from one piece to the next.
+    /// Time from the end of a head to the end of the body; in a streamed body, between pieces.
     pub(crate) body: Duration,
-    /// From a write that the socket did not take to the moment when it has taken all, or, of a batch, any.
+    /// Time from a write that the socket did not accept until it has accepted everything, or, for a batch, anything.
     pub(crate) write: Duration,
-    /// From an answer to the next request.
+    /// Time from an answer to the next request.
     pub(crate) idle: Duration,
-    /// From a closed write side to the peer's own close, while what it still sends is thrown away.
+    /// Time from the closed write side to the peer's own close, during which received bytes are discarded.
     pub(crate) linger: Duration,
-    /// From a connection's start to the answer that is its last.
+    /// Time from the start of a connection to its last answer.
     pub(crate) age: Option<Duration>,
-    /// From the moment when its client's certificate was found outdated to its end, whatever is on its way.
+    /// Time from finding the client's certificate outdated to the end of the connection, whatever is in flight.
     pub(crate) expelled: Duration,
 }
 
-/// What a connection waits for.
+/// Phase of a connection: what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// For the server itself: no limit.
+    /// The server itself: no deadline.
     Working,
     Handshake,
     Head,
@@ -56,7 +57,7 @@ pub(crate) enum Phase {
     Linger,
 }
 
-/// The value of the `phase` label that counts timeouts.
+/// Value of the `phase` label of timeouts.
 impl Label for Phase {
     fn label(self) -> &'static str {
         match self {
@@ -92,50 +93,51 @@ impl Phase {
     }
 }
 
-/// What one connection's parts (socket, requests, sweep) tell each other.
+/// State that a connection's parts (socket, requests, sweep) share.
 pub(crate) struct ConnectionState {
     pub(super) started: Instant,
     phase: AtomicU8,
-    /// Milliseconds after `started`.
+    /// Start of the phase, in milliseconds after `started`.
     phase_since: AtomicU64,
-    /// Milliseconds after `started`, plus one, of the first write that waits; 0 if none does.
+    /// Start of the first waiting write, in milliseconds after `started`, plus one; 0 if none waits.
     write_since: AtomicU64,
-    /// What the sweep found overdue: `Phase as u8`, plus one; 0 if nothing.
+    /// Overdue phase that the sweep found (`Phase as u8`, plus one); 0 if none.
     overdue: AtomicU8,
     write_overdue: AtomicBool,
     /// `Refusal as u8`; 0 if none.
     refusal: AtomicU8,
-    /// Whether an answer of any length is on its way: a write that moves is then not overdue.
+    /// True while an answer of any length is being sent: a write that makes progress is not overdue.
     pub(crate) streaming: AtomicBool,
-    /// Whether the request goes on while it is answered: what its client does not take yet is kept, so that it can send on.
+    /// True if the request continues while it is answered: answers that its client does not accept yet are kept, so
+    /// that it can send.
     pub(crate) reads_on: AtomicBool,
-    /// Whether bytes of a body were left unread when the answer was ready.
+    /// True if bytes of a body were unread when the answer was ready.
     pub(crate) unread_body: AtomicBool,
-    /// Whether an answer said that it is the connection's last.
+    /// True if an answer announced that it is the connection's last.
     pub(crate) said_close: AtomicBool,
-    /// Whether the client has shown a key or a certificate, or need not.
+    /// True if the client has shown a key or a certificate, or need not.
     pub(crate) trusted: AtomicBool,
-    /// Whether the connection makes room for another: nothing is waited for any more.
+    /// True if the connection makes room for another: nothing is waited for any more.
     hurried: AtomicBool,
-    /// Whether the next answer is the last, because the server is about to stop or the client guesses keys.
+    /// True if the next answer is the last, because the server is about to stop or the client guesses keys.
     pub(crate) draining: AtomicBool,
-    /// Whether the connection should end as soon as no request is on its way.
+    /// True if the connection should end as soon as no request is in flight.
     pub(crate) closing: AtomicBool,
-    /// Whether a panic broke it: what is left of it is reset.
+    /// True if a panic broke the connection: the rest is reset.
     pub(crate) broken: AtomicBool,
-    /// Whether a request was answered.
+    /// True if a request was answered.
     pub(crate) answered: AtomicBool,
-    /// What the client has shown, if it was asked for a certificate.
+    /// Certificate that the client has shown, if it was asked for one.
     pub(crate) presented: OnceLock<Box<Presented>>,
-    /// Milliseconds after `started`, plus one, of [`ConnectionState::expel`]; 0 if it was not called.
+    /// Time of [`ConnectionState::expel`], in milliseconds after `started`, plus one; 0 if it was not called.
     expelled_since: AtomicU64,
     waker: AtomicWaker,
-    /// Whether wake-ups are noted and not passed on, and whether one was.
+    /// True if wake-ups are recorded and not passed on; `noted` is true if one was recorded.
     held_back: AtomicBool,
     noted: AtomicBool,
 }
 
-/// What the connection's own parts wake is the task that [`ConnectionState::register`] was told of last.
+/// The connection's own parts wake the task that was last passed to [`ConnectionState::register`].
 impl std::task::Wake for ConnectionState {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -181,9 +183,9 @@ impl ConnectionState {
         Phase::from_code(self.phase.load(Relaxed))
     }
 
-    /// Notes that the connection waits for `phase` since `now`.
+    /// Enters `phase`, which began at `now`.
     pub(crate) fn enter(&self, phase: Phase, now: Instant) {
-        // What was overdue is over: in a batch the same phase comes again.
+        // The overdue phase is over: in a batch the same phase occurs again.
         if self.overdue.load(Relaxed) != 0 {
             self.overdue.store(0, Relaxed);
         }
@@ -191,7 +193,7 @@ impl ConnectionState {
         self.phase.store(phase as u8, Relaxed);
     }
 
-    /// Whether the answer that is written next is the connection's last; it must say so.
+    /// Returns true if the next answer is the connection's last, which it must announce.
     pub(crate) fn is_last_answer(&self) -> bool {
         let is_last = self.draining.load(Relaxed) || self.unread_body.load(Relaxed);
         if is_last {
@@ -200,7 +202,7 @@ impl ConnectionState {
         is_last
     }
 
-    /// Notes that a write waits for the peer, unless that is noted already.
+    /// Marks a write as waiting for the peer, unless it is marked already.
     pub(crate) fn write_waits(&self) {
         if self.write_since.load(Relaxed) == 0 {
             self.write_since
@@ -208,26 +210,26 @@ impl ConnectionState {
         }
     }
 
-    /// Whether a write waits for the peer.
+    /// Returns true if a write waits for the peer.
     pub(crate) fn write_is_waiting(&self) -> bool {
         self.write_since.load(Relaxed) != 0
     }
 
-    /// Notes that a client which does not take what is written is sending meanwhile: that is waited for from now on.
+    /// Restarts the deadline of a write if the client, which does not read, is sending meanwhile.
     pub(crate) fn write_moves(&self, now: Instant) {
         if self.write_since.load(Relaxed) != 0 {
             self.write_since.store(self.millis(now) + 1, Relaxed);
         }
     }
 
-    /// Notes that the socket has taken all that was to be written.
+    /// Marks all writes as accepted by the socket.
     pub(crate) fn write_done(&self) {
         if self.write_since.load(Relaxed) != 0 {
             self.write_since.store(0, Relaxed);
         }
     }
 
-    /// The phase that the sweep found overdue, if it still lasts.
+    /// Returns the phase that the sweep found overdue, if it still lasts.
     pub(crate) fn overdue(&self) -> Option<Phase> {
         let phase = self
             .overdue
@@ -241,7 +243,7 @@ impl ConnectionState {
         self.write_overdue.load(Relaxed)
     }
 
-    /// Notes why the request that hyper is shown next, a stand-in, is to be refused.
+    /// Sets the refusal for the stand-in request that hyper will see next.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.refusal.store(refusal as u8, Relaxed);
     }
@@ -250,8 +252,9 @@ impl ConnectionState {
         Refusal::from_code(self.refusal.load(Relaxed))
     }
 
-    /// How long the connection has waited for its client, if that is reason enough to close it for another's sake: for a handshake, a
-    /// request or the end of a last answer; or, of a stranger, for an answer to be taken.
+    /// Returns the time for which the connection has waited for its client, if that is reason enough to close it in
+    /// favor of another: for a handshake, a request or the end of a last answer, or, for an unauthorized client, for
+    /// reading an answer.
     pub(super) fn dispensable(&self, now: Instant) -> Option<Duration> {
         let trusted = self.trusted.load(Relaxed);
         let (since, ends) = match (self.write_since.load(Relaxed), self.phase()) {
@@ -263,12 +266,12 @@ impl ConnectionState {
         };
         let at_least = match (trusted, self.write_is_waiting(), self.phase()) {
             (true, ..) => TRUSTED_AT_LEAST,
-            // Its answer is ready; who goes on asking would keep its place for ever.
+            // Its answer is ready; a client that keeps asking would keep its slot forever.
             (false, false, Phase::Idle) => Duration::ZERO,
             (false, ..) => STRANGER_AT_LEAST,
         };
         let waited = Duration::from_millis(self.millis(now).saturating_sub(since));
-        // One that was hurried and has gone on nevertheless, with an answer or a request that had begun, is found again.
+        // A connection that was hurried and went on, with an answer or a request that had begun, is found again.
         (waited >= at_least && !ends).then_some(waited)
     }
 
@@ -282,13 +285,13 @@ impl ConnectionState {
         self.wake();
     }
 
-    /// Whether the connection is closed for another's sake.
+    /// Returns true if the connection is closed in favor of another.
     pub(crate) fn is_hurried(&self) -> bool {
         self.hurried.load(Relaxed)
     }
 
-    /// Ends it: at once if no request is on its way, else with the answer to that, or at [`Deadlines::expelled`].
-    /// `false` if it ends already.
+    /// Ends the connection: at once if no request is in flight, else with its answer, or at [`Deadlines::expelled`].
+    /// Returns false if it is ending already.
     pub(crate) fn expel(&self) -> bool {
         let since = self.millis(Instant::now()) + 1;
         let set = self
@@ -302,13 +305,13 @@ impl ConnectionState {
         set.is_ok()
     }
 
-    /// Lets [`ConnectionState::wake`] wake the task that `context` belongs to.
+    /// Makes [`ConnectionState::wake`] wake the task of `context`.
     pub(crate) fn register(&self, context: &Context<'_>) {
         self.waker.register(context.waker());
     }
 
-    /// Calls `poll`, which belongs to the task that is being polled, and says whether that would have woken the task: the
-    /// caller does so in its place, unless there is nothing left to do that the task is not doing.
+    /// Calls `poll`, which belongs to the task that is being polled, and returns true if it would have woken the task.
+    /// The caller does so in its place, unless there is nothing left to do that the task is not doing.
     pub(crate) fn hold_wakes<T>(&self, poll: impl FnOnce() -> T) -> (T, bool) {
         self.held_back.store(true, Relaxed);
         let polled = poll();
@@ -326,7 +329,7 @@ impl ConnectionState {
         }
     }
 
-    /// Marks what is overdue at `now`; whether anything newly is.
+    /// Marks overdue phases at `now`. Returns true if there is a new one.
     pub(super) fn sweep(&self, deadlines: &Deadlines, now: Instant) -> bool {
         let now = self.millis(now);
         let expelled = self.expelled_since.load(Relaxed);
@@ -340,7 +343,7 @@ impl ConnectionState {
             .is_some_and(|age| now >= age.as_millis() as u64)
         {
             self.draining.store(true, Relaxed);
-            // What begins to send is answered before it ends.
+            // A request that begins to arrive is answered first.
             if self.phase() == Phase::Idle && !self.closing.swap(true, Relaxed) {
                 return true;
             }
@@ -367,7 +370,7 @@ impl ConnectionState {
         self.overdue.swap(code, Relaxed) != code
     }
 
-    /// Counts all waits as begun later by `pause`, in which nothing could be done about them.
+    /// Shifts all waits by `pause`, in which nothing could be done about them.
     pub(super) fn forgive(&self, pause: Duration, now: Instant) {
         let (pause, now) = (pause.as_millis() as u64, self.millis(now));
         let later = |since: u64| since.saturating_add(pause).min(now);

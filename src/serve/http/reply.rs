@@ -15,16 +15,16 @@ use crate::serve::telemetry::log::push_json_string;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Bytes of an answer's body, which hyper copies behind the head. As `Bytes` they would take one allocation more.
+/// Piece of an answer's body, which hyper copies behind the head. `Bytes` would take one more allocation.
 pub(crate) type Piece = Cursor<Vec<u8>>;
 
-/// The body of an answer.
+/// Body of an answer.
 pub(crate) enum ReplyBody {
-    /// All of it, or nothing any more.
+    /// Complete body, or what is left of it.
     Whole(Vec<u8>),
-    /// What everybody is answered.
+    /// Answer that is the same for everybody.
     Shared(Box<Shared>),
-    /// What is given piece by piece.
+    /// Answer that is produced piece by piece.
     Streamed(Pin<Box<dyn Body<Data = Piece, Error = Cut> + Send>>),
 }
 
@@ -79,15 +79,15 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-/// An answer on its way to hyper.
+/// Answer on its way to hyper.
 pub(crate) type Reply = Response<ReplyBody>;
 
-/// `status` with a JSON body.
+/// Creates an answer with a JSON body.
 pub(crate) fn json(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
     with_type(status, JSON, body)
 }
 
-/// `status` with a body of `content_type`.
+/// Creates an answer with a body of `content_type`.
 pub(crate) fn with_type(
     status: StatusCode,
     content_type: HeaderValue,
@@ -99,14 +99,14 @@ pub(crate) fn with_type(
     reply
 }
 
-/// `status` without a body.
+/// Creates an answer without a body.
 pub(crate) fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(Vec::new()));
     *reply.status_mut() = status;
     reply
 }
 
-/// Why an answer is not what was asked for: an extension of each answer that [`fail`] makes, for the log.
+/// Reason of a refusal, for the log: an extension of each answer that [`fail`] creates.
 #[derive(Clone)]
 pub(crate) struct Reason(pub(crate) Box<str>);
 

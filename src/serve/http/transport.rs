@@ -1,17 +1,17 @@
-//! What a connection's bytes travel by.
+//! Transports of a connection's bytes.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-/// A byte stream over a socket.
+/// Byte stream over a socket.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Most bytes that it keeps of those that were written and not flushed.
+    /// Maximum number of written bytes that are kept before a flush.
     const KEEPS: usize = 0;
 
-    /// What the bytes travel by.
+    /// Returns the underlying socket.
     fn socket(&self) -> &TcpStream;
 
-    /// Notes that what was read has been handed on.
+    /// Called when the bytes that were read have been passed on.
     fn handed_on(&mut self) {}
 }
 

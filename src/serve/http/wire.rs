@@ -1,7 +1,7 @@
-//! The socket as hyper sees it: bytes pass through [`Framing`] on their way in, waits are noted in [`ConnectionState`].
+//! Socket as hyper sees it: incoming bytes pass through [`Framing`], and waits are recorded in [`ConnectionState`].
 //!
-//! A request that is refused is replaced by a stand-in, so that hyper answers it in its turn, after the requests
-//! before it on the same connection; nothing is read after it.
+//! A refused request is replaced by a stand-in, so that hyper answers it in its turn, after earlier requests on the
+//! same connection. Nothing is read after it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -26,25 +26,25 @@ use super::transport::Transport;
 use crate::serve::app::App;
 use crate::serve::telemetry::metrics::Shard;
 
-/// Bytes read at once.
+/// Number of bytes that are read at once.
 const SCRATCH: usize = 16 * 1024;
-/// Bytes thrown away at once.
+/// Number of bytes that are discarded at once.
 const DISCARD: usize = 1 << 20;
-/// `recv(2)`: a TCP socket drops the bytes instead of handing them over. The number is the same on all of Linux.
+/// Flag of `recv(2)`: a TCP socket drops the bytes instead of copying them. The number is the same on all of Linux.
 const MSG_TRUNC: c_int = 0x20;
 
-/// The stand-in's target: hyper takes braces, but no client's request with one comes through.
+/// Target of the stand-in: hyper accepts braces, but no client's request with one gets through.
 const STAND_IN_TARGET: &str = "/{refused}";
 
 thread_local! {
-    /// Where bytes land before they are looked at: one buffer a thread, so that a connection without traffic has none.
+    /// Read buffer: one per thread, so that an idle connection has none.
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
-    /// Where bytes would land that are thrown away: nothing is written to it, so that it takes addresses and no memory.
+    /// Destination of discarded bytes: nothing is written to it, so that it takes address space and no memory.
     static NOWHERE: RefCell<Box<[MaybeUninit<u8>]>> = RefCell::new(Box::new_uninit_slice(DISCARD));
 }
 
-/// What hyper is shown in place of a request that was refused. Its method is the request's, so far as methods are told
-/// apart: the answer to HEAD has no body, and counts and log lines say what was asked for.
+/// Returns the request that hyper sees in place of a refused one. It has the same method, as far as methods are
+/// distinguished: the answer to HEAD has no body, and counts and log lines show the method.
 fn stand_in(refused: &[u8]) -> String {
     let method = refused
         .trim_ascii_start()
@@ -54,33 +54,33 @@ fn stand_in(refused: &[u8]) -> String {
     format!("{method} {STAND_IN_TARGET} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n")
 }
 
-/// Whether a request is the stand-in for one that was refused, and `state` says why.
+/// Returns true if a request is the stand-in for a refused one, whose reason is in `state`.
 pub(crate) fn is_stand_in(target: &str) -> bool {
     target == STAND_IN_TARGET
 }
 
-/// One connection's bytes.
+/// Bytes of one connection.
 pub(crate) struct Wire<T: Transport> {
     transport: T,
     framing: Framing,
-    /// Bytes that arrived and were not passed on: `ready` good ones, then the beginning of a head.
+    /// Bytes that arrived and were not passed on: `ready` valid ones, then the beginning of a head.
     held: Vec<u8>,
     ready: usize,
-    /// Whether the stand-in was shown, or is in `held`: nothing is read after it.
+    /// True if the stand-in was shown, or is in `held`: nothing is read after it.
     refused: bool,
-    /// Whether hyper is to be told that a body went wrong, after what is in `held`.
+    /// True if hyper is to get an error about a body after the bytes in `held`.
     broken: bool,
     shut_down: bool,
-    /// Bytes of an answer that the client does not take while it sends the request.
+    /// Answers that the client does not read while it sends the request.
     backlog: VecDeque<u8>,
-    /// Bytes that the transport may keep of what was written.
+    /// Number of written bytes that the transport may keep.
     unflushed: usize,
-    /// Bytes of answers that wait for the client, as they are counted. It is not read from meanwhile, unless it is in the middle of
-    /// a batch: hyper would go on answering, and hold the answers.
+    /// Bytes of answers that wait for the client, as they are counted. The client is not read from meanwhile, unless it
+    /// is in the middle of a batch: hyper would go on answering, and hold the answers.
     waiting: usize,
-    /// Whether they are counted among the answers to clients that have shown no key.
+    /// True if they are counted among the answers to clients without a key.
     waiting_open: bool,
-    /// Whether hyper has asked for more meanwhile, and is to be woken.
+    /// True if hyper has asked for more meanwhile, and is to be woken.
     read_waits: bool,
     app: Arc<App>,
     state: Arc<ConnectionState>,
@@ -113,20 +113,20 @@ impl<T: Transport> Wire<T> {
         }
     }
 
-    /// Passes the good bytes in `held` on, as many as `buf` has room for.
+    /// Passes the valid bytes in `held` on, as far as `buf` has capacity.
     fn deliver(&mut self, buf: &mut ReadBufCursor<'_>) {
         let len = self.ready.min(buf.remaining());
         buf.put_slice(&self.held[..len]);
         self.held.drain(..len);
         self.ready -= len;
         if self.held.is_empty() {
-            // A connection that waits for its next request should not keep what the last one needed.
+            // A connection that waits for its next request should not keep the buffer of the last one.
             self.held = Vec::new();
         }
     }
 
-    /// Counts `bytes` as memory that waits for the client, in place of what was counted. They are there already, so
-    /// nothing is asked: it is the next long body that there may be no room for.
+    /// Counts `bytes` of memory as waiting for the client, replacing the previous count. They exist already, so that
+    /// this cannot fail; the next long body may find no room.
     fn hold(&mut self, bytes: usize) {
         if bytes == self.waiting {
             return;
@@ -142,17 +142,17 @@ impl<T: Transport> Wire<T> {
         self.waiting = bytes;
     }
 
-    /// Bytes that wait for the client, with `more` of them.
+    /// Number of bytes that wait for the client, with `more` of them.
     fn waits_with(&self, more: usize) -> usize {
         self.backlog.len() + self.unflushed + more
     }
 
-    /// Notes that the transport took `bytes`.
+    /// Records that the transport accepted `bytes`.
     fn wrote(&mut self, bytes: usize) {
         self.unflushed = (self.unflushed + bytes).min(T::KEEPS);
     }
 
-    /// Keeps `bytes` for a client that does not take them while it sends a batch, if there is room for them.
+    /// Keeps `bytes` for a client that does not read while it sends a batch, if there is room for them.
     fn keep(&mut self, bytes: &[u8]) -> bool {
         if !self.state.reads_on.load(Relaxed) || (self.waiting > 0 && self.waiting_open) {
             return false;
@@ -172,7 +172,7 @@ impl<T: Transport> Wire<T> {
         has_room
     }
 
-    /// Writes what was kept.
+    /// Writes the kept answers.
     fn poll_backlog(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.backlog.is_empty() {
             let (first, _) = self.backlog.as_slices();
@@ -199,7 +199,7 @@ impl<T: Transport> Wire<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Drops what has arrived, without a look at it: no copy, and no deciphering.
+    /// Drops received bytes without reading them: no copy, and no decryption.
     fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let socket = self.transport.socket();
         NOWHERE.with_borrow_mut(|nowhere| {
@@ -220,7 +220,7 @@ impl<T: Transport> Wire<T> {
         })
     }
 
-    /// Puts the stand-in where the refused request began.
+    /// Replaces the refused request by the stand-in.
     fn refuse(&mut self, refusal: Refusal) {
         let stand_in = stand_in(&self.held[self.ready..]);
         self.held.truncate(self.ready);
@@ -232,7 +232,7 @@ impl<T: Transport> Wire<T> {
 }
 
 impl<T: Transport> Wire<T> {
-    /// Reads once; what is good goes into `buf`, the rest into `held`. `Ok(0)` at the end of the stream.
+    /// Reads once. Valid bytes go to `buf`, the rest to `held`. `Ok(0)` at the end of the stream.
     fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -271,11 +271,11 @@ impl<T: Transport> Wire<T> {
         })
     }
 
-    /// Acts on what [`Framing`] said about `rest`, which begins with the refused bytes or is part of a head.
+    /// Handles [`Framing`]'s result for `rest`, which begins with the refused bytes or is part of a head.
     fn settle(&mut self, was_head: bool, rest: &[u8], refusal: Option<Refusal>) {
         match refusal {
             Some(Refusal::Chunk) => {
-                // hyper is in the middle of this body: it is told with an error, the handler with the refusal.
+                // hyper is in the middle of this body: it gets an error, and the handler the refusal.
                 self.state.refuse(Refusal::Chunk);
                 self.refused = true;
                 self.broken = true;
@@ -313,7 +313,7 @@ impl<T: Transport> hyper::rt::Read for Wire<T> {
             )));
         }
         if wire.refused || wire.state.unread_body.load(Relaxed) {
-            // The connection ends with the answer that is on its way: what still comes is dropped after it.
+            // The connection ends with the answer in progress: bytes that still arrive are dropped after it.
             return Poll::Pending;
         }
         if wire.waiting > 0 && !wire.state.reads_on.load(Relaxed) {
@@ -321,7 +321,7 @@ impl<T: Transport> hyper::rt::Read for Wire<T> {
             return Poll::Pending;
         }
         if !wire.held.is_empty() && wire.state.phase() == Phase::Idle {
-            // It began to arrive together with the request that has just been answered.
+            // The head began to arrive together with the previous request.
             wire.state.enter(Phase::Head, Instant::now());
         }
         match wire.state.overdue() {
@@ -400,13 +400,13 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
         }
     }
 
-    /// Closes the write side. If the peer may still be sending, a body or requests after the last that is answered (it is not to
-    /// know before it has read the answer that ends the connection), what it sends is read and thrown away for a while: a
-    /// socket that is closed with bytes unread resets the connection, and the peer may lose the answer to that.
+    /// Closes the write side. If the peer may still be sending (a body, or requests after the last answered one, before
+    /// it has read the final answer), the received bytes are discarded for a while: a socket that is closed with unread
+    /// bytes resets the connection, and the peer may lose the answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut_down {
             ready!(self.poll_backlog(cx))?;
-            // TLS has a last word to write, which a peer that reads nothing can hold up.
+            // TLS has a final message to write, which a peer that does not read can delay.
             match Pin::new(&mut self.transport).poll_shutdown(cx) {
                 Poll::Ready(done) => done?,
                 Poll::Pending => {
@@ -424,7 +424,7 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
             }
             if is_in_a_request || matches!(self.poll_discard(cx), Poll::Ready(Ok(1..))) {
                 self.state.enter(Phase::Linger, Instant::now());
-                // What is on its way comes in a few large pieces then; if this cannot be set, in many small ones.
+                // The remaining bytes then arrive in a few large pieces; if this cannot be set, in many small ones.
                 let _ = SockRef::from(self.transport.socket()).set_recv_buffer_size(DISCARD);
             }
         }
@@ -441,12 +441,12 @@ impl<T: Transport> hyper::rt::Write for Wire<T> {
 }
 
 impl<T: Transport> Drop for Wire<T> {
-    /// What a client did not take in time is thrown away: the kernel would go on offering it for minutes, for as long
-    /// as the client keeps its window shut.
+    /// Discards what a client did not read in time: the kernel would go on offering it for minutes, while the client
+    /// keeps its window closed.
     fn drop(&mut self) {
         self.hold(0);
         if self.state.is_write_overdue() || self.state.broken.load(Relaxed) {
-            // If it cannot be set, the kernel does as it would have.
+            // If it cannot be set, the kernel behaves as before.
             let _ = SockRef::from(self.transport.socket()).set_linger(Some(Duration::ZERO));
         }
     }

@@ -1,4 +1,4 @@
-//! A worker: one thread, one runtime, one listening socket, and the connections that the kernel gives it.
+//! Worker: one thread, one runtime, one listening socket, and the connections that the kernel assigns to it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
@@ -24,20 +24,20 @@ use crate::serve::telemetry::metrics::Shard;
 use crate::serve::telemetry::observe::Observations;
 use crate::serve::telemetry::request_log::RequestLog;
 
-/// How long a client who has begun to connect before the server stopped accepting is waited for: a round trip or two.
+/// Time to wait for clients that began to connect before the server stopped accepting: a round trip or two.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
 
-/// How long a connection that has not brought a request yet is kept after that.
+/// Time for which a connection without a request is kept after that.
 const FIRST_REQUESTS: Duration = Duration::from_secs(1);
 
-/// What a listener's connections are answered by.
+/// Service that answers a listener's connections.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Service,
     Admin,
 }
 
-/// A listener and its connections.
+/// Listener with its connections.
 pub(crate) struct Worker {
     pub(crate) app: Arc<App>,
     pub(crate) shard: Arc<Shard>,
@@ -46,15 +46,15 @@ pub(crate) struct Worker {
     pub(crate) role: Role,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) addresses: Arc<Addresses>,
-    /// The connections of this listener.
+    /// Connections of this listener.
     pub(crate) connections: Arc<Connections>,
-    /// Those of all listeners that share the places.
+    /// Connections of all listeners that share the slots.
     pub(crate) tables: Arc<[Arc<Connections>]>,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 
 impl Worker {
-    /// Accepts and answers until the server is told to stop, then until the last connection has ended.
+    /// Accepts and answers until the server is stopped, and then until the last connection has ended.
     pub(crate) async fn run(mut self, listener: TcpListener) {
         let connections = Arc::clone(&self.connections);
         let mut acceptor = Acceptor::new(
@@ -64,7 +64,7 @@ impl Worker {
             Arc::clone(&self.tables),
             Arc::clone(&self.shard),
         );
-        // Operators want to see how a drain goes.
+        // Operators want to observe a drain.
         let last_stage = match self.role {
             Role::Service => Stage::Closing,
             Role::Admin => Stage::Aborting,
@@ -92,7 +92,7 @@ impl Worker {
         }
         self.accept_backlog(&mut acceptor).await;
         drop(acceptor);
-        // Whoever has connected and not sent anything is about to: that request was accepted too.
+        // Clients that have connected and not sent anything are about to: their requests were accepted, too.
         connections.wake_where(|state| {
             state.closing.store(state.answered.load(Relaxed), Relaxed);
             true
@@ -117,7 +117,7 @@ impl Worker {
         }
     }
 
-    /// Takes the connections that the kernel has completed already, or completes within [`LAST_HANDSHAKES`].
+    /// Accepts the connections that the kernel has completed already, or completes within [`LAST_HANDSHAKES`].
     async fn accept_backlog(&self, acceptor: &mut Acceptor) {
         let end = tokio::time::sleep(LAST_HANDSHAKES);
         let mut end = std::pin::pin!(end);
@@ -167,7 +167,7 @@ impl Worker {
                             )
                             .await;
                         }
-                        // Apart, so that connections without TLS do not have its size.
+                        // Boxed, so that connections without TLS do not have its size.
                         Some(tls) => {
                             Box::pin(async {
                                 app.faults.at("handshake");
@@ -199,7 +199,7 @@ impl Worker {
     }
 }
 
-/// A connection that is counted as open, until it is dropped: also by a panic of its task.
+/// Connection that is counted as open until it is dropped, also by a panic of its task.
 struct Open(Arc<Shard>);
 
 impl Open {
@@ -215,7 +215,7 @@ impl Drop for Open {
     }
 }
 
-/// Ends waits that last too long, and hands log lines over, for as long as the worker runs.
+/// Ends waits beyond their deadlines, and passes log lines on, while the worker runs.
 async fn sweep(connections: Arc<Connections>, app: Arc<App>, requests: Arc<RequestLog>) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -223,7 +223,7 @@ async fn sweep(connections: Arc<Connections>, app: Arc<App>, requests: Arc<Reque
     loop {
         ticks.tick().await;
         let now = Instant::now();
-        // Without it no wait would have an end any more; a panic is counted and told by `panics`.
+        // Without the sweep no wait would end. `panics` has counted and logged the panic.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             app.faults.at("sweep");
             connections.sweep(&app.config.deadlines, last, now);

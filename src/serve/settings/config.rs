@@ -1,4 +1,4 @@
-//! The settings of `serve`: flags and `PICK_REGNO_*` variables from one definition, checked before anything is bound.
+//! Settings of `serve`: flags and `PICK_REGNO_*` variables from one definition, checked before anything is bound.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,30 +14,30 @@ use crate::serve::http::phase::Deadlines;
 use crate::serve::telemetry::log::Level;
 use crate::serve::telemetry::sentry::{SentryArgs, Target};
 
-/// Threads that one process may be asked for.
+/// Upper bound of `--workers`.
 const MAX_WORKERS: usize = 256;
-/// The greatest body that may be configured: its bytes are held in memory.
+/// Upper bound of `--max-body`: the body is held in memory.
 const MAX_BODY: u64 = 1 << 30;
-/// The most memory for bodies that may be configured.
+/// Upper bound of `--max-body-memory`.
 const MAX_BODY_MEMORY: u64 = 1 << 40;
 /// Bytes of a batch's body that are looked at together.
 pub(crate) const PIECE: usize = 16 * 1024;
 
-/// Bytes that a batch may hold besides its answers, whatever its length: the text that is read and the text that is
-/// answered, which may each have grown to two records at their longest; and a piece of the body, and answers.
+/// Number of bytes that a batch may hold besides its answers, whatever its length: the text that is read and the text
+/// that is answered, which may each have grown to two maximal records; a piece of the body; and answers.
 const fn batch_memory(max_line: u64) -> u64 {
     4 * max_line + 4 * PIECE as u64
 }
 
-/// The longest line of a batch that may be configured: each batch on its way may hold one.
+/// Upper bound of `--max-line`: each batch may hold a line.
 const MAX_LINE: u64 = 1 << 20;
-/// The greatest head that may be configured, and the least.
+/// Upper bound of `--max-head`; the lower bound follows.
 const MAX_HEAD: u64 = 64 * 1024;
 const MIN_HEAD: u64 = 1024;
-/// How long what a refused client still sends is read and thrown away.
+/// Time for which the rest of a refused client's request is read and discarded.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What stands below the options in the help.
+/// Text below the options in the help.
 const AFTER_HELP: &str = "\
 TIME is a whole number and a unit: ms, s, m or h. SIZE is a whole number and a unit: B, KiB or MiB.
 Each option can be given as the variable beside it; the command line counts more. Keys are never given on the command
@@ -203,7 +203,7 @@ pub struct Config {
     pub(crate) admin: SocketAddr,
     pub(crate) keys: Keys,
     pub(crate) tls: Option<Tls>,
-    /// Whether clients must have certificates.
+    /// True if clients must have certificates.
     pub(crate) asks_for_certificates: bool,
     pub(crate) sentry: Option<Target>,
     pub(crate) record: Option<recorder::Settings>,
@@ -222,7 +222,7 @@ pub struct Config {
     pub(crate) log_sample: f64,
 }
 
-/// Why settings do not fit together: a sentence that names the setting and the remedy.
+/// Error of inconsistent settings: a sentence that names the setting and the remedy.
 #[derive(Debug)]
 pub struct ConfigError(String);
 
@@ -241,19 +241,19 @@ impl From<KeysError> for ConfigError {
 }
 
 impl Config {
-    /// Bytes that batches may hold beside long bodies: slow ones must not shut these out.
+    /// Memory limit of batches in bytes, below that of long bodies, so that slow batches cannot shut these out.
     pub(crate) fn max_batch_memory(&self) -> u64 {
         self.max_body_memory / 2
     }
 
-    /// Bytes of answers that may wait for one client that does not take them yet.
+    /// Limit in bytes of the answers that may wait for one client.
     pub(crate) fn max_answers(&self) -> u64 {
         self.max_body_memory / 4
     }
 
-    /// Checks `args`; `api_keys` is the text of `PICK_REGNO_API_KEYS`.
+    /// Checks `args`. `api_keys` is the text of `PICK_REGNO_API_KEYS`.
     pub fn new(args: &Args, api_keys: Option<&str>) -> Result<Config, ConfigError> {
-        // One by one, so that a setting which nothing reads is a variable which nothing uses.
+        // Field by field, so that the compiler reports a setting which nothing reads.
         let Args {
             listen,
             admin,
@@ -278,7 +278,7 @@ impl Config {
             log_sample,
             record,
             sentry,
-            // The caller's.
+            // Handled by the caller.
             check_config: _,
         } = args.clone();
         let room = Room::here();
@@ -384,7 +384,7 @@ impl Config {
         })
     }
 
-    /// What a client needs to be answered.
+    /// Credentials that a client needs.
     pub(crate) fn asks_for(&self) -> &'static str {
         match (!self.keys.is_empty(), self.asks_for_certificates) {
             (true, true) => "API key and client certificate",
@@ -394,7 +394,7 @@ impl Config {
         }
     }
 
-    /// Sentences about settings that work and are weak.
+    /// Sentences about settings that are valid but weak.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let of_tls = self.tls.as_ref().map(Tls::warnings);
         [self.keys.warnings(), of_tls.unwrap_or_default()].concat()

@@ -1,5 +1,5 @@
-//! Watches files that may be rewritten, keys and certificates, says what came of them, and ends connections that they let in no
-//! more.
+//! Watches files that may be rewritten (keys and certificates), logs the result of reading them again, and ends
+//! connections that they no longer admit.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
@@ -10,17 +10,17 @@ use crate::serve::app::App;
 use crate::serve::http::connections::Connections;
 use crate::serve::telemetry::log::{Level, Value};
 
-/// How often the files are looked at.
+/// Interval between checks of the files.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Reads files again when they are rewritten, and at once when `rereads` says so, for as long as `app` is in use. Wants a
-/// thread of its own: a file on a disk that does not answer holds up nothing else.
+/// Reads files again when they are rewritten, and at once when `rereads` has a message, while `app` is in use. Needs a
+/// thread of its own, so that an unresponsive disk delays nothing else.
 pub(crate) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Connections>]) {
     loop {
         let asked = match rereads.recv_timeout(EVERY) {
             Ok(()) => true,
             Err(RecvTimeoutError::Timeout) => false,
-            // Nobody will ask any more.
+            // There is nobody left to ask.
             Err(RecvTimeoutError::Disconnected) => {
                 std::thread::sleep(EVERY);
                 false
@@ -32,7 +32,7 @@ pub(crate) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Conne
     }
 }
 
-/// Ends the connections whose clients would not be let in any more.
+/// Ends the connections whose clients would no longer be admitted.
 fn expel(app: &App, tables: &[Arc<Connections>]) {
     let Some(tls) = &app.config.tls else { return };
     if !app.config.asks_for_certificates {
@@ -55,7 +55,7 @@ fn expel(app: &App, tables: &[Arc<Connections>]) {
     }
 }
 
-/// Looks at each file; `asked` reads them whether they have changed or not.
+/// Checks each file. `asked` reads them whether they have changed or not.
 fn look(app: &App, asked: bool) {
     if let Some(file) = app.config.keys.file() {
         let look = if asked { file.reread() } else { file.look() };
@@ -92,7 +92,7 @@ fn log(app: &App, what: &str, look: Look) {
     }
 }
 
-/// Logs what is weak among the settings.
+/// Logs weak settings.
 pub(crate) fn warn(app: &App, warnings: Vec<String>) {
     for warning in warnings {
         let why = Value::Text(&warning);

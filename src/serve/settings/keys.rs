@@ -1,4 +1,4 @@
-//! API keys: where they come from, and how a request's key is compared with them.
+//! API keys: their sources, and the comparison with a request's key.
 
 use std::env::VarError;
 use std::fmt;
@@ -11,20 +11,20 @@ use super::reload::{FromFiles, cannot_read};
 
 /// The environment variable that holds keys, separated by commas.
 pub(crate) const KEYS_VARIABLE: &str = "PICK_REGNO_API_KEYS";
-/// Keys that may be active at once.
+/// Maximum number of active keys.
 const MAX_KEYS: usize = 1_000;
-/// Bytes that a key may have; a longer one could not be sent in a header of the default size.
+/// Maximum length of a key in bytes; a longer one could not be sent in a header of the default size.
 const MAX_KEY: usize = 4 * 1024;
-/// Characters that a key should have; a shorter one may be guessed.
+/// Recommended minimum length of a key in characters; a shorter one can be guessed.
 const GOOD_KEY: usize = 16;
 
-/// The active keys, by their SHA-256.
+/// Active keys, by their SHA-256.
 pub struct Keys {
     fixed: Active,
     file: Option<FromFiles<Active>>,
 }
 
-/// Keys that were read from one place.
+/// Keys from one source.
 #[derive(Default)]
 pub(crate) struct Active {
     digests: Vec<Digest>,
@@ -40,7 +40,7 @@ impl Active {
         }
     }
 
-    /// A sentence about keys of `place` that are short; `None` if all are long enough.
+    /// Returns a sentence about short keys of `place`; `None` if all are long enough.
     pub(crate) fn warning(&self, place: &str) -> Option<String> {
         (self.short > 0).then(|| {
             format!(
@@ -53,10 +53,10 @@ impl Active {
     }
 }
 
-/// In words: each is compared at once, which eight bytes would not be.
+/// Stored as words, each of which is compared at once, unlike eight bytes.
 type Digest = [u64; 4];
 
-/// Why keys could not be read. Says where, never what.
+/// Error of reading keys. Names the source, and never a key.
 #[derive(Debug)]
 pub struct KeysError(String);
 
@@ -69,12 +69,12 @@ impl fmt::Display for KeysError {
 impl std::error::Error for KeysError {}
 
 impl Keys {
-    /// Keys from `variable`'s text (separated by commas) and from `file` (one a line; empty lines and those that begin
-    /// with `#` are skipped). Neither: no keys, and every request is let in.
+    /// Reads keys from `variable`'s text (separated by commas) and from `file` (one per line; empty lines and those
+    /// that begin with `#` are skipped). With neither, there are no keys, and every request is admitted.
     ///
     /// # Errors
-    /// If the variable is set and holds no key: a secret that did not arrive must not open the service. If a key could not
-    /// be sent in a header, or the file cannot be read or holds none.
+    /// If the variable is set and holds no key, since a missing secret must not open the service. If a key could not be
+    /// sent in a header, or the file cannot be read or holds no key.
     pub fn load(variable: Option<&str>, file: Option<&Path>) -> Result<Keys, KeysError> {
         let fixed = variable.map(read_variable).transpose().map_err(KeysError)?;
         let file = file.map(Path::to_owned).map(|path| {
@@ -90,12 +90,12 @@ impl Keys {
         })
     }
 
-    /// Whether there are none, so that no key is asked for.
+    /// Returns true if there are no keys, so that none is required.
     pub fn is_empty(&self) -> bool {
         self.file.is_none() && self.fixed.digests.is_empty()
     }
 
-    /// Sentences about keys that are used and should not be.
+    /// Sentences about weak keys.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let fixed = self.fixed.warning(KEYS_VARIABLE);
         let file = self.file.as_ref();
@@ -103,7 +103,7 @@ impl Keys {
         fixed.into_iter().chain(file).collect()
     }
 
-    /// Whether `key` is one of the active ones. Takes the same time whichever key it resembles.
+    /// Returns true if `key` is active. Takes the same time for every key.
     pub fn accepts(&self, key: &[u8]) -> bool {
         let digest = sha256(key);
         let from_file = self.file.as_ref().map(FromFiles::value);
@@ -115,16 +115,16 @@ impl Keys {
         found.into()
     }
 
-    /// The file, if keys come from one.
+    /// Returns the file, if keys come from one.
     pub(crate) fn file(&self) -> Option<&FromFiles<Active>> {
         self.file.as_ref()
     }
 }
 
-/// The text of the variable `name`, which holds a secret.
+/// Returns the text of the variable `name`, which holds a secret.
 ///
 /// # Errors
-/// If it is set and not UTF-8: taking that for unset would open the service.
+/// If it is set and not UTF-8: treating it as unset would open the service.
 pub(crate) fn secret(name: &str) -> Result<Option<String>, KeysError> {
     match std::env::var(name) {
         Ok(text) => Ok(Some(text)),
@@ -135,7 +135,7 @@ pub(crate) fn secret(name: &str) -> Result<Option<String>, KeysError> {
     }
 }
 
-/// The keys in the variable's text, at least one.
+/// Reads the keys in the variable's text, at least one.
 pub(crate) fn read_variable(text: &str) -> Result<Vec<String>, String> {
     let mut keys = Vec::new();
     for (at, key) in text.split(',').map(str::trim).enumerate() {
@@ -155,7 +155,7 @@ pub(crate) fn read_variable(text: &str) -> Result<Vec<String>, String> {
     Ok(keys)
 }
 
-/// The keys in a file, at least one: one a line; empty lines and those that begin with `#` are skipped.
+/// Reads the keys in a file, at least one: one per line; empty lines and those that begin with `#` are skipped.
 pub(crate) fn keys_of_file(path: &Path) -> Result<Vec<String>, String> {
     std::fs::read_to_string(path)
         .map_err(|why| cannot_read(&why))
@@ -165,7 +165,7 @@ pub(crate) fn keys_of_file(path: &Path) -> Result<Vec<String>, String> {
 
 fn read_lines(text: &str) -> Result<Vec<String>, String> {
     let mut keys = Vec::new();
-    // Some editors begin UTF-8 files with a mark, which nobody sees.
+    // Some editors write a byte-order mark, which is invisible.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (at, line) in text.lines().enumerate() {
         let key = line.trim();
@@ -174,7 +174,7 @@ fn read_lines(text: &str) -> Result<Vec<String>, String> {
         }
         check(key).map_err(|why| format!("line {}: {why}", at + 1))?;
         if key.contains(',') {
-            // In the variable it would be several keys.
+            // In the variable this would be several keys.
             return Err(format!(
                 "line {}: a key has no comma; put each key on a line of its own",
                 at + 1
@@ -186,13 +186,13 @@ fn read_lines(text: &str) -> Result<Vec<String>, String> {
         }
     }
     if keys.is_empty() {
-        // An empty file is more likely a rewrite half done than a wish to lock everybody out.
+        // An empty file is more likely a half-finished rewrite than a wish to lock everybody out.
         return Err("no key in it: put one on a line, or leave the option out".to_owned());
     }
     Ok(keys)
 }
 
-/// Whether a client could send it.
+/// Checks that a client could send the key.
 pub(crate) fn check(key: &str) -> Result<(), &'static str> {
     if key.len() > MAX_KEY {
         return Err("longer than 4096 bytes");

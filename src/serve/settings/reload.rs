@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::serve::telemetry::metrics::{self, Counter};
 
-/// A file's inode, length and last change (seconds and nanoseconds); `None` if it cannot be seen.
+/// Inode, length and last change (seconds and nanoseconds) of a file; `None` if it is inaccessible.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
-/// Reads files; an error is a sentence that names the file.
+/// Reader of files; an error is a sentence that names the file.
 type Read<T> = Box<dyn Fn() -> Result<T, String> + Send + Sync>;
 
-/// What was read from files, and is read again when they are rewritten.
+/// Value that was read from files, and is read again when they are rewritten.
 pub(crate) struct FromFiles<T> {
     paths: Vec<PathBuf>,
     read: Read<T>,
@@ -24,26 +24,26 @@ pub(crate) struct FromFiles<T> {
 }
 
 struct Watch {
-    /// The files as they were when what is in use was read.
+    /// Stamps of the files when the current value was read.
     read: Vec<Stamp>,
-    /// The files as they were when a fault of theirs was told.
+    /// Stamps of the files when their fault was logged.
     told: Vec<Stamp>,
-    /// The files at the last look.
+    /// Stamps of the files at the last look.
     seen: Vec<Stamp>,
 }
 
-/// What [`FromFiles::look`] found.
+/// Result of [`FromFiles::look`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// Nothing new, or something that is still being written.
+    /// No change, or one that is still being written.
     Same,
-    /// The files were read again, and what was read is in use.
+    /// The files were read again, and the new value is in use.
     Reloaded,
-    /// Something is wrong with the files, and it was not told yet: what was read before stays in use.
+    /// New fault of the files: the previous value stays in use.
     Failed(String),
 }
 
-/// Why a file could not be read, and what to do.
+/// Describes the error of reading a file, with the remedy.
 pub(crate) fn cannot_read(why: &io::Error) -> String {
     match why.kind() {
         io::ErrorKind::InvalidData => "not a text file".to_owned(),
@@ -52,12 +52,12 @@ pub(crate) fn cannot_read(why: &io::Error) -> String {
 }
 
 impl<T> FromFiles<T> {
-    /// Calls `read`, which reads `paths` and nothing else.
+    /// Loads the value with `read`, which reads `paths` and nothing else.
     pub(crate) fn load(
         paths: Vec<PathBuf>,
         read: impl Fn() -> Result<T, String> + Send + Sync + 'static,
     ) -> Result<FromFiles<T>, String> {
-        // Stamped first: a change after this is found by the first look.
+        // Stamped first: a later change is found by the first look.
         let stamps = stamps(&paths);
         Ok(FromFiles {
             value: RwLock::new(read()?),
@@ -73,19 +73,19 @@ impl<T> FromFiles<T> {
         })
     }
 
-    /// What is in use at present.
+    /// Returns the current value.
     pub(crate) fn value(&self) -> RwLockReadGuard<'_, T> {
         self.value.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the files again if they have changed and two looks in a row saw the same: one that is written bit by bit,
-    /// or a certificate whose key is about to follow, is left alone until it is whole. Files that could not be read are
-    /// tried again at each look, for it may not have been their own fault, and told once.
+    /// Reads the files again if they have changed and two looks in a row saw the same. This leaves files alone that are
+    /// being written, or a certificate whose key is about to follow. Files that could not be read are tried again at
+    /// each look, since the fault may not be theirs, and the fault is logged once.
     pub(crate) fn look(&self) -> Look {
         self.check(false)
     }
 
-    /// Reads the files again whether they have changed or not, and tells of their faults even if it did before.
+    /// Reads the files again whether they have changed or not, and reports their fault even if it was reported before.
     pub(crate) fn reread(&self) -> Look {
         self.check(true)
     }
@@ -98,7 +98,7 @@ impl<T> FromFiles<T> {
         if !asked && (!settled || now == watch.read) {
             return Look::Same;
         }
-        // What was read before stays in use if a file makes its reader panic.
+        // The previous value stays in use if a file makes its reader panic.
         let value = catch_unwind(AssertUnwindSafe(|| (self.read)()))
             .unwrap_or_else(|_| Err("reading them panicked".to_owned()));
         if stamps(&self.paths) != now {
@@ -120,7 +120,7 @@ impl<T> FromFiles<T> {
         }
     }
 
-    /// Reports how often the files were read again; `what` they hold is the value of a label.
+    /// Reports how often the files were read again. `what` is the value of a label.
     pub(crate) fn report(&self, what: &'static str) {
         for (result, count) in [("ok", &self.reloaded), ("failed", &self.failed)] {
             metrics::counter(
@@ -140,7 +140,7 @@ fn stamps(paths: &[PathBuf]) -> Vec<Stamp> {
 fn stamp(path: &Path) -> Stamp {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(path).ok()?;
-    // Of the two times that a file has, no tool can set this one back.
+    // Of a file's two times, no tool can set this one back.
     Some((
         metadata.ino(),
         metadata.len(),

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-/// Bytes that a connection may take: buffers of the kernel (180 to 240 KB were measured of clients that do not read), of TLS and of
-/// the process.
+/// Memory per connection in bytes: buffers of the kernel (180 to 240 KB were measured for clients that do not read), of
+/// TLS and of the process.
 const CONNECTION: u64 = 256 * 1024;
-/// Bytes of the process itself.
+/// Memory of the process itself, in bytes.
 const OWN: u64 = 16 << 20;
-/// Limits that no container lowers.
+/// Defaults outside of containers.
 const CONNECTIONS: usize = 10_000;
 const BODY_MEMORY: u64 = 64 << 20;
-/// A count below which there is no point in serving.
+/// Minimum number of connections that makes serving worthwhile.
 const FEWEST: u64 = 16;
 
 /// Defaults of `--max-connections` and `--max-body-memory`.
@@ -21,12 +21,13 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Of the container that this process is in, if it is in one.
+    /// Defaults for the container of this process, if it is in one.
     pub(crate) fn here() -> Room {
         Room::within(memory_limit(Path::new("/")))
     }
 
-    /// A quarter of the memory for bodies; what is left, but for the process itself, for connections.
+    /// Computes the defaults: a quarter of the memory for bodies; the rest, except for the process itself, for
+    /// connections.
     fn within(limit: Option<u64>) -> Room {
         let Some(limit) = limit else {
             return Room {
@@ -43,8 +44,8 @@ impl Room {
     }
 }
 
-/// The least limit of memory of the control groups (v2, or v1's for memory) that this process belongs to. `root` is where
-/// `/proc` and `/sys` are.
+/// Least memory limit of the control groups (v2, or v1's for memory) of this process. `root` is the parent of `/proc`
+/// and `/sys`.
 fn memory_limit(root: &Path) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     groups
@@ -60,12 +61,12 @@ fn memory_limit(root: &Path) -> Option<u64> {
             };
             let folder = root.join(folder);
             let group = folder.join(parts.next()?.trim_start_matches('/'));
-            // In a container, the group's own folder may be where the outermost is outside.
+            // In a container, the group's own folder may be at the path of the outermost group.
             let all = group
                 .ancestors()
                 .take_while(|path| path.starts_with(&folder));
             let limits = all.filter_map(|path| std::fs::read_to_string(path.join(file)).ok());
-            // "max", and numbers beyond any memory, are none.
+            // "max", and numbers beyond any memory, are no limits.
             limits
                 .filter_map(|text| text.trim().parse().ok())
                 .filter(|&limit| limit < 1 << 60)

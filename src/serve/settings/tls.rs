@@ -1,7 +1,7 @@
 //! TLS for the service's listener: TLS 1.2 and 1.3, with client certificates if a CA for them is given.
 //!
-//! What it is made of, and why, is in `docs/tls.md`. A build without the feature `tls` takes the same settings, and
-//! says that it cannot follow them.
+//! `docs/tls.md` describes the libraries, and why they were chosen. A build without the feature `tls` accepts the same
+//! settings, and reports that it does not support them.
 
 #[cfg(feature = "tls")]
 mod certificate;
@@ -40,8 +40,8 @@ pub(crate) use self::{
 use crate::serve::http::phase::{ConnectionState, Phase};
 use crate::serve::telemetry::metrics::{self, NO_LABELS, Shard};
 
-/// Shakes hands on `stream`, within the deadline that the sweep keeps. `None` if that failed: it is counted, and the
-/// connection is closed.
+/// Performs the handshake on `stream`, within the deadline that the sweep enforces. `None` on a failure, which is
+/// counted, and closes the connection.
 pub(crate) async fn shake_hands(
     tls: &Tls,
     stream: TcpStream,
@@ -73,7 +73,7 @@ pub(crate) async fn shake_hands(
     Some(stream)
 }
 
-/// Reports when the certificate ends, and how often its files were read again.
+/// Reports the expiry of the certificate, and how often its files were read again.
 pub(crate) fn report(tls: &Tls) {
     metrics::gauge(
         "pick_regno_tls_certificate_not_after_seconds",

@@ -1,7 +1,7 @@
 //! Log lines: one JSON object a line on stderr, written by a thread of their own.
 //!
-//! Whoever logs never waits: lines go through a bounded queue, and those for which there is no room are dropped and
-//! counted, in a metric and in a line of their own. No line holds a body, a key or a plate.
+//! Logging never blocks: lines go through a bounded queue; lines that do not fit are dropped and counted, in a metric
+//! and in a line of their own. No line contains a body, a key or a plate.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,17 +12,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
 
-/// Blocks of lines that may wait to be written; each has at most some 16 KiB.
+/// Number of blocks of lines that may wait to be written; each has at most some 16 KiB.
 const QUEUE: usize = 128;
 
-/// How much a line matters.
+/// Severity of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Level {
-    /// Something broke that should not have.
+    /// Something failed that should not have.
     Error,
     /// Something that an operator should look at.
     Warn,
-    /// What the service does.
+    /// Normal operation.
     Info,
 }
 
@@ -36,13 +36,13 @@ impl Level {
     }
 }
 
-/// A field of a line.
+/// Value of a field.
 pub(crate) enum Value<'a> {
     Text(&'a str),
     Number(u64),
 }
 
-/// The way to the log.
+/// Handle of the log.
 pub(crate) struct Log {
     level: Level,
     queue: Mutex<Option<SyncSender<Lines>>>,
@@ -85,7 +85,7 @@ impl Log {
         log
     }
 
-    /// Whether lines of `level` are written.
+    /// Returns true if lines of `level` are written.
     pub(crate) fn wants(&self, level: Level) -> bool {
         level <= self.level
     }
@@ -98,10 +98,10 @@ impl Log {
         self.queue(render(SystemTime::now(), level, message, fields), 1);
     }
 
-    /// Queues `count` lines that are written already.
+    /// Queues `count` lines that are formatted already.
     pub(crate) fn queue(&self, text: String, count: u64) {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        // Counted before it is sent, so that the writer never is ahead of the count.
+        // Counted before it is sent, so that the writer is never ahead of the count.
         self.shared.queued.fetch_add(count, Relaxed);
         let lines = Lines { text, count };
         if queue
@@ -117,7 +117,7 @@ impl Log {
         self.shared.lost.load(Relaxed)
     }
 
-    /// Waits until all that was queued is written, at most for `limit`.
+    /// Waits until everything in the queue is written, at most for `limit`.
     pub(crate) fn flush(&self, limit: Duration) {
         let step = Duration::from_millis(2);
         let mut waited = Duration::ZERO;
@@ -136,7 +136,7 @@ fn write_lines(blocks: &Receiver<Lines>, shared: &Shared) {
         mut count,
     }) = blocks.recv()
     {
-        // What has gathered meanwhile goes out in one write.
+        // Lines that have gathered meanwhile are written together.
         while text.len() < 32 * 1024 {
             let Ok(more) = blocks.try_recv() else { break };
             text.push_str(&more.text);
@@ -176,7 +176,7 @@ fn render(now: SystemTime, level: Level, message: &str, fields: &[(&str, Value<'
     line
 }
 
-/// Begins lines. Most have the second of the line before, whose text it keeps.
+/// Formats the beginning of lines. Most have the same second as the previous line, whose text is cached.
 #[derive(Default)]
 pub(crate) struct Clock {
     second: u64,
@@ -184,7 +184,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Appends what every line begins with; fields and `}` follow.
+    /// Appends the beginning of every line; fields and `}` follow.
     pub(crate) fn begin_line(
         &mut self,
         now: SystemTime,
@@ -200,7 +200,7 @@ impl Clock {
         push_json_string(message, out);
     }
 
-    /// Appends RFC 3339 in UTC, to the millisecond.
+    /// Appends the time according to RFC 3339 in UTC, to the millisecond.
     fn push_time(&mut self, now: SystemTime, out: &mut String) {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = since.as_secs();
@@ -215,7 +215,7 @@ impl Clock {
     }
 }
 
-/// Appends `text` in quotes, with everything escaped that could end a line or a string.
+/// Appends `text` in quotes, and escapes everything that could end a line or a string.
 pub(crate) fn push_json_string(text: &str, out: &mut String) {
     out.push('"');
     let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';

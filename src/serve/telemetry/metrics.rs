@@ -1,10 +1,10 @@
-//! The registry of metrics, and what each worker counts by itself.
+//! Registry of metrics, and the counters of each worker.
 //!
-//! The page is written by a Prometheus recorder behind the facade of the crate `metrics`. Workers do not call the facade for
-//! each request: the recorder's counters are shared by all threads, and its histograms keep every sample until they are
-//! drained. Each worker counts in a [`Shard`] of its own, which only it writes (no shared cache line, no locked addition).
-//! [`Registry::report`] is where the counts are handed to the facade: totals of counters at each scrape, samples of
-//! histograms every [`HAND_OVER_EVERY`] as well, so that the recorder never holds many.
+//! The page is written by a Prometheus recorder behind the facade of the crate `metrics`. Workers do not call the
+//! facade per request: the recorder's counters are shared by all threads, and its histograms keep every sample until
+//! they are drained. Each worker counts in a [`Shard`] of its own, which only it writes (no shared cache line, no
+//! locked addition). [`Registry::report`] passes the counts to the facade: totals of counters at each scrape, and
+//! samples of histograms every [`HAND_OVER_EVERY`] as well, so that the recorder never holds many.
 
 mod cells;
 
@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder
 use self::cells::Series;
 pub(crate) use self::cells::{Counter, Gauge, Histogram};
 
-/// Time between two hand-overs of histograms. Of 35,000 requests/s, the recorder then holds the samples of 7,000.
+/// Interval at which histograms are passed on. At 35,000 requests/s, the recorder holds the samples of 7,000.
 pub(crate) const HAND_OVER_EVERY: Duration = Duration::from_millis(200);
 
 /// Upper bounds of the duration buckets, in seconds.
@@ -28,16 +28,17 @@ const DURATION_BOUNDS: [f64; 17] = [
 ];
 const DURATIONS: &str = "http_server_request_duration_seconds";
 
-/// The metrics of one server.
+/// Metrics of one server.
 pub(crate) struct Registry {
     /// Name and bucket bounds of each histogram.
     histograms: Vec<(&'static str, &'static [f64])>,
-    /// Made at the first report: its clock measures the processor's for up to 200 ms, and the start does not wait for that.
+    /// Created at the first report: its clock calibrates against the processor's for up to 200 ms, and the start does
+    /// not wait for that.
     recorder: Mutex<Option<PrometheusRecorder>>,
 }
 
 impl Registry {
-    /// A registry with the histograms of a [`Shard`], and with `others`: names and bucket bounds.
+    /// Creates a registry with the histograms of a [`Shard`], and with `others`: names and bucket bounds.
     pub(crate) fn new(others: &[(&'static str, &'static [f64])]) -> Registry {
         let mut histograms = others.to_vec();
         histograms.push((DURATIONS, &DURATION_BOUNDS));
@@ -47,7 +48,7 @@ impl Registry {
         }
     }
 
-    /// Runs `report`, which hands counts to the facade. One report at a time.
+    /// Runs `report`, which passes counts to the facade. One report runs at a time.
     pub(crate) fn report(&self, report: impl FnOnce()) {
         self.with_recorder(|recorder| {
             metrics::with_local_recorder(recorder, report);
@@ -77,7 +78,8 @@ impl Registry {
     }
 }
 
-/// Reports the total of a counter. Only within [`Registry::report`] or [`Registry::page`], as all that follow.
+/// Reports the total of a counter. This and the following functions are only called within [`Registry::report`] or
+/// [`Registry::page`].
 pub(crate) fn counter(name: &'static str, help: &'static str, labels: impl IntoLabels, total: u64) {
     metrics::describe_counter!(name, help);
     metrics::counter!(name, labels).absolute(total);
@@ -89,7 +91,7 @@ pub(crate) fn gauge(name: &'static str, help: &'static str, labels: impl IntoLab
     metrics::gauge!(name, labels).set(value);
 }
 
-/// Reports what `histograms`, one a worker, have recorded since the last time.
+/// Reports what `histograms`, one per worker, have recorded since the last call.
 pub(crate) fn histogram<'a, const N: usize>(
     name: &'static str,
     help: &'static str,
@@ -101,15 +103,15 @@ pub(crate) fn histogram<'a, const N: usize>(
     histograms.for_each(|histogram| histogram.hand_over(&to));
 }
 
-/// The labels of a metric that has none.
+/// Labels of a metric without labels.
 pub(crate) const NO_LABELS: [(&str, &str); 0] = [];
 
-/// A value of a label. Implemented by enums, so that the values of a label are a fixed set.
+/// Value of a label. Implemented by enums, so that the values of a label are a fixed set.
 pub(crate) trait Label: Copy {
     fn label(self) -> &'static str;
 }
 
-/// A counter of events that are seldom, with one label.
+/// Counter of rare events, with one label.
 pub(crate) struct Family {
     name: &'static str,
     label: &'static str,
@@ -143,7 +145,7 @@ pub(crate) const TLS_FAILURES: Family = Family {
 };
 const FAMILIES: [&Family; 5] = [&SHED, &CUT, &REFUSED, &TIMEOUTS, &TLS_FAILURES];
 
-/// The labels of a request's duration.
+/// Labels of a request's duration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Answered {
     status: u16,
@@ -151,12 +153,12 @@ struct Answered {
     method: &'static str,
 }
 
-/// One worker's counts, in cache lines of their own.
+/// Counters of one worker, in cache lines of their own.
 #[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct Shard {
     durations: Series<Answered, Histogram<{ DURATION_BOUNDS.len() }>>,
-    /// By the name of the family and the value of its label.
+    /// Events, by the name of the family and the value of its label.
     events: Series<(&'static str, &'static str), Counter>,
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
@@ -166,14 +168,14 @@ pub(crate) struct Shard {
     pub(crate) connections: Gauge,
     /// Bytes of long bodies, and of answers that wait for their client.
     pub(crate) held_bytes: Gauge,
-    /// Bytes of answers that wait for clients which have shown no key.
+    /// Bytes of answers that wait for clients without a key.
     pub(crate) held_open_bytes: Gauge,
     /// Requests whose client went away before the answer was ready.
     pub(crate) abandoned: Counter,
     pub(crate) rows: Counter,
     /// Rows that were explained.
     pub(crate) explained: Counter,
-    /// Lines about refusals that were left out because there were too many.
+    /// Log lines about refusals that were left out because there were too many.
     pub(crate) refusals_unlogged: Counter,
 }
 
@@ -190,15 +192,15 @@ impl Shard {
         durations.record(took.as_nanos() as f64 / 1e9);
     }
 
-    /// Makes the series of answers that are to be on the page before there is one: the rate of a series that begins with
-    /// its first event leaves that event out.
+    /// Creates the series of answers that must be on the page before there is one: the rate of a series that begins
+    /// with its first event misses that event.
     pub(crate) fn expect_answers(&self, route: impl Label, method: &'static str, statuses: &[u16]) {
         for &status in statuses {
             self.durations_of(route, method, status);
         }
     }
 
-    /// Makes the series of a family, so that they are on the page before an event.
+    /// Creates the series of a family, so that they are on the page before an event.
     pub(crate) fn expect(&self, family: &Family, labels: impl IntoIterator<Item = impl Label>) {
         for label in labels {
             self.event(family, label);
@@ -246,7 +248,7 @@ impl Shard {
     }
 }
 
-/// Reports the durations that `shards` recorded since the last time.
+/// Reports the durations that `shards` recorded since the last call.
 pub(crate) fn hand_over(shards: &[impl AsRef<Shard>]) {
     for shard in shards {
         for (key, durations) in shard.as_ref().durations.iter() {
@@ -265,7 +267,7 @@ pub(crate) fn hand_over(shards: &[impl AsRef<Shard>]) {
     }
 }
 
-/// Reports all that `shards` counted.
+/// Reports all counts of `shards`.
 pub(crate) fn report(shards: &[impl AsRef<Shard>]) {
     hand_over(shards);
     let sum = |count: &dyn Fn(&Shard) -> &Counter| -> u64 {

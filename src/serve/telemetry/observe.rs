@@ -1,7 +1,7 @@
-//! What the data scientist sees: how the scores are distributed, and how far requests stray from what the model knows.
+//! Observations for data scientists: the distribution of scores, and deviations of requests from what the model knows.
 //!
-//! Counts only, of a number of series that is fixed when the service is compiled; no plate and no value of a request is
-//! ever kept. `docs/metrics.md` says what each means and what to do about it.
+//! Counts only, in a number of series that is fixed at compile time; no plate and no value of a request is ever kept.
+//! `docs/metrics.md` explains each series and how to react to it.
 
 use std::sync::Arc;
 
@@ -20,20 +20,20 @@ const SCORE_BOUNDS: [f64; 12] = [
 const LIGHT_BOUNDS: [f64; 8] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 const SCORES: &str = "pick_regno_positive_probability";
 const LIGHT: &str = "pick_regno_light_leaves_ratio";
-/// Of so many rows, one has its light leaves counted. The bits of a row's leaves are in nearly as many
-/// cache lines as there are trees.
+/// One row in this many has its light leaves counted, since the bits of a row's leaves are in nearly as many cache
+/// lines as there are trees.
 const ROWS_A_LIGHT_COUNT: u64 = 16;
 
-/// One worker's counts.
+/// Counters of one worker.
 pub(crate) struct Observations {
     scores: Histogram<{ SCORE_BOUNDS.len() }>,
     light: Histogram<{ LIGHT_BOUNDS.len() }>,
     rows: Counter,
-    /// By place in [`model::CATEGORICAL`].
+    /// Unseen values, by index in [`model::CATEGORICAL`].
     unseen: Counts<{ model::CATEGORICAL.len() }>,
-    /// By place in [`model::TEXT`].
+    /// Unknown words, by index in [`model::TEXT`].
     unknown_words: Counts<{ model::TEXT.len() }>,
-    /// By place in [`model::NUMERIC`].
+    /// Missing numbers, by index in [`model::NUMERIC`].
     missing: Counts<{ model::NUMERIC.len() }>,
     unknown_camera_template: Counter,
     unknown_network_template: Counter,
@@ -55,7 +55,7 @@ impl Default for Observations {
 }
 
 impl Observations {
-    /// Watches the next request.
+    /// Observes the next request.
     pub(crate) fn watch(&self) -> Watch<'_> {
         let nth = self.rows.value();
         self.rows.inc();
@@ -67,7 +67,7 @@ impl Observations {
     }
 }
 
-/// Watches one request.
+/// Observer of one request.
 pub(crate) struct Watch<'a> {
     observations: &'a Observations,
     counts_light: bool,
@@ -97,7 +97,7 @@ impl Watcher for Watch<'_> {
 impl Observer for Watch<'_> {
     #[inline(always)]
     fn row(&mut self, row: &Row<'_>) {
-        // Most rows have all their numbers: one pass without branches says so.
+        // Common case: no number is missing, which one pass without branches shows.
         if row
             .floats
             .iter()
@@ -137,7 +137,7 @@ impl Observations {
     }
 }
 
-/// Some counts.
+/// Array of counters.
 struct Counts<const N: usize>([Counter; N]);
 
 impl<const N: usize> Default for Counts<N> {
@@ -177,7 +177,7 @@ pub(crate) fn hand_over(workers: &[Arc<Observations>]) {
     }
 }
 
-/// Reports all that workers observed.
+/// Reports all observations of the workers.
 pub(crate) fn report(workers: &[Arc<Observations>]) {
     hand_over(workers);
     if !model::LIGHT_LEAVES.is_empty() {
@@ -240,7 +240,7 @@ mod tests {
         "afts_regno_ai_length_scores": "[1.0]", "camera_type": "Стационарная",
         "camera_class": "Астра-Трафик", "time_check": "2021-08-01 09:02:59", "direction": 0}"#;
 
-    /// The samples of a page on which `requests` were answered, but for buckets.
+    /// Samples of a page after `requests` were answered, except buckets.
     fn samples(requests: &[String]) -> Vec<(String, f64)> {
         let workers = [Arc::<Observations>::default()];
         for request in requests {
@@ -261,7 +261,7 @@ mod tests {
         found.unwrap_or_else(|| panic!("no {sample}")).1
     }
 
-    /// Which samples differ from those of the usual request, and by how much.
+    /// Samples that differ from those of the usual request, with both counts.
     fn strays(from: &str, to: &str) -> Vec<(String, f64)> {
         assert!(REQUEST.contains(from));
         let usual = samples(&[REQUEST.to_owned()]);
@@ -308,7 +308,7 @@ mod tests {
         assert!(strange.contains(&one("unknown_templates", "regno_template_ai", 1.0)));
     }
 
-    /// The leaves of a row.
+    /// Leaves of a row.
     #[derive(Default)]
     struct Leaves(Vec<usize>);
 

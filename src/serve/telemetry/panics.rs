@@ -1,7 +1,7 @@
-//! Panics of the server's threads: all counted, and told by place, never by message.
+//! Panics of the server's threads: all are counted, and logged by their place in the code, never by message.
 //!
-//! A panic's message can quote what was worked on, a plate among it, so it is neither printed nor sent; where in the
-//! code it happened says enough. What becomes of the request is decided where the panic is caught.
+//! A panic's message can quote data such as a plate, so it is neither printed nor sent. The code that catches the panic
+//! decides about the request.
 
 use std::cell::RefCell;
 use std::panic::PanicHookInfo;
@@ -13,11 +13,11 @@ use super::sentry::Fault;
 use crate::serve::app::App;
 
 thread_local! {
-    /// The server that the thread works for.
+    /// Server that the thread works for.
     static APP: RefCell<Weak<App>> = const { RefCell::new(Weak::new()) };
 }
 
-/// Lets panics of the calling thread, from now on, be told by `app`.
+/// Makes panics of the calling thread be counted and logged by `app` from now on.
 pub(crate) fn watch(app: &Arc<App>) {
     static INSTALL: Once = Once::new();
     INSTALL.call_once(|| {
@@ -30,7 +30,7 @@ pub(crate) fn watch(app: &Arc<App>) {
     APP.with_borrow_mut(|current| *current = Arc::downgrade(app));
 }
 
-/// `None` for threads of others, and for one that is ending.
+/// Returns the server of the current thread; `None` for other threads, and for one that is ending.
 fn current() -> Option<Arc<App>> {
     APP.try_with(|app| app.try_borrow().ok()?.upgrade())
         .ok()

@@ -1,28 +1,28 @@
-//! What `/proc` says about this process, under the names that Prometheus' client libraries use.
+//! Process metrics from `/proc`, with the names that Prometheus' client libraries use.
 
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::metrics::{self, NO_LABELS};
 
-/// Ticks a second of the times in `/proc/self/stat`: fixed at 100 for all that Linux shows to programs (`USER_HZ`).
+/// Ticks per second of the times in `/proc/self/stat`: fixed at 100 for all that Linux shows to programs (`USER_HZ`).
 const TICKS: f64 = 100.0;
-/// Bytes a page, where the kernel counts in pages. Architectures with others are not built for.
+/// Bytes per page, where the kernel counts pages. Architectures with other sizes are not supported.
 const PAGE_BYTES: u64 = 4096;
 
 static STARTED: OnceLock<f64> = OnceLock::new();
 
 /// Keeps memory, which holds keys and plates, out of core dumps.
 ///
-/// A limit of 0 stops those that the kernel writes to a file. It does not stop one that the kernel pipes into a program
-/// (systemd-coredump, apport): that gets no memory, because the filter leaves out all mappings. If either cannot be set, the
-/// service serves nevertheless.
+/// A limit of 0 prevents dumps that the kernel writes to a file. It does not prevent dumps that the kernel pipes into a
+/// program (systemd-coredump, apport): these contain no memory, because the filter excludes all mappings. If either
+/// cannot be set, the service serves nevertheless.
 pub(crate) fn dump_no_memory() {
     let _ = rlimit::Resource::CORE.set(0, 0);
     let _ = std::fs::write("/proc/self/coredump_filter", "0");
 }
 
-/// Notes when the process started; called once, early.
+/// Records the start time of the process; called once, early.
 pub(crate) fn started() {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -30,7 +30,7 @@ pub(crate) fn started() {
     let _ = STARTED.set(now);
 }
 
-/// Reports what this file measures; what cannot be read is left out.
+/// Reports the metrics of this file. Values that cannot be read are left out.
 pub(crate) fn report() {
     let gauge = |name, help, value| metrics::gauge(name, help, &NO_LABELS, value);
     if let Some(&started) = STARTED.get() {
@@ -56,7 +56,7 @@ pub(crate) fn report() {
         }
     }
     if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
-        // The directory is itself open while it is counted.
+        // The directory itself is open while it is counted.
         let open = entries.count().saturating_sub(1);
         gauge("process_open_fds", "Open file descriptors.", open as f64);
     }
@@ -69,7 +69,7 @@ pub(crate) fn report() {
     }
 }
 
-/// The family `process_cpu_seconds_total` as text: the facade's counters are whole numbers, and this one is not.
+/// Returns the family `process_cpu_seconds_total` as text: the facade's counters are integers, and this one is not.
 pub(crate) fn cpu_seconds() -> String {
     const NAME: &str = "process_cpu_seconds_total";
     let Some(ticks) = read("/proc/self/stat", cpu_ticks) else {
@@ -85,7 +85,7 @@ fn read(file: &str, value: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     value(&std::fs::read_to_string(file).ok()?)
 }
 
-/// User and system time of `/proc/self/stat`: fields 14 and 15, counted after the name in parentheses.
+/// Returns user and system time of `/proc/self/stat`: fields 14 and 15, counted after the name in parentheses.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
     let user: u64 = fields.nth(11)?.parse().ok()?;

@@ -1,11 +1,11 @@
-//! One line a request: who asked for what, and how it ended. No body, no key, no plate, and no path as it was sent.
+//! Log line of each request: request, client, and result. No body, no key, no plate, and no path as it was sent.
 //!
-//! Faults (500, `error`) are all logged, and refusals (4xx and 503, and batches that were cut, `warn`) but for floods of
-//! them; of the rest (`info`) a share, `--log-sample`, chosen by the trace's id where there is one, so that services that
-//! go by it choose the same requests.
+//! Faults (500, `error`) are always logged, and refusals (4xx and 503, and interrupted batches, `warn`) except for
+//! floods of them. Of the rest (`info`) a share is logged, `--log-sample`, chosen by the trace's id if there is one, so
+//! that services which follow it choose the same requests.
 //!
-//! A worker gathers its lines and hands them over many at once: a wake-up of the writing thread for each would cost more
-//! than the line.
+//! A worker gathers its lines and passes them on in blocks: waking the writing thread for each would cost more than the
+//! line.
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -17,16 +17,16 @@ use super::trace::{IdSource, Ids};
 use crate::serve::api::route::Route;
 use crate::serve::http::method::method_label;
 
-/// Bytes of lines that are handed over at once.
+/// Size in bytes of a block that is passed on.
 const BLOCK: usize = 16 * 1024;
-/// Refusals that a worker logs in one second. A refusal costs its client next to nothing, and needs no key: without a
-/// limit anybody could fill the log, and have lines lost that matter.
+/// Maximum number of refusals that a worker logs per second. A refusal costs its client next to nothing, and needs no
+/// key: without a limit anybody could fill the log, and displace important lines.
 const REFUSALS_A_SECOND: u64 = 100;
 
-/// One worker's lines.
+/// Lines of one worker.
 pub(crate) struct RequestLog {
     pub(crate) ids: IdSource,
-    /// A request whose random number is below is logged; `None`: all are.
+    /// Threshold: a request is logged if its random number is less; `None` logs all.
     share: Option<u64>,
     gathered: Mutex<Gathered>,
 }
@@ -36,19 +36,19 @@ struct Gathered {
     text: String,
     lines: u64,
     clock: Clock,
-    /// The last second in which a refusal was logged, as the machine's clock has it, and how many were.
+    /// Last second in which a refusal was logged, by the system clock; `refusals` is their number.
     second: u64,
     refusals: u64,
-    /// Refusals that were left out, and are still to be told.
+    /// Refusals that were left out and not reported yet.
     left_out: u64,
 }
 
-/// What a line says.
+/// Contents of a line.
 pub(crate) struct Ended<'a> {
     pub(crate) ids: &'a Ids,
     pub(crate) route: Route,
     pub(crate) method: &'a hyper::Method,
-    /// `None` if the client went away before it had all of an answer.
+    /// Status; `None` if the client went away before it had all of an answer.
     pub(crate) status: Option<u16>,
     pub(crate) took: Duration,
     /// Bytes of the bodies.
@@ -56,12 +56,12 @@ pub(crate) struct Ended<'a> {
     pub(crate) sent: u64,
     /// Rows that the model answered.
     pub(crate) rows: u64,
-    /// Why it was refused; the sentence that the client got, which holds nothing that it sent.
+    /// Reason of a refusal: the sentence that the client got, which contains nothing that it sent.
     pub(crate) reason: Option<&'a str>,
 }
 
 impl RequestLog {
-    /// Logs `sample`, from 0 to 1, of what went well.
+    /// Creates a log of a share `sample` of successful requests, from 0 to 1.
     pub(crate) fn new(sample: f64) -> RequestLog {
         RequestLog {
             ids: IdSource::default(),
@@ -70,7 +70,7 @@ impl RequestLog {
         }
     }
 
-    /// Logs a request, if it is one of those that are.
+    /// Logs a request, if it is chosen.
     pub(crate) fn ended(&self, log: &Log, shard: &Shard, level: Level, request: &Ended<'_>) {
         let chosen =
             level < Level::Info || self.share.is_none_or(|share| request.ids.random < share);
@@ -90,7 +90,7 @@ impl RequestLog {
         }
     }
 
-    /// Hands over what has gathered.
+    /// Passes on the gathered lines.
     pub(crate) fn flush(&self, log: &Log) {
         let mut gathered = self.lock();
         gathered.tell_left_out();
@@ -98,13 +98,13 @@ impl RequestLog {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Gathered> {
-        // At worst half a line is in it.
+        // At worst it contains half a line.
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Gathered {
-    /// Counts a refusal; whether it is to be logged.
+    /// Counts a refusal. Returns true if it is to be logged.
     fn has_room_for_refusal(&mut self, now: SystemTime) -> bool {
         let second = now
             .duration_since(UNIX_EPOCH)
@@ -119,7 +119,7 @@ impl Gathered {
         has_room
     }
 
-    /// Writes how many refusals were left out since this was last told.
+    /// Logs how many refusals were left out since the last report.
     fn tell_left_out(&mut self) {
         if self.left_out > 0 {
             self.clock.begin_line(

@@ -1,4 +1,4 @@
-//! The page of metrics: gathers what all parts of the service count.
+//! Page of metrics: gathers the counts of all parts of the service.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
@@ -15,23 +15,23 @@ use crate::serve::http::head::Refusal;
 use crate::serve::http::phase::Phase;
 use crate::serve::settings::tls;
 
-/// The registry of a server.
+/// Creates the registry of a server.
 pub(crate) fn registry() -> Registry {
     Registry::new(&observe::HISTOGRAMS)
 }
 
-/// Makes series that are to be on the page before their first event.
+/// Creates series that must be on the page before their first event.
 pub(crate) fn expect_events(shard: &Shard) {
     shard.expect(&metrics::SHED, Shed::ALL);
     shard.expect(&metrics::CUT, Broken::ALL);
     shard.expect(&metrics::REFUSED, Refusal::ALL);
     shard.expect(&metrics::TIMEOUTS, Phase::ALL);
     shard.expect(&metrics::TLS_FAILURES, tls::Failure::ALL);
-    // Those that alerts look at.
+    // Series of alerts.
     shard.expect_answers(Route::Reg, "POST", &[200, 500, 503]);
 }
 
-/// Hands histograms over every [`metrics::HAND_OVER_EVERY`], for as long as `app` is in use.
+/// Passes histograms on every [`metrics::HAND_OVER_EVERY`], while `app` is in use.
 pub(crate) fn hand_over(app: &Weak<App>) {
     loop {
         std::thread::sleep(metrics::HAND_OVER_EVERY);
@@ -43,7 +43,7 @@ pub(crate) fn hand_over(app: &Weak<App>) {
     }
 }
 
-/// All metrics in Prometheus' text format.
+/// Returns all metrics in Prometheus' text format.
 pub(crate) fn page(app: &Arc<App>) -> String {
     let mut page = app.registry.page(|| report(app));
     page.push_str(&process::cpu_seconds());

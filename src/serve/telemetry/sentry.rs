@@ -1,10 +1,10 @@
-//! Faults of the service are reported to a Sentry, or to whatever else takes its envelopes.
+//! Reports faults of the service to Sentry, or to a compatible receiver of its envelopes.
 //!
-//! What is sent: that a thread panicked, and where in the code; that a request was answered 5xx, and on which route. No
-//! part of a request, of its headers or of its answer is.
+//! A report says that a thread panicked, and where in the code, or that a request was answered 5xx, and on which route.
+//! It contains no part of a request, of its headers or of its answer.
 //!
-//! Whoever reports never waits: faults go through a bounded queue to a thread of their own, and what does not get
-//! through is counted. Of the same fault one report goes out in [`MERGE`]; it says how many there were.
+//! Reporting never blocks: faults go through a bounded queue to a thread of their own, and dropped faults are counted.
+//! Equal faults are merged for [`MERGE`] into one report, which has their number.
 
 mod dsn;
 mod envelope;
@@ -26,16 +26,16 @@ use super::metrics::{self, Counter};
 use crate::serve::settings::reload::cannot_read;
 use crate::serve::settings::tls;
 
-/// The environment variable that holds a DSN.
+/// Environment variable that holds a DSN.
 pub(crate) const DSN_VARIABLE: &str = "PICK_REGNO_SENTRY_DSN";
-/// Faults that may wait to be sent.
+/// Number of faults that may wait to be sent.
 const QUEUE: usize = 64;
-/// Of the same fault one report goes out in this time.
+/// Time for which equal faults are merged.
 const MERGE: Duration = Duration::from_secs(10);
-/// Different faults that are told apart; there are fewer places in the code that can panic and be reached.
+/// Maximum number of different faults; fewer places in the code can panic and be reached.
 const MAX_FAULTS: usize = 64;
 
-/// Where faults are reported to.
+/// Destination of fault reports.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SentryArgs {
     /// The text of `PICK_REGNO_SENTRY_DSN`: it holds a key, so it is no flag
@@ -62,7 +62,7 @@ pub struct SentryArgs {
 }
 
 impl SentryArgs {
-    /// Where to report to, if anywhere; else a sentence that names the setting.
+    /// Returns the destination, if one is configured. An error is a sentence that names the setting.
     pub(crate) fn target(&self) -> Result<Option<Target>, String> {
         let (name, text) = match (&self.sentry_dsn, &self.sentry_dsn_file) {
             (None, None) => return Ok(None),
@@ -98,7 +98,7 @@ fn read(file: &Path) -> Result<String, String> {
     })
 }
 
-/// The way to Sentry.
+/// Handle of the reporting thread.
 pub(crate) struct Sentry {
     queue: SyncSender<Report>,
     recent: Mutex<HashMap<Fault, Recent>>,
@@ -144,7 +144,7 @@ impl Sentry {
         Ok(sentry)
     }
 
-    /// Queues a fault, unless the same was queued a moment ago.
+    /// Queues a fault, unless an equal one was queued a moment ago.
     pub(crate) fn report(&self, fault: Fault) {
         let Some(times) = self.due(&fault, Instant::now()) else {
             self.counts.merged.inc();
@@ -157,7 +157,7 @@ impl Sentry {
         }
     }
 
-    /// How often `fault` happened since it was last sent, if it is to be sent again.
+    /// Returns the number of occurrences of `fault` since its last report, if it is to be reported again.
     fn due(&self, fault: &Fault, now: Instant) -> Option<u64> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = recent.get_mut(fault) {
@@ -182,7 +182,7 @@ impl Sentry {
         Some(1)
     }
 
-    /// Waits until all that was queued is sent or lost, at most for `limit`.
+    /// Waits until everything in the queue is sent or lost, at most for `limit`.
     pub(crate) fn flush(&self, limit: Duration) {
         let until = Instant::now() + limit;
         while self.counts.done.load(Relaxed) < self.counts.queued.load(Relaxed)
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_same_fault_is_sent_once_in_a_while() {
-        // Nobody listens there: what counts here is what is queued.
+        // Nobody listens there: the test is about the queue.
         let dsn = Dsn::read("http://key@127.0.0.1:1/1").unwrap();
         let sentry = Sentry::start(Target { dsn, client: None }).unwrap();
         let panic = |place: &str| Fault::Panic {

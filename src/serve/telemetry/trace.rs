@@ -1,9 +1,9 @@
-//! What a request is called, here and elsewhere: its id, and its place in a distributed trace.
+//! Identity of a request: its id, and its place in a distributed trace.
 //!
-//! `x-request-id` is kept if it is 1 to 128 characters of visible ASCII, else one is made; every answer carries it back.
-//! `traceparent` (W3C Trace Context) is read strictly: one that is not exactly as the recommendation has it counts as
-//! absent. The service calls nobody that it could be passed on to, so it goes back with the answer: same trace, and the
-//! id of this service's own span, which is also in the log.
+//! `x-request-id` is kept if it is 1 to 128 characters of visible ASCII, else one is generated; every answer carries
+//! it. `traceparent` (W3C Trace Context) is parsed strictly: anything that deviates from the recommendation counts as
+//! absent. The service calls nobody to whom it could pass the trace, so it returns it with the answer: the same trace,
+//! and the id of this service's own span, which is also in the log.
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,48 +16,48 @@ use crate::serve::http::fields::Fields;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// Each byte's two hexadecimal digits.
+/// Two hexadecimal digits of each byte.
 static DIGITS: [[u8; 2]; 256] = digits();
-/// Characters that a client's id may have.
+/// Maximum length of a client's id, in characters.
 const MAX_ID: usize = 128;
 
-/// Makes ids; one a worker.
+/// Generator of ids, one per worker.
 #[derive(Default)]
 pub(crate) struct IdSource {
-    /// Its keys are the process's own random numbers.
+    /// Keys from the process's own random numbers.
     keys: RandomState,
     made: Counter,
 }
 
-/// What one request is called.
+/// Ids of a request.
 pub(crate) struct Ids {
     pub(crate) request_id: RequestId,
     pub(crate) trace: Option<Trace>,
-    /// As random as the trace's id, or as one that was made here.
+    /// Random number from the trace's id, or from one that was generated here.
     pub(crate) random: u64,
 }
 
-/// The value of `x-request-id`.
+/// Value of `x-request-id`.
 #[derive(Debug)]
 pub(crate) enum RequestId {
-    /// The client's.
+    /// The client's id.
     Kept(HeaderValue),
-    /// One that was made here, in hexadecimal digits: it becomes a header once, when the answer is written.
+    /// Generated id in hexadecimal digits: it becomes a header once, when the answer is written.
     Made([u8; 32]),
 }
 
-/// A request's place in a trace.
+/// Place of a request in a trace.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Trace {
     /// 32 lower-case hexadecimal digits.
     pub(crate) trace_id: String,
-    /// This service's own span.
+    /// Span of this service.
     pub(crate) span: u64,
     sampled: bool,
 }
 
 impl IdSource {
-    /// The ids of a request.
+    /// Returns the ids of a request.
     pub(crate) fn ids(&self, fields: &Fields<'_>) -> Ids {
         let nth = self.made.value();
         self.made.inc();
@@ -70,7 +70,7 @@ impl IdSource {
             None => RequestId::made(own, self.keys.hash_one(!nth)),
         };
         let random = match &trace {
-            // The last digits are the ones that must be random: the recommendation's level 2.
+            // The last digits are the ones that must be random, by level 2 of the recommendation.
             Some(trace) => u64::from_str_radix(&trace.trace_id[16..], 16).unwrap_or(own) << 8,
             None => own,
         };
@@ -112,7 +112,7 @@ impl RequestId {
 }
 
 impl Ids {
-    /// Puts the ids into an answer's headers.
+    /// Adds the ids to an answer's headers.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         headers.insert(REQUEST_ID, self.request_id.to_header());
         if let Some(trace) = &self.trace {
@@ -122,7 +122,7 @@ impl Ids {
 }
 
 impl Trace {
-    /// `00-<trace id>-<parent id>-<flags>`; a later version may have more after that.
+    /// Parses `00-<trace id>-<parent id>-<flags>`. A later version may have more fields.
     fn read(value: &HeaderValue, span: u64) -> Option<Trace> {
         let text = value.to_str().ok()?;
         let (known, rest) = text.split_at_checked(55)?;

@@ -1,4 +1,4 @@
-//! A batch's body as a source that may have nothing at the moment.
+//! Body of a batch as a source that may have nothing at the moment.
 
 use std::io::{self, Read};
 
@@ -6,11 +6,11 @@ use hyper::body::Bytes;
 
 use crate::serve::settings::config::PIECE;
 
-/// The piece of the body that is read.
+/// Piece of the body that is being read.
 #[derive(Default)]
 pub(super) struct Piece {
     pub(super) bytes: Bytes,
-    /// Whether it was the last.
+    /// True if it was the last piece.
     pub(super) ended: bool,
 }
 

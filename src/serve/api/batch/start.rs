@@ -1,4 +1,4 @@
-//! When the head of a batch's answer is sent: at the body's end, if nothing stands against it.
+//! Time at which the head of a batch's answer is sent: at the end of the body, unless an exception applies.
 //!
 //! | request | sent at the latest | since |
 //! | --- | --- | --- |
@@ -18,22 +18,22 @@ use crate::serve::http::reply::{self, Reply};
 /// Bytes of answers that wait for the end of a body whose client means to stream.
 pub(super) const EARLY: u64 = 256 * 1024;
 
-/// When an answer begins, if the body has not ended before.
+/// Time at which an answer begins if the body has not ended before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// After [`EARLY`] of answers.
+    /// After [`EARLY`] bytes of answers.
     Early,
-    /// When no more answers can be held.
+    /// Once no more answers can be held.
     Late,
     /// Never.
     Never,
 }
 
-/// How the client, or the proxy before it, takes an answer.
+/// Capabilities of the client, or of the proxy before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
     pub(super) start: Start,
-    /// Whether it takes trailers.
+    /// True if the client accepts trailers.
     pub(super) trailers: bool,
 }
 
@@ -58,7 +58,7 @@ impl Manner {
     }
 }
 
-/// The answer to a batch whose answers are more than can be held.
+/// Answer to a batch whose answers are more than can be held.
 pub(super) fn refusal(most: u64) -> Reply {
     reply::fail(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -1,4 +1,4 @@
-//! Answers that are the same for everybody: their bytes are shared by all who do not read them.
+//! Answers that are the same for everybody: clients that do not read them share their bytes.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,14 +7,14 @@ use hyper::body::Bytes;
 
 use crate::serve::http::phase::ConnectionState;
 
-/// Bytes that hyper is given at once. It copies them; the rest is copied when the client has taken these.
+/// Number of bytes that hyper gets at once. It copies them; the rest follows when the client has read these.
 const PIECE: usize = 8 * 1024;
 
-/// What is left of an answer.
+/// Remaining part of an answer.
 pub(crate) struct Shared {
     rest: Bytes,
     state: Arc<ConnectionState>,
-    /// Whether the next piece waits until the last has been written.
+    /// True if the next piece waits until the last has been written.
     pause: bool,
 }
 
@@ -31,7 +31,7 @@ impl Shared {
         self.rest.len()
     }
 
-    /// The next piece, when the client has taken the one before.
+    /// Returns the next piece when the client has read the previous one.
     pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
         if self.rest.is_empty() {
             return Poll::Ready(None);
@@ -48,7 +48,7 @@ impl Shared {
         let len = self.rest.len().min(PIECE);
         let piece = self.rest.split_to(len).to_vec();
         if self.rest.is_empty() {
-            // hyper may end an answer and not look at the request behind it, if it has read that already.
+            // hyper may end an answer without looking at the request behind it, if it has read that already.
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Some(piece))

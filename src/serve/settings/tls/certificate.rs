@@ -1,4 +1,4 @@
-//! What is read from certificates and revocation lists beside their use.
+//! Properties of certificates and revocation lists, apart from their verification.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use x509_cert::crl::CertificateList;
 use x509_cert::der::{Decode as _, Encode as _, Header, Reader as _, SliceReader};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
-/// The time of a certificate's validity, in seconds since 1970.
+/// Validity period of a certificate, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Validity {
     pub(super) begin: u64,
@@ -16,7 +16,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// `None` if the certificate is malformed.
+    /// Reads the validity period; `None` if the certificate is malformed.
     pub(super) fn read(der: &[u8]) -> Option<Validity> {
         let certificate = Certificate::from_der(der).ok()?;
         let validity = certificate.tbs_certificate().validity();
@@ -26,7 +26,7 @@ impl Validity {
         })
     }
 
-    /// A sentence if the certificate is not valid at `now`.
+    /// Returns a sentence if the certificate is not valid at `now`.
     pub(super) fn fault(self, now: u64) -> Option<String> {
         if now > self.end {
             Some(format!("expired {} ago", roughly(now - self.end)))
@@ -38,7 +38,7 @@ impl Validity {
     }
 }
 
-/// The present, in seconds since 1970.
+/// Current time, in seconds since 1970.
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.as_ref().map_or(0, Duration::as_secs)
@@ -52,17 +52,17 @@ fn roughly(seconds: u64) -> String {
     }
 }
 
-/// What a revocation list is to the CAs that it may be of.
+/// Relation of a revocation list to the CAs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum List {
-    /// One of them has signed it.
+    /// One of the CAs has signed it.
     Signed {
-        /// Whether its next update is overdue.
+        /// True if its next update is overdue.
         is_overdue: bool,
     },
-    /// It names one of them, which has not signed it.
+    /// It names one of the CAs, which has not signed it.
     Forged,
-    /// It is of another CA, such as an intermediate one.
+    /// It belongs to another CA, such as an intermediate one.
     Foreign,
     Malformed,
 }
@@ -127,7 +127,7 @@ fn has_signed(
     checks.any(|checked| checked.is_ok())
 }
 
-/// The content of an algorithm's identifier.
+/// Content of an algorithm's identifier.
 fn identifier(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
     let der = algorithm.to_der().ok()?;
     let mut reader = SliceReader::new(&der).ok()?;
@@ -135,7 +135,7 @@ fn identifier(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
     reader.read_slice(header.length()).ok().map(<[u8]>::to_vec)
 }
 
-/// The first element of a sequence, as it is written: what the signature of a list or certificate covers.
+/// First element of a sequence, as it is encoded: the signed part of a list or certificate.
 fn first_element(der: &[u8]) -> Option<&[u8]> {
     let mut reader = SliceReader::new(der).ok()?;
     Header::decode(&mut reader).ok()?;

@@ -1,4 +1,4 @@
-//! The client's side of TLS, for reports that go out.
+//! TLS client, for outgoing reports.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -10,13 +10,13 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 use super::pem::read_certificates;
 use super::server::provider;
 
-/// Whom the client trusts.
+/// Configuration of the client, with the CAs that it trusts.
 pub(crate) type Client = Arc<ClientConfig>;
 
-/// A client that trusts the CAs in the PEM file `ca`.
+/// Creates a client that trusts the CAs in the PEM file `ca`.
 pub(crate) fn client(ca: &Path) -> Result<Client, String> {
     let mut roots = RootCertStore::empty();
-    // A system's bundle may hold some that cannot be used: they are left out.
+    // A system's bundle may contain unusable CAs, which are skipped.
     let (used, _) = roots.add_parsable_certificates(read_certificates(ca)?);
     if used == 0 {
         return Err(format!("{}: no CA in it", ca.display()));
@@ -29,7 +29,7 @@ pub(crate) fn client(ca: &Path) -> Result<Client, String> {
     Ok(Arc::new(config))
 }
 
-/// Speaks TLS on `stream` with the server that is called `host`. The handshake comes with the first write.
+/// Starts TLS on `stream` with the server named `host`. The handshake happens with the first write.
 pub(crate) fn connect(
     client: &Client,
     host: &str,

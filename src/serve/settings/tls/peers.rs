@@ -1,4 +1,4 @@
-//! Clients' certificates: which are let in, and which of those that were let in still would be.
+//! Clients' certificates: initial admission, and checks of open connections.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +12,19 @@ use tokio_rustls::rustls::server::{
 use super::certificate::{List, Validity, now};
 use super::pem::{read_certificates, read_items, read_roots};
 
-/// What looks at the certificates of clients.
+/// Verifier of clients' certificates.
 pub(super) struct Peers {
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
-    /// Sentences about files that are used and should not be.
+    /// Sentences about weak files.
     pub(super) warnings: Vec<String>,
 }
 
 impl Peers {
-    /// Lets those in whom one of the file `ca` has signed, and none whom a list of the file `crl` revokes.
+    /// Admits clients whose certificate is signed by a CA of the file `ca`, and is not revoked by a list of the file
+    /// `crl`.
     ///
     /// # Errors
-    /// If a file cannot be used. A list that its CA has not signed is one: with it nobody could be let in.
+    /// If a file cannot be used. This includes a list that its CA has not signed, which would refuse everybody.
     pub(super) fn load(
         ca: &Path,
         crl: Option<&Path>,
@@ -88,21 +89,21 @@ impl Peers {
     }
 }
 
-/// The certificate that the client of an open connection has shown.
+/// Certificate of the client of an open connection.
 pub(crate) struct Presented {
-    /// Its own first, then those that signed it.
+    /// The client's own first, then those that signed it.
     chain: Vec<CertificateDer<'static>>,
     checked: Mutex<Checked>,
 }
 
 struct Checked {
     by: Arc<dyn ClientCertVerifier>,
-    /// When it is to be looked at again, in seconds since 1970.
+    /// Time of the next check, in seconds since 1970.
     until: u64,
 }
 
 impl Presented {
-    /// `chain`, which `verifier` has let in.
+    /// Creates it from `chain`, which `verifier` has admitted.
     pub(super) fn new(
         chain: &[CertificateDer<'_>],
         verifier: Arc<dyn ClientCertVerifier>,
@@ -118,7 +119,8 @@ impl Presented {
         }
     }
 
-    /// Whether `verifier` still lets it in. Costs signatures only after files were read again or a certificate expired.
+    /// Returns true if `verifier` still admits it. Verifies signatures only after files were read again or a
+    /// certificate expired.
     pub(super) fn is_good(&self, verifier: &Arc<dyn ClientCertVerifier>) -> bool {
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         let now = now();
@@ -141,7 +143,7 @@ impl Presented {
     }
 }
 
-/// When the first of `chain` expires that has not yet.
+/// Time at which the next certificate of `chain` expires.
 fn next_end(chain: &[CertificateDer<'_>], now: u64) -> u64 {
     let ends = chain.iter().filter_map(|der| Validity::read(der));
     let ends = ends.map(|validity| validity.end);

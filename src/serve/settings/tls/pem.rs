@@ -1,4 +1,4 @@
-//! What PEM files hold.
+//! Reads PEM files.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 
 use crate::serve::settings::reload::cannot_read;
 
-/// The certificates of a PEM file; at least one.
+/// Reads the certificates of a PEM file, at least one.
 pub(super) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     read_items(file, "certificate", "CERTIFICATE")
 }
 
-/// What a PEM file holds under `label`; at least one.
+/// Reads the items of a PEM file with this label, at least one.
 pub(super) fn read_items<T: PemObject>(
     file: &Path,
     what: &str,
@@ -31,7 +31,7 @@ pub(super) fn read_items<T: PemObject>(
     Ok(items)
 }
 
-/// The certificates of a PEM file, each as one that may sign others.
+/// Reads the certificates of a PEM file as trust anchors.
 pub(super) fn read_roots(file: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for (at, certificate) in read_certificates(file)?.into_iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn read_roots(file: &Path) -> Result<RootCertStore, String> {
 pub(super) fn pem_fault(why: &pem::Error) -> String {
     match why {
         pem::Error::Io(why) => cannot_read(why),
-        // The text of the others may quote the file.
+        // Other errors may quote the file.
         _ => "what is in it is not PEM, or is encrypted".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! The server's side of TLS: rustls, with graviola for its cryptography.
+//! TLS server: rustls, with graviola for its cryptography.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -21,7 +21,7 @@ use crate::serve::http::transport::Transport;
 use crate::serve::settings::reload::FromFiles;
 use crate::serve::telemetry::metrics::Shard;
 
-/// A connection after its handshake.
+/// Connection after its handshake.
 pub(crate) type TlsStream = tokio_rustls::server::TlsStream<Bounded>;
 
 impl Transport for TlsStream {
@@ -36,27 +36,27 @@ impl Transport for TlsStream {
     }
 }
 
-/// The only protocol that is spoken inside TLS; a client that asks for others alone is refused.
+/// The only protocol inside TLS. A client that offers only others is refused.
 const ALPN: &[u8] = b"http/1.1";
 
-/// How the server presents itself, and whom it lets in.
+/// TLS configuration of the server, and the admission of clients.
 pub(crate) struct Tls {
     files: FromFiles<Active>,
 }
 
-/// What was read from the files.
+/// Configuration that was read from the files.
 pub(crate) struct Active {
     config: Arc<ServerConfig>,
-    /// If clients are asked for certificates.
+    /// Verifier, if clients are asked for certificates.
     peers: Option<Peers>,
-    /// Sentences about the server's own certificates that are used and should not be.
+    /// Sentences about weak certificates of the server.
     warnings: Vec<String>,
-    /// Seconds since 1970.
+    /// Expiry in seconds since 1970.
     not_after: u64,
 }
 
 impl Tls {
-    /// Reads `files`; an error is a sentence that names the setting and the file.
+    /// Loads `files`. An error is a sentence that names the setting and the file.
     pub(crate) fn load(files: Files) -> Result<Tls, String> {
         let provider = provider().map_err(|why| format!("--tls-cert: {why}"))?;
         let mut paths = vec![files.cert.clone(), files.key.clone()];
@@ -70,12 +70,12 @@ impl Tls {
         &self.files
     }
 
-    /// When the server's certificate expires, in seconds since 1970.
+    /// Expiry of the server's certificate, in seconds since 1970.
     pub(crate) fn not_after(&self) -> u64 {
         self.files.value().not_after
     }
 
-    /// Sentences about files that are used and should not be.
+    /// Sentences about weak files.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let active = self.files.value();
         let peers = active.peers.as_ref();
@@ -83,7 +83,8 @@ impl Tls {
         [&active.warnings, of_peers].concat()
     }
 
-    /// Shakes hands, with the certificate and the CA that are in use when it begins; with what the client has shown.
+    /// Performs the handshake, with the certificate and the CA that are current at its beginning. Also returns what the
+    /// client has shown.
     pub(crate) fn accept(
         &self,
         stream: TcpStream,
@@ -104,7 +105,8 @@ impl Tls {
         }
     }
 
-    /// Of `all`, those whose certificate is not let in any more: it has expired, was revoked, or its CA is gone.
+    /// Returns the elements of `all` whose certificate is no longer admitted: it has expired, was revoked, or its CA is
+    /// gone.
     pub(crate) fn outdated<T>(
         &self,
         all: Vec<T>,
@@ -124,7 +126,7 @@ impl Tls {
     }
 }
 
-/// The cryptography, if this processor can do it: graviola panics on one that lacks instructions which it needs.
+/// Returns the cryptography, if this processor supports it: graviola panics if instructions are missing.
 pub(super) fn provider() -> Result<Arc<CryptoProvider>, String> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     if !graviola::util::is_cpu_supported() {
@@ -183,14 +185,14 @@ fn read(files: &Files, provider: Arc<CryptoProvider>) -> Result<Active, String> 
                 "is not the key of {}",
                 files.cert.display()
             )),
-            // The adapter says no more than this.
+            // The adapter gives no more details.
             Error::General(_) => key_fault(
                 &"not a key that can be used: RSA of 2048 bits or more, ECDSA P-256 or P-384, or Ed25519 is expected",
             ),
             why => key_fault(&why),
         })?;
     config.alpn_protocols = vec![ALPN.to_vec()];
-    // No session is resumed: a client is checked against the CA at each of its connections.
+    // Sessions are not resumed: a client is verified against the CA for each connection.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Active {

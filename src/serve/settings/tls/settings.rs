@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::arguments::parse_duration;
 use crate::serve::telemetry::metrics::Label;
 
-/// The settings of TLS.
+/// Settings of TLS.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TlsArgs {
     /// Serve HTTPS with this certificate: PEM, the server's own first, then those that signed it. Read again when it
@@ -49,7 +49,7 @@ pub struct TlsArgs {
     pub handshake_timeout: Duration,
 }
 
-/// The files that TLS is served from.
+/// Files for TLS.
 #[derive(Clone, Debug)]
 #[cfg_attr(
     not(feature = "tls"),
@@ -63,7 +63,7 @@ pub(crate) struct Files {
 }
 
 impl TlsArgs {
-    /// The files, if TLS is asked for; a sentence if they are not complete.
+    /// Returns the files, if TLS is configured. An error is a sentence about the incomplete settings.
     pub(crate) fn files(&self) -> Result<Option<Files>, String> {
         if self.client_crl.is_some() && self.client_ca.is_none() {
             return Err("--client-crl: needs --client-ca as well".to_owned());
@@ -86,14 +86,14 @@ impl TlsArgs {
     }
 }
 
-/// Why a handshake failed.
+/// Reason why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// The client's certificate is missing, expired, revoked or not signed by the right CA.
     Certificate,
-    /// Server and client have no version, cipher or protocol in common, or what came is no TLS.
+    /// Server and client have no version, cipher or protocol in common, or the bytes are not TLS.
     Protocol,
-    /// The client went away, or refused what the server sent.
+    /// The client went away, or refused the server's certificate or parameters.
     Client,
 }
 
@@ -101,7 +101,7 @@ impl Failure {
     pub(crate) const ALL: [Failure; 3] = [Failure::Certificate, Failure::Protocol, Failure::Client];
 }
 
-/// The value of the `reason` label that counts it.
+/// Value of the `reason` label.
 impl Label for Failure {
     fn label(self) -> &'static str {
         match self {

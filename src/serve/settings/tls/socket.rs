@@ -1,7 +1,7 @@
-//! The socket below TLS: bounds and counts what a session keeps of the bytes that it reads.
+//! Socket below TLS: bounds and counts the bytes that a session keeps.
 //!
-//! A session keeps the parts of a record, and of a handshake's message in many records, until the last has come. rustls lets a
-//! client without a certificate or a key have it keep 64 KiB.
+//! A session keeps the parts of a record, and of a handshake message in many records, until the last has arrived.
+//! rustls keeps up to 64 KiB for a client without a certificate or a key.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,14 +14,14 @@ use tokio_rustls::rustls::Error;
 
 use crate::serve::telemetry::metrics::Shard;
 
-/// Bytes that a session may read before it has something to hand on: more than a record, and more than a handshake with a chain
-/// of certificates.
+/// Maximum number of bytes that a session may read before it passes something on: more than a record, and more than a
+/// handshake with a chain of certificates.
 const MOST: usize = 32 * 1024;
 
-/// A socket whose session may keep [`MOST`] bytes.
+/// Socket whose session may keep [`MOST`] bytes.
 pub(crate) struct Bounded {
     stream: TcpStream,
-    /// Bytes that were read since the session last handed something on, as they are counted.
+    /// Bytes that were read since the session last passed something on, as they are counted.
     kept: usize,
     shard: Arc<Shard>,
 }
@@ -39,7 +39,7 @@ impl Bounded {
         &self.stream
     }
 
-    /// Notes that the session keeps `bytes`.
+    /// Sets the number of bytes that the session keeps.
     pub(super) fn keep(&mut self, bytes: usize) {
         self.shard
             .held_open_bytes

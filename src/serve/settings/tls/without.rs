@@ -1,4 +1,4 @@
-//! A build without TLS: the same names, of which none can ever come into being.
+//! Build without TLS: the same names, as uninhabited types.
 
 use std::convert::Infallible;
 use std::net::TcpStream as Blocking;

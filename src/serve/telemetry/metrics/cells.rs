@@ -1,9 +1,9 @@
-//! What a worker counts in: cells that one thread writes and others read.
+//! Counters of a worker: cells that one thread writes and others read.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-/// A count that only grows, and that only one thread adds to: so its addition need not be one step, which would take a
+/// Monotonic counter that only one thread increments, so that an increment need not be atomic, which would take a
 /// locked instruction.
 #[derive(Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -22,7 +22,7 @@ impl Counter {
     }
 }
 
-/// A number of things that exist at present.
+/// Number of things that exist at present.
 #[derive(Default)]
 pub(crate) struct Gauge(AtomicI64);
 
@@ -36,7 +36,7 @@ impl Gauge {
     }
 }
 
-/// A sum of numbers that only one thread adds to.
+/// Sum of numbers that only one thread adds to.
 #[derive(Default)]
 struct Sum(AtomicU64);
 
@@ -50,12 +50,12 @@ impl Sum {
     }
 }
 
-/// Numbers by bucket. In cache lines of their own, since another worker's may stand beside them.
+/// Numbers by bucket. Aligned to cache lines of its own, since another worker's may be adjacent.
 #[repr(align(128))]
 pub(crate) struct Histogram<const N: usize> {
     bounds: &'static [f64; N],
     buckets: [Bucket; N],
-    /// The numbers above all bounds.
+    /// Numbers above all bounds.
     above: Bucket,
 }
 
@@ -68,7 +68,7 @@ struct Bucket {
 }
 
 impl<const N: usize> Histogram<N> {
-    /// Upper bounds of buckets, in ascending order.
+    /// Creates a histogram. `bounds` are the upper bounds of the buckets, ascending.
     pub(crate) fn new(bounds: &'static [f64; N]) -> Histogram<N> {
         Histogram {
             bounds,
@@ -86,7 +86,7 @@ impl<const N: usize> Histogram<N> {
         bucket.sum.add(number);
     }
 
-    /// Hands over what was recorded since the last time. One thread at a time may do so.
+    /// Passes on what was recorded since the last call. Only one thread at a time may call this.
     pub(super) fn hand_over(&self, to: &metrics::Histogram) {
         let mut above = f64::NEG_INFINITY;
         for (bucket, &bound) in self.buckets.iter().zip(self.bounds) {
@@ -98,16 +98,16 @@ impl<const N: usize> Histogram<N> {
 }
 
 impl Bucket {
-    /// Hands the numbers over that were counted since the last time: their mean, as often as there are numbers. The mean
-    /// lies within the bucket as they do, so the recorder's buckets and sum are theirs.
+    /// Passes on the numbers that were counted since the last call: their mean, as many times as there are numbers. The
+    /// mean lies within the bucket as they do, so the recorder's buckets and sum are right.
     fn hand_over(&self, above: f64, bound: f64, to: &metrics::Histogram) {
         let count = self.count.value() - self.handed_over.value();
         if count == 0 {
             return;
         }
         let mean = (self.sum.value() - self.sum_handed_over.value()) / count as f64;
-        // Rounding, or a sum that the worker is just adding to, must not move it into another bucket; the difference is made
-        // up for the next time.
+        // Rounding, or a sum that the worker is just updating, must not move the mean to another bucket. The difference
+        // is made up in the next call.
         let mean = mean.clamp(above.next_up(), bound);
         to.record_many(mean, count as usize);
         self.handed_over.add(count);
@@ -115,7 +115,8 @@ impl Bucket {
     }
 }
 
-/// Values by key, in the order in which their keys first occurred. Read while one thread adds; a key is never removed.
+/// Values by key, in the order in which the keys first occurred. May be read while one thread adds. Keys are never
+/// removed.
 pub(super) struct Series<K, V>(OnceLock<Box<Entry<K, V>>>);
 
 struct Entry<K, V> {
@@ -131,7 +132,7 @@ impl<K, V> Default for Series<K, V> {
 }
 
 impl<K: Copy + PartialEq, V> Series<K, V> {
-    /// The value of `key`, which is made if it is not there. The first keys are found the fastest.
+    /// Returns the value of `key`, which is created if missing. The first keys are found fastest.
     pub(super) fn entry(&self, key: K, make: impl Fn() -> V) -> &V {
         let mut series = self;
         loop {

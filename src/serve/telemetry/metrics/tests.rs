@@ -40,7 +40,7 @@ fn shards_are_added_up() {
     shards[0].expect_answers(Named("/reg/"), "POST", &[503]);
     shards[1].expect(&TIMEOUTS, [Named("idle")]);
     let labels = "route=\"/reg/\",method=\"POST\",status=\"200\"";
-    // Reported twice, handed over once.
+    // Reported twice, passed on once.
     for _ in 0..2 {
         let lines = lines(&registry, &shards);
         for line in [

@@ -1,20 +1,20 @@
-//! Where a Sentry is, and by which key it knows a project: `https://KEY@HOST[:PORT][/PATH]/PROJECT`.
+//! Address and key of a Sentry project: `https://KEY@HOST[:PORT][/PATH]/PROJECT`.
 
-/// A DSN that was read. It has no `Debug`, so that the key is in no text by accident.
+/// Parsed DSN. It has no `Debug`, so that the key does not get into a text by accident.
 pub(super) struct Dsn {
     pub(super) is_https: bool,
     pub(super) key: String,
-    /// A name, or an address; one of IPv6 without its brackets.
+    /// Host name or address; an IPv6 address has no brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// Where envelopes go: `[/PATH]/api/PROJECT/envelope/`.
+    /// Path for envelopes: `[/PATH]/api/PROJECT/envelope/`.
     pub(super) path: String,
 }
 
 const SHAPE: &str = "a DSN is http or https://KEY@HOST/PROJECT";
 
 impl Dsn {
-    /// Reads `text`; an error says what is wrong, and does not repeat it.
+    /// Parses `text`. An error describes the fault without repeating the text.
     pub(super) fn read(text: &str) -> Result<Dsn, String> {
         let wrong = |what: &str| format!("{what}; {SHAPE}");
         let (scheme, rest) = text.split_once("://").ok_or(wrong("no scheme"))?;
@@ -24,7 +24,7 @@ impl Dsn {
             _ => return Err(wrong("the scheme is neither http nor https")),
         };
         let (user, rest) = rest.split_once('@').ok_or(wrong("no key"))?;
-        // Old DSNs have a secret after the key, which nobody asks for any more.
+        // Old DSNs have a secret after the key, which is no longer used.
         let key = user.split(':').next().unwrap_or(user);
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(wrong("the key must be letters and digits"));

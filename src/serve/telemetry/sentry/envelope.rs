@@ -1,4 +1,4 @@
-//! A report as Sentry takes it: an envelope of one event, three lines of JSON.
+//! Sentry's format of a report: an envelope of one event, three lines of JSON.
 //!
 //! Format: <https://develop.sentry.dev/sdk/data-model/envelopes/> and <https://develop.sentry.dev/sdk/data-model/event-payloads/>.
 
@@ -10,20 +10,20 @@ use serde_json::{Value, json};
 /// Something that should not have happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Fault {
-    /// A thread panicked, here in the code.
+    /// A thread panicked at this place in the code.
     Panic { place: String },
     /// A request was answered with a status of 5xx.
     Status { status: u16, route: &'static str },
 }
 
-/// A fault on its way to be sent.
+/// Fault on its way to be sent.
 pub(super) struct Report {
     pub(super) fault: Fault,
-    /// How often it happened since it was last sent, this time included.
+    /// Number of occurrences since the last report, including this one.
     pub(super) times: u64,
 }
 
-/// The body of a request that brings `report`.
+/// Returns the body of a request with `report`.
 pub(super) fn envelope(report: &Report, server_name: &str) -> String {
     let id = event_id();
     let event = event(report, &id, server_name).to_string();
@@ -67,7 +67,7 @@ fn event(report: &Report, id: &str, server_name: &str) -> Value {
     event
 }
 
-/// 32 hexadecimal digits that no other event has: as random as the keys of the standard library's hash maps.
+/// Returns 32 unique hexadecimal digits, as random as the keys of the standard library's hash maps.
 fn event_id() -> String {
     let half = || RandomState::new().hash_one(SystemTime::now());
     format!("{:016x}{:016x}", half(), half())

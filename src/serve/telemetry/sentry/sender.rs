@@ -1,5 +1,5 @@
-//! Carries one report after the other to its destination: an HTTP/1.1 request on a connection of its own, which is all
-//! that so few requests need.
+//! Sends one report after the other: an HTTP/1.1 request on a connection of its own, which suffices for so few
+//! requests.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -9,26 +9,26 @@ use super::dsn::Dsn;
 use super::envelope::{Report, envelope};
 use crate::serve::settings::tls;
 
-/// The time to connect, to write, and to wait for each part of an answer.
+/// Timeout to connect, to write, and to wait for each part of an answer.
 const STEP: Duration = Duration::from_secs(5);
-/// The time for a whole answer.
+/// Timeout for a whole answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Bytes of an answer's head that are read; the body says nothing that is asked for.
+/// Maximum length of an answer's head in bytes; the body is ignored.
 const MAX_HEAD: usize = 16 * 1024;
-/// The pause that a Sentry gets which wants one and does not say how long, and the longest that it can ask for.
+/// Pause if Sentry asks for one without a duration, and the longest that it can ask for.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 
-/// A DSN, and how its host is spoken to.
+/// DSN with the TLS client for its host.
 pub(crate) struct Target {
     pub(super) dsn: Dsn,
-    /// If it is https.
+    /// TLS client; `None` for plain HTTP.
     pub(super) client: Option<tls::Client>,
 }
 
 pub(super) struct Sender {
     target: Target,
     server_name: String,
-    /// When the pause is over that Sentry asked for.
+    /// End of the pause that Sentry asked for.
     paused_until: Option<Instant>,
 }
 
@@ -42,7 +42,7 @@ impl Sender {
         }
     }
 
-    /// Sends a report; whether it was taken.
+    /// Sends a report. Returns true if it was accepted.
     pub(super) fn send(&mut self, report: &Report) -> bool {
         if self
             .paused_until
@@ -61,7 +61,7 @@ impl Sender {
         answer.is_success
     }
 
-    /// Posts `body`; the beginning of the answer, up to the end of its head.
+    /// Posts `body`. Returns the beginning of the answer, up to the end of its head.
     fn post(&self, body: &str) -> io::Result<Vec<u8>> {
         let dsn = &self.target.dsn;
         let stream = self.connect()?;
@@ -91,7 +91,7 @@ impl Sender {
         }
     }
 
-    /// Connects to the first of the host's addresses that lets itself be connected to.
+    /// Connects to the first of the host's addresses that accepts.
     fn connect(&self) -> io::Result<TcpStream> {
         let dsn = &self.target.dsn;
         let mut last = io::Error::from(io::ErrorKind::NotFound);
@@ -123,11 +123,11 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Vec<u8>>
     Ok(head)
 }
 
-/// What an answer says.
+/// Relevant parts of an answer.
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
     is_success: bool,
-    /// For how long nothing more is wanted.
+    /// Time for which no reports are wanted.
     pause: Option<Duration>,
 }
 
@@ -143,7 +143,7 @@ fn read_head(head: &[u8]) -> Option<Answer> {
     };
     let header =
         |wanted: &str| headers().find_map(|(name, value)| (name == wanted).then_some(value));
-    // `60:error;transaction:key, 3600:…`: seconds, kinds of data (none stands for all), and more. Only errors are sent.
+    // `60:error;transaction:key, 3600:…`: seconds, kinds of data (none means all), and more. Only errors are sent.
     let limits = header("x-sentry-rate-limits").unwrap_or("").split(',');
     let limit = limits
         .filter_map(|limit| {
