@@ -1,4 +1,4 @@
-//! How records are written.
+//! Format of a file's records.
 
 use super::Format;
 use super::csv::Header;

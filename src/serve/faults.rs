@@ -1,4 +1,4 @@
-//! Faults that tests make.
+//! Faults that tests inject.
 
 /// Faults that tests inject.
 #[doc(hidden)]

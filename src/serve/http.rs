@@ -1,4 +1,4 @@
-//! Connections: how bytes become requests, and answers bytes. Nothing here knows what is asked.
+//! Connections: bytes → requests, and answers → bytes. Independent of the API.
 
 pub(crate) mod accept;
 pub(crate) mod addresses;

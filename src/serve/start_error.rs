@@ -1,4 +1,4 @@
-//! Why a server could not start.
+//! Errors of starting a server.
 
 use std::{fmt, io};
 

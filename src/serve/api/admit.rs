@@ -100,7 +100,7 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Decides how the body of a request to the model is read; `Err` has the refusal, if it cannot be.
+    /// Decides how the body of a request to the model is read. `Err` has the refusal.
     fn admit_body(&mut self) -> Result<Decision, Reply> {
         let decision = self.admit_type()?;
         self.ledger.explains = asks_for_explanations(self.head.uri.query())
@@ -218,7 +218,7 @@ fn asks_for_explanations(query: Option<&str>) -> Result<bool, String> {
     }
 }
 
-/// The permanent redirect of `/reg`; 308 keeps method and body.
+/// Permanent redirect of `/reg`; 308 keeps method and body.
 fn moved(query: Option<&str>) -> Reply {
     let mut reply = reply::fail(StatusCode::PERMANENT_REDIRECT, "Moved permanently: /reg/");
     let location = match query {

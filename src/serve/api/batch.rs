@@ -1,15 +1,16 @@
-//! Batches: bodies of records, answered while they come.
+//! Batches: bodies of records, answered while they arrive.
 //!
-//! The head of an answer waits until the body has ended, or until so much has been answered that it cannot be held
-//! ([`Start`]): proxies and client libraries that send everything before they read would be stopped by an earlier answer, and
-//! some lose records by it. A whole answer has a length and the number of its records; one that is begun before is chunked.
+//! The head of an answer waits until the body has ended, or until the answers cannot be held any more ([`Start`]): an
+//! earlier answer would stop proxies and client libraries that send everything before they read, and some would lose
+//! records. A complete answer has a length and the number of its records; one that begins earlier is chunked.
 //!
-//! After that hyper asks [`Batch`] for the next piece of the answer when it has room for one, and only then is more of the
-//! body read. [`wire`](crate::serve::http::wire) makes room as long as memory lasts, so that a client which does not read yet can send on; then a
-//! client that does not take its answers is not read from.
+//! After that, hyper asks [`Batch`] for the next piece of the answer when it has room for one, and only then more of
+//! the body is read. [`wire`](crate::serve::http::wire) makes room while memory lasts, so that a client which does not
+//! read yet can send; beyond that, a client that does not read its answers is not read from.
 //!
-//! Between two steps the worker sees to its other connections. A wait for the client may last as long as the body's deadline,
-//! from one record to the next, a write that does not move as long as the write's; a batch that goes on may take any time.
+//! Between two steps the worker serves its other connections. A wait for the client may last as long as the body's
+//! deadline per record, and a write without progress as long as the write's; a batch that makes progress may take any
+//! time.
 
 mod piece;
 mod start;
@@ -107,7 +108,7 @@ enum Stage {
     Ended,
 }
 
-/// The answers, for hyper.
+/// Answers in the form that hyper takes.
 impl Body for Batch {
     type Data = reply::Piece;
     type Error = Cut;

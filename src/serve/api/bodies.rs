@@ -1,4 +1,4 @@
-//! Bodies: what has arrived of one, and those that are gathered and answered as a whole.
+//! Bodies: received parts, and bodies that are gathered and answered as a whole.
 
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
@@ -19,8 +19,8 @@ use crate::request::{Body, Request, parse_body};
 use crate::serve::http::phase::Phase;
 use crate::serve::http::reply::{self, Reply};
 
-/// The next frame of a body, of which hyper said `polled`; `None` at its end. An error is counted, and the rest of the body
-/// is left unread.
+/// Returns the next frame of a body from hyper's `polled`, or `None` at its end. An error is counted, and the rest of
+/// the body is left unread.
 pub(crate) fn arrived<E>(
     polled: Poll<Option<Result<Frame<Bytes>, E>>>,
     desk: &Desk,
@@ -46,7 +46,7 @@ pub(crate) fn arrived<E>(
     Poll::Ready(Err(broken))
 }
 
-/// The answer to a body of more than `limit` bytes.
+/// Answer to a body of more than `limit` bytes.
 pub(crate) fn too_large(limit: u64) -> Reply {
     reply::fail(
         StatusCode::PAYLOAD_TOO_LARGE,
@@ -113,7 +113,7 @@ impl Reading {
         self.ledger.close_with(reply)
     }
 
-    /// Reads the body to its end, and asks the model.
+    /// Reads the body to its end, and answers it.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         loop {
             let desk = &*self.ledger.desk;
@@ -179,7 +179,7 @@ impl Reading {
                 self.ledger.rows = rows;
                 reply
             }
-            // `panics` has told it.
+            // `panics` has logged it.
             Err(_) => Broken::OurFault.reply(),
         }
     }

@@ -1,4 +1,4 @@
-//! Bodies that end before their end, and batches that do.
+//! Bodies and batches that end prematurely.
 
 use hyper::StatusCode;
 
@@ -17,7 +17,7 @@ pub(crate) fn no_memory() -> Reply {
 pub(crate) const OUR_FAULT: &str =
     "Internal server error: the fault is the service's, and has been noted";
 
-/// Why a body cannot be read to its end, or a batch not be answered to its end.
+/// Reason why a body cannot be read to its end, or a batch not be answered to its end.
 #[derive(Clone, Copy)]
 pub(crate) enum Broken {
     /// The next piece of the body did not come in time.

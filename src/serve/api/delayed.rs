@@ -1,4 +1,4 @@
-//! Answers to wrong keys, which wait as [`Guesses`](crate::serve::http::guesses::Guesses) says.
+//! Answers to wrong keys, delayed according to [`Guesses`](crate::serve::http::guesses::Guesses).
 
 use std::pin::Pin;
 use std::sync::Arc;

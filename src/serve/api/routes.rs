@@ -1,4 +1,4 @@
-//! The way of a request: its head is decided upon, its body read, thrown away or answered record by record.
+//! Processing of a request: its head is decided upon, and its body is read, discarded, or answered record by record.
 
 use std::convert::Infallible;
 use std::pin::Pin;

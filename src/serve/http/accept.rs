@@ -102,11 +102,11 @@ impl Acceptor {
         }
     }
 
-    /// The next connection, with its place among those that may be open. Nothing is lost if the future is dropped.
+    /// Returns the next connection, with its slot. Cancel-safe: nothing is lost if the future is dropped.
     ///
-    /// If there is no place, connections that have waited for their clients make room ([`make_room`]); clients beyond the
-    /// one that waits here wait in the kernel's queue, and cost nothing. Never fails: an error of one connection is
-    /// passed over, and any other, such as no file descriptor being left, is counted, told and waited out.
+    /// If there is no slot, connections that have waited for their clients make room ([`make_room`]). One client waits
+    /// here, others in the kernel's queue, where they cost nothing. Never fails: an error of one connection is skipped;
+    /// any other, such as exhausted file descriptors, is counted, logged and waited out.
     pub(crate) async fn next(&mut self, log: &Log) -> (TcpStream, Place) {
         if self.waiting.is_none() {
             self.waiting = Some(self.accept(log).await);

@@ -1,4 +1,4 @@
-//! The connections of one worker, the sweep that ends waits which last too long, and what makes room for newcomers.
+//! Connections of one worker, the sweep that ends waits beyond their deadlines, and making room for new connections.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::phase::{ConnectionState, Deadlines};
 
-/// Time between two sweeps.
+/// Interval between sweeps.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(200);
 
 /// Connections of one worker.
@@ -85,9 +85,10 @@ impl Connections {
     }
 }
 
-/// Closes the connections of all `tables` whose clients have shown no key and have an answer, or have kept them waiting for
-/// half a second; all at once, since whoever holds the places to keep others out takes each that becomes free. If there is none, closes the one that has waited
-/// the longest for another request, for a second at least. Returns how many.
+/// Closes the connections of all `tables` whose clients have shown no key and have an answer, or have kept them waiting
+/// for half a second. They are closed together, since an attacker who holds the slots would take each that becomes
+/// free. If there is none, closes the one that has waited longest for another request, for at least a second. Returns
+/// the number of closed connections.
 pub(crate) fn make_room(tables: &[Arc<Connections>]) -> u64 {
     let now = Instant::now();
     let mut longest: Option<(Duration, Arc<ConnectionState>)> = None;

@@ -1,8 +1,8 @@
 //! Phase of each connection (what it waits for), and the deadlines of phases.
 //!
-//! A timer per phase of each request would cost more than the request itself, so there are none: a connection notes what
-//! it waits for and since when, two relaxed stores, and one sweep per worker looks at all of them every
-//! [`SWEEP_EVERY`](super::connections::SWEEP_EVERY). A limit therefore acts up to that much late.
+//! A timer per phase would cost more than the request itself. Instead, a connection stores its phase and the time at
+//! which it began (two relaxed stores), and one sweep per worker checks all connections every
+//! [`SWEEP_EVERY`](super::connections::SWEEP_EVERY). A deadline therefore acts up to that much late.
 
 use std::sync::Arc;
 use std::sync::OnceLock;

@@ -67,7 +67,7 @@ impl Body for ReplyBody {
     }
 }
 
-/// The answer is cut short; hyper closes the connection without the answer's proper end.
+/// Error of an interrupted answer, on which hyper closes the connection without the proper end of the answer.
 #[derive(Debug)]
 pub(crate) struct Cut;
 
@@ -121,7 +121,7 @@ pub(crate) fn fail(status: StatusCode, message: &str) -> Reply {
     reply
 }
 
-/// 503 to a request that could be answered at another time; `message` says why it is not answered now.
+/// Creates a 503 for a request that can be retried later; `message` has the reason.
 pub(crate) fn busy(message: &str) -> Reply {
     let mut reply = fail(StatusCode::SERVICE_UNAVAILABLE, message);
     reply

@@ -20,7 +20,7 @@ const MAX_WORKERS: usize = 256;
 const MAX_BODY: u64 = 1 << 30;
 /// Upper bound of `--max-body-memory`.
 const MAX_BODY_MEMORY: u64 = 1 << 40;
-/// Bytes of a batch's body that are looked at together.
+/// Number of bytes of a batch's body that are processed together.
 pub(crate) const PIECE: usize = 16 * 1024;
 
 /// Number of bytes that a batch may hold besides its answers, whatever its length: the text that is read and the text

@@ -1,4 +1,4 @@
-//! Limits that follow from the memory that a container may have.
+//! Default limits, derived from a container's memory.
 
 use std::path::Path;
 
