@@ -18,7 +18,7 @@ const MODEL: &str = "BUILD_OUTPUT_MODEL";
 fn built(name: &str, text: &str) -> (String, String) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).expect("a folder for the test can be made");
-    let model = folder.join("model.json");
+    let model = folder.join("model\ncargo::rustc-env=ODD=1\u{1b}[2J.json");
     fs::write(&model, text).expect("the model can be written");
     let output = Command::new(env::current_exe().expect("the test runs"))
         .args(["--exact", "names_are_escaped_in_what_a_build_says"])
