@@ -29,7 +29,7 @@ from service import BODY, KEY, LONG, REQUEST, ROOT, Service, check, conditions, 
 SECONDS = 3 if LONG else 2
 MIB = 1 << 20
 SMALL = 64 * MIB
-# What the service makes of that (src/serve/room.rs), and the places of the operators' port.
+# What the service makes of that (src/serve/settings/room.rs), and the places of the operators' port.
 SMALL_PLACES = 128
 OPERATORS = 64
 POD = (ROOT / "deploy/kubernetes/base/deployment.yaml").read_text()
