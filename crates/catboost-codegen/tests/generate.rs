@@ -376,3 +376,26 @@ fn a_model_with_too_many_keys_is_to_be_loaded_at_run_time() {
     let expected = "the model's CTRs look up 67108928 keys, too many to be compiled; at most 67108864 are: load the model at run time, with catboost-apply";
     assert_eq!(error.to_string(), format!("{}: {expected}", path.display()));
 }
+
+/// A single label of `MultiLogloss`, and the only class of the training data.
+#[test]
+fn a_model_may_name_one_class() {
+    let one = r#"{"class_names":["a"],"class_to_label":[0]}"#;
+    for (loss, class) in [
+        ("MultiLogloss", "-> [bool; 1] {"),
+        ("Logloss", "-> &'static str {"),
+    ] {
+        let params = format!(r#"{{"loss_function":{{"type":"{loss}"}}}}"#);
+        let source = source_with(
+            "loss_focal.cbm",
+            &[("class_params", one), ("params", &params)],
+        );
+        for part in [
+            "pub const CLASSES: [&str; 1] = [\"a\"];",
+            "pub fn probability(raw: &[f64; 1]) -> [f64; 2] {",
+            &format!("pub fn class(raw: &[f64; 1]) {class}"),
+        ] {
+            assert!(source.contains(part), "{loss}: {part}");
+        }
+    }
+}

@@ -31,7 +31,7 @@ pub struct Output {
     /// Index of each of the model's raw values among those of [`Output::raw`]. Classes that the training data lacked
     /// have indices, but no raw values.
     pub places: Vec<usize>,
-    /// Names of the classes, by index: two for a model with one raw value, none if the model does not classify.
+    /// Names of the classes, by index: two for a model with one raw value, or one (see [`Output::checked`]), none if the model does not classify.
     pub classes: Vec<Label>,
     /// Threshold of the raw value: with one raw value, above it the second class is predicted; with
     /// [`Link::SigmoidEach`], each label.
@@ -141,7 +141,8 @@ impl Output {
     /// Checks that the model names as many classes as it predicts.
     ///
     /// # Errors
-    /// If it names another number of classes (other than none).
+    /// If it names another number of classes (other than none). With one raw value it may name one: a single label of
+    /// `MultiLogloss`, or the only class of the training data.
     pub fn checked(self) -> Result<Self, OutputError> {
         let expected = if self.dimension == 1 {
             2
@@ -149,10 +150,12 @@ impl Output {
             self.dimension
         };
         match self.classes.len() {
-            named if named != 0 && named != expected => Err(OutputError(format!(
+            0 => Ok(self),
+            1 if self.dimension == 1 => Ok(self),
+            named if named == expected => Ok(self),
+            named => Err(OutputError(format!(
                 "the model names {named} classes, expected {expected}"
             ))),
-            _ => Ok(self),
         }
     }
 
@@ -204,6 +207,8 @@ impl Output {
             return (0..scores.len()).filter(above).collect();
         }
         match scores[..] {
+            // CatBoost fails above the threshold: no name is left.
+            [_] if self.classes.len() == 1 => vec![0],
             [score] => vec![usize::from(score > self.threshold)],
             _ => vec![output::class(&scores)],
         }

@@ -119,7 +119,12 @@ impl Outputs {
     pub(super) fn classes(&self, dimension: usize) -> Classes {
         match &self.classes {
             None => Classes::None,
-            Some(_) if dimension > 1 && self.output.many_labels() => Classes::Many,
+            // A single label is predicted or not; two names are of two classes.
+            Some((_, names))
+                if self.output.many_labels() && (dimension > 1 || names.len() == 1) =>
+            {
+                Classes::Many
+            }
             Some(_) => Classes::One,
         }
     }
@@ -170,12 +175,20 @@ impl Outputs {
         } else {
             ("*raw", "raw", "raw")
         };
+        let (probabilities, comment) = match (output.link, classes) {
+            (Link::Sigmoid, 1) => (
+                2,
+                "Both probabilities of a model that names one class, `1 - p` and `p`",
+            ),
+            _ => (classes, "The probabilities of [`CLASSES`]"),
+        };
         writeln!(
             f,
-            "/// The probabilities of [`CLASSES`], of a row's [`raw`] values: CatBoost's `Probability`.
+            "/// {comment}, of a row's [`raw`] values: CatBoost's `Probability`.
 #[must_use]
-pub fn probability(raw: &[f64; {dimension}]) -> [f64; {classes}] {{"
+pub fn probability(raw: &[f64; {dimension}]) -> [f64; {probabilities}] {{"
         )?;
+        let many = matches!(self.classes(dimension), Classes::Many);
         let in_place = match output.link {
             Link::Sigmoid => "",
             Link::SigmoidEach => "probability_of_each",
@@ -198,8 +211,12 @@ pub fn probability(raw: &[f64; {dimension}]) -> [f64; {classes}] {{"
                 output.threshold
             )?;
         }
-        let index = if one_value {
-            "usize::from(raw[0] > THRESHOLD)".to_owned()
+        let index = if one_value && !many {
+            match classes {
+                // No other class can be named.
+                1 => "let _ = raw;\n    0".to_owned(),
+                _ => "usize::from(raw[0] > THRESHOLD)".to_owned(),
+            }
         } else if output.many_labels() {
             return writeln!(
                 f,
