@@ -30,7 +30,8 @@ fn shards_are_added_up() {
     let registry = Registry::new(&[]);
     let shards = [Arc::<Shard>::default(), Arc::default()];
     for shard in &shards {
-        for nanos in [50_000, 50_001, 11_000_000_000] {
+        // 1/512 s, 3/512 s and 11 s: their sums are exact.
+        for nanos in [1_953_125, 5_859_375, 11_000_000_000] {
             let took = Duration::from_nanos(nanos);
             shard.answered(Named("/reg/"), "POST", 200, took);
         }
@@ -44,8 +45,9 @@ fn shards_are_added_up() {
     for _ in 0..2 {
         let lines = lines(&registry, &shards);
         for line in [
-            format!("{DURATIONS}_bucket{{{labels},le=\"0.00005\"}} 2"),
-            format!("{DURATIONS}_bucket{{{labels},le=\"0.0001\"}} 4"),
+            format!("{DURATIONS}_bucket{{{labels},le=\"0.001\"}} 0"),
+            format!("{DURATIONS}_bucket{{{labels},le=\"0.0025\"}} 2"),
+            format!("{DURATIONS}_bucket{{{labels},le=\"0.01\"}} 4"),
             format!("{DURATIONS}_bucket{{{labels},le=\"10\"}} 4"),
             format!("{DURATIONS}_bucket{{{labels},le=\"+Inf\"}} 6"),
             format!("{DURATIONS}_count{{{labels}}} 6"),
@@ -60,8 +62,24 @@ fn shards_are_added_up() {
             .iter()
             .find_map(|line| line.strip_prefix(&format!("{DURATIONS}_sum{{{labels}}} ")));
         let sum: f64 = sum.unwrap().parse().unwrap();
-        assert!((sum - 22.000_200_002).abs() < 1e-12, "{sum}");
+        assert_eq!(sum, 2.0 * (4.0 / 512.0 + 11.0));
         assert!(!lines.iter().any(|line| line.contains("status=\"404\"")));
+    }
+}
+
+#[test]
+fn a_bound_belongs_to_its_bucket() {
+    let registry = Registry::new(&[]);
+    let shards = [Arc::<Shard>::default()];
+    for nanos in [50_000, 50_001] {
+        let took = Duration::from_nanos(nanos);
+        shards[0].answered(Named("/reg/"), "POST", 200, took);
+    }
+    let lines = lines(&registry, &shards);
+    let labels = "route=\"/reg/\",method=\"POST\",status=\"200\"";
+    for (bound, count) in [("0.00005", 1), ("0.0001", 2)] {
+        let line = format!("{DURATIONS}_bucket{{{labels},le=\"{bound}\"}} {count}");
+        assert_has(&lines, &line);
     }
 }
 
