@@ -81,3 +81,30 @@ fn wakes_are_passed_on_or_told() {
     waker.wake();
     assert_eq!(woken(), 2);
 }
+
+#[test]
+fn a_stranger_that_goes_on_after_it_was_hurried_is_found_again() {
+    let now = Instant::now();
+    let later = now + STRANGER_AT_LEAST + Duration::from_millis(100);
+    let hurried = || {
+        let state = ConnectionState::new(Phase::Head);
+        assert_eq!(state.dispensable(now), None, "it may be sending a head");
+        state.enter(Phase::Idle, now);
+        assert!(state.dispensable(now).is_some(), "its answer is ready");
+        state.hurry();
+        assert_eq!(state.dispensable(later), None, "it is about to end");
+        state
+    };
+    // The answer was still being written.
+    let state = hurried();
+    state.write_waits();
+    assert_eq!(state.dispensable(now), None);
+    assert!(state.dispensable(later).is_some());
+    state.hurry();
+    assert!(state.is_write_overdue());
+    // A part of the next head had come already.
+    let state = hurried();
+    state.enter(Phase::Head, now);
+    assert_eq!(state.dispensable(now), None);
+    assert!(state.dispensable(later).is_some());
+}
