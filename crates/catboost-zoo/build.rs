@@ -167,7 +167,7 @@ impl Modules {
             Trees::NonSymmetric(_) => 0,
         };
         // Every other model has tables, but where they would take long to compute in a debug build.
-        let explanations = if self.count % 2 == 0 && leaves < MOST_LEAVES_IN_TABLES {
+        let explanations = if self.count.is_multiple_of(2) && leaves < MOST_LEAVES_IN_TABLES {
             Explanations::Tables
         } else {
             Explanations::Computed
