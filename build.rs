@@ -6,6 +6,8 @@
 mod inputs;
 #[path = "build/output.rs"]
 mod output;
+#[path = "build/parsed.rs"]
+mod parsed;
 
 use std::{env, fs, path::PathBuf, process};
 
@@ -18,7 +20,7 @@ fn main() {
     // The compilation below reports a file that is not a model.
     let read = fs::read(&path).ok();
     let parsed = read.and_then(|bytes| catboost_model::parse(&bytes).ok());
-    let fault = |model| inputs::mismatch(model).or_else(|| output::unfit(model));
+    let fault = |model| parsed::mismatch(model).or_else(|| parsed::unfit(model));
     if let Some(fault) = parsed.as_ref().and_then(fault) {
         let fault = format!("{}: {fault}", path.display());
         println!("cargo::error={}", catboost_codegen::one_line(&fault));

@@ -1,12 +1,9 @@
-//! Checks that a model takes the derived features, and reports differences in a sentence: the compiler's errors about
-//! missing fields and lifetimes are long.
+//! Whether a model takes what is derived for it: one list and one sentence, for the build and for models that are loaded.
 
 use std::fmt::Write as _;
 
-use catboost_model::ir::{Feature, Model};
-
-/// Derived features of `src/features.rs`, by kind. Each is a field of the struct there, so that the compiler checks the
-/// two against each other.
+/// What `src/features.rs` derives, by kind. Each is a field of the struct there, so that the compiler holds the two against
+/// each other.
 const DERIVED: [(&str, &[&str]); 4] = [
     (
         "numeric",
@@ -64,28 +61,16 @@ const DERIVED: [(&str, &[&str]); 4] = [
 /// Maximum number of missing or surplus features that a sentence names.
 const NAMED: usize = 10;
 
-/// Describes the difference between the model's features and the derived ones, with the remedy; `None` if there is
-/// none.
-pub fn mismatch(model: &Model) -> Option<String> {
-    let floats = model.float_features.iter().map(|float| &float.feature);
-    let embeddings = model.embedding_features.iter();
-    let taken: [Vec<String>; 4] = [
-        floats.map(name).collect(),
-        model.cat_features.iter().map(name).collect(),
-        model.text_features.iter().map(name).collect(),
-        embeddings
-            .map(|embedding| name(&embedding.feature))
-            .collect(),
-    ];
+/// What is wrong with the features that a model takes, each by kind and name, and what to do about it; `None` if they are those
+/// that are derived.
+pub fn mismatch(taken: &[(&str, String)]) -> Option<String> {
     let (mut lacking, mut excess) = (Vec::new(), Vec::new());
-    for ((kind, derived), taken) in DERIVED.into_iter().zip(taken) {
-        let lacks = derived
-            .iter()
-            .filter(|name| !taken.iter().any(|taken| taken == *name));
+    for (kind, derived) in DERIVED {
+        let of_kind = taken.iter().filter(|(other, _)| *other == kind);
+        let names: Vec<&str> = of_kind.map(|(_, name)| name.as_str()).collect();
+        let lacks = derived.iter().filter(|name| !names.contains(name));
         lacking.extend(lacks.map(|name| format!("{kind} `{name}`")));
-        let more = taken
-            .iter()
-            .filter(|name| !derived.contains(&name.as_str()));
+        let more = names.iter().filter(|name| !derived.contains(name));
         excess.extend(more.map(|name| format!("{kind} `{name}`")));
     }
     let mut faults = Vec::new();
@@ -104,10 +89,10 @@ pub fn mismatch(model: &Model) -> Option<String> {
     })
 }
 
-/// Name of the feature, or its column by CatBoost's count if it has none.
-fn name(feature: &Feature) -> String {
-    match &*feature.name {
-        "" => format!("column {}", feature.flat_index),
+/// The feature's name; its column, as CatBoost counts them, if it has none.
+pub fn name(name: &str, column: usize) -> String {
+    match name {
+        "" => format!("column {column}"),
         name => name.to_owned(),
     }
 }

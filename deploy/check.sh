@@ -20,7 +20,7 @@ deploy/licenses.sh | grep -c '^==== '
 echo "== scripts"
 git ls-files -z .ci/run "*.sh" | xargs -0 shellcheck
 echo "== compose"
-"$tools/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yml
+"$tools/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose*.yml
 echo "== workflows"
 "$tools/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 echo "== Prometheus"

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use crate::exit;
 use crate::messages::tell;
 use crate::pick_regno::{Answer, BLOCK, Blocks as Answers};
+use crate::picker::Picker;
 use crate::recorder::segments;
 use crate::records::{Block, Blocks, Format, Source};
 use crate::request::{Invalid, Request, parse_object};
@@ -32,11 +33,22 @@ pub struct Args {
     /// Files of cases, or folders of `serve --record` with plates; `-` is the standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+
+    /// Check the model of this file, a .cbm or a JSON export, instead of the compiled one
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> ExitCode {
-    let mut check = Check::default();
+    let picker = match Picker::load(args.model.as_deref()) {
+        Ok(picker) => picker,
+        Err(why) => {
+            tell(format_args!("pick-regno check: --model {why}"));
+            return ExitCode::from(why.exit_code());
+        }
+    };
+    let mut check = Check::new(&picker);
     for path in &args.files {
         if let Err((message, code)) = check.path(path) {
             tell(format_args!("pick-regno check: {message}"));
@@ -59,9 +71,30 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
+/// Checks that `picker` gives the answers of `file`.
+///
+/// # Errors
+/// If it does not, or the file is not one of cases, or has none: a sentence that names the file and what is wrong first.
+pub(crate) fn pass(file: &Path, picker: &Picker) -> Result<(), String> {
+    let mut check = Check::new(picker);
+    check.first = Some(String::new());
+    check.file(file).map_err(|(why, _)| why)?;
+    if check.differ == 0 && check.bad == 0 && !check.has_empty {
+        return Ok(());
+    }
+    let (cases, bad, differ) = (check.cases, check.bad, check.differ);
+    let first = check.first.unwrap_or_default();
+    Err(format!(
+        "{}: {cases} cases, {differ} differ, {bad} lines that are not cases: {first}",
+        file.display()
+    ))
+}
+
 /// Counts of a comparison.
-#[derive(Default)]
-struct Check {
+struct Check<'a> {
+    picker: &'a Picker,
+    /// What is wrong first, if that is told to the caller and nothing is written.
+    first: Option<String>,
     cases: u64,
     differ: u64,
     /// Number of lines that are not cases.
@@ -72,7 +105,19 @@ struct Check {
     answers: Answers,
 }
 
-impl Check {
+impl<'a> Check<'a> {
+    fn new(picker: &'a Picker) -> Check<'a> {
+        Check {
+            picker,
+            first: None,
+            cases: 0,
+            differ: 0,
+            bad: 0,
+            has_empty: false,
+            answers: Answers::default(),
+        }
+    }
+
     /// Compares the cases of a file, or of the complete segments in a folder of `serve --record`.
     fn path(&mut self, path: &Path) -> Result<(), (String, u8)> {
         if !path.is_dir() {
@@ -114,7 +159,7 @@ impl Check {
         }
         if self.cases + self.bad == before {
             self.has_empty = true;
-            tell(format_args!("{name}: no case in it"));
+            self.tell(&format_args!("{name}: no case in it"));
         }
         Ok(())
     }
@@ -139,7 +184,7 @@ impl Check {
                 .iter()
                 .filter_map(|(_, case)| case.as_ref().ok())
                 .map(|(_, request)| request);
-            let found = self.answers.answer(requests).to_vec();
+            let found = self.picker.pick_all(requests, &mut self.answers).to_vec();
             let mut found = found.iter();
             for (number, case) in &block {
                 match case {
@@ -164,12 +209,18 @@ impl Check {
             if expected.to_bits() != found.to_bits() {
                 differs = true;
                 if self.differ < TOLD {
-                    let _ = writeln!(
-                        io::stdout(),
-                        "{name}: line {number}: {what}: expected {expected:?} ({:#018x}), found {found:?} ({:#018x})",
+                    let difference = format!(
+                        "line {number}: {what}: expected {expected:?} ({:#018x}), found {found:?} ({:#018x})",
                         expected.to_bits(),
                         found.to_bits()
                     );
+                    match &mut self.first {
+                        Some(first) if first.is_empty() => *first = difference,
+                        Some(_) => {}
+                        None => {
+                            let _ = writeln!(io::stdout(), "{name}: {difference}");
+                        }
+                    }
                 }
             }
         }
@@ -178,9 +229,18 @@ impl Check {
 
     fn tell_bad(&mut self, name: &str, why: &dyn fmt::Display) {
         if self.bad < TOLD {
-            tell(format_args!("{name}: {why}"));
+            self.tell(&format_args!("{name}: {why}"));
         }
         self.bad += 1;
+    }
+
+    /// Says what is wrong.
+    fn tell(&mut self, what: &dyn fmt::Display) {
+        match &mut self.first {
+            Some(first) if first.is_empty() => *first = what.to_string(),
+            Some(_) => {}
+            None => tell(format_args!("{what}")),
+        }
     }
 }
 

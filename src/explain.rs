@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::exit;
-use crate::explanation::{pick_regno_explained, unexplained};
 use crate::messages::tell;
+use crate::picker::Picker;
 use crate::records::{Block, Blocks, Records, Source};
 use waterfall::Waterfall;
 
@@ -31,6 +31,10 @@ pub struct Args {
     /// Write the picture as SVG to this file, rather than as text to the standard output
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+
+    /// Explain the model of this file, a .cbm or a JSON export, instead of the compiled one
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -45,11 +49,13 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 fn explain(args: &Args) -> Result<(), (u8, String)> {
-    if let Some(why) = unexplained() {
+    let picker = Picker::load(args.model.as_deref())
+        .map_err(|why| (why.exit_code(), format!("--model {why}")))?;
+    if let Some(why) = picker.unexplained() {
         let why = format!("this model cannot be explained: {why}");
         return Err((exit::USAGE, why));
     }
-    let waterfall = read(args)?;
+    let waterfall = read(args, &picker)?;
     match &args.svg {
         None => std::io::stdout()
             .write_all(waterfall.text().as_bytes())
@@ -62,7 +68,7 @@ fn explain(args: &Args) -> Result<(), (u8, String)> {
 }
 
 /// Reads and explains the selected record.
-fn read(args: &Args) -> Result<Waterfall, (u8, String)> {
+fn read(args: &Args, picker: &Picker) -> Result<Waterfall, (u8, String)> {
     let source = Source::open(&args.input).map_err(|why| (exit::NO_INPUT, why.to_string()))?;
     let name = source.name.clone();
     let fail = |code, why: &dyn fmt::Display| (code, format!("{name}: {why}"));
@@ -86,7 +92,7 @@ fn read(args: &Args) -> Result<Waterfall, (u8, String)> {
             left -= 1;
             if left == 0 {
                 let request = record.map_err(|fault| fail(exit::DATA, &fault))?;
-                let (answer, explanation) = pick_regno_explained(&request, &mut ());
+                let (answer, explanation) = picker.pick_explained(&request, &mut ());
                 return Ok(Waterfall::new(&answer, &explanation));
             }
         }

@@ -41,7 +41,8 @@ pub fn is_fast() -> bool {
 static FIELDS: LazyLock<[Field; model::COLUMNS.len()]> =
     LazyLock::new(|| model::COLUMNS.map(field));
 
-fn field(column: &str) -> Field {
+/// The field that a column is derived from.
+pub(crate) fn field(column: &str) -> Field {
     match column {
         "max_len_score" => Field::AftsRegnoAiLengthScores,
         "cam_len" | "regno_template" | "regno_recognize_text" => Field::RegnoRecognize,
@@ -65,20 +66,23 @@ pub fn pick_regno_explained(
         leaves: Leaves::with_capacity(model::TREES),
     };
     let answer = pick_regno_watched(request, &mut noting);
-    (answer, Explanation::new(&noting.leaves))
+    let mut values = [0.0; model::COLUMNS.len()];
+    model::explain_leaves(&noting.leaves, &mut values);
+    let base = model::BASE.first().copied().unwrap_or_default();
+    let columns = FIELDS.iter().copied().zip(values);
+    (answer, Explanation::new(base, columns))
 }
 
 impl Explanation {
-    fn new(leaves: &Leaves) -> Explanation {
-        let mut values = [0.0; model::COLUMNS.len()];
-        model::explain_leaves(leaves, &mut values);
+    /// The sums by field of what columns add.
+    pub(crate) fn new(base: f64, columns: impl Iterator<Item = (Field, f64)>) -> Explanation {
         let mut contributions = Field::ALL.map(|field| (field, 0.0));
-        for (field, value) in FIELDS.iter().zip(values) {
-            contributions[*field as usize].1 += value;
+        for (field, value) in columns {
+            contributions[field as usize].1 += value;
         }
         contributions.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
         Explanation {
-            base: model::BASE.first().copied().unwrap_or_default(),
+            base,
             contributions,
         }
     }

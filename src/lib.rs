@@ -17,18 +17,25 @@
 pub mod answer;
 mod arguments;
 pub mod check;
+pub mod derived;
 pub mod exit;
 pub mod explain;
 pub mod explanation;
 pub mod features;
 mod hangup;
 pub mod healthcheck;
+#[path = "../build/inputs.rs"]
+mod inputs;
 pub mod load;
+pub mod loaded;
 pub mod memory;
 mod messages;
 pub mod model;
 pub mod model_card;
+#[path = "../build/output.rs"]
+mod output;
 pub mod pick_regno;
+pub mod picker;
 pub mod plate;
 pub mod python_sort;
 pub mod recorder;

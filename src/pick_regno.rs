@@ -19,6 +19,20 @@ pub struct Answer {
     pub positive: f64,
 }
 
+impl Answer {
+    /// The answer of a model whose sum is `raw`.
+    #[must_use]
+    #[inline]
+    pub fn new(raw: f64) -> Answer {
+        let positive = sigmoid(raw);
+        Answer {
+            raw,
+            negative: 1.0 - positive,
+            positive,
+        }
+    }
+}
+
 /// Receives the stages of a request, and what the evaluation meets. `()` receives nothing and costs nothing.
 pub trait Watcher: Observer {
     /// Called with the model's inputs.
@@ -45,20 +59,9 @@ pub fn pick_regno_watched(request: &Request<'_>, watcher: &mut impl Watcher) -> 
     let features = features(request, &mut texts);
     watcher.features(&features);
     let [raw] = model::raw_observed(&features, watcher);
-    let answer = Answer::of(raw);
+    let answer = Answer::new(raw);
     watcher.answer(&answer);
     answer
-}
-
-impl Answer {
-    fn of(raw: f64) -> Answer {
-        let positive = sigmoid(raw);
-        Answer {
-            raw,
-            negative: 1.0 - positive,
-            positive,
-        }
-    }
 }
 
 /// Number of requests that are best answered at once: their features stay in the L2 cache.
@@ -85,8 +88,19 @@ impl Blocks {
             .collect();
         model::raw_block(&rows, &mut self.scratch, &mut self.raw);
         self.answers.clear();
-        let answers = self.raw.iter().map(|&[raw]| Answer::of(raw));
+        let answers = self.raw.iter().map(|&[raw]| Answer::new(raw));
         self.answers.extend(answers);
+        &self.answers
+    }
+
+    /// Answers requests one by one, in order.
+    pub(crate) fn answer_each<'a>(
+        &mut self,
+        requests: impl Iterator<Item = &'a Request<'a>>,
+        pick: impl FnMut(&Request<'_>) -> Answer,
+    ) -> &[Answer] {
+        self.answers.clear();
+        self.answers.extend(requests.map(pick));
         &self.answers
     }
 }

@@ -114,11 +114,12 @@ impl Recorder {
         self.ledger.bytes()
     }
 
-    /// Records the answers to `text`, whose first row has the index `row` within the request.
+    /// Records the answers of `model`, a SHA-256, to `text`, whose first row has the index `row` within the request.
     pub(crate) fn record(
         &self,
         source: Source,
         request_id: &str,
+        model: &str,
         row: u64,
         text: &[u8],
         answers: &[Answer],
@@ -127,7 +128,7 @@ impl Recorder {
             return;
         }
         let seq = self.ledger.give(answers.len() as u64);
-        if let Some(full) = gather(source, request_id, (row, seq), text, answers) {
+        if let Some(full) = gather(source, [request_id, model], (row, seq), text, answers) {
             self.hand_over(full);
         }
     }

@@ -27,8 +27,9 @@ use self::progress::Progress;
 use self::worker::Counts;
 use crate::arguments::parse_count_to;
 use crate::exit;
-use crate::explanation::unexplained;
+use crate::loaded::Unusable;
 use crate::messages::tell;
+use crate::picker::Picker;
 use crate::records::{Blocks, CannotOpen, Format, Source, Unreadable};
 
 /// Upper bound of `--threads`.
@@ -54,6 +55,10 @@ pub struct Args {
     /// Add what each field adds to each answer
     #[arg(long)]
     explain: bool,
+
+    /// Answer with the model of this file, a .cbm or a JSON export, instead of the compiled one
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
 
     /// Format of the records [default: as the first byte says]
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -83,8 +88,9 @@ pub fn run(args: Args) -> ExitCode {
 #[derive(Debug)]
 enum Error {
     Open(CannotOpen),
+    Model(Unusable),
     /// The model cannot be explained.
-    Unexplained(&'static str),
+    Unexplained(String),
     Create(String, io::Error),
     Input(String, Unreadable),
     Output(String, io::Error),
@@ -98,6 +104,7 @@ impl Error {
     fn exit_code(&self) -> u8 {
         match self {
             Error::Open(..) => exit::NO_INPUT,
+            Error::Model(why) => why.exit_code(),
             Error::Unexplained(_) => exit::USAGE,
             Error::Create(..) => exit::CANNOT_CREATE,
             Error::Input(_, Unreadable::Io(_)) | Error::Output(..) | Error::ReaderGone => exit::IO,
@@ -112,6 +119,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Open(why) => why.fmt(formatter),
+            Error::Model(why) => write!(formatter, "--model {why}"),
             Error::Unexplained(why) => write!(formatter, "--explain: this model cannot be explained: {why}"),
             Error::Create(name, why) => write!(
                 formatter,
@@ -133,8 +141,9 @@ impl fmt::Display for Error {
 
 /// Answers everything, and reports progress on the standard error.
 fn score(args: &Args) -> Result<Counts, Error> {
-    if let Some(why) = unexplained().filter(|_| args.explain) {
-        return Err(Error::Unexplained(why));
+    let picker = Picker::load(args.model.as_deref()).map_err(Error::Model)?;
+    if let Some(why) = picker.unexplained().filter(|_| args.explain) {
+        return Err(Error::Unexplained(why.to_owned()));
     }
     let source = Source::open(&args.input).map_err(Error::Open)?;
     let (name, size) = (source.name.clone(), source.size);
@@ -150,8 +159,14 @@ fn score(args: &Args) -> Result<Counts, Error> {
     let draws =
         io::stderr().is_terminal() && (args.output.is_some() || !io::stdout().is_terminal());
     let mut progress = Progress::start(size, draws);
-    let answered = pipeline::run(blocks, &mut output, threads, args.explain, &mut progress)
-        .and_then(|totals| output.finish().map(|()| totals).map_err(Failure::Write));
+    let answered = pipeline::run(
+        blocks,
+        &mut output,
+        threads,
+        (&picker, args.explain),
+        &mut progress,
+    )
+    .and_then(|totals| output.finish().map(|()| totals).map_err(Failure::Write));
     if answered.is_err() {
         progress.clear();
     }

@@ -38,7 +38,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -57,6 +57,7 @@ pub use self::settings::config::{Args, Config, ConfigError};
 use self::settings::files;
 use self::settings::keys::{KEYS_VARIABLE, secret};
 pub use self::settings::keys::{Keys, KeysError};
+pub use self::settings::model::ModelArgs;
 pub use self::settings::tls::TlsArgs;
 pub use self::start_error::StartError;
 pub use self::telemetry::log::Level;
@@ -166,6 +167,7 @@ impl Server {
                 recorder,
                 faults: Faults::default(),
                 panics: AtomicU64::new(0),
+                models: Mutex::default(),
                 in_flight: Alone(AtomicUsize::new(0)),
                 ready: AtomicBool::new(false),
             }),
@@ -313,6 +315,7 @@ impl Server {
                     ("admin", Value::Text(&admin_addr.to_string())),
                     ("workers", Value::Number(threads.len() as u64)),
                     ("version", Value::Text(env!("CARGO_PKG_VERSION"))),
+                    ("model", Value::Text(self.app.picker().sha256())),
                 ],
             );
             drain::stop_in_stages(&self.app, &self.stopper, &stage, &threads, listeners).await;

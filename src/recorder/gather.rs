@@ -41,16 +41,18 @@ pub(super) struct Entry<'a> {
     /// Index of the first row within its request.
     pub(super) row: u64,
     pub(super) request_id: &'a str,
+    /// SHA-256 of the model.
+    pub(super) model: &'a str,
     pub(super) text: &'a [u8],
     /// Three doubles per row: raw, negative, positive.
     answers: &'a [[u8; 24]],
 }
 
-/// Adds the answers to `text`, whose first row has the index `row` within the request and the number `seq`; returns what this
-/// thread has gathered, if that is enough to be handed over.
+/// Adds the answers of `model`, a SHA-256, to `text`, whose first row has the index `row` within the request and the number `seq`.
+/// Returns what this thread has gathered, if that is enough to be handed over.
 pub(super) fn gather(
     source: Source,
-    request_id: &str,
+    [request_id, model]: [&str; 2],
     (row, seq): (u64, u64),
     text: &[u8],
     answers: &[Answer],
@@ -61,12 +63,14 @@ pub(super) fn gather(
     GATHERED.with_borrow_mut(|block| {
         let out = &mut block.bytes;
         let id = &request_id.as_bytes()[..request_id.len().min(255)];
-        out.reserve(text.len() + 24 * answers.len() + 320);
-        out.extend_from_slice(&[source as u8, id.len() as u8]);
+        out.reserve(text.len() + 24 * answers.len() + 400);
+        let model = &model.as_bytes()[..model.len().min(64)];
+        out.extend_from_slice(&[source as u8, id.len() as u8, model.len() as u8]);
         for number in [micros, seq, row, rows, text.len() as u64] {
             out.extend_from_slice(&number.to_ne_bytes());
         }
         out.extend_from_slice(id);
+        out.extend_from_slice(model);
         for answer in answers {
             for number in [answer.raw, answer.negative, answer.positive] {
                 out.extend_from_slice(&number.to_bits().to_ne_bytes());
@@ -105,11 +109,12 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Entry<'a>> {
         let mut rest = self.0;
-        let [source, id_len] = *rest.split_off(..2)?.first_chunk()?;
+        let [source, id_len, model_len] = *rest.split_off(..3)?.first_chunk()?;
         let mut number = || Some(u64::from_ne_bytes(*rest.split_off(..8)?.first_chunk()?));
         let (micros, seq, row) = (number()?, number()?, number()?);
         let (rows, text_len) = (number()? as usize, number()? as usize);
-        let request_id = std::str::from_utf8(rest.split_off(..usize::from(id_len))?).ok()?;
+        let mut name = |len: u8| std::str::from_utf8(rest.split_off(..usize::from(len))?).ok();
+        let (request_id, model) = (name(id_len)?, name(model_len)?);
         let (answers, _) = rest.split_off(..24 * rows)?.as_chunks();
         let text = rest.split_off(..text_len)?;
         self.0 = rest;
@@ -122,6 +127,7 @@ impl<'a> Iterator for Entries<'a> {
             seq,
             row,
             request_id,
+            model,
             text,
             answers,
         })

@@ -104,7 +104,7 @@ impl Rows {
             out,
             ",\"row\":{},\"model\":\"{}\"",
             entry.row + index,
-            model::SHA256
+            entry.model
         );
         if let Ok(request) = parse_object(object.as_bytes()) {
             let mut texts = Texts::default();

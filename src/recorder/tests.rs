@@ -63,11 +63,39 @@ fn every_kind_of_body_becomes_rows() {
     let array = format!("[{REQUEST},\n{REQUEST}]");
     let text = serde_json::to_string(&array).unwrap();
     let lines = recorded(&settings, |recorder| {
-        recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
-        recorder.record(Source::Body, "two", 0, array.as_bytes(), &[answer; 2]);
-        recorder.record(Source::Body, "th\"ree", 0, text.as_bytes(), &[answer; 2]);
-        recorder.record(Source::Object, "four", 7, REQUEST.as_bytes(), &[answer]);
-        recorder.record(Source::Body, "none", 0, b"[]", &[]);
+        recorder.record(
+            Source::Body,
+            "one",
+            crate::model::SHA256,
+            0,
+            REQUEST.as_bytes(),
+            &[answer],
+        );
+        recorder.record(
+            Source::Body,
+            "two",
+            crate::model::SHA256,
+            0,
+            array.as_bytes(),
+            &[answer; 2],
+        );
+        recorder.record(
+            Source::Body,
+            "th\"ree",
+            crate::model::SHA256,
+            0,
+            text.as_bytes(),
+            &[answer; 2],
+        );
+        recorder.record(
+            Source::Object,
+            "four",
+            crate::model::SHA256,
+            7,
+            REQUEST.as_bytes(),
+            &[answer],
+        );
+        recorder.record(Source::Body, "none", crate::model::SHA256, 0, b"[]", &[]);
     });
     let keys: Vec<_> = lines
         .iter()
@@ -112,7 +140,14 @@ fn plates_are_left_out_unless_they_are_asked_for() {
     let one = |plates| {
         let settings = settings(&folder(&format!("{plates:?}")), plates);
         let mut lines = recorded(&settings, |recorder| {
-            recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+            recorder.record(
+                Source::Body,
+                "one",
+                crate::model::SHA256,
+                0,
+                REQUEST.as_bytes(),
+                &[answer],
+            );
         });
         lines.remove(0)
     };
@@ -137,7 +172,14 @@ fn what_a_killed_process_left_is_kept_and_the_rest_counted() {
     let answer = answer();
     let record = |times: usize| {
         for _ in 0..times {
-            recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+            recorder.record(
+                Source::Body,
+                "one",
+                crate::model::SHA256,
+                0,
+                REQUEST.as_bytes(),
+                &[answer],
+            );
         }
         recorder.flush();
         while recorder.written() + recorder.lost(Lost::Queue) < recorder.given() {
@@ -209,7 +251,14 @@ fn beyond_its_limit_rows_are_dropped_and_counted() {
     let lines = recorded(&settings, |recorder| {
         for _ in 0..20 {
             for _ in 0..20 {
-                recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+                recorder.record(
+                    Source::Body,
+                    "one",
+                    crate::model::SHA256,
+                    0,
+                    REQUEST.as_bytes(),
+                    &[answer],
+                );
             }
             recorder.flush();
         }

@@ -9,6 +9,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::worker::{Counts, answer_block};
 use crate::pick_regno;
+use crate::picker::Picker;
 use crate::records::{Block, Blocks, Shape};
 
 /// Number of blocks per thread that may wait to be written: enough that a slow block delays nobody.
@@ -59,7 +60,7 @@ pub(super) fn run<R: Read + Send + 'static>(
     blocks: Blocks<R>,
     output: &mut Output,
     threads: usize,
-    explains: bool,
+    (picker, explains): (&Picker, bool),
     progress: &mut Progress,
 ) -> Result<Counts, Failure> {
     let shape = Arc::new(blocks.shape().clone());
@@ -72,9 +73,10 @@ pub(super) fn run<R: Read + Send + 'static>(
     }));
     let workers = (0..threads).map(|_| {
         let (shape, source) = (Arc::clone(&shape), Arc::clone(&source));
+        let picker = picker.clone();
         thread::Builder::new()
             .name("worker".to_owned())
-            .spawn(move || answer_all(&shape, explains, &source))
+            .spawn(move || answer_all(&shape, &picker, explains, &source))
             .map_err(Failure::Start)
     });
     let workers = workers.collect::<Result<Vec<_>, _>>()?;
@@ -100,7 +102,7 @@ pub(super) fn run<R: Read + Send + 'static>(
 /// Answers blocks until there are no more, or nobody takes the answers.
 ///
 /// Each worker reads its own blocks, so that the bytes are in its core's cache.
-fn answer_all<R: Read>(shape: &Shape, explains: bool, source: &Mutex<Source<R>>) {
+fn answer_all<R: Read>(shape: &Shape, picker: &Picker, explains: bool, source: &Mutex<Source<R>>) {
     let (mut buffer, mut memory) = (Vec::new(), pick_regno::Blocks::default());
     loop {
         // After a panic of another worker, the order must not continue: a block may be missing.
@@ -111,7 +113,8 @@ fn answer_all<R: Read>(shape: &Shape, explains: bool, source: &Mutex<Source<R>>)
             return;
         };
         drop(locked);
-        let counts = answer_block(shape, &job.block, explains, &mut memory, &mut job.answers);
+        let (block, answers) = (&job.block, &mut job.answers);
+        let counts = answer_block(shape, picker, block, explains, &mut memory, answers);
         buffer = match job.block {
             Block::Records(text) => text.bytes,
             Block::Fault(_) => Vec::new(),

@@ -1,8 +1,8 @@
 //! Turns a block of records into a block of answers.
 
 use crate::answer::{write_error, write_explained, write_scored};
-use crate::explanation::pick_regno_explained;
 use crate::pick_regno::{BLOCK, Blocks};
+use crate::picker::Picker;
 use crate::records::{Block, Records, Shape};
 
 /// Counts of answered records.
@@ -24,6 +24,7 @@ impl Counts {
 /// Appends one line for each record of `block`; `blocks` is memory that is reused.
 pub(super) fn answer_block(
     shape: &Shape,
+    picker: &Picker,
     block: &Block,
     explains: bool,
     blocks: &mut Blocks,
@@ -49,11 +50,11 @@ pub(super) fn answer_block(
                 }
                 counts.records += read.len() as u64;
                 let requests = read.iter().flatten().filter(|_| !explains);
-                let mut answers = blocks.answer(requests).iter();
+                let mut answers = picker.pick_all(requests, blocks).iter();
                 for record in &read {
                     match record {
                         Ok(request) if explains => {
-                            let (answer, explanation) = pick_regno_explained(request, &mut ());
+                            let (answer, explanation) = picker.pick_explained(request, &mut ());
                             write_explained(&answer, &explanation, out);
                             out.push(b'\n');
                         }

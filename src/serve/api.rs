@@ -11,5 +11,6 @@ pub(crate) mod discard;
 pub(crate) mod docs;
 pub(crate) mod ledger;
 pub(crate) mod media;
+pub(crate) mod reg;
 pub(crate) mod route;
 pub(crate) mod routes;

@@ -1,9 +1,11 @@
 //! State that all workers share.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
+use crate::picker::Picker;
 use crate::recorder::Recorder;
 use crate::serve::api::docs::Docs;
 use crate::serve::faults::Faults;
@@ -28,6 +30,8 @@ pub(crate) struct App {
     /// Counters of each worker.
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) observations: Vec<Arc<Observations>>,
+    /// SHA-256 of each model that has answered.
+    pub(crate) models: Mutex<BTreeSet<String>>,
     pub(crate) in_flight: Alone<AtomicUsize>,
     pub(crate) ready: AtomicBool,
 }
@@ -48,6 +52,12 @@ impl<T> Deref for Alone<T> {
 impl App {
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Relaxed)
+    }
+
+    /// The model that answers at present.
+    pub(crate) fn picker(&self) -> Picker {
+        let file = self.config.model.as_ref();
+        file.map_or(Picker::Compiled, |file| file.value().clone())
     }
 
     /// Counts `more` bytes as held for connections of `shard`. Returns false, without counting them, if all connections

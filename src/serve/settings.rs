@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod keys;
+pub(crate) mod model;
 pub(crate) mod reload;
 pub(crate) mod room;
 pub(crate) mod tls;

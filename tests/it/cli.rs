@@ -96,8 +96,8 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Ran {
     run_with(args, b"")
 }
 
-/// Path of a file in the repository.
-fn fixture(name: &str) -> String {
+/// A file of the repository.
+pub(crate) fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures")
         .join(name);

@@ -49,6 +49,9 @@ const EDGES: &[(&str, &[&str], &[Wrong])] = &[
         (":9464", 64, "--admin"), ("127.0.0.1:5000", 78, "--admin 127.0.0.1:5000: must differ from --listen"),
     ]),
     ("api-keys-file", &[], &[("/nonexistent/keys", 78, "serve: --api-keys-file /nonexistent/keys: No such file")]),
+    ("model", &[concat!(env!("CARGO_MANIFEST_DIR"), "/model/model.json")], &[
+        ("/nonexistent/model.cbm", 78, "--model /nonexistent/model.cbm: No such file"), ("/dev/null", 78, "--model /dev/null: "),
+    ]),
     ("tls-cert", &[], &[("/nonexistent/cert", 78, "--tls-key")]),
     ("tls-key", &[], &[("/nonexistent/key", 78, "--tls-cert")]),
     ("client-ca", &[], &[("/nonexistent/ca", 78, "--tls-cert")]),

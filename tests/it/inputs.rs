@@ -2,13 +2,19 @@
 //! probabilities of two classes.
 
 #[path = "../../build/inputs.rs"]
-mod build;
+#[expect(
+    clippy::module_inception,
+    reason = "it is the build's file of this name"
+)]
+mod inputs;
 #[path = "../../build/output.rs"]
 mod output;
+#[path = "../../build/parsed.rs"]
+mod parsed;
 
 use catboost_model::ir::{Feature, Model};
 
-use self::{build::mismatch, output::unfit};
+use self::parsed::{mismatch, unfit};
 
 fn model() -> Model {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/model/model.json");

@@ -27,6 +27,7 @@ mod limits;
 mod lingering;
 mod logs;
 mod metrics;
+mod model_file;
 mod openapi;
 #[cfg(feature = "tls")]
 mod outdated;

@@ -127,6 +127,31 @@ impl Model {
         self.schema().named(name).map(Feature::position)
     }
 
+    /// Features of a kind, in the order in which a [`Row`] has them.
+    #[must_use]
+    pub fn features_of(&self, kind: FeatureKind) -> Vec<&Feature> {
+        let at = |index| self.schema().at(Position { kind, index });
+        (0..).map_while(at).collect()
+    }
+
+    /// Features of a kind, in the order in which an observer of [`Model::raw_observed`] numbers them; `None` where no tree depends on a
+    /// feature.
+    #[must_use]
+    pub fn observed(&self, kind: FeatureKind) -> Vec<Option<&Feature>> {
+        let layout = self.layout();
+        let indices: Vec<Option<usize>> = match kind {
+            FeatureKind::Numeric => layout.floats.clone(),
+            FeatureKind::Categorical => layout.cats.iter().copied().map(Some).collect(),
+            FeatureKind::Text => layout.texts.iter().copied().map(Some).collect(),
+            _ => layout.embeddings.iter().copied().map(Some).collect(),
+        };
+        let feature = |index| {
+            let index = index as u32;
+            self.schema().at(Position { kind, index })
+        };
+        indices.into_iter().map(|index| feature(index?)).collect()
+    }
+
     /// Number of raw values per row.
     #[must_use]
     pub fn dimension(&self) -> usize {

@@ -10,6 +10,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
+use super::ledger::MODEL;
 use crate::serve::app::App;
 use crate::serve::http::date;
 use crate::serve::http::phase::{ConnectionState, Phase};
@@ -96,6 +97,13 @@ impl Admin {
             "/metrics" => self.metrics(),
             "/readyz" if !self.app.is_ready() => {
                 reply::with_type(StatusCode::SERVICE_UNAVAILABLE, TEXT, b"not ready\n")
+            }
+            "/readyz" => {
+                let mut reply = reply::with_type(StatusCode::OK, TEXT, b"ok\n");
+                if let Ok(sha256) = HeaderValue::from_str(self.app.picker().sha256()) {
+                    reply.headers_mut().insert(MODEL, sha256);
+                }
+                reply
             }
             _ => reply::with_type(StatusCode::OK, TEXT, b"ok\n"),
         }

@@ -17,7 +17,6 @@ use super::broken::no_memory;
 use super::ledger::{Desk, Ledger};
 use super::media::{Content, Form};
 use super::route::Route;
-use crate::explanation::unexplained;
 use crate::records::Format;
 use crate::serve::http::fields::Fields;
 use crate::serve::http::reply::{self, Reply};
@@ -103,7 +102,9 @@ impl<'a> Admission<'a> {
     /// Decides how the body of a request to the model is read. `Err` has the refusal.
     fn admit_body(&mut self) -> Result<Decision, Reply> {
         let decision = self.admit_type()?;
-        self.ledger.explains = asks_for_explanations(self.head.uri.query())
+        self.ledger.picker = self.ledger.desk.app.picker();
+        let unexplained = self.ledger.picker.unexplained();
+        self.ledger.explains = asks_for_explanations(self.head.uri.query(), unexplained)
             .map_err(|why| reply::fail(StatusCode::BAD_REQUEST, &format!("Bad request: {why}")))?;
         if let Some(expect) = self.fields.expect.first()
             && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
@@ -207,10 +208,10 @@ impl<'a> Admission<'a> {
 }
 
 /// Returns true if the query has `explain=1`. Other parameters are ignored.
-fn asks_for_explanations(query: Option<&str>) -> Result<bool, String> {
+fn asks_for_explanations(query: Option<&str>, unexplained: Option<&str>) -> Result<bool, String> {
     let mut parameters = query.unwrap_or_default().split('&');
     let explain = parameters.find_map(|parameter| parameter.strip_prefix("explain="));
-    match (explain, unexplained()) {
+    match (explain, unexplained) {
         (None | Some("0"), _) => Ok(false),
         (Some("1"), None) => Ok(true),
         (Some("1"), Some(why)) => Err(format!("explain: this model cannot be explained: {why}")),
@@ -249,7 +250,7 @@ mod tests {
                 Err("explain: expected 1 or 0".to_owned()),
             ),
         ] {
-            assert_eq!(asks_for_explanations(query), expected, "{query:?}");
+            assert_eq!(asks_for_explanations(query, None), expected, "{query:?}");
         }
     }
 }

@@ -12,6 +12,7 @@
 //! deadline per record, and a write without progress as long as the write's; a batch that makes progress may take any
 //! time.
 
+mod patience;
 mod piece;
 mod start;
 
@@ -20,12 +21,13 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue, TRAILER};
 use hyper::{HeaderMap, StatusCode};
 
+use self::patience::Patience;
 use self::piece::Piece;
 pub(crate) use self::start::Manner;
 use self::start::Start;
@@ -34,8 +36,6 @@ use super::bodies::arrived;
 use super::broken::{Broken, OUR_FAULT, no_memory};
 use super::ledger::{Desk, Ledger, Shed};
 use super::media::Form;
-use crate::explanation::{is_fast, pick_regno_explained};
-use crate::pick_regno::pick_regno_watched;
 use crate::recorder::Source;
 use crate::records::{Block, Blocks, Format, Limits, Records, Shape, Text, Unreadable};
 use crate::serve::http::phase::Phase;
@@ -46,8 +46,6 @@ use crate::serve::settings::config::PIECE;
 const STEP: usize = 32;
 /// Minimum number of bytes of answers that are passed to hyper together.
 const ANSWERS: usize = 32 * 1024;
-/// Number of bytes of an incomplete record that count as progress.
-const PROGRESS: u64 = 1024;
 
 /// Bytes besides answers that a batch reserves while its answer is being sent: records of common length never need
 /// more.
@@ -76,12 +74,7 @@ pub(crate) struct Batch {
     gathered: VecDeque<Vec<u8>>,
     gathered_len: u64,
     stage: Stage,
-    /// Time for which the client has been waited for since the last answered record or the last [`PROGRESS`] bytes;
-    /// `progress_at` is the number of bytes received then.
-    waited: Duration,
-    progress_at: u64,
-    /// Start of the current wait, if any.
-    waiting_since: Option<Instant>,
+    patience: Patience,
     /// Turn of the other connections.
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -206,9 +199,7 @@ impl Batch {
             gathered: VecDeque::new(),
             gathered_len: 0,
             stage: Stage::Flowing,
-            waited: Duration::ZERO,
-            progress_at: 0,
-            waiting_since: None,
+            patience: Patience::default(),
             pause: None,
         }
     }
@@ -305,6 +296,7 @@ impl Batch {
         } else if self.manner.trailers {
             headers.insert(TRAILER, HeaderValue::from_static(RECORDS));
         }
+        self.ledger.name_model(&mut reply);
         self.ledger.address(&mut reply);
         if is_whole && self.gathered.is_empty() {
             self.end(None);
@@ -331,7 +323,7 @@ impl Batch {
                 }
             },
         }
-        (self.waited, self.progress_at) = (Duration::ZERO, self.ledger.received);
+        self.patience.renew(self.ledger.received);
         // A client that sends may read later.
         self.ledger.desk.state.write_moves(Instant::now());
         if self.stage == Stage::Flowing {
@@ -386,17 +378,13 @@ impl Batch {
             Poll::Ready(Err(Broken::TooLate)) => return Poll::Ready(Err(Broken::TooLate)),
             Poll::Ready(frame) => frame,
             Poll::Pending => {
-                if self.waiting_since.is_none() {
-                    self.waiting_since = Some(now);
-                    // The wait began with the last progress; the time spent working does not count.
-                    state.enter(Phase::Body, now.checked_sub(self.waited).unwrap_or(now));
+                if let Some(since) = self.patience.begin(now) {
+                    state.enter(Phase::Body, since);
                 }
                 return Poll::Pending;
             }
         };
-        if let Some(since) = self.waiting_since.take() {
-            self.waited += now - since;
-        }
+        self.patience.end(now);
         state.enter(Phase::Working, now);
         match frame? {
             None => {
@@ -407,10 +395,7 @@ impl Batch {
                 // Trailers are ignored.
                 if let Ok(bytes) = frame.into_data() {
                     self.ledger.received += bytes.len() as u64;
-                    if self.ledger.received - self.progress_at >= PROGRESS {
-                        self.waited = Duration::ZERO;
-                        self.progress_at = self.ledger.received;
-                    }
+                    self.patience.receive(self.ledger.received);
                     self.blocks.source().bytes = bytes;
                 }
             }
@@ -427,12 +412,17 @@ impl Batch {
         let is_recorded = self.ledger.is_recorded();
         let explains = self.ledger.explains;
         // An explanation may take as long as many answers.
-        let step = if explains && !is_fast() { 1 } else { STEP };
+        let step = if explains && !self.ledger.picker.explains_fast() {
+            1
+        } else {
+            STEP
+        };
         for _ in 0..step {
             let before = records.rest();
             let Desk {
                 app, observations, ..
             } = &*self.ledger.desk;
+            let picker = &self.ledger.picker;
             // A panic affects one record: those before and after it are answered.
             let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
                 app.faults.reading(before);
@@ -440,12 +430,12 @@ impl Batch {
                 app.faults
                     .answering(&before[..before.len() - records.rest().len()]);
                 Some(record.map(|request| {
-                    let mut watch = observations.watch();
+                    let mut watch = observations.watch(picker);
                     if explains {
-                        let (answer, explanation) = pick_regno_explained(&request, &mut watch);
+                        let (answer, explanation) = picker.pick_explained(&request, &mut watch);
                         return (answer, Some(explanation));
                     }
-                    (pick_regno_watched(&request, &mut watch), None)
+                    (picker.pick(&request, &mut watch), None)
                 }))
             }));
             match answered {

@@ -1,6 +1,5 @@
 //! Bodies: received parts, and bodies that are gathered and answered as a whole.
 
-use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,11 +10,7 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming};
 
 use super::broken::{Broken, no_memory};
 use super::ledger::{Desk, Ledger};
-use crate::answer::{write_explained, write_many, write_one};
-use crate::explanation::{is_fast, pick_regno_explained};
-use crate::pick_regno::pick_regno_watched;
-use crate::recorder::Source;
-use crate::request::{Body, Request, parse_body};
+use super::reg;
 use crate::serve::http::phase::Phase;
 use crate::serve::http::reply::{self, Reply};
 
@@ -169,93 +164,21 @@ impl Reading {
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
             desk.app.faults.answering(body);
             if self.ledger.explains {
-                explain(body, &self.ledger)
+                reg::explain(body, &self.ledger)
             } else {
-                answer(body, &self.ledger)
+                reg::answer(body, &self.ledger)
             }
         }));
         match answered {
-            Ok((reply, rows)) => {
+            Ok((mut reply, rows)) => {
                 self.ledger.rows = rows;
+                if rows > 0 {
+                    self.ledger.name_model(&mut reply);
+                }
                 reply
             }
             // `panics` has logged it.
             Err(_) => Broken::OurFault.reply(),
         }
     }
-}
-
-/// Reads a JSON body and computes the answer. Returns the answer, and the number of rows.
-fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
-    let desk = &ledger.desk;
-    let pick_regno =
-        |request: &Request<'_>| pick_regno_watched(request, &mut desk.observations.watch());
-    let mut out = Vec::new();
-    let rows = match parse_body(body) {
-        Ok(Body::One(request)) => {
-            let answer = pick_regno(&request);
-            out.reserve_exact(128);
-            write_one(&answer, &mut out);
-            ledger.record(Source::Body, 0, body, &[answer]);
-            1
-        }
-        Ok(Body::Many(requests)) => {
-            let answers: Vec<_> = requests.iter().map(pick_regno).collect();
-            write_many(&answers, &mut out);
-            ledger.record(Source::Body, 0, body, &answers);
-            answers.len() as u64
-        }
-        Err(invalid) => {
-            let message = format!("Bad request: {invalid}");
-            return (reply::fail(StatusCode::BAD_REQUEST, &message), 0);
-        }
-    };
-    desk.shard.rows.add(rows);
-    (reply::json(StatusCode::OK, out), rows)
-}
-
-/// Maximum number of rows in an array to be explained: without tables, an explanation takes as long as many answers.
-const MAX_EXPLAINED: usize = 50;
-
-/// Like [`answer`], with explanations.
-#[cold]
-fn explain(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
-    let desk = &ledger.desk;
-    let bad = |why: &dyn Display| {
-        let message = format!("Bad request: {why}");
-        (reply::fail(StatusCode::BAD_REQUEST, &message), 0)
-    };
-    let (requests, is_many) = match parse_body(body) {
-        Ok(Body::One(request)) => (vec![request], false),
-        Ok(Body::Many(requests)) => (requests, true),
-        Err(invalid) => return bad(&invalid),
-    };
-    if requests.len() > MAX_EXPLAINED && !is_fast() {
-        return bad(&format_args!(
-            "{} objects to explain; at most {MAX_EXPLAINED} are explained in one array: send more as NDJSON, one object a line",
-            requests.len()
-        ));
-    }
-    let mut out = b"{\"body\":".to_vec();
-    if is_many {
-        out.push(b'[');
-    }
-    let mut answers = Vec::with_capacity(requests.len());
-    for (index, request) in requests.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        let (answer, explanation) = pick_regno_explained(request, &mut desk.observations.watch());
-        write_explained(&answer, &explanation, &mut out);
-        answers.push(answer);
-    }
-    ledger.record(Source::Body, 0, body, &answers);
-    if is_many {
-        out.push(b']');
-    }
-    out.extend_from_slice(b",\"status\":\"ok\"}\n");
-    let rows = requests.len() as u64;
-    desk.shard.rows.add(rows);
-    desk.shard.explained.add(rows);
-    (reply::json(StatusCode::OK, out), rows)
 }

@@ -47,7 +47,7 @@ impl Label for Broken {
 
 impl Broken {
     /// All reasons.
-    pub(crate) const ALL: [Broken; 5] = [
+    pub(crate) const ALL: &[Broken] = &[
         Broken::TooLate,
         Broken::Framing(Refusal::Chunk),
         Broken::Incomplete,

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use hyper::Method;
 use hyper::body::Body as _;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue};
 
 use super::broken::{Broken, OUR_FAULT};
 use super::route::Route;
 use crate::pick_regno::Answer;
+use crate::picker::Picker;
 use crate::recorder::Source;
 use crate::serve::app::App;
 use crate::serve::http::date;
@@ -31,6 +32,9 @@ use crate::serve::telemetry::trace::Ids;
 /// them well enough, and long ones cannot shut out the requests for one plate that most clients send. If its request is
 /// refused, a short body is discarded, so that the connection can continue.
 pub(crate) const SHORT_BODY: u64 = 16 * 1024;
+
+/// SHA-256 of the model that answered, where models come from a file.
+pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-model-sha256");
 
 /// State that the requests of one connection share.
 pub(crate) struct Desk {
@@ -52,7 +56,7 @@ pub(crate) enum Shed {
 }
 
 impl Shed {
-    pub(crate) const ALL: [Shed; 2] = [Shed::InFlight, Shed::BodyMemory];
+    pub(crate) const ALL: &[Shed] = &[Shed::InFlight, Shed::BodyMemory];
 }
 
 /// Value of the `reason` label.
@@ -78,6 +82,8 @@ pub(crate) struct Ledger {
     pub(crate) sent: u64,
     /// Rows that the model answered.
     pub(crate) rows: u64,
+    /// The model that answers it: one from its head to its end.
+    pub(crate) picker: Picker,
     /// True if answers are explained.
     pub(crate) explains: bool,
     /// True if the request had a wrong key.
@@ -105,6 +111,7 @@ impl Ledger {
             received: 0,
             sent: 0,
             rows: 0,
+            picker: Picker::Compiled,
             explains: false,
             guessed: false,
             held: 0,
@@ -162,7 +169,17 @@ impl Ledger {
         if let Some(recorder) = &self.desk.app.recorder
             && self.is_recorded()
         {
-            recorder.record(source, self.ids.request_id.as_str(), row, text, answers);
+            let request_id = self.ids.request_id.as_str();
+            recorder.record(source, request_id, self.picker.sha256(), row, text, answers);
+        }
+    }
+
+    /// Names the model in an answer of it, if it came from a file.
+    pub(crate) fn name_model(&self, reply: &mut Reply) {
+        if let Picker::Loaded(loaded) = &self.picker
+            && let Ok(sha256) = HeaderValue::from_str(loaded.sha256())
+        {
+            reply.headers_mut().insert(MODEL, sha256);
         }
     }
 
@@ -180,8 +197,8 @@ impl Ledger {
 
     /// Closes the account with the complete answer.
     pub(crate) fn close_with(mut self, mut reply: Reply) -> Reply {
-        self.sent = reply.body().size_hint().exact().unwrap_or(0);
         let reason = reply.extensions_mut().remove::<Reason>();
+        self.sent = reply.body().size_hint().exact().unwrap_or(0);
         self.close(
             reply.status().as_u16(),
             reason.as_ref().map(|Reason(sentence)| &**sentence),
@@ -244,7 +261,7 @@ impl Ledger {
         // A 500 results from a panic, which is reported by itself.
         if let (Some(status @ 501..), Some(sentry)) = (status, &app.sentry) {
             let route = self.route.label();
-            sentry.report(Fault::Status { status, route });
+            sentry.report(Fault::Status { status, route }, self.picker.sha256());
         }
         self.desk.requests.ended(
             &app.log,

@@ -42,7 +42,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// All refusals, in the order of their codes.
-    pub(crate) const ALL: [Refusal; 16] = [
+    pub(crate) const ALL: &[Refusal] = &[
         Refusal::RequestLine,
         Refusal::Version,
         Refusal::Target,

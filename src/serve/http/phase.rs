@@ -72,7 +72,7 @@ impl Label for Phase {
 }
 
 impl Phase {
-    pub(crate) const ALL: [Phase; 6] = [
+    pub(crate) const ALL: &[Phase] = &[
         Phase::Working,
         Phase::Handshake,
         Phase::Head,

@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::keys::{KEYS_VARIABLE, Keys, KeysError};
+use super::model::ModelArgs;
+use super::reload::FromFiles;
 use super::room::Room;
 use super::tls::{Tls, TlsArgs};
 use crate::arguments::{parse_address, parse_count, parse_duration, parse_share, parse_size};
+use crate::picker::Picker;
 use crate::recorder::{self, RecordArgs};
 use crate::serve::http::phase::Deadlines;
 use crate::serve::telemetry::log::Level;
@@ -82,6 +85,10 @@ pub struct Args {
     #[allow(missing_docs, reason = "the help would show it")]
     #[command(flatten)]
     pub tls: TlsArgs,
+
+    #[allow(missing_docs, reason = "the help would show it")]
+    #[command(flatten)]
+    pub model: ModelArgs,
 
     /// Threads that answer requests [default: the number of cores]
     #[arg(
@@ -202,6 +209,8 @@ pub struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) keys: Keys,
+    /// The model of `--model`.
+    pub(crate) model: Option<FromFiles<Picker>>,
     pub(crate) tls: Option<Tls>,
     /// True if clients must have certificates.
     pub(crate) asks_for_certificates: bool,
@@ -259,6 +268,7 @@ impl Config {
             admin,
             api_keys_file,
             tls,
+            model,
             workers,
             max_connections,
             max_connections_per_address,
@@ -355,6 +365,7 @@ impl Config {
             listen,
             admin,
             keys,
+            model: model.load().map_err(ConfigError)?,
             tls: served_by_tls,
             asks_for_certificates,
             sentry: sentry.target().map_err(ConfigError)?,

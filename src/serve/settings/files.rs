@@ -1,5 +1,5 @@
-//! Watches files that may be rewritten (keys and certificates), logs the result of reading them again, and ends
-//! connections that they no longer admit.
+//! Watches files that may be rewritten (keys, certificates, the model), says what came of them, and ends connections that they let
+//! in no more.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
@@ -13,9 +13,15 @@ use crate::serve::telemetry::log::{Level, Value};
 /// Interval between checks of the files.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// The thread's nice value: where processors are short, answering comes before the loading of a model.
+const NICE: i32 = 5;
+
 /// Reads files again when they are rewritten, and at once when `rereads` has a message, while `app` is in use. Needs a
 /// thread of its own, so that an unresponsive disk delays nothing else.
 pub(crate) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Connections>]) {
+    let thread = rustix::thread::gettid();
+    // Refused, it has the same share of the processor as the workers.
+    let _ = rustix::process::setpriority_process(Some(thread), NICE);
     loop {
         let asked = match rereads.recv_timeout(EVERY) {
             Ok(()) => true,
@@ -63,6 +69,17 @@ fn look(app: &App, asked: bool) {
         log(app, "keys", look);
         if is_new {
             warn(app, app.config.keys.warnings());
+        }
+    }
+    if let Some(file) = &app.config.model {
+        let look = if asked { file.reread() } else { file.look() };
+        match look {
+            Look::Reloaded => app.log.line(
+                Level::Info,
+                "another model answers",
+                &[("model", Value::Text(app.picker().sha256()))],
+            ),
+            look => log(app, "model", look),
         }
     }
     if let Some(tls) = &app.config.tls {

@@ -1,4 +1,4 @@
-//! Files that may be rewritten while the service runs: keys, certificates.
+//! Files that may be rewritten while the service runs: keys, certificates, the model.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -107,7 +107,11 @@ impl<T> FromFiles<T> {
         match value {
             Ok(value) => {
                 watch.read = now;
-                *self.value.write().unwrap_or_else(PoisonError::into_inner) = value;
+                let mut current = self.value.write().unwrap_or_else(PoisonError::into_inner);
+                let before = std::mem::replace(&mut *current, value);
+                drop(current);
+                // After the lock: it may take a while, and nobody waits for it.
+                drop(before);
                 self.reloaded.inc();
                 Look::Reloaded
             }

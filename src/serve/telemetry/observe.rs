@@ -6,10 +6,13 @@
 use std::sync::Arc;
 
 use catboost_runtime::compiled::{Observer, Row};
+use catboost_runtime::predict::FeatureKind;
 
 use super::metrics::{self, Counter, Histogram, NO_LABELS};
+use crate::derived::{self, Observed};
 use crate::model::{self, Features};
 use crate::pick_regno::{Answer, Watcher};
+use crate::picker::Picker;
 use crate::plate::UNKNOWN;
 
 /// Upper bounds of the score buckets.
@@ -29,12 +32,10 @@ pub(crate) struct Observations {
     scores: Histogram<{ SCORE_BOUNDS.len() }>,
     light: Histogram<{ LIGHT_BOUNDS.len() }>,
     rows: Counter,
-    /// Unseen values, by index in [`model::CATEGORICAL`].
-    unseen: Counts<{ model::CATEGORICAL.len() }>,
-    /// Unknown words, by index in [`model::TEXT`].
-    unknown_words: Counts<{ model::TEXT.len() }>,
-    /// Missing numbers, by index in [`model::NUMERIC`].
-    missing: Counts<{ model::NUMERIC.len() }>,
+    /// By index among the derived inputs of the kind, as those below.
+    unseen: Counts<{ derived::CATEGORICAL }>,
+    unknown_words: Counts<{ derived::TEXT }>,
+    missing: Counts<{ derived::NUMERIC }>,
     unknown_camera_template: Counter,
     unknown_network_template: Counter,
 }
@@ -55,13 +56,14 @@ impl Default for Observations {
 }
 
 impl Observations {
-    /// Observes the next request.
-    pub(crate) fn watch(&self) -> Watch<'_> {
+    /// Watches the next request, which `picker` answers.
+    pub(crate) fn watch<'a>(&'a self, picker: &'a Picker) -> Watch<'a> {
         let nth = self.rows.value();
         self.rows.inc();
         Watch {
             observations: self,
-            counts_light: nth.is_multiple_of(ROWS_A_LIGHT_COUNT) && !model::LIGHT_LEAVES.is_empty(),
+            observed: picker.observed(),
+            counts_light: nth.is_multiple_of(ROWS_A_LIGHT_COUNT) && knows_light_leaves(picker),
             light_leaves: 0,
         }
     }
@@ -70,6 +72,7 @@ impl Observations {
 /// Observer of one request.
 pub(crate) struct Watch<'a> {
     observations: &'a Observations,
+    observed: &'a Observed,
     counts_light: bool,
     light_leaves: u32,
 }
@@ -103,18 +106,23 @@ impl Observer for Watch<'_> {
             .iter()
             .fold(false, |any, number| any | number.is_nan())
         {
-            self.observations.missing_of(row.floats);
+            self.observations
+                .missing_of(row.floats, &self.observed.numeric);
         }
     }
 
     #[inline(always)]
     fn unseen(&mut self, cat: usize) {
-        self.observations.unseen.inc(cat);
+        self.observations
+            .unseen
+            .inc(&self.observed.categorical, cat);
     }
 
     #[inline(always)]
     fn unknown_token(&mut self, text: usize) {
-        self.observations.unknown_words.inc(text);
+        self.observations
+            .unknown_words
+            .inc(&self.observed.text, text);
     }
 
     #[inline(always)]
@@ -128,10 +136,10 @@ impl Observer for Watch<'_> {
 
 impl Observations {
     #[cold]
-    fn missing_of(&self, floats: &[f32]) {
+    fn missing_of(&self, floats: &[f32], observed: &[Option<usize>]) {
         for (place, number) in floats.iter().enumerate() {
             if number.is_nan() {
-                self.missing.inc(place);
+                self.missing.inc(observed, place);
             }
         }
     }
@@ -147,9 +155,11 @@ impl<const N: usize> Default for Counts<N> {
 }
 
 impl<const N: usize> Counts<N> {
+    /// Counts the feature that an observer is told of by the index `place`.
     #[inline(always)]
-    fn inc(&self, place: usize) {
-        if let Some(count) = self.0.get(place) {
+    fn inc(&self, observed: &[Option<usize>], place: usize) {
+        let index = observed.get(place).copied().flatten();
+        if let Some(count) = index.and_then(|index| self.0.get(index)) {
             count.inc();
         }
     }
@@ -159,15 +169,20 @@ impl<const N: usize> Counts<N> {
 pub(crate) const HISTOGRAMS: [(&str, &[f64]); 2] =
     [(SCORES, &SCORE_BOUNDS), (LIGHT, &LIGHT_BOUNDS)];
 
-/// Reports the histograms of all workers.
-pub(crate) fn hand_over(workers: &[Arc<Observations>]) {
+/// Returns whether it is known which leaves little training data had reached: the build counts that.
+fn knows_light_leaves(picker: &Picker) -> bool {
+    matches!(picker, Picker::Compiled) && !model::LIGHT_LEAVES.is_empty()
+}
+
+/// Reports the histograms of all workers, of which `picker` answers at present.
+pub(crate) fn hand_over(workers: &[Arc<Observations>], picker: &Picker) {
     metrics::histogram(
         SCORES,
         "The probabilities answered: how likely the network's reading is the one to keep.",
         &NO_LABELS,
         workers.iter().map(|worker| &worker.scores),
     );
-    if !model::LIGHT_LEAVES.is_empty() {
+    if knows_light_leaves(picker) {
         metrics::histogram(
             LIGHT,
             "What share of its leaves, one a tree, little training data had reached, by row; one row in 16 is looked at.",
@@ -177,10 +192,14 @@ pub(crate) fn hand_over(workers: &[Arc<Observations>]) {
     }
 }
 
-/// Reports all observations of the workers.
-pub(crate) fn report(workers: &[Arc<Observations>]) {
-    hand_over(workers);
-    if !model::LIGHT_LEAVES.is_empty() {
+/// One count of a worker, by index among the derived inputs of a kind.
+type Count = fn(&Observations, usize) -> u64;
+
+/// Reports all that workers observed; `picker` answers at present.
+pub(crate) fn report(workers: &[Arc<Observations>], picker: &Picker) {
+    hand_over(workers, picker);
+    let observed = picker.observed();
+    if knows_light_leaves(picker) {
         metrics::gauge(
             "pick_regno_light_leaves_training_ratio",
             "The same share in the training data itself: what the mean of the histogram is to be compared with.",
@@ -188,43 +207,53 @@ pub(crate) fn report(workers: &[Arc<Observations>]) {
             model::LIGHT_SHARE,
         );
     }
-    let by_feature = |name,
-                      help,
-                      features: &mut dyn Iterator<Item = Option<&'static str>>,
-                      count: &dyn Fn(&Observations, usize) -> u64| {
-        for (place, feature) in features.enumerate() {
-            let Some(feature) = feature else { continue };
-            let total = workers.iter().map(|worker| count(worker, place)).sum();
-            metrics::counter(name, help, &[("feature", feature)], total);
+    let by_feature = |name, help, kind, observed: &[Option<usize>], count: Count| {
+        for (index, feature) in derived::names(kind).enumerate() {
+            if observed.contains(&Some(index)) {
+                let total = workers.iter().map(|worker| count(worker, index)).sum();
+                metrics::counter(name, help, &[("feature", feature)], total);
+            }
         }
     };
     by_feature(
         "pick_regno_unseen_values_total",
         "Categorical values that the training data did not have.",
-        &mut model::CATEGORICAL.iter().copied(),
-        &|of, place| of.unseen.0[place].value(),
+        FeatureKind::Categorical,
+        &observed.categorical,
+        |of, index| of.unseen.0[index].value(),
     );
     by_feature(
         "pick_regno_unknown_characters_total",
         "Characters of plates that the model's vocabulary does not have.",
-        &mut model::TEXT.iter().copied().map(Some),
-        &|of, place| of.unknown_words.0[place].value(),
+        FeatureKind::Text,
+        &observed.text,
+        |of, index| of.unknown_words.0[index].value(),
     );
     by_feature(
         "pick_regno_missing_numbers_total",
         "Numeric features without a value (NaN).",
-        &mut model::NUMERIC.iter().copied(),
-        &|of, place| of.missing.0[place].value(),
+        FeatureKind::Numeric,
+        &observed.numeric,
+        |of, index| of.missing.0[index].value(),
     );
-    by_feature(
-        "pick_regno_unknown_templates_total",
-        "Plates that fit no template: as the camera read them, and as the network did.",
-        &mut [Some("regno_template"), Some("regno_template_ai")].into_iter(),
-        &|of, place| match place {
-            0 => of.unknown_camera_template.value(),
-            _ => of.unknown_network_template.value(),
-        },
-    );
+    let total = |count: &dyn Fn(&Observations) -> u64| workers.iter().map(|one| count(one)).sum();
+    for (feature, total) in [
+        (
+            "regno_template",
+            total(&|of| of.unknown_camera_template.value()),
+        ),
+        (
+            "regno_template_ai",
+            total(&|of| of.unknown_network_template.value()),
+        ),
+    ] {
+        metrics::counter(
+            "pick_regno_unknown_templates_total",
+            "Plates that fit no template: as the camera read them, and as the network did.",
+            &[("feature", feature)],
+            total,
+        );
+    }
 }
 
 #[cfg(test)]
@@ -245,9 +274,9 @@ mod tests {
         let workers = [Arc::<Observations>::default()];
         for request in requests {
             let request = parse_object(request.as_bytes()).unwrap();
-            pick_regno_watched(&request, &mut workers[0].watch());
+            pick_regno_watched(&request, &mut workers[0].watch(&Picker::Compiled));
         }
-        let text = Registry::new(&HISTOGRAMS).page(|| report(&workers));
+        let text = Registry::new(&HISTOGRAMS).page(|| report(&workers, &Picker::Compiled));
         text.lines()
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
             .filter(|line| !line.contains("_bucket"))

@@ -48,6 +48,6 @@ fn tell(app: &App, panic: &PanicHookInfo<'_>) {
         &[("at", Value::Text(&place))],
     );
     if let Some(sentry) = &app.sentry {
-        sentry.report(Fault::Panic { place });
+        sentry.report(Fault::Panic { place }, app.picker().sha256());
     }
 }

@@ -1,11 +1,12 @@
 //! Page of metrics: gathers the counts of all parts of the service.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use super::metrics::{self, NO_LABELS, Registry, Shard};
 use super::observe;
 use super::process;
+use crate::picker::Picker;
 use crate::recorder::{Lost, Recorder};
 use crate::serve::api::broken::Broken;
 use crate::serve::api::ledger::Shed;
@@ -22,11 +23,11 @@ pub(crate) fn registry() -> Registry {
 
 /// Creates series that must be on the page before their first event.
 pub(crate) fn expect_events(shard: &Shard) {
-    shard.expect(&metrics::SHED, Shed::ALL);
-    shard.expect(&metrics::CUT, Broken::ALL);
-    shard.expect(&metrics::REFUSED, Refusal::ALL);
-    shard.expect(&metrics::TIMEOUTS, Phase::ALL);
-    shard.expect(&metrics::TLS_FAILURES, tls::Failure::ALL);
+    shard.expect(&metrics::SHED, Shed::ALL.iter().copied());
+    shard.expect(&metrics::CUT, Broken::ALL.iter().copied());
+    shard.expect(&metrics::REFUSED, Refusal::ALL.iter().copied());
+    shard.expect(&metrics::TIMEOUTS, Phase::ALL.iter().copied());
+    shard.expect(&metrics::TLS_FAILURES, tls::Failure::ALL.iter().copied());
     // Series of alerts.
     shard.expect_answers(Route::Reg, "POST", &[200, 500, 503]);
 }
@@ -38,7 +39,7 @@ pub(crate) fn hand_over(app: &Weak<App>) {
         let Some(app) = app.upgrade() else { return };
         app.registry.report(|| {
             metrics::hand_over(&app.shards);
-            observe::hand_over(&app.observations);
+            observe::hand_over(&app.observations, &app.picker());
         });
     }
 }
@@ -53,7 +54,8 @@ pub(crate) fn page(app: &Arc<App>) -> String {
 fn report(app: &App) {
     let gauge = |name, help, value| metrics::gauge(name, help, &NO_LABELS, value);
     metrics::report(&app.shards);
-    observe::report(&app.observations);
+    let picker = app.picker();
+    observe::report(&app.observations, &picker);
     gauge(
         "http_server_active_requests",
         "Requests being read or answered.",
@@ -90,6 +92,7 @@ fn report(app: &App) {
         &NO_LABELS,
         app.panics.load(Relaxed),
     );
+    report_model(app, &picker);
     if let Some(keys) = app.config.keys.file() {
         keys.report("keys");
     }
@@ -103,6 +106,23 @@ fn report(app: &App) {
         report_records(recorder);
     }
     process::report();
+}
+
+/// Reports which model answers: 1, and 0 for those before it.
+fn report_model(app: &App, picker: &Picker) {
+    let mut models = app.models.lock().unwrap_or_else(PoisonError::into_inner);
+    models.insert(picker.sha256().to_owned());
+    for sha256 in models.iter() {
+        metrics::gauge(
+            "pick_regno_model_info",
+            "1 for the model that answers, by its SHA-256; 0 for one that answered before it.",
+            &[("model_sha256", sha256.clone())],
+            f64::from(u8::from(sha256 == picker.sha256())),
+        );
+    }
+    if let Some(model) = &app.config.model {
+        model.report("model");
+    }
 }
 
 fn report_records(recorder: &Recorder) {

@@ -144,14 +144,22 @@ impl Sentry {
         Ok(sentry)
     }
 
-    /// Queues a fault, unless an equal one was queued a moment ago.
-    pub(crate) fn report(&self, fault: Fault) {
+    /// Queues a fault of a service whose model answers now, unless the same was queued a moment ago.
+    pub(crate) fn report(&self, fault: Fault, model: &str) {
         let Some(times) = self.due(&fault, Instant::now()) else {
             self.counts.merged.inc();
             return;
         };
         self.counts.queued.fetch_add(1, Relaxed);
-        if self.queue.try_send(Report { fault, times }).is_err() {
+        if self
+            .queue
+            .try_send(Report {
+                fault,
+                model: model.to_owned(),
+                times,
+            })
+            .is_err()
+        {
             self.counts.queued.fetch_sub(1, Relaxed);
             self.counts.lost.inc();
         }

@@ -122,7 +122,7 @@ fn sizes_are_bounded() {
 #[test]
 fn codes_and_refusals_are_each_others_inverse() {
     assert_eq!(Refusal::from_code(0), None);
-    for refusal in Refusal::ALL {
+    for &refusal in Refusal::ALL {
         assert_eq!(Refusal::from_code(refusal as u8), Some(refusal));
     }
 }

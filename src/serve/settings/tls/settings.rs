@@ -98,7 +98,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) const ALL: [Failure; 3] = [Failure::Certificate, Failure::Protocol, Failure::Client];
+    pub(crate) const ALL: &[Failure] = &[Failure::Certificate, Failure::Protocol, Failure::Client];
 }
 
 /// Value of the `reason` label.

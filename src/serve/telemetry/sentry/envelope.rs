@@ -19,6 +19,8 @@ pub(crate) enum Fault {
 /// Fault on its way to be sent.
 pub(super) struct Report {
     pub(super) fault: Fault,
+    /// SHA-256 of the model that answered then.
+    pub(super) model: String,
     /// Number of occurrences since the last report, including this one.
     pub(super) times: u64,
 }
@@ -43,7 +45,7 @@ fn event(report: &Report, id: &str, server_name: &str) -> Value {
         "logger": "pick-regno",
         "release": concat!("pick-regno@", env!("CARGO_PKG_VERSION")),
         "server_name": server_name,
-        "tags": {"model_sha256": crate::model::SHA256},
+        "tags": {"model_sha256": report.model},
         "extra": {"times": report.times},
     });
     match &report.fault {
@@ -84,6 +86,7 @@ mod tests {
                 status: 503,
                 route: "/reg/",
             },
+            model: "22c0".to_owned(),
             times: 7,
         };
         let text = envelope(&report, "host");
@@ -98,6 +101,7 @@ mod tests {
         assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
         assert_eq!(event["message"]["formatted"], "/reg/ answered 503");
         assert_eq!(event["extra"]["times"], 7);
+        assert_eq!(event["tags"]["model_sha256"], "22c0");
         assert_ne!(event_id(), event_id());
     }
 }
