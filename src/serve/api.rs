@@ -9,6 +9,7 @@ pub(crate) mod broken;
 pub(crate) mod delayed;
 pub(crate) mod discard;
 pub(crate) mod docs;
+pub(crate) mod infer;
 pub(crate) mod ledger;
 pub(crate) mod media;
 pub(crate) mod reg;

@@ -21,6 +21,7 @@ mod explain;
 mod handshakes;
 mod hostile;
 mod http;
+mod infer;
 mod inputs;
 mod keys;
 mod limits;

@@ -26,7 +26,7 @@ fn the_documented_methods_are_those_there_are() {
     let server = serve(&[]);
     let document = document(&server);
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 5);
+    assert_eq!(paths.len(), 11);
     for (path, operations) in paths {
         for method in METHODS {
             let status = server.connect().request(method, path, &[], "").status;
@@ -210,6 +210,16 @@ fn the_documented_examples_are_answered() {
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains(&field), "{}", answer.text());
     }
+}
+
+#[test]
+fn the_documented_example_of_tensors_is_answered() {
+    let server = serve(&[]);
+    let path = "/v2/models/pick_regno/infer";
+    let request = &document(&server)["paths"][path]["post"]["requestBody"];
+    let example = request["content"]["application/json"]["example"].to_string();
+    let answer = server.connect().request("POST", path, &[], &example);
+    assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
 #[test]

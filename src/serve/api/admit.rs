@@ -14,6 +14,7 @@ use hyper::{Method, StatusCode, Version};
 
 use super::bodies::too_large;
 use super::broken::no_memory;
+use super::infer::about;
 use super::ledger::{Desk, Ledger};
 use super::media::{Content, Form};
 use super::route::Route;
@@ -93,7 +94,11 @@ impl<'a> Admission<'a> {
                 let Desk { app, state, .. } = &*self.ledger.desk;
                 Decision::Answer(app.docs.at(self.head.uri.path(), state))
             }
-            Route::Reg | Route::Batch | Route::Unknown => {
+            Route::V2 | Route::V2Live | Route::V2Ready | Route::V2Model | Route::V2ModelReady => {
+                let app = &self.ledger.desk.app;
+                Decision::Answer(about(route, &app.picker(), app.is_ready()))
+            }
+            Route::Reg | Route::Batch | Route::V2Infer | Route::Unknown => {
                 self.admit_body().unwrap_or_else(Decision::Answer)
             }
         }
@@ -156,6 +161,9 @@ impl<'a> Admission<'a> {
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             return Err(refused);
         }
+        if self.ledger.route == Route::V2Infer {
+            return admit_tensors(self.head);
+        }
         match Content::of(fields) {
             None => Err(reply::fail(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -204,6 +212,17 @@ impl<'a> Admission<'a> {
         }
         self.ledger.guessed = true;
         false
+    }
+}
+
+/// Tensors are JSON, whatever `Content-Type` says: clients of the protocol say nothing, or that the body is bytes.
+fn admit_tensors(head: &Parts) -> Result<Decision, Reply> {
+    match head.headers.contains_key("inference-header-content-length") {
+        false => Ok(Decision::ReadWhole),
+        true => Err(reply::fail(
+            StatusCode::BAD_REQUEST,
+            "Bad request: binary tensors are not read; send them as JSON (binary_data=False)",
+        )),
     }
 }
 

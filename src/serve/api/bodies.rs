@@ -9,8 +9,10 @@ use hyper::StatusCode;
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
 
 use super::broken::{Broken, no_memory};
+use super::infer::infer;
 use super::ledger::{Desk, Ledger};
 use super::reg;
+use super::route::Route;
 use crate::serve::http::phase::Phase;
 use crate::serve::http::reply::{self, Reply};
 
@@ -163,7 +165,9 @@ impl Reading {
         let desk = &*self.ledger.desk;
         let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
             desk.app.faults.answering(body);
-            if self.ledger.explains {
+            if self.ledger.route == Route::V2Infer {
+                infer(body, &self.ledger)
+            } else if self.ledger.explains {
                 reg::explain(body, &self.ledger)
             } else {
                 reg::answer(body, &self.ledger)

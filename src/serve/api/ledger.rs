@@ -20,7 +20,7 @@ use crate::serve::http::fields::Fields;
 use crate::serve::http::guesses::Guesses;
 use crate::serve::http::method::method_label;
 use crate::serve::http::phase::{ConnectionState, Phase};
-use crate::serve::http::reply::{Reason, Reply};
+use crate::serve::http::reply::{self, Reason, Reply};
 use crate::serve::telemetry::log::Level;
 use crate::serve::telemetry::metrics::{Label, Shard};
 use crate::serve::telemetry::observe::Observations;
@@ -198,6 +198,11 @@ impl Ledger {
     /// Closes the account with the complete answer.
     pub(crate) fn close_with(mut self, mut reply: Reply) -> Reply {
         let reason = reply.extensions_mut().remove::<Reason>();
+        if let Some(Reason(sentence)) = &reason
+            && self.route.is_v2()
+        {
+            reply::tell_as_v2(sentence, &mut reply);
+        }
         self.sent = reply.body().size_hint().exact().unwrap_or(0);
         self.close(
             reply.status().as_u16(),

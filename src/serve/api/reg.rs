@@ -6,8 +6,9 @@ use hyper::StatusCode;
 
 use super::ledger::Ledger;
 use crate::answer::{write_explained, write_many, write_one};
+use crate::pick_regno::Answer;
 use crate::recorder::Source;
-use crate::request::{Body, Request, parse_body};
+use crate::request::{Body, Invalid, Request, parse_body};
 use crate::serve::http::reply::{self, Reply};
 
 /// Reads a JSON body and computes the answer. Returns the answer, and the number of rows.
@@ -38,6 +39,21 @@ pub(super) fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
     };
     desk.shard.rows.add(rows);
     (reply::json(StatusCode::OK, out), rows)
+}
+
+/// Answers an array, as its body is read here.
+pub(super) fn pick_all(body: &[u8], ledger: &Ledger) -> Result<Vec<Answer>, Invalid> {
+    let desk = &ledger.desk;
+    let picker = &ledger.picker;
+    let requests = match parse_body(body)? {
+        Body::One(request) => vec![request],
+        Body::Many(requests) => requests,
+    };
+    let pick = |request| picker.pick(request, &mut desk.observations.watch(picker));
+    let answers: Vec<Answer> = requests.iter().map(pick).collect();
+    ledger.record(Source::Body, 0, body, &answers);
+    desk.shard.rows.add(answers.len() as u64);
+    Ok(answers)
 }
 
 /// Maximum number of rows in an array to be explained: without tables, an explanation takes as long as many answers.

@@ -19,6 +19,18 @@ pub(crate) enum Route {
     OpenApi,
     /// `/docs` and its files.
     Docs,
+    /// `/v2`: the Open Inference Protocol, and what the server is.
+    V2,
+    /// `/v2/health/live`: whether the process lives.
+    V2Live,
+    /// `/v2/health/ready`: whether requests should be sent to it.
+    V2Ready,
+    /// `/v2/models/pick_regno`: what the model takes and gives.
+    V2Model,
+    /// `/v2/models/pick_regno/ready`: whether the model answers.
+    V2ModelReady,
+    /// `/v2/models/pick_regno/infer`: the model.
+    V2Infer,
     /// Anything else.
     Unknown,
 }
@@ -44,13 +56,19 @@ struct About {
 }
 
 impl Route {
-    const ALL: [Route; 7] = [
+    const ALL: &[Route] = &[
         Route::Reg,
         Route::Batch,
         Route::Root,
         Route::RegWithoutSlash,
         Route::OpenApi,
         Route::Docs,
+        Route::V2,
+        Route::V2Live,
+        Route::V2Ready,
+        Route::V2Model,
+        Route::V2ModelReady,
+        Route::V2Infer,
         Route::Unknown,
     ];
 
@@ -67,6 +85,27 @@ impl Route {
                 READ,
                 true,
             ),
+            Route::V2 => ("/v2", &["/v2"], READ, false),
+            Route::V2Live => ("/v2/health/live", &["/v2/health/live"], READ, true),
+            Route::V2Ready => ("/v2/health/ready", &["/v2/health/ready"], READ, true),
+            Route::V2Model => (
+                "/v2/models/pick_regno",
+                &["/v2/models/pick_regno"],
+                READ,
+                false,
+            ),
+            Route::V2ModelReady => (
+                "/v2/models/pick_regno/ready",
+                &["/v2/models/pick_regno/ready"],
+                READ,
+                false,
+            ),
+            Route::V2Infer => (
+                "/v2/models/pick_regno/infer",
+                &["/v2/models/pick_regno/infer"],
+                WRITE,
+                false,
+            ),
             Route::Unknown => ("unknown", &[], NONE, false),
         };
         About {
@@ -79,9 +118,9 @@ impl Route {
 
     pub(crate) fn of(path: &str) -> Route {
         let found = Route::ALL
-            .into_iter()
+            .iter()
             .find(|route| route.about().paths.contains(&path));
-        found.unwrap_or(Route::Unknown)
+        found.copied().unwrap_or(Route::Unknown)
     }
 
     /// Value of `Allow`; empty if there is nothing at the route.
@@ -91,6 +130,11 @@ impl Route {
 
     pub(crate) fn allows(self, method: &Method) -> bool {
         self.about().methods.0.contains(method)
+    }
+
+    /// Tells whether faults are told as the Open Inference Protocol has it.
+    pub(crate) fn is_v2(self) -> bool {
+        self.about().label.starts_with("/v2")
     }
 
     /// Returns true if no key is required.
@@ -112,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_allowed_is_what_is_said_to_be() {
-        for route in Route::ALL {
+        for &route in Route::ALL {
             let said: Vec<&str> = route.allow().split(", ").collect();
             for name in METHODS.into_iter().chain(["PUT", "get"]) {
                 let method = Method::from_bytes(name.as_bytes()).unwrap();
@@ -127,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_path_leads_to_its_route() {
-        for route in Route::ALL {
+        for &route in Route::ALL {
             for path in route.about().paths {
                 assert_eq!(Route::of(path), route);
             }

@@ -121,6 +121,14 @@ pub(crate) fn fail(status: StatusCode, message: &str) -> Reply {
     reply
 }
 
+/// Makes an answer of [`fail`] one of the Open Inference Protocol: `{"error":"<message>"}`.
+pub(crate) fn tell_as_v2(message: &str, reply: &mut Reply) {
+    let mut text = String::from("{\"error\":");
+    push_json_string(message, &mut text);
+    text.push_str("}\n");
+    *reply.body_mut() = ReplyBody::Whole(text.into_bytes());
+}
+
 /// Creates a 503 for a request that can be retried later; `message` has the reason.
 pub(crate) fn busy(message: &str) -> Reply {
     let mut reply = fail(StatusCode::SERVICE_UNAVAILABLE, message);
