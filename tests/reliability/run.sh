@@ -4,7 +4,7 @@
 # openssl; proxies and their clients are tested as far as they are installed, and what is left out is said. NO_SKIPS=1 fails then.
 set -euo pipefail
 cd "$(dirname "$0")"
-for script in steady overload memory slow idle sigterm batch; do
+for script in steady overload memory slow idle sigterm batch strangers rolling; do
   printf -- '-- %s\n' "$script"
   python3 "$script.py"
 done
