@@ -16,6 +16,21 @@ use crate::{
 
 /// Model that explains its rows: the contribution of each feature to the raw values, with the bits of CatBoost's SHAP
 /// values. Supports models with leaf weights.
+///
+/// ```
+/// use catboost_apply::{Explainer, Row};
+///
+/// let explainer = Explainer::from_bytes(
+///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+///     true,
+/// )?;
+/// let mut values = vec![0.0; explainer.len()];
+/// explainer.explain(&Row { floats: &[41.0], ..Row::default() }, &mut values)?;
+/// assert_eq!((explainer.base(), values), (&[1.75][..], vec![0.75]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Explainer {
     model: Model,
     explain: Explain<Owned>,

@@ -12,6 +12,23 @@ use crate::{Model, Position};
 /// Input row of a model whose values are set one by one, by name or by [`Position`]. Values are kept: from one row to
 /// the next only the differences have to be set. Setting and evaluating allocate nothing once the longest texts were
 /// set.
+///
+/// ```
+/// use catboost_apply::Model;
+///
+/// let model = Model::from_bytes(
+///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+/// )?;
+/// let mut row = model.input();
+/// row.set("age", 41.0)?;
+/// assert_eq!(row.raw()?, [2.5]);
+///
+/// let error = row.set("agee", 41.0).unwrap_err();
+/// assert!(error.to_string().contains("agee"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Input {
     model: Model,

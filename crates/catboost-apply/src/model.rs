@@ -72,6 +72,19 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::load`].
+    ///
+    /// ```
+    /// use catboost_apply::{Model, Row};
+    ///
+    /// let model = Model::from_bytes(
+    ///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+    ///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+    ///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+    /// )?;
+    /// let row = Row { floats: &[41.0], ..Row::default() };
+    /// assert_eq!(model.raw(&row)?, [2.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
         let model = catboost_model::parse(file).map_err(Error::of_model)?;
         Self::of_file(&model, Cow::Borrowed(file))

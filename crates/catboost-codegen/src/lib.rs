@@ -224,6 +224,20 @@ impl Config {
 
     /// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`. The same model
     /// gives the same bytes.
+    ///
+    /// ```
+    /// use catboost_codegen::{Config, Origin};
+    ///
+    /// let model = catboost_model::parse(
+    ///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+    ///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+    ///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+    /// )?;
+    /// let generated = Config::new().module("age").generate(&model, &Origin::default());
+    /// let (path, _) = generated.files.last().expect("the source is the last file");
+    /// assert_eq!(path, "age.rs");
+    /// # Ok::<(), catboost_model::Error>(())
+    /// ```
     #[must_use]
     pub fn generate(&self, model: &Model, origin: &Origin) -> Generated {
         let fields = names::fields(model);
@@ -322,6 +336,10 @@ impl std::error::Error for Error {
 /// Escapes characters that would end a line of a build script's output or change its direction. Cargo takes each line
 /// that begins with `cargo::` for an instruction, and a sentence can contain names of features and classes of an
 /// untrusted model.
+///
+/// ```
+/// assert_eq!(catboost_codegen::one_line(&"a\ncargo::b"), r"a\ncargo::b");
+/// ```
 #[must_use]
 pub fn one_line(text: &dyn Display) -> String {
     let mut line = String::new();

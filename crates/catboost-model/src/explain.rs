@@ -44,6 +44,22 @@ pub struct Explanation {
 ///
 /// As in CatBoost, the values of a non-symmetric tree do not add up to its value if one of its nodes has a leaf on one
 /// side and a node on the other: such a leaf counts as if it were above that node's split.
+///
+/// ```
+/// use catboost_model::{eval::Row, explain::Explainer};
+///
+/// let model = catboost_model::parse(
+///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+/// )?;
+/// let explainer = Explainer::new(&model)?;
+/// // The mean of the training rows: three with the value 1, one with the value 2, and the bias.
+/// assert_eq!(explainer.base(), [1.75]);
+/// let row = Row { floats: &[41.0], ..Row::default() };
+/// assert_eq!(explainer.explain(&row).values, [[0.75]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Explainer<'a> {
     model: &'a Model,

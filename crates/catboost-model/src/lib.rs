@@ -33,6 +33,19 @@ pub use text_number::text_number;
 ///
 /// # Errors
 /// As [`load`].
+///
+/// ```
+/// let model = catboost_model::parse(
+///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+/// )?;
+/// assert_eq!(model.float_features[0].borders, [30.0]);
+///
+/// let error = catboost_model::parse(b"tree\nend of trees\n").unwrap_err();
+/// assert!(!error.is_unsupported());
+/// # Ok::<(), catboost_model::Error>(())
+/// ```
 pub fn parse(file: &[u8]) -> Result<Model, Error> {
     match Format::of(file) {
         Format::Cbm => {
@@ -51,6 +64,14 @@ pub fn parse(file: &[u8]) -> Result<Model, Error> {
 
 /// Writes a model as JSON, in the schema of CatBoost's export with additions for content that the export lacks.
 /// [`parse`] gives the same model back.
+///
+/// ```
+/// use catboost_model::{parse, to_json};
+///
+/// let model = parse(br#"{"features_info": {}, "scale_and_bias": [1, [0.5]], "oblivious_trees": []}"#)?;
+/// assert_eq!(parse(to_json(&model).as_bytes())?, model);
+/// # Ok::<(), catboost_model::Error>(())
+/// ```
 #[must_use]
 pub fn to_json(model: &Model) -> String {
     json::write(lower::raise(model))

@@ -20,6 +20,20 @@ pub use ensembles::Ensembles;
 use crate::{ir::Model, text_number};
 
 /// Meaning of a model's raw values.
+///
+/// ```
+/// use catboost_model::output::{Label, Link, Output};
+///
+/// let model = catboost_model::parse(
+///     br#"{"features_info": {}, "scale_and_bias": [1, [0.0]], "oblivious_trees": [],
+///     "model_info": {"params": {"loss_function": {"type": "Logloss"}}}}"#,
+/// )?;
+/// let output = Output::of(&model)?;
+/// assert_eq!((output.loss.as_str(), output.link), ("Logloss", Link::Sigmoid));
+/// assert_eq!(output.classes, [Label::Int(0), Label::Int(1)]);
+/// assert_eq!(output.probability(&[0.0]), [0.5, 0.5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// Loss of the training, by CatBoost's name without parameters; empty if the file does not say.

@@ -3,6 +3,13 @@
 /// Reads a number as CatBoost's `TryFromString<double>` does (`util/string/cast.cpp`: the `double-conversion` library
 /// with hexadecimal integers and leading blanks): blanks, a sign, digits with at most one point, an exponent. Nothing
 /// may follow, not even a blank. Blanks alone are 0; the empty text, `nan` and `inf` are not numbers.
+///
+/// ```
+/// use catboost_model::text_number;
+///
+/// assert_eq!(text_number(" 6.5e1"), Some(65.0));
+/// assert_eq!(text_number("nan"), None);
+/// ```
 #[must_use]
 pub fn text_number(text: &str) -> Option<f64> {
     let blank = |c: char| c.is_ascii_whitespace() || c == '\x0b';

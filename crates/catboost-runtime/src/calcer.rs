@@ -6,6 +6,14 @@
 use crate::math::{exp, exp_inline, ln};
 
 /// Bag of words: returns true if the text has the token.
+///
+/// ```
+/// use catboost_runtime::calcer::has_token;
+///
+/// let text = [(2, 1), (5, 3)];
+/// assert!(has_token(&text, 5));
+/// assert!(!has_token(&text, 3));
+/// ```
 #[inline]
 #[must_use]
 pub fn has_token(text: &[(u32, u32)], token: u32) -> bool {

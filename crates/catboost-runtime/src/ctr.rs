@@ -1,6 +1,14 @@
 //! The value of a CTR: the smoothed share of training rows with this key that are good. All arithmetic is `f32`.
 
 /// Formula of a CTR's value: `((good + prior_num) / (total + prior_denom) + shift) * scale`.
+///
+/// ```
+/// use catboost_runtime::ctr::CtrFormula;
+///
+/// let formula = CtrFormula { prior_num: 1.0, prior_denom: 2.0, shift: 0.0, scale: 15.0 };
+/// // Three of four rows are good.
+/// assert_eq!(formula.value(3.0, 4.0), 10.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CtrFormula {
     /// Added to the numerator.

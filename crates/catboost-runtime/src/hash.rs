@@ -13,6 +13,12 @@ const K3: u64 = 0xc949_d7c7_509e_6557;
 /// Hash of a categorical value: the low half of [`city_hash_64`] of its UTF-8 bytes.
 ///
 /// One-hot features compare it as an `i32`; [`ctr_key_cat`] takes it unchanged.
+///
+/// ```
+/// use catboost_runtime::hash::{cat_hash, city_hash_64};
+///
+/// assert_eq!(cat_hash("red"), city_hash_64(b"red") as u32);
+/// ```
 #[inline]
 #[must_use]
 pub const fn cat_hash(value: &str) -> u32 {
@@ -47,6 +53,14 @@ pub const fn ctr_key_cat(key: u64, cat_hash: u32) -> u64 {
 }
 
 /// Folds the answer to another float or one-hot split into the key of a CTR table.
+///
+/// ```
+/// use catboost_runtime::hash::{cat_hash, combine, ctr_key_cat, ctr_key_split};
+///
+/// // The key of a combination: the category `red`, and the answer yes to a split.
+/// let key = ctr_key_split(ctr_key_cat(0, cat_hash("red")), true);
+/// assert_eq!(key, combine(ctr_key_cat(0, cat_hash("red")), 1));
+/// ```
 #[inline]
 #[must_use]
 pub const fn ctr_key_split(key: u64, answer: bool) -> u64 {

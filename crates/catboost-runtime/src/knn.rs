@@ -10,6 +10,21 @@ const BREADTH: usize = 300;
 
 /// Points, and the graph that links them. The owner guarantees that every list has the length stated here and that
 /// links lead to points of their level.
+///
+/// ```
+/// use catboost_runtime::knn::Graph;
+///
+/// // Three points on a line, each linked to both others.
+/// let graph = Graph {
+///     neighbors: 2,
+///     dimension: 1,
+///     points: &[0.0, 5.0, 9.0],
+///     max_links: 2,
+///     level_sizes: &[3],
+///     links: &[1, 2, 0, 2, 0, 1],
+/// };
+/// assert_eq!(graph.nearest(&[6.0]), [1, 2]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Graph<'a> {
     /// Number of nearest points to find.

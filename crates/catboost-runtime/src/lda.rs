@@ -4,6 +4,10 @@
 ///
 /// # Panics
 /// If the embedding is shorter than the direction.
+///
+/// ```
+/// assert_eq!(catboost_runtime::lda::project(&[1.0, 2.0], &[3.0, 4.0]), 11.0);
+/// ```
 #[must_use]
 pub fn project(direction: &[f32], embedding: &[f32]) -> f32 {
     let embedding = &embedding[..direction.len()];

@@ -40,6 +40,11 @@ dispatched! {
     /// e to the power of `x`.
     ///
     /// Infinity above 709.78, 0 below -745.13, subnormal in between where it has to be; NaN for NaN.
+    ///
+    /// ```
+    /// assert_eq!(catboost_runtime::math::exp(0.0), 1.0);
+    /// assert_eq!(catboost_runtime::math::exp(f64::NEG_INFINITY), 0.0);
+    /// ```
     exp, exp_inline
 }
 
@@ -47,10 +52,19 @@ dispatched! {
     /// The natural logarithm of `x`.
     ///
     /// Minus infinity for either zero, NaN below it and for NaN.
+    ///
+    /// ```
+    /// assert_eq!(catboost_runtime::math::ln(1.0), 0.0);
+    /// assert!(catboost_runtime::math::ln(-1.0).is_nan());
+    /// ```
     ln, ln_inline
 }
 
 /// Probability of a raw score: `1 / (1 + exp(-raw))`.
+///
+/// ```
+/// assert_eq!(catboost_runtime::math::sigmoid(0.0), 0.5);
+/// ```
 #[inline]
 #[must_use]
 pub fn sigmoid(raw: f64) -> f64 {

@@ -11,6 +11,15 @@ use crate::math::{exp, fast_exp, ln, sigmoid};
 ///
 /// # Panics
 /// If a place is not less than the length of `values`.
+///
+/// ```
+/// use catboost_runtime::output::by_class;
+///
+/// // The model has raw values for the classes 0 and 2; the training data lacked class 1.
+/// let mut values = [0.0; 3];
+/// by_class(&[1.5, -0.5], &[0, 2], &mut values);
+/// assert_eq!(values, [1.5, f64::NEG_INFINITY, -0.5]);
+/// ```
 #[inline]
 pub fn by_class(raw: &[f64], places: &[usize], values: &mut [f64]) {
     values.fill(f64::NEG_INFINITY);
@@ -20,6 +29,10 @@ pub fn by_class(raw: &[f64], places: &[usize], values: &mut [f64]) {
 }
 
 /// Probabilities of two classes that share one raw value, the second's.
+///
+/// ```
+/// assert_eq!(catboost_runtime::output::probability_of_two(0.0), [0.5, 0.5]);
+/// ```
 #[inline]
 #[must_use]
 pub fn probability_of_two(raw: f64) -> [f64; 2] {
@@ -39,6 +52,12 @@ pub fn probability_of_each(values: &mut [f64]) {
 ///
 /// CatBoost predicts with its own `exp`, [`fast_exp`]; naive Bayes calls the C library's
 /// ([`bayes_softmax`](crate::calcer::bayes_softmax)).
+///
+/// ```
+/// let mut values = [2.0, 2.0];
+/// catboost_runtime::output::softmax(&mut values);
+/// assert_eq!(values, [0.5, 0.5]);
+/// ```
 #[inline]
 pub fn softmax(values: &mut [f64]) {
     let Some(&first) = values.first() else { return };
@@ -93,6 +112,10 @@ pub fn log_softmax(values: &mut [f64]) {
 }
 
 /// Index of the predicted class: the first with the greatest value, or 0 if `values` is empty.
+///
+/// ```
+/// assert_eq!(catboost_runtime::output::class(&[0.1, 0.7, 0.7]), 1);
+/// ```
 #[inline]
 #[must_use]
 pub fn class(values: &[f64]) -> usize {

@@ -8,6 +8,13 @@ use core::{fmt, ops::Range};
 use crate::block::Scratch;
 
 /// A row: the values of the features of each kind, in the model's order.
+///
+/// ```
+/// use catboost_runtime::predict::Row;
+///
+/// let row = Row { floats: &[8.5, f32::NAN], cats: &["rain"], ..Row::default() };
+/// assert!(row.texts.is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Row<'a> {
     /// Numeric features. NaN is a missing value.
@@ -178,6 +185,13 @@ impl fmt::Display for FeatureKind {
 }
 
 /// Name of a class in the training data.
+///
+/// ```
+/// use catboost_runtime::predict::Label;
+///
+/// assert_eq!(Label::from("green").to_string(), "green");
+/// assert_eq!(Label::from(3), Label::Int(3));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Label<'a> {

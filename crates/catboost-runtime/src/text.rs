@@ -9,6 +9,12 @@ pub use dictionary::{Dictionary, MAX_GRAM_ORDER, Scratch, TokenTable};
 pub use tokenizer::{NumberPolicy, Tokenizer, Tokens};
 
 /// Sorts `ids` and replaces the contents of `text` by (id, count), ascending by id.
+///
+/// ```
+/// let mut text = Vec::new();
+/// catboost_runtime::text::count(&mut [5, 2, 5], &mut text);
+/// assert_eq!(text, [(2, 1), (5, 2)]);
+/// ```
 pub fn count(ids: &mut [u32], text: &mut Vec<(u32, u32)>) {
     ids.sort_unstable();
     text.clear();

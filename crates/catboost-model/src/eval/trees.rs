@@ -9,6 +9,20 @@ use crate::ir::{Child, Model, NonSymmetricTree, ObliviousTree, SplitIdx, Trees};
 ///
 /// # Panics
 /// If the row has fewer values than the model has features, or an embedding is shorter than its dimension.
+///
+/// ```
+/// use catboost_model::eval::{Row, raw};
+///
+/// let model = catboost_model::parse(
+///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+/// )?;
+/// let answer = |age: f32| raw(&model, &Row { floats: &[age], ..Row::default() });
+/// assert_eq!(answer(41.0), [2.5]);
+/// assert_eq!(answer(18.0), [1.5]);
+/// # Ok::<(), catboost_model::Error>(())
+/// ```
 #[must_use]
 pub fn raw(model: &Model, row: &Row) -> Vec<f64> {
     raw_of_trees(model, row, 0..model.tree_count())

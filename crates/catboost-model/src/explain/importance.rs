@@ -12,6 +12,16 @@ use crate::{
 /// # Errors
 /// If the model has no leaf weights.
 /// If the model has no leaf weights.
+///
+/// ```
+/// let model = catboost_model::parse(
+///     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0, "feature_id": "age",
+///     "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias": [1, [0.5]],
+///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2], "leaf_weights": [3, 1]}]}"#,
+/// )?;
+/// assert_eq!(catboost_model::explain::importance(&model)?, [100.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn importance(model: &Model) -> Result<Vec<f64>, ExplainError> {
     check_weighted(model)?;
     let sources = Sources::new(model);

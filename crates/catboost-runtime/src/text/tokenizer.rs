@@ -42,6 +42,21 @@ impl<T: Deref<Target = str>> Tokenizer<T> {
     /// A text that is empty or ends with a delimiter has an empty token at its end. An empty delimiter makes one empty
     /// token of any text. A set of delimiters may cut a letter into bytes that are not UTF-8; CatBoost refuses to
     /// convert these to lower case, here they are kept as they are.
+    ///
+    /// ```
+    /// use catboost_runtime::text::{NumberPolicy, Tokenizer, Tokens};
+    ///
+    /// let tokenizer = Tokenizer {
+    ///     delimiter: " ",
+    ///     split_by_set: false,
+    ///     skip_empty: true,
+    ///     lowercasing: true,
+    ///     numbers: NumberPolicy::Skip,
+    /// };
+    /// let mut tokens = Tokens::new();
+    /// tokenizer.tokenize("Black tea  42", &mut tokens);
+    /// assert!(tokens.iter().eq([b"black".as_slice(), b"tea"]));
+    /// ```
     pub fn tokenize(&self, text: &str, tokens: &mut Tokens) {
         tokens.clear();
         let bytes = text.as_bytes();
