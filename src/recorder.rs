@@ -94,7 +94,7 @@ impl Recorder {
         self.ledger.given()
     }
 
-    /// Number of rows that are in segments.
+    /// Number of rows that are in complete segments.
     pub(crate) fn written(&self) -> u64 {
         self.ledger.written()
     }

@@ -82,6 +82,8 @@ impl Folder {
         let seconds = since.map_or(0, |since| since.as_secs());
         let name = format!("{seconds:010}-{}-{:08}.{OPEN}", self.instance, self.next);
         let path = self.path.join(name);
+        // Without its ledger in the folder, a process that is killed would leave rows that nobody counts.
+        self.ledger_file().metadata()?;
         ledger.opening(self.next);
         let file = private_file(&path)?;
         let number = self.next;
@@ -105,17 +107,33 @@ impl Folder {
     /// Removes the counts of this process, once all rows are accounted for.
     pub(super) fn remove_ledger(&self) {
         // A remaining file is read by the next process, which finds nothing missing.
-        let _ = std::fs::remove_file(self.path.join(&self.instance).with_extension(LEDGER));
+        let _ = std::fs::remove_file(self.ledger_file());
+    }
+
+    fn ledger_file(&self) -> PathBuf {
+        self.path.join(&self.instance).with_extension(LEDGER)
     }
 }
 
 impl Segment {
-    /// Gives the segment its final name. `rows` is the number of rows that this process has written so far.
-    pub(super) fn close(self, ledger: &Ledger, rows: u64) -> io::Result<()> {
-        ledger.closing(self.number, rows);
+    /// Gives the segment its final name, and counts its `rows`: as written, or as lost if it cannot be kept.
+    pub(super) fn close(self, ledger: &Ledger, rows: u64) {
+        let before = ledger.written();
+        ledger.closing(self.number, before + rows);
         // Shipping begins with the rename: the contents must survive a power failure from then on.
-        self.file.sync_data()?;
-        std::fs::rename(&self.path, self.path.with_extension(COMPLETE))
+        let kept = self
+            .file
+            .sync_data()
+            .and_then(|()| std::fs::rename(&self.path, self.path.with_extension(COMPLETE)));
+        if kept.is_ok() {
+            ledger.wrote(rows);
+            return;
+        }
+        // In this order, a kill between any two of them leaves the rows in the segment or missing, and never in both counts.
+        ledger.closing(self.number, before);
+        let _ = self.file.set_len(0);
+        let _ = std::fs::remove_file(&self.path);
+        ledger.lose(Lost::Disk, rows);
     }
 }
 

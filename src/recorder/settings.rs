@@ -96,7 +96,9 @@ impl RecordArgs {
             }
             (_, None) => Vec::new(),
         };
-        let Some(folder) = &self.record else {
+        // A variable that is set to nothing, as compose files and manifests set one that nobody gave, is not set.
+        let folder = self.record.as_ref();
+        let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else {
             return Ok(None);
         };
         Ok(Some(Settings {

@@ -35,6 +35,13 @@ fn answer() -> Answer {
     pick_regno(&parse_object(REQUEST.as_bytes()).unwrap())
 }
 
+/// Waits until nothing is in the queue.
+fn wait_for_writer(recorder: &Recorder) {
+    while recorder.queued_bytes.load(Relaxed) > 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Records with a recorder, finishes it, and returns the lines.
 fn recorded(settings: &Settings, record: impl FnOnce(&Recorder)) -> Vec<Value> {
     let recorder = Recorder::start(settings).unwrap();
@@ -182,9 +189,7 @@ fn what_a_killed_process_left_is_kept_and_the_rest_counted() {
             );
         }
         recorder.flush();
-        while recorder.written() + recorder.lost(Lost::Queue) < recorder.given() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_for_writer(&recorder);
     };
     record(3);
     // State of the file after `kill -9`, with 4 rows in memory, and half a line.
@@ -262,11 +267,44 @@ fn beyond_its_limit_rows_are_dropped_and_counted() {
             }
             recorder.flush();
         }
-        while recorder.written() + recorder.lost(Lost::Limit) < recorder.given() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_for_writer(recorder);
         lost = recorder.lost(Lost::Limit);
     });
     assert!(lost > 0);
     assert_eq!(lines.len() as u64 + lost, 400);
+}
+
+#[test]
+fn rows_of_a_folder_that_was_removed_are_lost_and_counted() {
+    let settings = settings(&folder("removed"), Plates::Omit);
+    let recorder = Recorder::start(&settings).unwrap();
+    let answer = answer();
+    let record = || {
+        recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+        recorder.flush();
+        wait_for_writer(&recorder);
+    };
+    record();
+    std::fs::remove_dir_all(&settings.folder).unwrap();
+    record();
+    // A new folder has no ledger of this process: a kill would leave rows in it that nobody counts.
+    std::fs::create_dir(&settings.folder).unwrap();
+    record();
+    recorder.finish(Duration::from_secs(20));
+    assert_eq!(recorder.lost(Lost::Disk), 3);
+    assert_eq!((recorder.given(), recorder.written()), (3, 0));
+    assert!(segments(&settings.folder).unwrap().is_empty());
+    std::fs::remove_dir_all(&settings.folder).unwrap();
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_records_nothing() {
+    let args = RecordArgs {
+        record: Some(PathBuf::new()),
+        record_limit: 64 << 20,
+        record_sample: 1.0,
+        record_plates: Plates::Omit,
+        record_key_file: None,
+    };
+    assert!(args.settings().unwrap().is_none());
 }

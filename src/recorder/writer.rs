@@ -38,6 +38,7 @@ struct Open {
     segment: Segment,
     since: Instant,
     bytes: u64,
+    rows: u64,
 }
 
 impl Writer {
@@ -104,21 +105,21 @@ impl Writer {
                 return self.pause(Lost::Limit, block.rows);
             }
         }
-        if self.append().is_err() {
+        if self.append(block.rows).is_err() {
             return self.pause(Lost::Disk, block.rows);
         }
-        self.ledger.wrote(block.rows);
         self.ledger.set_bytes(self.ledger.bytes() + bytes);
     }
 
-    /// Appends the lines. After a failure, the segment ends with the last whole block.
-    fn append(&mut self) -> std::io::Result<()> {
+    /// Appends the lines of `rows` rows. After a failure, the segment ends with the last whole block.
+    fn append(&mut self, rows: u64) -> std::io::Result<()> {
         let open = match &mut self.open {
             Some(open) => open,
             None => self.open.insert(Open {
                 segment: self.folder.open(&self.ledger)?,
                 since: Instant::now(),
                 bytes: 0,
+                rows: 0,
             }),
         };
         if let Err(why) = open.segment.file.write_all(&self.lines) {
@@ -129,6 +130,7 @@ impl Writer {
             return Err(why);
         }
         open.bytes += self.lines.len() as u64;
+        open.rows += rows;
         Ok(())
     }
 
@@ -138,9 +140,8 @@ impl Writer {
     }
 
     fn close(&mut self) {
-        if let Some(Open { segment, .. }) = self.open.take() {
-            // The next process in the folder finds and renames a segment that could not be renamed.
-            let _ = segment.close(&self.ledger, self.ledger.written());
+        if let Some(Open { segment, rows, .. }) = self.open.take() {
+            segment.close(&self.ledger, rows);
             self.ledger.set_bytes(self.folder.bytes());
         }
     }
