@@ -3,7 +3,7 @@
 //! | command | what it does |
 //! | --- | --- |
 //! | `work amqp://…` | takes requests from a RabbitMQ queue, answers them with the model that is compiled in |
-//! | `ship DIR` | brings the segments of `serve --record` to ClickHouse or S3 |
+//! | `ship DIR` | brings the segments of `serve --record` to ClickHouse, S3 or MongoDB |
 //!
 //! No client of a queue or a database is in the service itself. Bodies, headers and plates are never logged.
 
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Connects pick-regno's model to RabbitMQ and Celery, and its records to ClickHouse and S3.
+/// Connects pick-regno's model to RabbitMQ and Celery, and its records to ClickHouse, S3 and MongoDB.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -33,7 +33,7 @@ struct Cli {
 enum Command {
     /// Answer the requests of a RabbitMQ queue, plain or Celery's.
     Work(Box<work::Args>),
-    /// Bring recorded rows to ClickHouse or S3.
+    /// Bring recorded rows to ClickHouse, S3 or MongoDB (a build with the feature `mongodb`).
     Ship(Box<ship::Args>),
 }
 

@@ -8,7 +8,7 @@ use amqprs::{Ack, BasicProperties, Cancel, Close, CloseChannel, Nack, Return};
 use async_trait::async_trait;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::session::Event;
+use super::event::Event;
 
 /// Passes a connection's events on. When nobody listens any more, the session has ended.
 pub struct OnConnection(pub UnboundedSender<Event>);

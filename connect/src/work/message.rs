@@ -3,10 +3,10 @@
 use amqprs::BasicProperties;
 use chrono::{DateTime, Utc};
 use pick_regno::answer::{write_many, write_one, write_probabilities};
-use pick_regno::pick_regno::pick_regno;
 use pick_regno::request::{Body, Invalid, parse_body};
 
 use super::celery::{self, BodyFault, Failure, Moment, Task};
+use super::model::Model;
 
 /// Bytes that a message may have, as many as the service takes in a body by default.
 pub const MAX_BODY: usize = 2 << 20;
@@ -19,6 +19,8 @@ pub struct Rules {
     pub task: String,
     /// Whether results of tasks go to Redis.
     pub results_in_redis: bool,
+    /// What answers.
+    pub model: Model,
 }
 
 /// What to do with a message.
@@ -63,7 +65,7 @@ impl Rules {
     pub fn judge(&self, properties: &BasicProperties, body: &[u8], now: DateTime<Utc>) -> Verdict {
         match properties.headers().and_then(Task::of) {
             Some(task) => self.judge_task(&task, properties, body, now),
-            None => judge_plain(properties, body),
+            None => self.judge_plain(properties, body),
         }
     }
 
@@ -140,7 +142,7 @@ impl Rules {
         let mut result = Vec::with_capacity(128);
         let rows = match parse_body(request.get().as_bytes()) {
             Ok(Body::One(request)) => {
-                write_probabilities(&pick_regno(&request), &mut result);
+                write_probabilities(&self.model.answer(&request), &mut result);
                 1
             }
             Ok(Body::Many(requests)) => {
@@ -149,7 +151,7 @@ impl Rules {
                     if result.len() > 1 {
                         result.push(b',');
                     }
-                    write_probabilities(&pick_regno(request), &mut result);
+                    write_probabilities(&self.model.answer(request), &mut result);
                 }
                 result.push(b']');
                 requests.len() as u64
@@ -167,6 +169,51 @@ impl Rules {
         }
     }
 
+    fn judge_plain(&self, properties: &BasicProperties, body: &[u8]) -> Verdict {
+        let Some(reply_to) = properties.reply_to() else {
+            return Verdict::DeadLetter {
+                why: "no reply_to",
+                answer: None,
+            };
+        };
+        let to = Target::Queue {
+            reply_to: reply_to.clone(),
+            correlation_id: properties.correlation_id().cloned(),
+            persistent: properties.delivery_mode() == Some(PERSISTENT),
+        };
+        if let Some(why) = unreadable(properties, body) {
+            return Verdict::DeadLetter {
+                why,
+                answer: Some(refusal(to, why)),
+            };
+        }
+        let mut out = Vec::with_capacity(128);
+        let rows = match parse_body(body) {
+            Ok(Body::One(request)) => {
+                write_one(&self.model.answer(&request), &mut out);
+                1
+            }
+            Ok(Body::Many(requests)) => {
+                let answers: Vec<_> = requests
+                    .iter()
+                    .map(|request| self.model.answer(request))
+                    .collect();
+                write_many(&answers, &mut out);
+                answers.len() as u64
+            }
+            Err(invalid) => {
+                return Verdict::DeadLetter {
+                    why: "not a request",
+                    answer: Some(bad_request(to, &invalid)),
+                };
+            }
+        };
+        Verdict::Answer {
+            answer: Answer { to, body: out },
+            rows,
+        }
+    }
+
     /// Where a task's result goes; `None` if nobody wants it.
     fn target(&self, task: &Task, properties: &BasicProperties) -> Option<Target> {
         if task.ignore_result {
@@ -181,48 +228,6 @@ impl Rules {
                 persistent: false,
             })
         }
-    }
-}
-
-fn judge_plain(properties: &BasicProperties, body: &[u8]) -> Verdict {
-    let Some(reply_to) = properties.reply_to() else {
-        return Verdict::DeadLetter {
-            why: "no reply_to",
-            answer: None,
-        };
-    };
-    let to = Target::Queue {
-        reply_to: reply_to.clone(),
-        correlation_id: properties.correlation_id().cloned(),
-        persistent: properties.delivery_mode() == Some(PERSISTENT),
-    };
-    if let Some(why) = unreadable(properties, body) {
-        return Verdict::DeadLetter {
-            why,
-            answer: Some(refusal(to, why)),
-        };
-    }
-    let mut out = Vec::with_capacity(128);
-    let rows = match parse_body(body) {
-        Ok(Body::One(request)) => {
-            write_one(&pick_regno(&request), &mut out);
-            1
-        }
-        Ok(Body::Many(requests)) => {
-            let answers: Vec<_> = requests.iter().map(pick_regno).collect();
-            write_many(&answers, &mut out);
-            answers.len() as u64
-        }
-        Err(invalid) => {
-            return Verdict::DeadLetter {
-                why: "not a request",
-                answer: Some(bad_request(to, &invalid)),
-            };
-        }
-    };
-    Verdict::Answer {
-        answer: Answer { to, body: out },
-        rows,
     }
 }
 

@@ -1,4 +1,5 @@
 use amqprs::{FieldTable, FieldValue};
+use pick_regno::pick_regno::pick_regno;
 use serde_json::Value;
 
 use super::*;
@@ -13,6 +14,7 @@ fn rules(results_in_redis: bool) -> Rules {
     Rules {
         task: "pick_regno".to_owned(),
         results_in_redis,
+        model: Model::Compiled,
     }
 }
 

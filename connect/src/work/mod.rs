@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `address` | reads `amqp://…` |
 //! | `session` | one connection: takes messages, publishes answers, acknowledges |
+//! | `event` | what the broker and Redis say meanwhile; `callbacks` takes it from the client library |
 //! | `message` | a message → what to do with it; `celery` reads and writes Celery's protocol |
+//! | `model` | the model: compiled in, or of a file |
 //! | `window` | which message may be acknowledged |
 //! | `results` | results of Celery tasks in Redis |
 //!
@@ -15,7 +17,9 @@ mod address;
 mod callbacks;
 mod celery;
 mod counts;
+mod event;
 mod message;
+mod model;
 mod results;
 mod session;
 mod window;
@@ -33,6 +37,7 @@ use tokio::time::timeout;
 use self::address::Address;
 use self::counts::Counts;
 use self::message::Rules;
+use self::model::Model;
 use self::results::Results;
 use self::session::{Bench, Ended};
 use crate::retry::Backoff;
@@ -67,6 +72,9 @@ pub struct Args {
         value_name = "NAME"
     )]
     queue: String,
+    /// Model file to load, .cbm or JSON, with the inputs of the model that is compiled in; by default that one answers
+    #[arg(long, env = "PICK_REGNO_CONNECT_MODEL", value_name = "FILE")]
+    model: Option<PathBuf>,
     /// Name of the Celery task that is answered
     #[arg(
         long,
@@ -123,6 +131,11 @@ pub async fn run(args: Args) -> Result<(), Stop> {
     address
         .arguments(args.heartbeat, args.password_file.as_deref(), &args.tls)
         .map_err(Stop::config)?;
+    let model = match &args.model {
+        None => Model::Compiled,
+        Some(file) => Model::load(file)
+            .map_err(|why| Stop::config(format!("--model {}: {why}", file.display())))?,
+    };
     let ready = Arc::new(AtomicBool::new(false));
     admin::start(args.admin, Arc::clone(&ready)).await?;
     let mut stopping = stop::on_signals()?;
@@ -138,7 +151,9 @@ pub async fn run(args: Args) -> Result<(), Stop> {
     let rules = Rules {
         task: args.task.clone(),
         results_in_redis: results.is_some(),
+        model,
     };
+    log::info("model", &[("sha256", rules.model.sha256())]);
     let bench = Bench {
         queue: &args.queue,
         prefetch: args.prefetch,

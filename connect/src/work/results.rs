@@ -6,7 +6,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use super::session::Event;
+use super::event::Event;
 use super::window::Delivery;
 use crate::log;
 use crate::retry::Backoff;

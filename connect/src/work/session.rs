@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::callbacks::{OnChannel, OnConnection};
 use super::counts::Counts;
+use super::event::Event;
 use super::message::{Answer, Rules, Target, Verdict};
 use super::results::Results;
 use super::window::{Delivery, Window};
@@ -29,23 +30,6 @@ use crate::log;
 const AT_ONCE: usize = 64;
 /// Wait before a message whose answer the broker refused is given back to the queue.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
-
-/// What happens beside deliveries.
-#[derive(Debug)]
-pub enum Event {
-    /// The broker has the answer with this number, and with `true` all before it.
-    Confirmed(u64, bool),
-    /// The broker did not take it, such as a full queue that refuses.
-    Refused(u64, bool),
-    /// Redis has the result of this message.
-    Stored(Delivery),
-    /// An answer had no queue to go to: its client is gone.
-    Returned,
-    /// The broker has stopped reading from this connection, or reads on.
-    Blocked(bool),
-    /// The broker ended the channel, the consumer or the connection.
-    Closed(String),
-}
 
 /// What a session works with.
 pub struct Bench<'a> {
