@@ -1,5 +1,6 @@
 //! The client's side of TLS, with graviola's cryptography: Rust and assembly, no C.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,21 +81,13 @@ impl TlsArgs {
     /// # Errors
     /// As [`TlsArgs::client`].
     pub fn for_http(&self) -> Result<TlsConfig, String> {
-        let read =
-            |file: &Path| std::fs::read(file).map_err(|why| format!("{}: {why}", file.display()));
-        let roots: Vec<_> = certificates(&self.ca)?
-            .iter()
-            .map(|der| Certificate::from_der(der).to_owned())
-            .collect();
+        let roots = http_certificates(&self.ca)?;
         let identity = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
-                let chain: Vec<_> = certificates(cert)?
-                    .iter()
-                    .map(|der| Certificate::from_der(der).to_owned())
-                    .collect();
-                let key = PrivateKey::from_pem(&read(key)?)
-                    .map_err(|why| format!("--key {}: {why}", key.display()))?;
-                Some(ClientCert::new_with_certs(&chain, key))
+                let wrong = |why: &dyn Display| format!("--key {}: {why}", key.display());
+                let pem = std::fs::read(key).map_err(|why| wrong(&why))?;
+                let key = PrivateKey::from_pem(&pem).map_err(|why| wrong(&why))?;
+                Some(ClientCert::new_with_certs(&http_certificates(cert)?, key))
             }
             _ => None,
         };
@@ -104,6 +97,12 @@ impl TlsArgs {
             .root_certs(roots.into())
             .client_cert(identity)
             .build())
+    }
+
+    /// The file of the CAs.
+    #[cfg(feature = "mongodb")]
+    pub fn ca(&self) -> &Path {
+        &self.ca
     }
 
     fn roots(&self) -> Result<RootCertStore, String> {
@@ -121,4 +120,12 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
         .map_err(|why| format!("{}: {why}", file.display()))
+}
+
+fn http_certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
+    let certificates = certificates(file)?;
+    let owned = certificates
+        .iter()
+        .map(|der| Certificate::from_der(der).to_owned());
+    Ok(owned.collect())
 }

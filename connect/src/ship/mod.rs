@@ -8,8 +8,11 @@
 //! | --- | --- | --- |
 //! | `clickhouse` | a table of ClickHouse, over HTTP | is stored once: its name is the deduplication token |
 //! | `s3` | an object of S3 | is stored once: its name is the object's |
+//! | `mongodb` | documents of a collection of MongoDB | is stored once: `_id` is the row's instance and seq |
 
 mod clickhouse;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 mod s3;
 
 use std::net::SocketAddr;
@@ -38,8 +41,8 @@ const REFUSED: &str = "refused";
 /// What the command takes.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("receiver").required(true), after_help = "\
-Passwords are in files or variables, never on the command line: --password-file for ClickHouse; AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY and AWS_REGION for S3.
+Passwords are in files or variables, never on the command line: --password-file for ClickHouse and MongoDB;
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION for S3.
 Exit codes: 0 stopped as asked, with --once: all was sent; 1 with --once: a segment was refused or could not be sent;
 64 an option cannot be read; 71 a port is taken; 78 the settings do not fit.")]
 pub struct Args {
@@ -54,7 +57,17 @@ pub struct Args {
         value_name = "URL"
     )]
     clickhouse: Option<String>,
-    /// Table of ClickHouse
+    /// Deployment of MongoDB, such as mongodb://host:27017
+    #[cfg(feature = "mongodb")]
+    #[arg(
+        long,
+        env = "PICK_REGNO_CONNECT_MONGODB",
+        hide_env_values = true,
+        group = "receiver",
+        value_name = "URL"
+    )]
+    mongodb: Option<String>,
+    /// Table of ClickHouse, or collection of MongoDB with its database
     #[arg(
         long,
         env = "PICK_REGNO_CONNECT_TABLE",
@@ -62,7 +75,7 @@ pub struct Args {
         value_name = "NAME"
     )]
     table: String,
-    /// User of ClickHouse
+    /// User of ClickHouse; of MongoDB, with --password-file
     #[arg(
         long,
         env = "PICK_REGNO_CONNECT_USER",
@@ -70,7 +83,7 @@ pub struct Args {
         value_name = "NAME"
     )]
     user: String,
-    /// File with that user's password; read for each segment
+    /// File with that user's password; ClickHouse's is read for each segment, MongoDB's at each connection
     #[arg(long, env = "PICK_REGNO_CONNECT_PASSWORD_FILE", value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Bucket of S3 with a prefix, such as https://s3.example.com/bucket/prefix
@@ -167,6 +180,12 @@ fn receiver(args: &Args) -> Result<Box<dyn Receiver>, Stop> {
     }
     if let Some(url) = &args.s3 {
         return Ok(Box::new(s3::S3::new(url, &args.tls).map_err(Stop::config)?));
+    }
+    #[cfg(feature = "mongodb")]
+    if let Some(url) = &args.mongodb {
+        let password = args.password_file.clone();
+        let to = mongodb::MongoDb::new(url, &args.table, &args.user, password, args.tls.ca());
+        return Ok(Box::new(to.map_err(Stop::config)?));
     }
     Err(Stop::config("a receiver is needed, such as --clickhouse"))
 }
