@@ -1,16 +1,15 @@
-"""Where a shipper brings rows, and what is there in the end: ClickHouse, S3."""
+"""Where a shipper brings rows, and what is there in the end: ClickHouse, S3, MongoDB."""
 
 import collections
 import json
-import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import boto3
+import pymongo
 import servers
 
 
@@ -40,24 +39,6 @@ class ClickHouse(servers.ClickHouse):
         there = dict(line.split("\t") for line in self.ask(
             "SELECT request_id, count() FROM pick_regno.answers GROUP BY request_id").splitlines())
         return count, distinct, holes, {name: int(rows) for name, rows in there.items()}
-
-    def exported(self, what, condition):
-        """What deploy/clickhouse/export.sh writes."""
-        script = servers.TOP / "deploy/clickhouse/export.sh"
-        environment = {**os.environ, "CLICKHOUSE": self.url}
-        return subprocess.run([script, what, condition], env=environment, capture_output=True, text=True, check=True).stdout
-
-    def round_trip(self, binary):
-        """Rows of the table as cases, which the program replays to the bit, and with the truth as training data."""
-        self.ask("INSERT INTO pick_regno.truth (request_id, row, network_is_right) SELECT request_id, row, seq % 2 FROM pick_regno.answers WHERE seq < 100")
-        cases = self.folder / "cases.ndjson"
-        cases.write_text(self.exported("cases", "seq < 100"), encoding="utf-8")
-        said = subprocess.run([binary, "check", cases], capture_output=True, text=True, check=False).stdout.splitlines()[-1]
-        count = len(cases.read_text(encoding="utf-8").splitlines())
-        rows = [json.loads(line) for line in self.exported("training", "1").splitlines()]
-        assert count > 0 and said == f"{count} cases, 0 differ", said
-        assert len(rows) == count and {row["label"] for row in rows} == {0, 1} and all(len(row["request"]) == 10 for row in rows)
-        assert len(self.exported("requests", "seq < 100").splitlines()) == count
 
 
 def tally(keys, requests):
@@ -109,5 +90,50 @@ class S3(servers.Process):
         return tally(keys, requests)
 
 
+class MongoDB(servers.Process):
+    """secantusdb, which speaks MongoDB's wire protocol over WiredTiger. It is not mongod."""
+
+    environment = None
+
+    def __init__(self, folder):
+        super().__init__("mongodb", Path(folder) / "mongodb")
+        self.port = servers.free_port()
+        self.url = f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+
+    flags = property(lambda self: ["--mongodb", self.url])
+
+    def client(self):
+        return pymongo.MongoClient(self.url, serverSelectionTimeoutMS=2000)
+
+    def start(self):
+        self.spawn([Path(sys.executable).parent / "secantusd-py", "--host", "127.0.0.1", "--port", self.port, "--storage-path", self.folder / "data",
+                    "--log-level", "ERROR", "--sync-on-commit"])
+
+        def answers():
+            try:
+                with self.client() as client:
+                    return client.admin.command("ping")["ok"] == 1
+            except pymongo.errors.PyMongoError as why:
+                raise OSError from why
+
+        servers.wait_for("mongodb", answers)
+        return self
+
+    def disturb(self):
+        """kill -9, and again with the same data."""
+        self.kill()
+        self.start()
+
+    def rows(self):
+        keys, requests = [], []
+        with self.client() as client:
+            for row in client.pick_regno.answers.find({}, {"request_id": 1, "char_scores": 1, "positive": 1, "negative": 1, "time": 1}):
+                keys.append((row["_id"]["instance"], row["_id"]["seq"]))
+                requests.append(row["request_id"])
+                assert all(isinstance(score, float) for score in row["char_scores"]), "the vectors are doubles"
+                assert row["negative"] == 1 - row["positive"], "probabilities lost bits on their way"
+        return tally(keys, requests)
+
+
 def named(name, folder):
-    return {"clickhouse": ClickHouse, "s3": S3}[name](folder)
+    return {"clickhouse": ClickHouse, "s3": S3, "mongodb": MongoDB}[name](folder)

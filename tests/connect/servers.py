@@ -157,12 +157,9 @@ class RabbitMQ(Process):
                 return int(messages)
         return 0
 
-    def dead_letters(self, queue, limit=None):
+    def dead_letters(self):
         """Sets what the documents recommend: a policy with a dead-letter exchange, and a queue of its own for what is rejected."""
-        policy = {"dead-letter-exchange": "", "dead-letter-routing-key": f"{queue}.dead"}
-        if limit:
-            policy["delivery-limit"] = limit
-        assert self.ctl("set_policy", "--apply-to", "queues", queue, f"^{queue}$", json.dumps(policy)) is not None
+        assert self.ctl("import_definitions", str(TOP / "deploy/rabbitmq/definitions.json")) is not None
 
 
 class Redis(Process):
