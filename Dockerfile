@@ -27,7 +27,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
  && cp "target/$target/release/pick-regno" /pick-regno \
  && mkdir /licenses \
  && deploy/licenses.sh "$target" > /licenses/THIRD-PARTY \
- && cp LICENSE-MIT LICENSE-APACHE /licenses
+ && cp LICENSE-MIT LICENSE-APACHE /licenses \
+ && mkdir /records
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -40,6 +41,8 @@ LABEL org.opencontainers.image.title="pick-regno" \
 COPY --from=build /pick-regno /pick-regno
 # Of the program itself, and of all that it is made of.
 COPY --from=build /licenses /licenses
+# For `serve --record`: a volume that is mounted there for the first time takes over its owner.
+COPY --from=build --chown=65532:65532 /records /records
 # A number, so that Kubernetes can tell that it is not root; there is no /etc/passwd.
 USER 65532:65532
 # Keys come from a file, never from the command line: what is set here is its path.

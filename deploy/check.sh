@@ -8,15 +8,18 @@ binary=${1:?usage: deploy/check.sh BINARY}
 [[ -f $binary && -x $binary ]] || { echo "$binary is no program; one is built by cargo build --release" >&2; exit 66; }
 tools=$(deploy/tools.sh)
 
-echo "== Dockerfile"
-"$tools/bin/hadolint" Dockerfile
+echo "== Dockerfiles"
 channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
-grep -q "^FROM rust:$channel-" Dockerfile || { echo "Dockerfile's image is not of Rust $channel, which rust-toolchain.toml names" >&2; exit 1; }
+for file in Dockerfile connect/Dockerfile; do
+  "$tools/bin/hadolint" "$file"
+  grep -q "^FROM rust:$channel-" "$file" || { echo "$file: its image is not of Rust $channel, which rust-toolchain.toml names" >&2; exit 1; }
+done
 echo "== build context"
 # Everything is left out but what is named: keys that lie about do not get in.
 [[ $(grep -m 1 -v '^#' .dockerignore) == '*' ]] || { echo ".dockerignore does not begin with *" >&2; exit 1; }
 echo "== licences"
 deploy/licenses.sh | grep -c '^==== '
+deploy/licenses.sh x86_64-unknown-linux-musl connect/Cargo.toml mongodb | grep -c '^==== '
 echo "== scripts"
 git ls-files -z .ci/run "*.sh" | xargs -0 shellcheck
 echo "== compose"

@@ -35,6 +35,9 @@ def lay_out(stage, binary, root):
                 source, place = rest.split()[-2:]
                 if source == "/licenses":
                     lay_out_licenses(root / place.lstrip("/"))
+                elif source == "/records":
+                    (root / place.lstrip("/")).mkdir()
+                    shutil.chown(root / place.lstrip("/"), 65532, 65532)
                 else:
                     shutil.copy(binary, root / place.lstrip("/"))
             case "ENV":

@@ -1,21 +1,26 @@
 #!/usr/bin/env bash
 # Writes to stdout the licences of all that the static program is made of: crates, Rust's standard library, musl.
 #
-#   deploy/licenses.sh [TARGET]      TARGET: default x86_64-unknown-linux-musl
+#   deploy/licenses.sh [TARGET [MANIFEST [FEATURES]]]
+#
+#   TARGET     default x86_64-unknown-linux-musl
+#   MANIFEST   default Cargo.toml, the service; connect/Cargo.toml is pick-regno-connect
 #
 # Nothing but cargo and what it has fetched is needed. A crate whose package holds no text is taken under Apache-2.0 or MIT; if
 # it offers neither, the script ends.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${1:-x86_64-unknown-linux-musl}
+manifest=${2:-Cargo.toml}
+package=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest" | head -n 1)
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
 
-cargo fetch --locked --quiet --target "$target"
-crates=$(cargo tree --locked --package pick-regno --edges normal --target "$target" --prefix none --no-dedupe --format '{p}|{l}' |
+cargo fetch --locked --quiet --manifest-path "$manifest" --target "$target"
+crates=$(cargo tree --locked --manifest-path "$manifest" --package "$package" --features "${3:-}" --edges normal --target "$target" --prefix none --no-dedupe --format '{p}|{l}' |
   grep -v '(/' | sed 's/ (proc-macro)//' | sort -u)
 
-cat <<'TEXT'
-Licences of what the program pick-regno is made of, besides its own (LICENSE-MIT, LICENSE-APACHE). Where a crate offers several
+cat <<TEXT
+Licences of what the program $package is made of, besides its own (LICENSE-MIT, LICENSE-APACHE). Where a crate offers several
 licences, MIT is taken if it is among them.
 
 TEXT

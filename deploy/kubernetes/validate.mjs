@@ -2,8 +2,8 @@
 import { text } from 'node:stream/consumers';
 
 const types = `${process.argv[2]}/node_modules/@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/index.js`;
-const { PrometheusRule, ServiceMonitor } = await import(types);
-const kinds = { PrometheusRule, ServiceMonitor };
+const { PodMonitor, PrometheusRule, ServiceMonitor } = await import(types);
+const kinds = { PodMonitor, PrometheusRule, ServiceMonitor };
 
 for (const document of JSON.parse(await text(process.stdin))) {
   try {
