@@ -2,8 +2,10 @@
 
 import collections
 import json
+import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -39,6 +41,24 @@ class ClickHouse(servers.ClickHouse):
         there = dict(line.split("\t") for line in self.ask(
             "SELECT request_id, count() FROM pick_regno.answers GROUP BY request_id").splitlines())
         return count, distinct, holes, {name: int(rows) for name, rows in there.items()}
+
+    def exported(self, what, condition):
+        """What deploy/clickhouse/export.sh writes."""
+        script = servers.TOP / "deploy/clickhouse/export.sh"
+        environment = {**os.environ, "CLICKHOUSE": self.url}
+        return subprocess.run([script, what, condition], env=environment, capture_output=True, text=True, check=True).stdout
+
+    def round_trip(self, binary):
+        """Rows of the table as cases, which the program replays to the bit, and with the truth as training data."""
+        self.ask("INSERT INTO pick_regno.truth (request_id, row, network_is_right) SELECT request_id, row, seq % 2 FROM pick_regno.answers WHERE seq < 100")
+        cases = self.folder / "cases.ndjson"
+        cases.write_text(self.exported("cases", "seq < 100"), encoding="utf-8")
+        said = subprocess.run([binary, "check", cases], capture_output=True, text=True, check=False).stdout.splitlines()[-1]
+        count = len(cases.read_text(encoding="utf-8").splitlines())
+        rows = [json.loads(line) for line in self.exported("training", "1").splitlines()]
+        assert count > 0 and said == f"{count} cases, 0 differ", said
+        assert len(rows) == count and {row["label"] for row in rows} == {0, 1} and all(len(row["request"]) == 10 for row in rows)
+        assert len(self.exported("requests", "seq < 100").splitlines()) == count
 
 
 def tally(keys, requests):

@@ -73,8 +73,9 @@ def main():
                 victims = [service, shipper, receiver]
                 disturbed = dict.fromkeys([victim.name for victim in victims], 0)
                 while time.monotonic() < until - 4:
-                    time.sleep(random.uniform(1, 4))
-                    victim = next((one for one in victims if not disturbed[one.name]), None) or random.choice(victims)
+                    victim = next((one for one in victims if not disturbed[one.name]), None)
+                    time.sleep(random.uniform(0.5, 1.5) if victim else random.uniform(1, 4))
+                    victim = victim or random.choice(victims)
                     disturbed[victim.name] += 1
                     if victim is receiver:
                         receiver.disturb()
@@ -94,6 +95,8 @@ def main():
                 servers.wait_for("the shipper", lambda: not list(record.glob("*.ndjson")), 180)
                 assert shipper.terminate() == 0
             stored, distinct, holes, there = receiver.rows()
+            if kind == "clickhouse":
+                receiver.round_trip(binary)
         missing = sum(ROWS - there.get(name, 0) for name in answered)
         servers.verdict(
             f"record to {kind}", service.given == stored + service.lost and stored == distinct and missing <= service.lost and holes <= service.lost
