@@ -173,8 +173,8 @@ impl Load {
                 Some((tag, multiple)) = confirms.recv() => {
                     self.progress = Instant::now();
                     let last = (tag - first) as usize;
-                    for at in if multiple { 0 } else { last }..=last {
-                        if let Some(id) = sent[at].take() && !std::mem::replace(&mut self.confirmed[id], true) {
+                    for place in sent.range_mut(if multiple { 0 } else { last }..=last) {
+                        if let Some(id) = place.take() && !std::mem::replace(&mut self.confirmed[id], true) {
                             self.confirmations += 1;
                         }
                     }

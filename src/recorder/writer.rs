@@ -19,7 +19,7 @@ const SEGMENT_TIME: Duration = Duration::from_secs(5);
 /// Pause after a failure before the disk is tried again, and before the folder's size is read again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Nice value of the thread: if processors are short, answers come first, and rows are dropped and counted.
-const NICE: i32 = 5;
+const NICE: i32 = 10;
 
 /// State of the writer thread.
 pub(super) struct Writer {
