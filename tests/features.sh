@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/features
 
 cargo hack --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-hack
-cargo hack check --quiet --workspace --feature-powerset --no-dev-deps --exclude benches
+cargo hack check --quiet --workspace --feature-powerset --at-least-one-of std,libm --no-dev-deps --exclude benches
 
 echo '== least versions'
 least=$(mktemp -d)

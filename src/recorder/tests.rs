@@ -280,7 +280,14 @@ fn rows_of_a_folder_that_was_removed_are_lost_and_counted() {
     let recorder = Recorder::start(&settings).unwrap();
     let answer = answer();
     let record = || {
-        recorder.record(Source::Body, "one", 0, REQUEST.as_bytes(), &[answer]);
+        recorder.record(
+            Source::Body,
+            "one",
+            crate::model::SHA256,
+            0,
+            REQUEST.as_bytes(),
+            &[answer],
+        );
         recorder.flush();
         wait_for_writer(&recorder);
     };

@@ -98,7 +98,7 @@ def main():
                         theirs = servers.Process("celery", folder, environment)
                         theirs.spawn([sys.executable, "-m", "celery", "-A", "celery_tasks", "worker", "--concurrency", "1", "--pool", "solo",
                                       "--without-gossip", "--without-mingle"], cwd=servers.HERE)
-                        servers.wait_for("celery", lambda: "ready." in theirs.log())
+                        servers.wait_for("celery", lambda: broker.consumers(QUEUE) == 2)
                         before = worker.metrics()['pick_regno_connect_messages_total{outcome="answered"}']
                         _, many, right = rates(app, cases, tasks)
                         ours = worker.metrics()['pick_regno_connect_messages_total{outcome="answered"}'] - before

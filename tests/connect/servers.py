@@ -151,10 +151,17 @@ class RabbitMQ(Process):
 
     def depth(self, queue):
         """Messages in a queue; 0 if it is not there."""
-        for line in (self.ctl("list_queues", "name", "messages") or "").splitlines():
-            name, _, messages = line.partition("\t")
-            if name == queue and messages.isdigit():
-                return int(messages)
+        return self.count(queue, "messages")
+
+    def consumers(self, queue):
+        """Consumers of a queue; 0 if it is not there."""
+        return self.count(queue, "consumers")
+
+    def count(self, queue, column):
+        for line in (self.ctl("list_queues", "name", column) or "").splitlines():
+            name, _, number = line.partition("\t")
+            if name == queue and number.isdigit():
+                return int(number)
         return 0
 
     def dead_letters(self):
