@@ -93,7 +93,7 @@ def try_it(browser, service):
     stored = browser.execute_script("return [localStorage.length, sessionStorage.length, document.cookie]")
     check(stored == [0, 0, ""], "the key is kept nowhere")
     check(len(browser.find_elements(By.CSS_SELECTOR, "#field-table tbody tr")) == 10, "ten fields are listed")
-    check(len(browser.find_elements(By.CSS_SELECTOR, "#operations details")) == 5, "the routes are listed")
+    check(len(browser.find_elements(By.CSS_SELECTOR, "#operations details")) == 11, "the routes are listed")
 
 
 def look(browser, service):

@@ -11,7 +11,8 @@ import urllib.request
 
 from openapi_spec_validator import validate
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "reliability"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "reliability"))
 from service import KEY, Service, check  # noqa: E402
 
 # Seconds after which a run counts as failed.
@@ -30,6 +31,7 @@ def main():
             run = subprocess.run(
                 [
                     scripts / "schemathesis",
+                    f"--config-file={HERE / 'schemathesis.toml'}",
                     "run",
                     f"{service.url}/openapi.json",
                     f"--header=x-api-key: {KEY}",
@@ -43,7 +45,7 @@ def main():
                     *sys.argv[1:],
                 ],
                 cwd=folder,
-                env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(pathlib.Path(__file__).parent)},
+                env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)},
                 timeout=LIMIT,
             )
         samples = service.metrics()
