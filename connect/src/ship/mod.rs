@@ -86,7 +86,7 @@ pub struct Args {
     /// File with that user's password; ClickHouse's is read for each segment, MongoDB's at each connection
     #[arg(long, env = "PICK_REGNO_CONNECT_PASSWORD_FILE", value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Bucket of S3 with a prefix, such as https://s3.example.com/bucket/prefix
+    /// Bucket of S3 with a prefix, such as `https://s3.example.com/bucket/prefix`
     #[arg(
         long,
         env = "PICK_REGNO_CONNECT_S3",
