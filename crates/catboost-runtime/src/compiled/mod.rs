@@ -31,7 +31,6 @@ use core::ops::Range;
 
 use crate::{
     emit::emit,
-    explain::Leaves,
     storage::{Owned, Storage},
 };
 
@@ -331,11 +330,16 @@ impl<S: Storage, P: Shape> Model<S, P> {
     /// # Panics
     /// If `trees` is out of the range of the model's trees, `period` is 0, or `leaves` are not those of one row.
     #[must_use]
-    pub fn stages(&self, leaves: &Leaves, trees: Range<usize>, period: usize) -> Vec<Vec<f64>> {
+    pub fn stages(
+        &self,
+        leaves: &impl AsRef<[u32]>,
+        trees: Range<usize>,
+        period: usize,
+    ) -> Vec<Vec<f64>> {
         let (values, dimension) = (self.trees.values(), self.shape.dimension());
         let mut stages: Vec<Vec<f64>> = Vec::new();
         let starts = trees.clone().step_by(period);
-        for (start, leaves) in starts.zip(leaves.as_slice()[trees].chunks(period)) {
+        for (start, leaves) in starts.zip(leaves.as_ref()[trees].chunks(period)) {
             let mut stage = vec![0.0; dimension];
             for &leaf in leaves {
                 let values = &values[leaf as usize * dimension..];

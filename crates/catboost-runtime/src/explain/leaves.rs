@@ -19,6 +19,13 @@ pub struct Leaves {
 /// Number of answers in a word.
 const BITS: usize = u64::BITS as usize;
 
+/// The leaf of each tree, indexed over all the trees.
+impl AsRef<[u32]> for Leaves {
+    fn as_ref(&self) -> &[u32] {
+        &self.leaves
+    }
+}
+
 impl Leaves {
     /// Creates an empty list with capacity for `trees` trees.
     #[must_use]
