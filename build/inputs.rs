@@ -1,4 +1,4 @@
-//! Whether a model takes what is derived for it: one list and one sentence, for the build and for models that are loaded.
+//! Check that a model takes the inputs that are derived for it: one list and one sentence, for the build and for models that are loaded.
 
 use std::fmt::Write as _;
 
@@ -61,7 +61,7 @@ const DERIVED: [(&str, &[&str]); 4] = [
 /// Maximum number of missing or surplus features that a sentence names.
 const NAMED: usize = 10;
 
-/// What is wrong with the features that a model takes, each by kind and name, and what to do about it; `None` if they are those
+/// Describes what is wrong with the features that a model takes, each by kind and name, and what to do about it; `None` if they are those
 /// that are derived.
 pub fn mismatch(taken: &[(&str, String)]) -> Option<String> {
     let (mut lacking, mut excess) = (Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
-//! Whether a model gives what is served, the probabilities of two classes: the answers of any other would mean nothing.
+//! Check that a model gives what is served, the probabilities of two classes: the answers of any other would mean nothing.
 
-/// What is wrong with the output of a model with so many raw values a row and so many classes, and what to do about it; `None` if
+/// Describes what is wrong with the output of a model with so many raw values a row and so many classes, and what to do about it; `None` if
 /// it is one raw score for two classes. A model that says neither loss nor classes is taken at its word.
 pub fn unfit(dimension: usize, classes: usize, loss: &str) -> Option<String> {
     let silent = loss.is_empty() && classes == 0;

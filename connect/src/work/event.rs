@@ -1,4 +1,4 @@
-//! What happens on a connection beside deliveries.
+//! Events of a connection, other than deliveries.
 
 use super::window::Delivery;
 

@@ -17,13 +17,13 @@ const PERSISTENT: u8 = 2;
 pub struct Rules {
     /// The name of the task that is the model.
     pub task: String,
-    /// Whether results of tasks go to Redis.
+    /// True if results of tasks go to Redis.
     pub results_in_redis: bool,
-    /// What answers.
+    /// Model that answers.
     pub model: Model,
 }
 
-/// What to do with a message.
+/// Decision about a message.
 #[derive(Debug, PartialEq)]
 pub enum Verdict {
     /// Send the answer and, once it is confirmed, acknowledge.
@@ -48,7 +48,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Where an answer goes.
+/// Destination of an answer.
 #[derive(Debug, PartialEq, Clone)]
 pub enum Target {
     Queue {

@@ -10,7 +10,7 @@ use pick_regno::pick_regno::{Answer, pick_regno};
 use pick_regno::request::Request;
 use serde::Deserialize;
 
-/// What answers requests.
+/// Model that answers requests.
 pub enum Model {
     /// The model of the program.
     Compiled,
