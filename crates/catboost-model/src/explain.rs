@@ -22,6 +22,9 @@ use crate::{
 use classes::Classes;
 use trees::{Weighted, add_to};
 
+/// Upper bound on the weight of a leaf: products and quotients of weights up to it neither overflow nor underflow.
+const MAX_WEIGHT: f64 = 1e100;
+
 /// SHAP values of a row. Per dimension, base and values add up to the raw value, up to rounding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
@@ -99,8 +102,8 @@ impl<'a> Explainer<'a> {
     ///
     /// # Errors
     /// If the model lacks leaf weights, has a scale other than 1, or has a leaf with a value but without weight
-    /// (CatBoost refuses the first two without data, and mixes the data's weights into the third); if its loss cannot
-    /// be read.
+    /// (CatBoost refuses the first two without data, and mixes the data's weights into the third); if a weight is
+    /// negative, greater than 1e100 or no number; if the model's loss cannot be read.
     pub fn new(model: &'a Model) -> Result<Self, ExplainError> {
         if model.scale != 1.0 {
             return Err(ExplainError(format!(
@@ -255,9 +258,17 @@ fn check_weighted(model: &Model) -> Result<(), ExplainError> {
     Ok(())
 }
 
-/// Refuses a leaf with a value but without training rows: CatBoost would take the weights of the rows to explain.
+/// Refuses a weight that no number of training rows has, and a leaf with a value but without training rows: CatBoost
+/// would take the weights of the rows to explain.
 fn check_values(model: &Model) -> Result<(), ExplainError> {
     for (tree, (values, weights)) in leaves(model).into_iter().enumerate() {
+        let wrong = |weight: &f64| !(0.0..=MAX_WEIGHT).contains(weight);
+        if let Some(leaf) = weights.iter().position(wrong) {
+            return Err(ExplainError(format!(
+                "leaf {leaf} of tree {tree} has the weight {:?}: expected a number from 0 to {MAX_WEIGHT:e}",
+                weights[leaf]
+            )));
+        }
         let sizes = values.chunks(model.dimension);
         let sizes = sizes.map(|values| values.iter().fold(0.0, |sum, value| sum + value.abs()));
         let mut leaves = sizes.zip(weights);

@@ -10,6 +10,7 @@ mod path;
 mod walk;
 
 use alloc::{vec, vec::Vec};
+use core::iter;
 
 use crate::{
     emit::emit,
@@ -258,32 +259,25 @@ impl<S: Storage> Explain<S> {
 
     /// Writes the weights of a tree's nodes to `weights`.
     fn weigh(&self, tree: &Tree, weights: &mut Vec<f64>) {
-        let mut found = self.weights[tree.first_weight as usize..].iter();
-        let mut bit = tree.first_leaf as usize;
-        let mut next_leaf = || {
-            let has_weight = self.weighty[bit / BITS] >> (bit % BITS) & 1 == 1;
-            bit += 1;
-            if has_weight {
-                let weight = found.next().expect("a leaf with weight has one");
-                self.distinct[*weight as usize]
-            } else {
-                0.0
-            }
-        };
+        let mut leaves = self.leaves_with_weight(tree).peekable();
         weights.clear();
         if tree.nodes == 0 {
-            let leaves = 1_usize << tree.depth;
-            weights.resize(leaves, 0.0);
-            weights.extend((0..leaves).map(|_| next_leaf()));
-            for node in (1..leaves).rev() {
+            let count = 1_usize << tree.depth;
+            weights.resize(2 * count, 0.0);
+            for (leaf, weight) in leaves.take_while(|&(leaf, _)| leaf < count) {
+                weights[count + leaf] = weight;
+            }
+            for node in (1..count).rev() {
                 weights[node] = weights[2 * node] + weights[2 * node + 1];
             }
             return;
         }
         let nodes = self.nodes_of(tree);
-        let own = nodes.iter().map(|node| match node.leaf {
-            Node::NONE => 0.0,
-            _ => next_leaf(),
+        let mut order = 0..;
+        let own = nodes.iter().map(|node| {
+            let leaf = (node.leaf != Node::NONE).then(|| order.next()).flatten();
+            let weight = leaves.next_if(|&(next, _)| Some(next) == leaf);
+            weight.map_or(0.0, |(_, weight)| weight)
         });
         weights.extend(own);
         if let [root, _, ..] = &mut weights[..] {
@@ -295,6 +289,28 @@ impl<S: Storage> Explain<S> {
                 weights[place] += weights[child as usize];
             }
         }
+    }
+
+    /// Returns the leaves with weight from a tree's first on, counted from it, with their weights. Those of later trees
+    /// follow.
+    fn leaves_with_weight(&self, tree: &Tree) -> impl Iterator<Item = (usize, f64)> {
+        let first = tree.first_leaf as usize;
+        let words = self.weighty[first / BITS..].iter().enumerate();
+        let leaves = words.flat_map(move |(nth, &word)| {
+            let mut left = match nth {
+                0 => word & u64::MAX << (first % BITS),
+                _ => word,
+            };
+            let base = nth * BITS;
+            iter::from_fn(move || {
+                let bit = left.trailing_zeros() as usize;
+                left &= left.wrapping_sub(1);
+                (bit < BITS).then_some(base + bit)
+            })
+        });
+        let weights = self.weights[tree.first_weight as usize..].iter();
+        let weights = weights.map(|&weight| self.distinct[weight as usize]);
+        leaves.map(move |leaf| leaf - first % BITS).zip(weights)
     }
 
     /// Returns the nodes of a non-symmetric tree.

@@ -133,6 +133,18 @@ fn what_cannot_be_explained_is_refused_with_its_reason() {
         refusal(&light),
         "leaf 1 of tree 0 has a value, but the weight 0: such a model cannot be explained without data"
     );
+    for (weight, said) in [
+        (-1.0, "-1.0"),
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (1e101, "1e101"),
+    ] {
+        let strange = model(vec![tree([1.0; 4], [1.0, 1.0, weight, 1.0])]);
+        assert_eq!(
+            refusal(&strange),
+            format!("leaf 2 of tree 0 has the weight {said}: expected a number from 0 to 1e100")
+        );
+    }
     let empty = model(vec![tree([1.0, 0.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0])]);
     assert!(Explainer::new(&empty).is_ok());
 }

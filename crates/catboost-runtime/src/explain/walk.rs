@@ -4,10 +4,8 @@ use alloc::vec::Vec;
 
 use super::{
     leaves::Answers,
-    path::{Path, is_zero},
+    path::{Path, Weights, is_zero},
 };
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-use crate::compiled::has_avx2;
 
 /// Tree with the answers of one row.
 pub(super) trait Shape {
@@ -138,43 +136,68 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     pub(super) fn run<T: Shape>(mut self, tree: &T) {
-        #[cfg(all(feature = "std", target_arch = "x86_64"))]
-        if has_avx2() {
-            // SAFETY: the CPU has what the function is compiled for.
-            return unsafe { self.down_avx2(tree, T::ROOT, &Path::START) };
-        }
-        self.down(tree, T::ROOT, &Path::START);
+        let mut path = Path::START;
+        self.down(tree, T::ROOT, &mut path, &Weights::START);
     }
 
-    /// [`Walk::down`], compiled for AVX2 from the same source: nothing is fused or reordered, so the bits are the same.
-    #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    #[target_feature(enable = "avx2")]
-    fn down_avx2<T: Shape>(&mut self, tree: &T, node: usize, path: &Path) {
-        self.arrive(tree, node, path);
-        for (child, path) in children(tree, node, path).into_iter().flatten() {
-            self.down_avx2(tree, child, &path);
-        }
+    fn down<T: Shape>(&mut self, tree: &T, node: usize, path: &mut Path, weights: &Weights) {
+        self.visit(tree, node, path, weights, |walk, child, path, weights| {
+            walk.down(tree, child, path, weights);
+        });
     }
 
-    fn down<T: Shape>(&mut self, tree: &T, node: usize, path: &Path) {
-        self.arrive(tree, node, path);
-        for (child, path) in children(tree, node, path).into_iter().flatten() {
-            self.down(tree, child, &path);
+    /// Adds the leaf of a node, then calls `down` for each child with weight, the row's own first.
+    #[inline(always)]
+    fn visit<T: Shape>(
+        &mut self,
+        tree: &T,
+        node: usize,
+        path: &mut Path,
+        weights: &Weights,
+        down: impl Fn(&mut Self, usize, &mut Path, &Weights),
+    ) {
+        self.arrive(tree, node, path, weights);
+        let Some((class, [go, skip])) = tree.split(node) else {
+            return;
+        };
+        let ones = path.ones();
+        let entered = path.enter(class);
+        let shorter;
+        let (weights, ones) = if entered.is_new() {
+            (weights, ones)
+        } else {
+            shorter = path.without(weights, &entered);
+            (&shorter, ones - usize::from(entered.one))
+        };
+        for (child, one) in [(go, entered.one), (skip, false)] {
+            let Some(child) = child else { continue };
+            let weight = tree.weight(child);
+            if !is_zero(weight) {
+                let zero = entered.zero * (weight / tree.weight(node));
+                path.set(entered.place, zero, one);
+                down(self, child, path, &path.with(weights, ones, zero, one));
+            }
         }
+        path.leave(&entered);
     }
 
     /// Adds a leaf's share to every class on its path. The leaf that a node holds is added before the node's split, as in
     /// CatBoost, on whatever way the row goes.
     #[inline(always)]
-    fn arrive<T: Shape>(&mut self, tree: &T, node: usize, path: &Path) {
+    fn arrive<T: Shape>(&mut self, tree: &T, node: usize, path: &Path, weights: &Weights) {
         let Some(leaf) = tree.leaf(node) else {
             return;
         };
-        let values = &self.values[leaf * self.dimension..][..self.explained];
-        path.arrive(|class, factor| {
-            if T::IS_MET_IN_ANY_ORDER && !self.met.contains(&class) {
-                self.met.push(class);
+        let is_new = |class: &u16| !self.met.contains(class);
+        if T::IS_MET_IN_ANY_ORDER && path.classes().iter().any(is_new) {
+            for class in path.in_order() {
+                if !self.met.contains(&class) {
+                    self.met.push(class);
+                }
             }
+        }
+        let values = &self.values[leaf * self.dimension..][..self.explained];
+        path.arrive(weights, |class, factor| {
             let to = usize::from(class) * self.explained;
             let to = &mut self.contributions[to..][..self.explained];
             for (to, value) in to.iter_mut().zip(values) {
@@ -182,25 +205,6 @@ impl Walk<'_> {
             }
         });
     }
-}
-
-/// Returns the children with weight, the row's own first, each with the path to it.
-#[inline(always)]
-fn children<T: Shape>(tree: &T, node: usize, path: &Path) -> [Option<(usize, Path)>; 2] {
-    let Some((class, [go, skip])) = tree.split(node) else {
-        return [None, None];
-    };
-    let mut path = *path;
-    let (zero, one) = path.take_back(class);
-    [(go, one), (skip, 0.0)].map(|(child, one)| {
-        let child = child?;
-        let weight = tree.weight(child);
-        (!is_zero(weight)).then(|| {
-            let mut path = path;
-            path.extend(class, zero * (weight / tree.weight(node)), one);
-            (child, path)
-        })
-    })
 }
 
 crate::emit::emit!(struct Node Node { split, leaf, children });
