@@ -16,24 +16,32 @@ use clap::{Args, ValueEnum};
 
 use crate::print::{Cell, Format, each_block, each_row, list};
 
-/// Prediction, by CatBoost's types.
+/// Prediction. CatBoost's own names are understood too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// Raw values (`RawFormulaVal`); "-inf" for classes that the training data lacked.
+    #[value(alias = "RawFormulaVal")]
     Raw,
     /// A probability per class; two for models with one raw value.
+    #[value(alias = "Probability")]
     Probability,
     /// The logarithm of each probability.
+    #[value(alias = "LogProbability")]
     LogProbability,
     /// The predicted class; with several labels, all that are predicted.
+    #[value(alias = "Class")]
     Class,
     /// e to the power of the raw value: Poisson, Tweedie.
+    #[value(alias = "Exponent")]
     Exponent,
     /// Mean and variance (`RMSEWithUncertainty`).
+    #[value(alias = "RMSEWithUncertainty")]
     MeanAndVariance,
     /// Raw values of each virtual ensemble (`VirtEnsembles`).
+    #[value(alias = "VirtEnsembles")]
     VirtualEnsembles,
     /// Uncertainty over virtual ensembles (`TotalUncertainty`).
+    #[value(alias = "TotalUncertainty")]
     TotalUncertainty,
 }
 

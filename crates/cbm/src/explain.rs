@@ -13,11 +13,13 @@ use crate::print::{Cell, Format, each_row, quoted};
 /// Prints base and contributions of each row: an object, or an array of objects if the model has several raw values.
 pub(crate) fn explain(
     model: &Model,
+    path: &Path,
     rows: &Path,
     top: Option<usize>,
     csv: bool,
 ) -> Result<(), String> {
-    let plain = Explainer::new(model).map_err(|error| error.to_string())?;
+    let plain = Explainer::new(model)
+        .map_err(|error| format!("{}: cannot be explained: {error}", path.display()))?;
     // It explains all but trees of a great depth.
     let engine = catboost_apply::Explainer::new(model, false).ok();
     let features = features(model);

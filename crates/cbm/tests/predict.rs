@@ -103,12 +103,9 @@ fn types_ranges_and_stages_are_catboost_s() {
             ("RMSEWithUncertainty", "mean-and-variance"),
         ] {
             let expected = types.get(kind).filter(|expected| !expected.is_null());
-            if let Some(expected) = expected {
-                assert_same(
-                    option,
-                    &lines(&asked, "eval", &["--type", option]),
-                    expected,
-                );
+            for name in [option, kind] {
+                let Some(expected) = expected else { continue };
+                assert_same(name, &lines(&asked, "eval", &["--type", name]), expected);
             }
         }
         for range in asked.answers["ranges"].as_array().expect("ranges") {
@@ -264,8 +261,18 @@ fn what_cannot_be_answered_is_refused_with_its_reason() {
         assert_eq!(output.status.code(), Some(1), "{command} {options:?}");
         assert!(error.contains(reason), "{error}");
     };
-    refused("scaled", "explain", &[], "scale is 0.3");
-    refused("depth_16", "explain", &[], "no leaf weights");
+    refused(
+        "scaled",
+        "explain",
+        &[],
+        "scaled.cbm: cannot be explained: the model's scale is 0.3",
+    );
+    refused(
+        "depth_16",
+        "explain",
+        &[],
+        "depth_16.cbm: cannot be explained: the model has no leaf weights",
+    );
     refused("scaled", "eval", &["--type", "class"], "does not classify");
     refused(
         "scaled",
