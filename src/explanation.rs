@@ -154,10 +154,26 @@ mod tests {
             let columns = fields.clone().filter(|(other, _)| **other == field);
             columns.map(|(_, column)| column).collect()
         };
-        assert_eq!(of(Field::RegnoRecognize).len(), 3);
-        assert_eq!(of(Field::AftsRegnoAi).len(), 4);
+        let sorted = |field: Field| {
+            let mut columns = of(field);
+            columns.sort_unstable();
+            columns
+        };
+        assert_eq!(
+            sorted(Field::RegnoRecognize),
+            ["cam_len", "regno_recognize_text", "regno_template"]
+        );
+        assert_eq!(
+            sorted(Field::AftsRegnoAi),
+            [
+                "afts_regno_ai_text",
+                "ai_len",
+                "foreign_sym",
+                "regno_template_ai"
+            ]
+        );
         assert_eq!(of(Field::AftsRegnoAiLengthScores), ["max_len_score"]);
-        assert_eq!(of(Field::TimeCheck).len(), 3);
+        assert_eq!(sorted(Field::TimeCheck), ["hour", "month", "weekday"]);
         for field in [
             Field::RecognitionAccuracy,
             Field::AftsRegnoAiScore,

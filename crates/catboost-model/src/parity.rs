@@ -39,8 +39,13 @@ fn answers_are_catboost_s() {
         total.add(&count);
     }
     println!("all: {total:?}");
+    // Each kind of attribution is compared in the zoo; a folder of one model has one of them.
+    let enough = match env::var_os("ZOO") {
+        None => total.shap > 1000 && total.shifted > 1000,
+        Some(_) => total.shap + total.shifted > 1000,
+    };
     assert!(
-        total.shap > 1000 && total.leaves > 1000 && total.others > 1000,
+        enough && total.leaves > 1000 && total.others > 1000,
         "{total:?}"
     );
     assert!(

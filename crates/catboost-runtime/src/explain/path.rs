@@ -227,3 +227,42 @@ pub(super) fn is_zero(value: f64) -> bool {
     let more = 1.0 + value;
     (more - 1.0).abs() <= 1e-13 * more.abs().min(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn in_order(path: &Path) -> Vec<u16> {
+        path.in_order().collect()
+    }
+
+    #[test]
+    fn a_class_that_is_met_again_is_last_until_the_path_leaves_it() {
+        let mut path = Path::START;
+        let first = path.enter(5);
+        path.set(first.place, 0.5, true);
+        let second = path.enter(7);
+        path.set(second.place, 0.25, false);
+        assert_eq!((in_order(&path), path.ones()), (Vec::from([5, 7]), 1));
+
+        let again = path.enter(5);
+        assert!(second.is_new() && !again.is_new());
+        assert_eq!((again.zero, again.one), (0.5, true));
+        path.set(again.place, 0.125, false);
+        assert_eq!((in_order(&path), path.ones()), (Vec::from([7, 5]), 0));
+
+        path.leave(&again);
+        assert_eq!((in_order(&path), path.ones()), (Vec::from([5, 7]), 1));
+        path.leave(&second);
+        path.leave(&first);
+        assert_eq!((path.classes(), path.ones()), (&[][..], 0));
+    }
+
+    #[test]
+    fn a_weight_next_to_nothing_is_nothing() {
+        assert!(is_zero(0.0) && is_zero(1e-14) && is_zero(-1e-14));
+        assert!(!is_zero(1e-12) && !is_zero(1.0));
+    }
+}
