@@ -6,10 +6,9 @@
 
 use std::sync::LazyLock;
 
-use catboost_runtime::compiled::{Observer, Row};
-
-use crate::model::{self, Features, Leaves};
-use crate::pick_regno::{Answer, Watcher, pick_regno_watched};
+use crate::features::{Texts, features};
+use crate::model;
+use crate::pick_regno::{Answer, Watcher, answer};
 use crate::request::{Field, Request};
 
 /// Contributions of a request's fields, beside the model's mean answer.
@@ -61,15 +60,14 @@ pub fn pick_regno_explained(
     request: &Request<'_>,
     watcher: &mut impl Watcher,
 ) -> (Answer, Explanation) {
-    let mut noting = Noting {
-        watcher,
-        leaves: Leaves::with_capacity(model::TREES),
-    };
-    let answer = pick_regno_watched(request, &mut noting);
-    let mut values = [0.0; model::COLUMNS.len()];
-    model::explain_leaves(&noting.leaves, &mut values);
+    let mut texts = Texts::default();
+    let features = features(request, &mut texts);
+    let answer = answer(&features, watcher);
+    // Evaluated again: an evaluation that reports to both would be compiled for every watcher.
+    let mut values = [[0.0; model::COLUMNS.len()]; model::BASE.len()];
+    model::explain(&features, &mut values);
     let base = model::BASE.first().copied().unwrap_or_default();
-    let columns = FIELDS.iter().copied().zip(values);
+    let columns = FIELDS.iter().copied().zip(values.into_iter().flatten());
     (answer, Explanation::new(base, columns))
 }
 
@@ -92,53 +90,6 @@ impl Explanation {
     pub fn of(&self, field: Field) -> f64 {
         let found = self.contributions.iter().find(|(other, _)| *other == field);
         found.map_or(0.0, |(_, value)| *value)
-    }
-}
-
-/// Collects a row's leaves, and forwards to another watcher.
-struct Noting<'a, W> {
-    watcher: &'a mut W,
-    leaves: Leaves,
-}
-
-impl<W: Observer> Observer for Noting<'_, W> {
-    const HEARS_ANSWERS: bool = true;
-
-    #[inline(always)]
-    fn row(&mut self, row: &Row<'_>) {
-        self.watcher.row(row);
-    }
-
-    #[inline(always)]
-    fn unseen(&mut self, cat: usize) {
-        self.watcher.unseen(cat);
-    }
-
-    #[inline(always)]
-    fn unknown_token(&mut self, text: usize) {
-        self.watcher.unknown_token(text);
-    }
-
-    #[inline(always)]
-    fn inner_node(&mut self, yes: bool) {
-        self.watcher.inner_node(yes);
-        self.leaves.inner_node(yes);
-    }
-
-    #[inline(always)]
-    fn leaf(&mut self, leaf: usize) {
-        self.watcher.leaf(leaf);
-        self.leaves.leaf(leaf);
-    }
-}
-
-impl<W: Watcher> Watcher for Noting<'_, W> {
-    fn features(&mut self, features: &Features<'_>) {
-        self.watcher.features(features);
-    }
-
-    fn answer(&mut self, answer: &Answer) {
-        self.watcher.answer(answer);
     }
 }
 

@@ -57,8 +57,13 @@ pub fn pick_regno(request: &Request<'_>) -> Answer {
 pub fn pick_regno_watched(request: &Request<'_>, watcher: &mut impl Watcher) -> Answer {
     let mut texts = Texts::default();
     let features = features(request, &mut texts);
-    watcher.features(&features);
-    let [raw] = model::raw_observed(&features, watcher);
+    answer(&features, watcher)
+}
+
+/// Answers a request whose features are derived.
+pub(crate) fn answer(features: &Features<'_>, watcher: &mut impl Watcher) -> Answer {
+    watcher.features(features);
+    let [raw] = model::raw_observed(features, watcher);
     let answer = Answer::new(raw);
     watcher.answer(&answer);
     answer

@@ -168,6 +168,38 @@ fn loaded_models_explain_as_the_plain_version() {
     );
 }
 
+/// Tables are looked up for some rows at a time.
+#[test]
+fn rows_of_a_long_block_are_explained_as_alone() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
+    let file = fs::read(folder.join("borders_254.cbm")).expect("the zoo has the file");
+    let model = catboost_model::parse(&file).expect("the zoo's models are read");
+    let explainer = Explainer::from_bytes(&file, true).expect("it has weights");
+    let mut random = Random(8);
+    let values: Vec<Values> = (0..300)
+        .map(|_| Values::draw(&model, &mut random))
+        .collect();
+    let rows: Vec<Row> = values
+        .iter()
+        .map(|values| Row {
+            floats: &values.floats,
+            cats: &values.cats,
+            ..Row::default()
+        })
+        .collect();
+    let mut block = vec![f64::NAN; explainer.len() * rows.len()];
+    explainer
+        .explain_block(&rows, &mut block)
+        .expect("the rows are right");
+    for (row, of_block) in rows.iter().zip(block.chunks(explainer.len())) {
+        let mut alone = vec![f64::NAN; explainer.len()];
+        explainer
+            .explain(row, &mut alone)
+            .expect("the row is right");
+        assert_eq!(bits(of_block), bits(&alone));
+    }
+}
+
 #[test]
 fn what_cannot_be_explained_says_why() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");

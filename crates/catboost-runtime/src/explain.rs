@@ -10,7 +10,7 @@ mod path;
 mod walk;
 
 use alloc::{vec, vec::Vec};
-use core::iter;
+use core::{iter, slice};
 
 use crate::{
     emit::emit,
@@ -45,9 +45,10 @@ pub struct Explain<S: Storage = Static> {
     pub slots: S::Slice<u16>,
     /// Bitmap of the leaves that have weight, indexed over all the trees; those of a non-symmetric tree in file order.
     pub weighty: S::Slice<u64>,
-    /// For each leaf with weight, the index of its weight.
-    pub weights: S::Slice<u32>,
-    /// The distinct weights of leaves.
+    /// For each leaf with weight, the index of its weight: seven bits a byte, the lowest first; each byte of an index but
+    /// the last has the highest bit.
+    pub weights: S::Slice<u8>,
+    /// The distinct weights of leaves, the most frequent first.
     pub distinct: S::Slice<f64>,
     /// Contribution of each leaf of each oblivious tree to each slot of its tree, by dimension. Empty if contributions are
     /// computed per row.
@@ -59,7 +60,7 @@ pub struct Explain<S: Storage = Static> {
 pub struct Tree {
     /// First leaf, counted over all the trees.
     pub first_leaf: u32,
-    /// Number of leaves with weight in the trees before.
+    /// First byte in [`Explain::weights`].
     pub first_weight: u32,
     /// First level or node in [`Explain::classes`].
     pub first_class: u32,
@@ -308,9 +309,11 @@ impl<S: Storage> Explain<S> {
                 (bit < BITS).then_some(base + bit)
             })
         });
-        let weights = self.weights[tree.first_weight as usize..].iter();
-        let weights = weights.map(|&weight| self.distinct[weight as usize]);
-        leaves.map(move |leaf| leaf - first % BITS).zip(weights)
+        let mut bytes = self.weights[tree.first_weight as usize..].iter();
+        leaves.map_while(move |leaf| {
+            let index = index(&mut bytes)?;
+            Some((leaf - first % BITS, self.distinct[index]))
+        })
     }
 
     /// Returns the nodes of a non-symmetric tree.
@@ -321,6 +324,19 @@ impl<S: Storage> Explain<S> {
     fn slots_of(&self, tree: &Tree) -> &[u16] {
         &self.slots[tree.first_slot as usize..][..usize::from(tree.slots)]
     }
+}
+
+/// Reads an index of [`Explain::weights`].
+fn index(bytes: &mut slice::Iter<'_, u8>) -> Option<usize> {
+    let (mut index, mut shift) = (0, 0);
+    for byte in bytes {
+        index |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(index);
+        }
+        shift += 7;
+    }
+    None
 }
 
 /// Scratch memory, reused from tree to tree.

@@ -1,6 +1,6 @@
 //! Tables of explanations: classes, weights, and optionally the contribution of every leaf.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use catboost_model::{
     explain::{ExplainError, Explainer, StoredNode},
@@ -59,6 +59,7 @@ pub fn lay_out(
             }
         }
     }
+    tables.pack_weights();
     let mut explain = Explain {
         dimension: model.dimension,
         base: explainer.base().into(),
@@ -70,7 +71,7 @@ pub fn lay_out(
         terms: tables.terms.into(),
         slots: tables.slots.into(),
         weighty: tables.weighty.into(),
-        weights: tables.weights.into(),
+        weights: tables.packed.into(),
         distinct: tables.distinct.into(),
         tables: [].into(),
     };
@@ -98,7 +99,9 @@ struct Tables {
     terms: Vec<Term>,
     slots: Vec<u16>,
     weighty: Vec<u64>,
+    /// Index of the weight of each leaf with weight.
     weights: Vec<u32>,
+    packed: Vec<u8>,
     distinct: Vec<f64>,
     places: HashMap<u64, u32>,
     leaves: usize,
@@ -222,6 +225,35 @@ impl Tables {
                 self.weighty[self.leaves / 64] |= 1 << (self.leaves % 64);
             }
             self.leaves += 1;
+        }
+    }
+
+    /// Sorts the distinct weights by frequency, so that most indices take one byte, and packs the indices.
+    fn pack_weights(&mut self) {
+        let mut counts = vec![0_u32; self.distinct.len()];
+        for &weight in &self.weights {
+            counts[weight as usize] += 1;
+        }
+        let mut order: Vec<usize> = (0..counts.len()).collect();
+        order.sort_by_key(|&weight| Reverse(counts[weight]));
+        let mut ranks = vec![0; order.len()];
+        for (rank, &weight) in order.iter().enumerate() {
+            ranks[weight] = rank;
+        }
+        self.distinct = order.iter().map(|&weight| self.distinct[weight]).collect();
+        let mut firsts = Vec::with_capacity(self.weights.len() + 1);
+        for &weight in &self.weights {
+            firsts.push(self.packed.len() as u32);
+            let mut left = ranks[weight as usize];
+            while left > 0x7f {
+                self.packed.push(left as u8 | 0x80);
+                left >>= 7;
+            }
+            self.packed.push(left as u8);
+        }
+        firsts.push(self.packed.len() as u32);
+        for tree in &mut self.trees {
+            tree.first_weight = firsts[tree.first_weight as usize];
         }
     }
 }

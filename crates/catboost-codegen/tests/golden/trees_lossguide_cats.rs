@@ -20,7 +20,7 @@ use ::catboost_runtime::{output, predict, tables::{rows, slice}};
 use tables::*;
 
 const _: () = assert!(
-    ::catboost_runtime::LAYOUT == 9,
+    ::catboost_runtime::LAYOUT == 10,
     "catboost-codegen 0.1.0 wrote this for another catboost-runtime: give both the same version in Cargo.toml"
 );
 
