@@ -200,6 +200,51 @@ fn rows_of_a_long_block_are_explained_as_alone() {
     }
 }
 
+/// JSON of a model of one non-symmetric tree that asks so many features on its longest way.
+fn chain(features: usize) -> String {
+    let number = |index| {
+        format!(
+            r#"{{"feature_index": {index}, "flat_feature_index": {index}, "feature_id": "f{index}", "nan_value_treatment": "AsIs",
+            "borders": [0.5]}}"#
+        )
+    };
+    let floats: Vec<String> = (0..features).map(number).collect();
+    let mut tree = r#"{"value": 9, "weight": 1}"#.to_owned();
+    for index in 0..features {
+        tree = format!(
+            r#"{{"split": {{"split_index": {index}, "split_type": "FloatFeature", "float_feature_index": {index}, "border": 0.5}},
+            "left": {{"value": {index}, "weight": {}}}, "right": {tree}}}"#,
+            index + 2
+        );
+    }
+    format!(
+        r#"{{"features_info": {{"float_features": [{}]}}, "scale_and_bias": [1, [0]], "trees": [{tree}]}}"#,
+        floats.join(",")
+    )
+}
+
+#[test]
+fn ways_of_more_than_sixteen_features_are_refused() {
+    let longest = chain(16);
+    let explainer = Explainer::from_bytes(longest.as_bytes(), false).expect("16 are explained");
+    let model = catboost_model::parse(longest.as_bytes()).expect("it is a model");
+    let reference = explain::Explainer::new(&model).expect("it has weights");
+    for floats in [[1.0; 16], [0.0; 16]] {
+        let row = Row {
+            floats: &floats,
+            ..Row::default()
+        };
+        let mut values = vec![f64::NAN; explainer.len()];
+        explainer
+            .explain(&row, &mut values)
+            .expect("the row is right");
+        assert_eq!(bits(&values), bits(&plain(&reference, &row)));
+    }
+    let longer = Explainer::from_bytes(chain(17).as_bytes(), false);
+    let refused = longer.err().expect("17 are refused").to_string();
+    assert!(refused.contains("more than 16 features"), "{refused}");
+}
+
 #[test]
 fn what_cannot_be_explained_says_why() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");
