@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use crate::exit;
 use crate::messages::tell;
 use crate::picker::Picker;
-use crate::records::{Block, Blocks, Records, Source};
+use crate::records::{Block, Blocks, FaultKind, Records, Source};
 use waterfall::Waterfall;
 
 /// Arguments of the command.
@@ -91,17 +91,25 @@ fn read(args: &Args, picker: &Picker) -> Result<Waterfall, (u8, String)> {
         for record in Records::new(blocks.shape(), &text) {
             left -= 1;
             if left == 0 {
-                let request = record.map_err(|fault| fail(exit::DATA, &fault))?;
+                let request = record.map_err(|fault| match &fault.kind {
+                    FaultKind::Request(invalid) if invalid.is_syntax() => fail(
+                        exit::DATA,
+                        &format_args!(
+                            "{fault}; a request has to be on one line (`jq -c .` puts it there)"
+                        ),
+                    ),
+                    _ => fail(exit::DATA, &fault),
+                })?;
                 let (answer, explanation) = picker.pick_explained(&request, &mut ());
                 return Ok(Waterfall::new(&answer, &explanation));
             }
         }
     }
-    Err(fail(
-        exit::DATA,
-        &format_args!(
-            "it has {} records; --record asks for one after the last",
-            args.record - left
+    Err(match args.record - left {
+        0 => fail(exit::DATA, &"it has no records"),
+        records => fail(
+            exit::DATA,
+            &format_args!("it has {records} records; --record asks for one after the last"),
         ),
-    ))
+    })
 }

@@ -73,6 +73,11 @@ pub enum Fault {
 }
 
 impl Invalid {
+    /// Returns true if the text is not JSON.
+    pub(crate) fn is_syntax(&self) -> bool {
+        matches!(self.reason, Reason::Syntax(_))
+    }
+
     pub(super) fn kind(found: &'static str) -> Invalid {
         Reason::Kind(found).into()
     }

@@ -47,6 +47,12 @@ fn what_is_no_request_is_said() {
     let ran = run_with(&["explain", "--record", "3"], line().as_bytes());
     assert_eq!(ran.code, 65);
     assert!(ran.err.contains("it has 1 records"), "{}", ran.err);
+    let ran = run_with(&["explain"], b"");
+    assert_eq!(ran.code, 65);
+    assert!(ran.err.contains("it has no records"), "{}", ran.err);
+    let ran = run_with(&["explain"], b"{\n}\n");
+    assert_eq!(ran.code, 65);
+    assert!(ran.err.contains("jq -c ."), "{}", ran.err);
 }
 
 #[test]
