@@ -10,6 +10,7 @@ pub(crate) mod drain;
 pub(crate) mod fields;
 pub(crate) mod framing;
 pub(crate) mod guesses;
+pub(crate) mod handshake;
 pub(crate) mod head;
 pub(crate) mod last_head;
 pub(crate) mod method;
