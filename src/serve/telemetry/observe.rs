@@ -23,9 +23,20 @@ const SCORE_BOUNDS: [f64; 12] = [
 const LIGHT_BOUNDS: [f64; 8] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 const SCORES: &str = "pick_regno_positive_probability";
 const LIGHT: &str = "pick_regno_light_leaves_ratio";
+/// Whole bounds of these histograms, which the exporter would write without their fraction.
+const WHOLE_BOUNDS: [(&str, &str); 3] = [(SCORES, "1"), (LIGHT, "0"), (LIGHT, "1")];
 /// One row in this many has its light leaves counted, since the bits of a row's leaves are in nearly as many cache
 /// lines as there are trees.
 const ROWS_A_LIGHT_COUNT: u64 = 16;
+
+/// Returns the page with `le="0.0"` and `le="1.0"` in the buckets of these histograms: a label's value is part of a
+/// series' name, and these names have been on the page from the first version.
+pub(crate) fn with_named_bounds(page: String) -> String {
+    WHOLE_BOUNDS.iter().fold(page, |page, (name, bound)| {
+        let bucket = |bound: &str| format!("{name}_bucket{{le=\"{bound}\"}}");
+        page.replace(&bucket(bound), &bucket(&format!("{bound}.0")))
+    })
+}
 
 /// Counters of one worker.
 pub(crate) struct Observations {
@@ -303,6 +314,26 @@ mod tests {
             .filter(|(before, _, count)| before != count)
             .map(|(before, name, count)| (name, count - before))
             .collect()
+    }
+
+    #[test]
+    fn whole_bounds_keep_their_fraction() {
+        let workers = [Arc::<Observations>::default()];
+        let page = Registry::new(&HISTOGRAMS).page(|| report(&workers, &Picker::Compiled));
+        let page = with_named_bounds(page);
+        let bounds = |name: &str| -> Vec<String> {
+            let lines = page.lines().filter_map(|line| line.strip_prefix(name));
+            let buckets = lines.filter(|line| line.starts_with("_bucket"));
+            buckets
+                .map(|line| line.split('"').nth(1).unwrap_or_default().to_owned())
+                .collect()
+        };
+        let named = |bounds: &[f64]| -> Vec<String> {
+            let named = bounds.iter().map(|bound| format!("{bound:?}"));
+            named.chain(["+Inf".to_owned()]).collect()
+        };
+        assert_eq!(bounds(SCORES), named(&SCORE_BOUNDS));
+        assert_eq!(bounds(LIGHT), named(&LIGHT_BOUNDS));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) fn hand_over(app: &Weak<App>) {
 
 /// Returns all metrics in Prometheus' text format.
 pub(crate) fn page(app: &Arc<App>) -> String {
-    let mut page = app.registry.page(|| report(app));
+    let mut page = observe::with_named_bounds(app.registry.page(|| report(app)));
     page.push_str(&process::cpu_seconds());
     page
 }
