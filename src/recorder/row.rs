@@ -24,7 +24,6 @@ pub(super) struct Rows {
     /// Names of the numeric and of the categorical inputs, each with the JSON that precedes its value.
     numeric: Vec<String>,
     categorical: Vec<String>,
-    values: Vec<u8>,
 }
 
 /// Features of the model's card, for their names.
@@ -56,12 +55,11 @@ impl Rows {
             digest,
             numeric: names("float"),
             categorical: names("categorical"),
-            values: Vec::new(),
         }
     }
 
     /// Appends a line for each row of an entry.
-    pub(super) fn write(&mut self, entry: &Entry<'_>, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, entry: &Entry<'_>, out: &mut Vec<u8>) {
         let inner;
         let mut text = entry.text;
         if entry.source == Source::Body && text.trim_ascii_start().starts_with(b"\"") {
@@ -84,7 +82,7 @@ impl Rows {
     }
 
     fn line(
-        &mut self,
+        &self,
         entry: &Entry<'_>,
         index: u64,
         object: &str,
@@ -134,21 +132,23 @@ impl Rows {
         out.extend_from_slice(b"}\n");
     }
 
-    fn inputs(&mut self, features: &Features<'_>, out: &mut Vec<u8>) {
+    fn inputs(&self, features: &Features<'_>, out: &mut Vec<u8>) {
         let (numeric, categorical, _) = features.to_kinds();
-        let values = &mut self.values;
-        values.clear();
+        out.extend_from_slice(b",\"inputs\":{");
+        let begin = out.len();
         for (name, value) in self.numeric.iter().zip(numeric) {
-            values.extend_from_slice(name.as_bytes());
-            write_number(value, values);
+            out.extend_from_slice(name.as_bytes());
+            write_number(value, out);
+            out.push(b',');
         }
         for (name, value) in self.categorical.iter().zip(categorical) {
-            values.extend_from_slice(name.as_bytes());
-            push_text(value, values);
+            out.extend_from_slice(name.as_bytes());
+            push_text(value, out);
+            out.push(b',');
         }
-        out.extend_from_slice(b",\"inputs\":{");
-        // Each name has a comma before it.
-        out.extend_from_slice(values.get(1..).unwrap_or_default());
+        if out.len() > begin {
+            out.pop();
+        }
         out.push(b'}');
     }
 
@@ -176,7 +176,7 @@ impl Rows {
 /// in SQL, too.
 fn label(name: &str) -> String {
     let digit = name.len() == 1 && name.as_bytes()[0].is_ascii_digit();
-    format!(",\"{}{name}\":", if digit { "f_" } else { "" })
+    format!("\"{}{name}\":", if digit { "f_" } else { "" })
 }
 
 /// Appends a number that reads back to the same `f32`; JSON has no NaN and no infinity.
