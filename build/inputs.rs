@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// What `src/features.rs` derives, by kind. Each is a field of the struct there, so that the compiler holds the two against
+/// Inputs that `src/features.rs` derives, by kind. Each is a field of the struct there, so that the compiler holds the two against
 /// each other.
 const DERIVED: [(&str, &[&str]); 4] = [
     (

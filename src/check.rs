@@ -93,7 +93,7 @@ pub(crate) fn pass(file: &Path, picker: &Picker) -> Result<(), String> {
 /// Counts of a comparison.
 struct Check<'a> {
     picker: &'a Picker,
-    /// What is wrong first, if that is told to the caller and nothing is written.
+    /// First difference, if the caller is told it and nothing is written.
     first: Option<String>,
     cases: u64,
     differ: u64,

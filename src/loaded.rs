@@ -30,7 +30,7 @@ pub struct Loaded {
     numeric: Vec<usize>,
     categorical: Vec<usize>,
     text: Vec<usize>,
-    /// What an observer counts, by index among the derived inputs of their kind.
+    /// Features that an observer counts, by index among the derived inputs of their kind.
     observed: Observed,
     /// The field that each column is derived from.
     fields: Vec<Field>,

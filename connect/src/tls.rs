@@ -76,7 +76,7 @@ impl TlsArgs {
         Ok(Arc::new(config))
     }
 
-    /// The same for HTTP.
+    /// HTTP client with the same roots and certificate.
     ///
     /// # Errors
     /// As [`TlsArgs::client`].

@@ -51,7 +51,7 @@ fn moved(bias: f64) -> Vec<u8> {
     serde_json::to_vec(&model).unwrap()
 }
 
-/// What the model of a file says of [`REQUEST`].
+/// Answer of a file's model to [`REQUEST`].
 fn expected(path: &Path) -> (String, String) {
     let picker = Picker::load(Some(path)).unwrap();
     let request = parse_object(REQUEST.as_bytes()).unwrap();
@@ -75,7 +75,7 @@ fn ask(server: &Running) -> (String, String) {
     (named(&answer).to_owned(), answer.text())
 }
 
-/// What `/metrics` says of the model `sha256`.
+/// Value on `/metrics` for the model `sha256`.
 fn info(server: &Running, sha256: &str) -> f64 {
     server.metric(&format!(
         "pick_regno_model_info{{model_sha256=\"{sha256}\"}}"

@@ -38,7 +38,7 @@ const COMPLETE: &str = "ndjson";
 /// The folder of segments that were refused.
 const REFUSED: &str = "refused";
 
-/// What the command takes.
+/// Arguments of `ship`.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("receiver").required(true), after_help = "\
 Passwords are in files or variables, never on the command line: --password-file for ClickHouse and MongoDB;
@@ -110,7 +110,7 @@ pub struct Args {
     tls: TlsArgs,
 }
 
-/// Where segments are kept.
+/// Place where segments are kept.
 trait Receiver: Send {
     /// Sends a segment; `Ok` once it is confirmed.
     fn send(&mut self, segment: &Segment) -> Result<(), Failure>;

@@ -1,4 +1,4 @@
-//! What the broker says without having been asked, passed on as [`Event`]s.
+//! Messages of the broker that nobody asked for, passed on as [`Event`]s.
 
 use amqprs::callbacks::{ChannelCallback, ConnectionCallback};
 use amqprs::channel::Channel;

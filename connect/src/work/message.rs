@@ -1,4 +1,4 @@
-//! What becomes of a message: an answer, a wait, or the dead-letter queue. Without any input or output.
+//! Decision about a message: an answer, a wait, or the dead-letter queue. Does no input or output.
 
 use amqprs::BasicProperties;
 use chrono::{DateTime, Utc};
@@ -214,7 +214,7 @@ impl Rules {
         }
     }
 
-    /// Where a task's result goes; `None` if nobody wants it.
+    /// Destination of a task's result; `None` if nobody wants it.
     fn target(&self, task: &Task, properties: &BasicProperties) -> Option<Target> {
         if task.ignore_result {
             None

@@ -47,7 +47,7 @@ use crate::{Stop, admin, log, stop};
 /// Time to open a connection, or to close it.
 const OPENING: Duration = Duration::from_secs(10);
 
-/// What the command takes.
+/// Arguments of `work`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The queue is taken as it is; where it does not exist, it is declared durable, as Celery does. Set a dead-letter exchange and a
@@ -83,7 +83,7 @@ pub struct Args {
         value_name = "NAME"
     )]
     task: String,
-    /// Where results of Celery tasks go: redis://host:port/database; by default to the client's own queue, Celery's rpc://
+    /// Backend for results of Celery tasks: redis://host:port/database; by default to the client's own queue, Celery's rpc://
     #[arg(
         long,
         env = "PICK_REGNO_CONNECT_RESULTS",

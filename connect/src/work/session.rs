@@ -31,7 +31,7 @@ const AT_ONCE: usize = 64;
 /// Wait before a message whose answer the broker refused is given back to the queue.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 
-/// What a session works with.
+/// Channel, settings and counters of a session.
 pub struct Bench<'a> {
     pub queue: &'a str,
     pub prefetch: u16,
@@ -190,7 +190,7 @@ async fn declare(connection: &Connection, queue: &str) -> Result<(), String> {
 }
 
 impl Session<'_> {
-    /// Whether all that can be finished is: held messages are given back by closing the channel.
+    /// Returns true once all that can be finished is: held messages are given back by closing the channel.
     fn is_done(&self, deliveries: &UnboundedReceiver<ConsumerMessage>) -> bool {
         deliveries.is_empty() && self.window.open() <= self.held.len()
     }

@@ -58,19 +58,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("tables\tns, one row\tns, per row of a block\trows\tbytes of tables");
     for tables in [false, true] {
         let explainer = Explainer::load(&path, tables)?;
-        // Row by row, few of them: without tables each takes a millisecond.
-        let single = if tables { &rows[..] } else { &rows[..200] };
+        let rows = if tables { &rows[..] } else { &rows[..200] };
         let len = explainer.len();
         let mut values = vec![0.0; len * rows.len()];
         let (mut one, mut many) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..TURNS {
             let start = Instant::now();
-            for row in single {
+            for row in rows {
                 explainer.explain(black_box(row), &mut values[..len])?;
             }
-            one = one.min(nanoseconds(start, single.len()));
+            one = one.min(nanoseconds(start, rows.len()));
             let start = Instant::now();
-            explainer.explain_block(black_box(&rows), &mut values)?;
+            explainer.explain_block(black_box(rows), &mut values)?;
             many = many.min(nanoseconds(start, rows.len()));
         }
         let (count, bytes) = (rows.len(), explainer.table_bytes());

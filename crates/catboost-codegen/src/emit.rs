@@ -168,7 +168,7 @@ impl Module<'_> {
         )?;
         writeln!(
             f,
-            "/// What the model is, as JSON.\npub const CARD: &str = {:?};\n",
+            "/// Model card, as JSON.\npub const CARD: &str = {:?};\n",
             card::card(self.model, self.origin)
         )?;
         self.observed(f)?;

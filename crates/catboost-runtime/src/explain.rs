@@ -165,39 +165,18 @@ impl<S: Storage> Explain<S> {
         }
     }
 
-    /// Computes the contributions of each leaf that a row comes to. Rows that come to the same leaf of an oblivious tree
-    /// share them.
     fn compute(&self, leaf_values: &[f64], leaves: &Leaves, out: &mut [f64]) {
         let (trees, len) = (self.trees.len(), self.len());
-        let several = leaves.leaves.len() > trees;
         let mut memory = Memory::default();
-        // Start of a leaf's entries in `known`; 0 if they are not there yet, as `known` begins with one number of padding.
-        let (mut starts, mut known) = (Vec::new(), Vec::new());
         for (place, tree) in self.trees.iter().enumerate() {
             let slots = self.slots_of(tree);
-            let width = slots.len() * self.base.len();
-            let shares = several && tree.nodes == 0;
-            if shares {
-                starts.clear();
-                starts.resize(1 << tree.depth, 0);
-                known.clear();
-                known.push(0.0);
-            }
             self.weigh(tree, &mut memory.weights);
             let rows = leaves.leaves.chunks_exact(trees).enumerate();
             for ((row, leaves_of_row), out) in rows.zip(out.chunks_exact_mut(len)) {
                 let leaf = (leaves_of_row[place] - tree.first_leaf) as usize;
-                if shares && starts[leaf] > 0 {
-                    self.add(slots, &known[starts[leaf]..][..width], out);
-                    continue;
-                }
                 let answers = leaves.answers(row * self.splits);
                 self.entries(tree, leaf, answers, leaf_values, &mut memory);
                 self.add(slots, &memory.entries, out);
-                if shares {
-                    starts[leaf] = known.len();
-                    known.extend_from_slice(&memory.entries);
-                }
             }
         }
     }

@@ -52,10 +52,10 @@ impl Module<'_> {
         writeln!(f, ";")?;
         writeln!(
             f,
-            "/// What share of the training data's own leaves, by weight, `LIGHT_LEAVES` has."
+            "/// Share of the training data's own leaves, by weight, that `LIGHT_LEAVES` has."
         )?;
         writeln!(f, "pub const LIGHT_SHARE: f64 = {:?};", self.light.share)?;
-        writeln!(f, "/// How many trees, and so leaves a row.")?;
+        writeln!(f, "/// Number of trees, and so of leaves per row.")?;
         let trees = match &self.model.trees {
             Trees::Oblivious(trees) => trees.len(),
             Trees::NonSymmetric(trees) => trees.len(),

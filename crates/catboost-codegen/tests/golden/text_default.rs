@@ -61,7 +61,7 @@ pub const DIMENSION: usize = 1;
 /// The SHA-256 of the model file.
 pub const SHA256: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What the model is, as JSON.
+/// Model card, as JSON.
 pub const CARD: &str = "{\"catboost_version\":\"1.2.10\",\"depth\":4,\"dimension\":1,\"features\":[{\"flat_index\":0,\"kind\":\"float\",\"name\":\"\",\"used\":true},{\"flat_index\":1,\"kind\":\"text\",\"name\":\"\",\"used\":true},{\"flat_index\":2,\"kind\":\"text\",\"name\":\"\",\"used\":true}],\"file\":\"a model\",\"generator\":\"catboost-codegen 0.1.0\",\"leaves\":192,\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"splits\":42,\"trained\":\"2026-11-23T21:36:38Z\",\"tree_kind\":\"oblivious\",\"trees\":12}";
 
 /// The numeric features by their place in `Row::floats`; `None` for a place that no feature has.
@@ -73,9 +73,9 @@ pub const TEXT: &[&str] = &["1", "2"];
 /// A bit a leaf, counted over all the trees: whether less than 5 training rows' weight reached it. Empty if the
 /// model file has no weights.
 pub static LIGHT_LEAVES: &[u64] = slice(&U64S, 0, 3);
-/// What share of the training data's own leaves, by weight, `LIGHT_LEAVES` has.
+/// Share of the training data's own leaves, by weight, that `LIGHT_LEAVES` has.
 pub const LIGHT_SHARE: f64 = 0.015166666666666667;
-/// How many trees, and so leaves a row.
+/// Number of trees, and so of leaves per row.
 pub const TREES: usize = 12;
 
 /// The model's raw values: the sums over its trees, scaled. CatBoost's `RawFormulaVal`.

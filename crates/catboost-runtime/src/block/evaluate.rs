@@ -365,7 +365,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
     }
 }
 
-/// Whether trees of so many levels, with so many values per leaf, are added from planes.
+/// Returns true if trees of this depth, with this number of values per leaf, are added from planes.
 fn has_planes<K: Kernel>(depth: usize, dimension: usize) -> bool {
     1 << depth <= K::MOST_LEAVES_IN_PLANES && dimension < K::LEAST_VECTOR
 }

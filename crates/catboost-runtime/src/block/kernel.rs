@@ -1,4 +1,4 @@
-//! What a processor does with a tile of rows.
+//! Operations on a tile of rows, one implementation per instruction set.
 
 use super::tables::{Borders, Split};
 
@@ -75,7 +75,7 @@ pub(super) trait Kernel: Copy {
         sums: &mut [f64; STRIP],
     );
 
-    /// The same for leaves of several values: `sums` has as many a row, row by row.
+    /// Adds leaves of several values: `sums` has as many a row, row by row.
     fn add_vectors(self, indices: &[Index], strip: usize, leaves: Leaves<'_>, sums: &mut [f64]);
 
     /// A tree's values → its planes: plane `k` has byte `k` of each value.

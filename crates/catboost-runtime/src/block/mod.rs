@@ -44,7 +44,7 @@ pub trait Rows {
     /// Number of rows.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Returns true if there are no rows.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -73,7 +73,7 @@ pub trait Rows {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Instructions {
-    /// Those that the compiler uses everywhere.
+    /// Instructions that the compiler may use everywhere.
     Portable,
     /// AVX2 as well.
     Avx2,
@@ -93,7 +93,7 @@ pub struct Scratch {
     lines: Vec<Line>,
     /// Bins, tile by tile, column by column.
     columns: Vec<[u8; TILE]>,
-    /// What non-symmetric trees choose by and between, tile by tile.
+    /// Masks and leaves of non-symmetric trees, tile by tile.
     words: Vec<Words>,
     /// The bits of the leaf indices of a tree.
     bits: Vec<Words>,

@@ -1,4 +1,4 @@
-//! What blocks of rows are evaluated with.
+//! Tables that blocks of rows are evaluated with.
 
 use crate::{
     compiled::Slot,
@@ -12,9 +12,9 @@ use crate::{
 pub struct Number {
     /// Index into [`Row::floats`](crate::compiled::Row::floats).
     pub input: u32,
-    /// What stands in for NaN; NaN itself is above no border.
+    /// Value that stands in for NaN; NaN itself is above no border.
     pub nan: f32,
-    /// Where its search tree begins among the borders.
+    /// Index of the first border of its search tree.
     pub first: u32,
     /// How many comparisons the search takes: `2^levels - 1` borders, some of them +∞.
     pub levels: u32,
@@ -58,7 +58,7 @@ pub(super) struct Borders<'a> {
     pub(super) nan: f32,
 }
 
-/// What a tree asks: is a row's bin in a column above a border? The column, shifted left by 8 bits, and the border.
+/// Question of a tree: is a row's bin in a column above a border? The column, shifted left by 8 bits, and the border.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Split(pub u32);
@@ -91,7 +91,7 @@ pub struct Fill {
     pub slot: Slot,
     /// The bin is the sum of so many slots, which are answers. If 0, it is looked up by the only slot.
     pub answers: u32,
-    /// Where the bins of the slot's values begin among the maps.
+    /// Index among the maps of the bins of the slot's first value.
     pub map: u32,
 }
 
@@ -113,7 +113,7 @@ pub enum Paths<S: Storage = Static> {
     },
     /// The bits of leaf indices are chosen, from the leaves to the root.
     NonSymmetric {
-        /// What is asked. The answers are in words 2 and up; word 0 is all 0, word 1 all 1.
+        /// Questions of the trees. The answers are in words 2 and up; word 0 is all 0, word 1 all 1.
         splits: S::Slice<Split>,
         /// Choices, tree by tree: by the first word between the second, if it is 1, and the third. A tree's results are in
         /// the words after the answers.
@@ -135,7 +135,7 @@ pub struct Blocks<S: Storage = Static> {
     pub fills: S::Slice<Fill>,
     /// Bins by the value of a slot.
     pub maps: S::Slice<u8>,
-    /// Whether other columns depend on numbers, too.
+    /// True if other columns depend on numbers, too.
     pub numbers_are_asked: bool,
     /// Number of the model's first [`Answers`](crate::compiled::Answers) that only say what splits ask of numbers.
     pub skipped_answers: usize,
