@@ -41,7 +41,7 @@ fn answers_are_catboost_s() {
     println!("all: {total:?}");
     // Each kind of attribution is compared in the zoo; a folder of one model has one of them.
     let enough = match env::var_os("ZOO") {
-        None => total.shap > 1000 && total.shifted > 1000,
+        None => total.shap > 1000 && total.shifted > 100,
         Some(_) => total.shap + total.shifted > 1000,
     };
     assert!(
