@@ -24,6 +24,7 @@ def module_of(path):
 
 def without_tests(text):
     """`text` without comments, strings and modules of tests."""
+    text = text.replace("'\"'", "' '")
     text = re.sub(r"//[^\n]*", "", text)
     text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text, flags=re.S)
     text = re.sub(r"pub\(in [\w:]+\)", "pub", text)
