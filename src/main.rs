@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+#[cfg(not(sanitized))]
 use pick_regno::memory::Allocator;
 use pick_regno::{check, exit, explain, healthcheck, load, model_card, score, serve};
 
+// Its free lists would hide a use after free from a sanitizer.
+#[cfg(not(sanitized))]
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 

@@ -179,6 +179,8 @@ unsafe impl GlobalAlloc for Allocator {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicPtr;
+
     use super::*;
 
     fn layout(size: usize) -> Layout {
@@ -276,10 +278,10 @@ mod tests {
 
     #[test]
     fn another_thread_may_give_a_block_back() {
-        let block = take(40).expose_provenance();
+        let block = AtomicPtr::new(take(40));
         let kept = std::thread::spawn(move || {
             let keep = KeepBlocks::on_this_thread();
-            give(std::ptr::with_exposed_provenance_mut(block), 40);
+            give(block.into_inner(), 40);
             let kept = kept();
             drop(keep);
             kept

@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Build script that Cargo ran to build this; the newest if the folder has older ones.
+/// Build script that Cargo ran to build this; the newest if there are older ones.
 fn build_script() -> PathBuf {
     let folder = Path::new(env!("OUT_DIR")).ancestors().nth(2).unwrap();
-    let scripts = std::fs::read_dir(folder).unwrap().filter_map(|entry| {
+    // With `--target`, the outputs are in a folder of the target, beside the host's folder with the scripts.
+    let (profile, host) = (folder.parent().unwrap(), folder.ancestors().nth(3).unwrap());
+    let host = host.join(profile.file_name().unwrap()).join("build");
+    let folders = [folder.read_dir().ok(), host.read_dir().ok()];
+    let scripts = folders.into_iter().flatten().flatten().filter_map(|entry| {
         let folder = entry.unwrap();
         let name = folder.file_name().into_string().unwrap();
         let script = folder.path().join("build-script-build");

@@ -57,11 +57,12 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn around(addr: SocketAddr, count: usize, sent: &'static str) -> Crowd {
+    fn around(addr: SocketAddr, count: usize, sent: &str) -> Crowd {
         Crowd::with(addr, count, sent, false)
     }
 
-    fn with(addr: SocketAddr, count: usize, sent: &'static str, busy: bool) -> Crowd {
+    fn with(addr: SocketAddr, count: usize, sent: &str, busy: bool) -> Crowd {
+        let sent = sent.to_owned();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -109,8 +110,8 @@ const UNREAD: &str = "GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n";
 
 #[test]
 fn clients_without_a_key_cannot_hold_all_places() {
-    let unread: &str = UNREAD.repeat(40).leak();
-    for sent in ["", "GET / HTTP/1.1\r\nhost: a\r\n", unread] {
+    let unread = UNREAD.repeat(40);
+    for sent in ["", "GET / HTTP/1.1\r\nhost: a\r\n", &unread] {
         // No deadline ends a wait.
         let server = serve(&[
             "--max-connections",
@@ -166,9 +167,9 @@ fn one_address_has_no_more_connections_than_it_may() {
 /// The liveness probe, while others ask for the metrics and do not read them.
 #[test]
 fn operators_who_do_not_read_make_room_for_a_probe() {
-    let unread: &str = "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(60).leak();
+    let unread = "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(60);
     let server = serve(&["--write-timeout", "1h", "--header-timeout", "1h"]);
-    let crowd = Crowd::around(server.admin, 84, unread);
+    let crowd = Crowd::around(server.admin, 84, &unread);
     std::thread::sleep(Duration::from_millis(1500));
     for _ in 0..4 {
         assert_eq!(Client::connect(server.admin).get("/healthz").status, 200);

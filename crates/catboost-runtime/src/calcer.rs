@@ -247,7 +247,11 @@ mod tests {
             f64::NEG_INFINITY,
             f64::NAN,
         ];
-        let steps = (0..2000).map(|step| f64::from(step) * -0.037);
+        // Miri is too slow for all of them.
+        let every = if cfg!(miri) { 100 } else { 1 };
+        let steps = (0..2000)
+            .step_by(every)
+            .map(|step| f64::from(step) * -0.037);
         let pairs = values.iter().flat_map(|&a| values.map(|b| [a, b]));
         let steps = steps.flat_map(|step| [[step, -3.21], [-20.0, step]]);
         for pair in pairs.chain(steps) {

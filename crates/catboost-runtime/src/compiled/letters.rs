@@ -191,7 +191,9 @@ mod tests {
 
     #[test]
     fn every_character_is_itself_or_none() {
-        for letter in '\0'..=char::MAX {
+        // Miri is too slow for all of them.
+        let every = if cfg!(miri) { 997 } else { 1 };
+        for letter in ('\0'..=char::MAX).step_by(every) {
             let mut text = String::from(letter);
             let expected = match letter {
                 ' ' | '\u{800}'.. => None,
