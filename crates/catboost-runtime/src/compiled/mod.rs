@@ -311,7 +311,8 @@ impl<S: Storage, P: Shape> Model<S, P> {
     ) {
         observer.row(&row);
         self.find_slots::<O, AVX2>(row, true, 0, slots, indices, observer);
-        self.trees.sum(self.shape, slots, indices, raw, observer);
+        self.trees
+            .sum::<O, AVX2>(self.shape, slots, indices, raw, observer);
         self.scale(raw);
     }
 

@@ -10,16 +10,18 @@ pub trait Shape: Copy + Send + Sync + 'static {
     fn slots(self) -> usize;
     /// Number of [`Line`](super::Line)s that the leaf indices take; 0 if the trees are walked.
     fn lines(self) -> usize;
+    /// Number of bits per leaf index: the depth of the deepest tree, at least 1.
+    fn bits(self) -> usize;
     /// Runs `what` with the number of lines as a constant.
     fn with_lines(self, what: impl WithLines);
-    /// Runs `what` with the sizes that sums depend on as constants.
-    fn with_sizes(self, what: impl WithSizes);
+    /// Runs `what` with the sizes that sums depend on as constants. `AVX2` states that the CPU has AVX2.
+    fn with_sizes<const AVX2: bool>(self, what: impl WithSizes);
 }
 
 /// Computation that is faster if the sizes of a model are constants.
 pub trait WithSizes {
-    /// Runs the computation. `DIMENSION` is the number of raw values per row, or 0 if it is not constant; `BITS` is the
-    /// number of bits per leaf index.
+    /// Runs the computation. `DIMENSION` is the number of raw values per row and `BITS` the number of bits per leaf
+    /// index; each is 0 if it is not constant.
     fn run<const DIMENSION: usize, const BITS: usize>(self);
 }
 
@@ -42,7 +44,7 @@ pub struct Dynamic {
     pub slots: usize,
     /// See [`Shape::lines`].
     pub lines: usize,
-    /// Number of bits per leaf index: the depth of the deepest tree, at least 1.
+    /// See [`Shape::bits`].
     pub bits: usize,
 }
 
@@ -62,11 +64,15 @@ impl<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS:
         LINES
     }
     #[inline(always)]
+    fn bits(self) -> usize {
+        BITS
+    }
+    #[inline(always)]
     fn with_lines(self, what: impl WithLines) {
         what.run::<LINES>();
     }
     #[inline(always)]
-    fn with_sizes(self, what: impl WithSizes) {
+    fn with_sizes<const AVX2: bool>(self, what: impl WithSizes) {
         what.run::<DIMENSION, BITS>();
     }
 }
@@ -85,21 +91,31 @@ impl Shape for Dynamic {
         self.lines
     }
     #[inline(always)]
+    fn bits(self) -> usize {
+        self.bits
+    }
+    #[inline(always)]
     fn with_lines(self, what: impl WithLines) {
         what.run::<0>();
     }
     #[inline(always)]
-    fn with_sizes(self, what: impl WithSizes) {
-        macro_rules! with_sizes {
-            ($($bits:literal)*) => {
-                match (self.dimension, self.bits) {
-                    $((1, $bits) => what.run::<1, $bits>(),)*
-                    $((_, $bits) => what.run::<0, $bits>(),)*
-                    _ => unreachable!("a tree has at most 16 levels"),
-                }
-            };
+    fn with_sizes<const AVX2: bool>(self, what: impl WithSizes) {
+        // Each size is compiled on its own: only those that many models have, and not for the few x86 CPUs without AVX2.
+        match (self.dimension, self.bits) {
+            (1, _) if !AVX2 && cfg!(all(feature = "std", target_arch = "x86_64")) => {
+                what.run::<1, 0>();
+            }
+            (1, 1) => what.run::<1, 1>(),
+            (1, 2) => what.run::<1, 2>(),
+            (1, 3) => what.run::<1, 3>(),
+            (1, 4) => what.run::<1, 4>(),
+            (1, 5) => what.run::<1, 5>(),
+            (1, 6) => what.run::<1, 6>(),
+            (1, 7) => what.run::<1, 7>(),
+            (1, 8) => what.run::<1, 8>(),
+            (1, _) => what.run::<1, 0>(),
+            _ => what.run::<0, 0>(),
         }
-        with_sizes!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
     }
 }
 

@@ -108,7 +108,8 @@ impl<S: Storage> Trees<S> {
             offsets, values, ..
         } = self
         {
-            shape.with_sizes(AddTogether {
+            shape.with_sizes::<true>(AddTogether {
+                bits: shape.bits(),
                 indices,
                 offsets,
                 values,
@@ -119,7 +120,7 @@ impl<S: Storage> Trees<S> {
 
     /// Adds up the trees' values in order.
     #[inline(always)]
-    pub(super) fn sum<O: Observer>(
+    pub(super) fn sum<O: Observer, const AVX2: bool>(
         &self,
         shape: impl Shape,
         bins: &[u16],
@@ -128,7 +129,8 @@ impl<S: Storage> Trees<S> {
         observer: &mut O,
     ) {
         self.put_together(shape, bins, indices);
-        shape.with_sizes(Add {
+        shape.with_sizes::<AVX2>(Add {
+            bits: shape.bits(),
             trees: self,
             bins,
             indices,
@@ -158,6 +160,7 @@ impl<N: Iterator<Item = usize> + Clone> WithLines for Or<'_, N> {
 
 /// Sum of the trees' values, once the relevant sizes are known.
 struct Add<'a, S: Storage, O> {
+    bits: usize,
     trees: &'a Trees<S>,
     bins: &'a [u16],
     indices: &'a [Line],
@@ -169,6 +172,7 @@ impl<S: Storage, O: Observer> WithSizes for Add<'_, S, O> {
     #[inline(always)]
     fn run<const DIMENSION: usize, const BITS: usize>(self) {
         let Self {
+            bits,
             trees,
             bins,
             indices,
@@ -181,7 +185,7 @@ impl<S: Storage, O: Observer> WithSizes for Add<'_, S, O> {
                 sums: all,
                 observer,
             };
-            sums.add_trees::<S, BITS>(trees, bins, indices);
+            sums.add_trees::<S, BITS>(bits, trees, bins, indices);
         } else {
             // A local array, so that the compiler can keep it in registers.
             let mut own = [0.0; DIMENSION];
@@ -189,14 +193,21 @@ impl<S: Storage, O: Observer> WithSizes for Add<'_, S, O> {
                 sums: &mut own,
                 observer,
             };
-            sums.add_trees::<S, BITS>(trees, bins, indices);
+            sums.add_trees::<S, BITS>(bits, trees, bins, indices);
             all.copy_from_slice(&own);
         }
     }
 }
 
+/// Returns the number of bits per leaf index, as a constant if it is one.
+#[inline(always)]
+fn known<const BITS: usize>(bits: usize) -> usize {
+    if BITS == 0 { bits } else { BITS }
+}
+
 /// Adds up the trees' values for several rows, once the number of bits of a leaf index is known.
 struct AddTogether<'a, const ROWS: usize> {
+    bits: usize,
     indices: &'a [Line],
     offsets: &'a [u32],
     values: &'a [f64],
@@ -207,21 +218,22 @@ impl<const ROWS: usize> WithSizes for AddTogether<'_, ROWS> {
     #[inline(always)]
     fn run<const DIMENSION: usize, const BITS: usize>(self) {
         let Self {
+            bits,
             indices,
             offsets,
             values,
             sums: all,
         } = self;
+        let bits = known::<BITS>(bits);
         let lines = indices.len() / ROWS;
         let last = values.len().saturating_sub(1) as u32;
         let mut sums = [0.0; ROWS];
-        for (line, offsets) in offsets.chunks(32 / BITS * 16).enumerate() {
+        for (line, offsets) in offsets.chunks(32 / bits * 16).enumerate() {
             let words: [&Line; ROWS] = core::array::from_fn(|row| &indices[row * lines + line]);
             for (nth, offsets) in offsets.chunks(16).enumerate() {
                 for (tree, offset) in offsets.iter().enumerate() {
                     for (sum, words) in sums.iter_mut().zip(words) {
-                        let leaf =
-                            words.0[tree] >> (nth * BITS) & const { u32::MAX >> (32 - BITS) };
+                        let leaf = words.0[tree] >> (nth * bits) & u32::MAX >> (32 - bits);
                         // None is beyond it: to say so to the compiler costs less than a check of each.
                         *sum += values[last.min(offset + leaf) as usize];
                     }
@@ -317,6 +329,7 @@ impl<O: Observer> Sums<'_, O> {
     #[inline(always)]
     fn add_trees<S: Storage, const BITS: usize>(
         &mut self,
+        bits: usize,
         trees: &Trees<S>,
         bins: &[u16],
         indices: &[Line],
@@ -324,12 +337,19 @@ impl<O: Observer> Sums<'_, O> {
         match trees {
             Trees::Rows {
                 offsets, values, ..
-            } => self.add_packed::<BITS>(indices, offsets, values),
+            } => self.add_packed::<BITS>(bits, indices, offsets, values),
             Trees::Levels {
                 splits,
                 offsets,
                 values,
-            } => self.add_walked(bins, splits.as_chunks::<BITS>().0, offsets, values),
+            } => {
+                if BITS == 0 {
+                    self.add_walked(bins, splits, splits.chunks(bits), offsets, values);
+                } else {
+                    let trees = splits.as_chunks::<BITS>().0.iter();
+                    self.add_walked(bins, splits, trees, offsets, values);
+                }
+            }
             Trees::Nodes {
                 roots,
                 splits,
@@ -353,22 +373,31 @@ impl<O: Observer> Sums<'_, O> {
         }
     }
 
-    /// Adds the leaves of packed indices of `BITS` bits each.
+    /// Adds the leaves of packed indices of `bits` bits each.
     #[inline(always)]
-    fn add_packed<const BITS: usize>(&mut self, indices: &[Line], offsets: &[u32], values: &[f64]) {
+    fn add_packed<const BITS: usize>(
+        &mut self,
+        bits: usize,
+        indices: &[Line],
+        offsets: &[u32],
+        values: &[f64],
+    ) {
+        let bits = known::<BITS>(bits);
         let leaves = values.len().checked_div(self.sums.len()).unwrap_or(0);
         // No leaf is beyond `last`. Telling the compiler so costs less than checking each.
         let last = leaves.saturating_sub(1) as u32;
-        let leaf = |word: u32, nth: usize, offset: u32| {
-            let leaf = word >> (nth * BITS) & const { u32::MAX >> (32 - BITS) };
+        let leaf = move |word: u32, nth: usize, offset: u32| {
+            let leaf = word >> (nth * bits) & u32::MAX >> (32 - bits);
             last.min(offset + leaf) as usize
         };
-        for (Line(words), offsets) in indices.iter().zip(offsets.chunks(32 / BITS * 16)) {
+        for (Line(words), offsets) in indices.iter().zip(offsets.chunks(32 / bits * 16)) {
             // In chunks of sixteen trees, so that the compiler knows their number.
             let (sixteens, rest) = offsets.as_chunks::<16>();
             for (nth, offsets) in sixteens.iter().enumerate() {
-                let leaves: [usize; 16] =
-                    core::array::from_fn(|tree| leaf(words[tree], nth, offsets[tree]));
+                let mut leaves = [0; 16];
+                for ((found, &word), &offset) in leaves.iter_mut().zip(words).zip(offsets) {
+                    *found = leaf(word, nth, offset);
+                }
                 for leaf in leaves {
                     self.add(values, leaf);
                 }
@@ -381,18 +410,16 @@ impl<O: Observer> Sums<'_, O> {
 
     /// Adds the leaves of trees that are walked level by level. Leaves are prefetched.
     #[inline(always)]
-    fn add_walked<const BITS: usize>(
+    fn add_walked<'t, T: AsRef<[Answer]> + ?Sized + 't>(
         &mut self,
         bins: &[u16],
-        splits: &[[Answer; BITS]],
+        splits: &[Answer],
+        trees: impl Iterator<Item = &'t T>,
         offsets: &[u32],
         values: &[f64],
     ) {
         // Finds the maximum in one pass, which is vectorized.
-        let last = splits
-            .as_flattened()
-            .iter()
-            .fold(0, |last, split| last.max(split.0));
+        let last = splits.iter().fold(0, |last, split| last.max(split.0));
         assert!(
             splits.is_empty() || (last as usize) < bins.len(),
             "answers stand among the bins"
@@ -400,8 +427,8 @@ impl<O: Observer> Sums<'_, O> {
         // SAFETY: no split exceeds `last`, which is within the bins.
         let answer = |split: Answer| u32::from(unsafe { *bins.get_unchecked(split.index()) });
         let dimension = self.sums.len();
-        let mut leaves = splits.iter().zip(offsets).map(|(splits, offset)| {
-            let levels = splits.iter().rev();
+        let mut leaves = trees.zip(offsets).map(|(splits, offset)| {
+            let levels = splits.as_ref().iter().rev();
             let leaf = offset + levels.fold(0, |leaf, &split| 2 * leaf + answer(split));
             fetch(values, leaf as usize * dimension);
             leaf

@@ -23,7 +23,7 @@ fn sum<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BIT
     let (mut sums, mut same) = ([7.0; DIMENSION], [7.0; DIMENSION]);
     trees.begin(&mut indices);
     let shape = Const::<DIMENSION, SLOTS, LINES, BITS>;
-    trees.sum(shape, slots, &mut indices, &mut sums, told);
+    trees.sum::<_, true>(shape, slots, &mut indices, &mut sums, told);
     let shape = Dynamic {
         dimension: shape.dimension(),
         slots: shape.slots(),
@@ -32,7 +32,7 @@ fn sum<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BIT
     };
     if BITS <= 16 {
         trees.begin(&mut indices);
-        trees.sum(shape, slots, &mut indices, &mut same, &mut ());
+        trees.sum::<_, true>(shape, slots, &mut indices, &mut same, &mut ());
         assert_eq!(sums, same);
     }
     sums
