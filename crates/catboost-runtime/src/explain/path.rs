@@ -27,7 +27,7 @@ pub(super) struct Path {
 /// Weight of the subsets of each size. Those of sizes that cannot occur are zero.
 pub(super) struct Weights([f64; SIZES]);
 
-/// What [`Path::enter`] changed, for [`Path::leave`].
+/// Changes that [`Path::enter`] made, for [`Path::leave`].
 pub(super) struct Entered {
     pub(super) place: usize,
     /// Shares of the class above the split: both 1 if the path did not have it.
