@@ -22,7 +22,7 @@ use crate::{
 use classes::Classes;
 use trees::{Weighted, add_to};
 
-/// Upper bound on the weight of a leaf: products and quotients of weights up to it neither overflow nor underflow.
+/// Upper bound on the weight of a leaf: products and quotients of weights up to it do not overflow.
 const MAX_WEIGHT: f64 = 1e100;
 
 /// SHAP values of a row. Per dimension, base and values add up to the raw value, up to rounding.
@@ -101,9 +101,10 @@ impl<'a> Explainer<'a> {
     /// Prepares a model's trees.
     ///
     /// # Errors
-    /// If the model lacks leaf weights, has a scale other than 1, or has a leaf with a value but without weight
-    /// (CatBoost refuses the first two without data, and mixes the data's weights into the third); if a weight is
-    /// negative, greater than 1e100 or no number; if the model's loss cannot be read.
+    /// If the model lacks leaf weights (CatBoost refuses it without data), has a scale other than 1 (CatBoost refuses it
+    /// if there is one raw value, and else explains it as if the scale were 1), or has a leaf with a value but without
+    /// weight (CatBoost mixes the data's weights in); if a weight is negative, greater than 1e100 or no number; if the
+    /// mean of a tree's values is not finite; if the model's loss cannot be read.
     pub fn new(model: &'a Model) -> Result<Self, ExplainError> {
         if model.scale != 1.0 {
             return Err(ExplainError(format!(
@@ -133,6 +134,11 @@ impl<'a> Explainer<'a> {
         }
         for (base, bias) in base.iter_mut().zip(&model.bias) {
             *base += bias;
+        }
+        if !base.iter().chain(&averages).all(|mean| mean.is_finite()) {
+            return Err(ExplainError(
+                "the mean of its values over the training rows is not finite".to_owned(),
+            ));
         }
         let lists = if loss == "RMSEWithUncertainty" {
             1

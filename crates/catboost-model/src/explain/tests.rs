@@ -133,6 +133,11 @@ fn what_cannot_be_explained_is_refused_with_its_reason() {
         refusal(&light),
         "leaf 1 of tree 0 has a value, but the weight 0: such a model cannot be explained without data"
     );
+    let vast = model(vec![tree([1e300, 0.0, 0.0, 0.0], [1e10, 0.0, 0.0, 0.0])]);
+    assert_eq!(
+        refusal(&vast),
+        "the mean of its values over the training rows is not finite"
+    );
     for (weight, said) in [
         (-1.0, "-1.0"),
         (f64::NAN, "NaN"),
