@@ -140,22 +140,8 @@ impl Walk<'_> {
         self.down(tree, T::ROOT, &mut path, &Weights::START);
     }
 
+    /// Adds the leaf of a node, then goes down to each child with weight, the row's own first.
     fn down<T: Shape>(&mut self, tree: &T, node: usize, path: &mut Path, weights: &Weights) {
-        self.visit(tree, node, path, weights, |walk, child, path, weights| {
-            walk.down(tree, child, path, weights);
-        });
-    }
-
-    /// Adds the leaf of a node, then calls `down` for each child with weight, the row's own first.
-    #[inline(always)]
-    fn visit<T: Shape>(
-        &mut self,
-        tree: &T,
-        node: usize,
-        path: &mut Path,
-        weights: &Weights,
-        down: impl Fn(&mut Self, usize, &mut Path, &Weights),
-    ) {
         self.arrive(tree, node, path, weights);
         let Some((class, [go, skip])) = tree.split(node) else {
             return;
@@ -175,7 +161,8 @@ impl Walk<'_> {
             if !is_zero(weight) {
                 let zero = entered.zero * (weight / tree.weight(node));
                 path.set(entered.place, zero, one);
-                down(self, child, path, &path.with(weights, ones, zero, one));
+                let weights = path.with(weights, ones, zero, one);
+                self.down(tree, child, path, &weights);
             }
         }
         path.leave(&entered);
