@@ -14,8 +14,8 @@ pub trait Shape: Copy + Send + Sync + 'static {
     fn bits(self) -> usize;
     /// Runs `what` with the number of lines as a constant.
     fn with_lines(self, what: impl WithLines);
-    /// Runs `what` with the sizes that sums depend on as constants. `AVX2` states that the CPU has AVX2.
-    fn with_sizes<const AVX2: bool>(self, what: impl WithSizes);
+    /// Runs `what` with the sizes that sums depend on as constants; with fewer of them unless the code is `HOT`.
+    fn with_sizes<const HOT: bool>(self, what: impl WithSizes);
 }
 
 /// Computation that is faster if the sizes of a model are constants.
@@ -72,7 +72,7 @@ impl<const DIMENSION: usize, const SLOTS: usize, const LINES: usize, const BITS:
         what.run::<LINES>();
     }
     #[inline(always)]
-    fn with_sizes<const AVX2: bool>(self, what: impl WithSizes) {
+    fn with_sizes<const HOT: bool>(self, what: impl WithSizes) {
         what.run::<DIMENSION, BITS>();
     }
 }
@@ -99,10 +99,10 @@ impl Shape for Dynamic {
         what.run::<0>();
     }
     #[inline(always)]
-    fn with_sizes<const AVX2: bool>(self, what: impl WithSizes) {
-        // Each size is compiled on its own: only those that many models have, and not for the few x86 CPUs without AVX2.
+    fn with_sizes<const HOT: bool>(self, what: impl WithSizes) {
+        // Each size is compiled on its own: only those that many models have, and not where few x86 CPUs come to.
         match (self.dimension, self.bits) {
-            (1, _) if !AVX2 && cfg!(all(feature = "std", target_arch = "x86_64")) => {
+            (1, _) if !HOT && cfg!(all(feature = "std", target_arch = "x86_64")) => {
                 what.run::<1, 0>();
             }
             (1, 1) => what.run::<1, 1>(),
