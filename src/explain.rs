@@ -95,7 +95,7 @@ fn read(args: &Args, picker: &Picker) -> Result<Waterfall, (u8, String)> {
                     FaultKind::Request(invalid) if invalid.is_syntax() => fail(
                         exit::DATA,
                         &format_args!(
-                            "{fault}; a request has to be on one line (`jq -c .` puts it there)"
+                            "{fault}; a request that is on several lines has to be put on one (`jq -c .`)"
                         ),
                     ),
                     _ => fail(exit::DATA, &fault),

@@ -18,7 +18,7 @@ const SEGMENT_BYTES: u64 = 8 << 20;
 const SEGMENT_TIME: Duration = Duration::from_secs(5);
 /// Pause after a failure before the disk is tried again, and before the folder's size is read again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Nice value of the thread, the least: if processors are short, answers come first, and rows are dropped and counted.
+/// Nice value of the thread, the greatest: if processors are short, answers come first, and rows are dropped and counted.
 const NICE: i32 = 19;
 
 /// State of the writer thread.

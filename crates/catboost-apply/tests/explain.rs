@@ -168,7 +168,7 @@ fn loaded_models_explain_as_the_plain_version() {
     );
 }
 
-/// Tables are looked up for some rows at a time.
+/// Tests more rows than are looked up in the tables at a time.
 #[test]
 fn rows_of_a_long_block_are_explained_as_alone() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models");

@@ -20,7 +20,7 @@ pub(crate) fn explain(
 ) -> Result<(), String> {
     let plain = Explainer::new(model)
         .map_err(|error| format!("{}: cannot be explained: {error}", path.display()))?;
-    // It explains all but trees of a great depth.
+    // It explains all but trees of a great depth, and models of very many columns.
     let engine = catboost_apply::Explainer::new(model, false).ok();
     let features = features(model);
     let several = plain.base().len() > 1;

@@ -78,8 +78,8 @@ enum Command {
     ///
     /// {"base":…,"values":{"feature":…}}: the raw value of the mean training row, and what each feature adds to it for this
     /// row; together they are the row's raw value, up to rounding. An array of such objects if the model has several raw
-    /// values. The numbers are CatBoost's; where it attributes a split to another feature than the one that is asked (texts or
-    /// embeddings beside categorical features), this tool names the right one. Rows are read as by eval.
+    /// values. The numbers are CatBoost's; where CatBoost attributes a split to a feature that the split does not ask (texts
+    /// or embeddings beside categorical features), this tool names the right one. Rows are read as by eval.
     #[command(
         after_help = "Example:\n  echo '{\"age\": 37, \"city\": \"Tver\"}' | cbm explain model.cbm - --top 3"
     )]

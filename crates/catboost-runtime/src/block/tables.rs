@@ -16,7 +16,7 @@ pub struct Number {
     pub nan: f32,
     /// Index of the first border of its search tree.
     pub first: u32,
-    /// How many comparisons the search takes: `2^levels - 1` borders, some of them +∞.
+    /// Number of comparisons of the search: `2^levels - 1` borders, some of them +∞.
     pub levels: u32,
 }
 
@@ -24,7 +24,7 @@ impl Number {
     /// Borders that a column can tell apart. A feature with more has several columns.
     pub const MOST_BORDERS: usize = 254;
 
-    /// How many comparisons so many borders take.
+    /// Returns the number of comparisons that a number of borders takes.
     #[must_use]
     pub const fn levels(borders: usize) -> u32 {
         (borders + 1).next_power_of_two().ilog2()
@@ -104,7 +104,7 @@ pub struct Run {
     pub trees: u32,
 }
 
-/// How the leaf of a row is found.
+/// Way in which the leaf of a row is found.
 pub enum Paths<S: Storage = Static> {
     /// Bit `k` of the leaf index is the answer to the tree's split `k`.
     Oblivious {
@@ -141,7 +141,7 @@ pub struct Blocks<S: Storage = Static> {
     pub skipped_answers: usize,
     /// The trees in order.
     pub runs: S::Slice<Run>,
-    /// How their leaves are found.
+    /// Way in which their leaves are found.
     pub paths: Paths<S>,
     /// The first leaf of each tree, and the number of all leaves.
     pub offsets: S::Slice<u32>,
