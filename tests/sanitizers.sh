@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the tests under AddressSanitizer and Miri: tests/sanitizers.sh [address|miri...]
+# Runs the tests under AddressSanitizer, ThreadSanitizer and Miri: tests/sanitizers.sh [address|thread|miri...]
 #
-# Without arguments, both. docs/testing.md says what each covers and how long it takes.
+# Without arguments, all three. docs/testing.md says what each covers and how long it takes.
 #
 #   TOOLCHAIN        a nightly toolchain (default nightly); this script installs nothing
 #   SANITIZER_ARGS   arguments of the test programs, such as a filter
 set -euo pipefail
 cd "$(dirname "$0")/.."
-(($#)) || set -- address miri
+(($#)) || set -- address thread miri
 toolchain=${TOOLCHAIN:-nightly}
 host=x86_64-unknown-linux-gnu
 read -ra filter <<<"${SANITIZER_ARGS:-}"
@@ -23,7 +23,7 @@ fail() {
 }
 
 for kind in "$@"; do
-  [[ $kind =~ ^(address|miri)$ ]] || fail 'usage: tests/sanitizers.sh [address|miri...]'
+  [[ $kind =~ ^(address|thread|miri)$ ]] || fail 'usage: tests/sanitizers.sh [address|thread|miri...]'
 done
 [[ $(uname -sm) == 'Linux x86_64' ]] || fail 'the sanitizers are set up for Linux on x86-64 only'
 installed=$(rustup component list --toolchain "$toolchain" --installed 2>/dev/null) ||
@@ -54,6 +54,14 @@ address() {
   sanitized --tests --package catboost-runtime
 }
 
+thread() {
+  needs rust-src
+  local -x CARGO_TARGET_DIR=$root/thread RUSTFLAGS='-Zsanitizer=thread --cfg sanitized'
+  local -x TSAN_OPTIONS=log_path=$reports/thread
+  # The standard library is built with it, too: its locks would not be seen otherwise.
+  sanitized -Zbuild-std --tests --package pick-regno
+}
+
 # Arguments: the processor's features, then those of `cargo test`. Miri detects a feature only if it is enabled when the
 # program is compiled.
 interpreted() {
@@ -78,6 +86,7 @@ for kind in "$@"; do
   printf '\n== %s (%ds so far)\n' "$kind" "$SECONDS"
   case $kind in
   address) address ;;
+  thread) thread ;;
   miri) miri ;;
   esac
 done
