@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packages each publishable crate as `cargo publish` would, builds it from its package alone, and runs the unit and documentation
-# tests of that package. Integration tests are not packaged: they read fixtures/. So do two unit tests, which find it by `ZOO`.
+# Packages each publishable crate as `cargo publish` would, builds it from the packages alone, and runs their unit and documentation
+# tests. Integration tests are not packaged: they read fixtures/. So do two unit tests, which find it by `ZOO`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 crates=(catboost-runtime catboost-model catboost-apply catboost-codegen cbm)
@@ -12,7 +12,9 @@ selected=()
 for crate in "${crates[@]}"; do
   selected+=(--package "$crate")
 done
-cargo package --quiet --allow-dirty --locked "${selected[@]}"
+# Cargo's own check of the packages would take a crate of an earlier run, had this directory one: it keeps what it has unpacked by
+# version alone. The packages are built below instead.
+cargo package --quiet --allow-dirty --locked --no-verify "${selected[@]}"
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 {
