@@ -153,7 +153,7 @@ impl Explainer {
         let mut leaves = Leaves::with_capacity(rows.len() * self.explain.trees.len());
         let mut raw = vec![0.0; self.model.dimension()];
         for row in rows {
-            self.model.raw_observed(row, &mut raw, &mut leaves)?;
+            self.model.push_leaves(row, &mut leaves, &mut raw)?;
         }
         let leaf_values = self.model.layout().model.trees.values();
         self.explain.explain(leaf_values, &leaves, values);
@@ -167,7 +167,7 @@ impl Explainer {
     pub fn leaves(&self, row: &Row<'_>) -> Result<Vec<u32>, RowError> {
         let mut leaves = Leaves::default();
         let mut raw = vec![0.0; self.model.dimension()];
-        self.model.raw_observed(row, &mut raw, &mut leaves)?;
+        self.model.push_leaves(row, &mut leaves, &mut raw)?;
         let all = leaves.as_slice().iter().zip(&*self.explain.trees);
         let number = |(&leaf, tree): (&u32, &Tree)| {
             let own = self.numbers.get(leaf as usize).copied();

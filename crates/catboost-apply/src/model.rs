@@ -238,7 +238,7 @@ impl Model {
     ) -> Result<Vec<Vec<f64>>, RowError> {
         let mut leaves = Leaves::default();
         let mut raw = vec![0.0; self.dimension()];
-        self.raw_observed(row, &mut raw, &mut leaves)?;
+        self.push_leaves(row, &mut leaves, &mut raw)?;
         Ok(self.layout().model.stages(&leaves, trees, period))
     }
 
@@ -254,6 +254,19 @@ impl Model {
     ) -> Result<(), RowError> {
         self.check_counts(row)?;
         in_places(self.layout(), row, |row| self.evaluate(row, raw, observer))
+    }
+
+    /// Appends the leaves of a row to `leaves`, and writes its raw values to `raw`.
+    pub(crate) fn push_leaves(
+        &self,
+        row: &Row<'_>,
+        leaves: &mut Leaves,
+        raw: &mut [f64],
+    ) -> Result<(), RowError> {
+        self.check(row)?;
+        let layout = self.layout();
+        in_places(layout, row, |row| leaves.push(&layout.model, row, raw));
+        Ok(())
     }
 
     fn check_counts(&self, row: &Row<'_>) -> Result<(), RowError> {

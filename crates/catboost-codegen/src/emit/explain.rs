@@ -62,21 +62,11 @@ pub type Explanation = [[f64; {count}]; {dimensions}];
 
 /// Explains a row in `explanation`. Returns its [`raw`] values.
 pub fn explain(features: &Features{lifetime}, explanation: &mut Explanation) -> [f64; {raw}] {{
-    let mut leaves = Leaves::with_capacity(TREES);
-    let raw = raw_observed(features, &mut leaves);
-    explain_leaves(&leaves, explanation.as_flattened_mut());
+    let mut leaves = ::catboost_runtime::explain::Leaves::with_capacity(TREES);
+    let mut raw = [0.0; {raw}];
+    in_places(features, |row| leaves.push(&tables::MODEL, row, &mut raw));
+    tables::EXPLAIN.explain(tables::MODEL.trees.values(), &leaves, explanation.as_flattened_mut());
     raw
-}}
-
-/// An observer that notes a row's leaves, for [`explain_leaves`]; those of several rows one after the other.
-pub type Leaves = ::catboost_runtime::explain::Leaves;
-
-/// Explains the rows whose leaves were noted: puts their [`Explanation`]s in `values`, one after the other.
-///
-/// # Panics
-/// If `values` has not the length of an [`Explanation`] for each row.
-pub fn explain_leaves(leaves: &Leaves, values: &mut [f64]) {{
-    tables::EXPLAIN.explain(tables::MODEL.trees.values(), leaves, values);
 }}
 "
         )

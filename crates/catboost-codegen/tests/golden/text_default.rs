@@ -226,7 +226,7 @@ impl predict::Predict for Model {
         period: usize,
     ) -> Result<predict::Vec<predict::Vec<f64>>, predict::RowError> {
         let mut leaves = ::catboost_runtime::explain::Leaves::default();
-        raw_observed(&from_row(row)?, &mut leaves);
+        in_places(&from_row(row)?, |row| leaves.push(&tables::MODEL, row, &mut [0.0; DIMENSION]));
         Ok(tables::MODEL.stages(&leaves, trees, period))
     }
 

@@ -114,9 +114,6 @@ pub struct Row<'a> {
 
 /// Receives what an evaluation meets. `()` receives nothing and costs nothing.
 pub trait Observer {
-    /// Enables [`Observer::inner_node`].
-    const HEARS_ANSWERS: bool = false;
-
     /// Called with the row before its evaluation.
     #[inline(always)]
     fn row(&mut self, _row: &Row<'_>) {}
@@ -128,10 +125,6 @@ pub trait Observer {
     /// lacks.
     #[inline(always)]
     fn unknown_token(&mut self, _text: usize) {}
-    /// Called with the answer at each inner node of all non-symmetric trees, tree by tree, before any leaf, on whatever
-    /// way the row goes.
-    #[inline(always)]
-    fn inner_node(&mut self, _yes: bool) {}
     /// Called with a tree's leaf, indexed over all the trees.
     #[inline(always)]
     fn leaf(&mut self, _leaf: usize) {}
@@ -185,6 +178,20 @@ impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize,
 pub struct Scratch {
     slots: Vec<u16>,
     indices: Vec<Line>,
+}
+
+impl Scratch {
+    /// Resizes the memory for a model. Returns the slots and the leaf indices.
+    fn parts(&mut self, shape: impl Shape) -> (&mut [u16], &mut [Line]) {
+        self.slots.resize(shape.slots(), 0);
+        self.indices.resize(shape.lines(), Line([0; 16]));
+        (&mut self.slots, &mut self.indices)
+    }
+
+    /// Returns the last row's answer to a split of walked trees.
+    pub(crate) fn is_yes(&self, answer: Answer) -> bool {
+        self.slots[answer.index()] == 1
+    }
 }
 
 impl<S: Storage, P: Shape> Model<S, P> {
@@ -247,6 +254,22 @@ impl<S: Storage, P: Shape> Model<S, P> {
         }
     }
 
+    /// Writes the raw values of a row to `raw`, and reports its leaves to `observer`. Slower than
+    /// [`Self::raw_into`], but only the sum is compiled for the observer.
+    pub(crate) fn raw_and_leaves(
+        &self,
+        row: Row<'_>,
+        scratch: &mut Scratch,
+        raw: &mut [f64],
+        observer: &mut impl Observer,
+    ) {
+        let (slots, indices) = scratch.parts(self.shape);
+        self.state(row, true, 0, slots, indices);
+        self.trees
+            .sum::<_, false>(self.shape, slots, indices, raw, observer);
+        self.scale(raw);
+    }
+
     /// [`Self::find_slots`] without an observer.
     pub(crate) fn state(
         &self,
@@ -291,9 +314,7 @@ impl<S: Storage> Model<S, Dynamic> {
         raw: &mut [f64],
         observer: &mut O,
     ) {
-        let Scratch { slots, indices } = scratch;
-        slots.resize(self.shape.slots(), 0);
-        indices.resize(self.shape.lines(), Line([0; 16]));
+        let (slots, indices) = scratch.parts(self.shape);
         self.raw_into(row, slots, indices, raw, observer);
     }
 }

@@ -356,11 +356,6 @@ impl<O: Observer> Sums<'_, O> {
                 children,
                 values,
             } => {
-                if O::HEARS_ANSWERS {
-                    for answer in &**splits {
-                        self.observer.inner_node(bins[answer.index()] == 1);
-                    }
-                }
                 for &root in &**roots {
                     let mut at = root;
                     while at >= 0 {

@@ -2,12 +2,15 @@
 
 use alloc::vec::Vec;
 
-use crate::compiled::Observer;
+use crate::{
+    compiled::{Model, Observer, Row, Scratch, Shape, Trees},
+    storage::Storage,
+};
 
-/// Observer that collects the leaves of rows, one row after the other, for [`Explain::explain`](super::Explain::explain)
-/// and [`Model::stages`](crate::compiled::Model::stages).
+/// Leaves of rows, one row after the other, for [`Explain::explain`](super::Explain::explain) and [`Model::stages`].
 #[derive(Clone, Debug, Default)]
 pub struct Leaves {
+    scratch: Scratch,
     /// Leaf of each tree, indexed over all the trees.
     pub(crate) leaves: Vec<u32>,
     /// Bitmap of the answers at the inner nodes of non-symmetric trees.
@@ -42,6 +45,32 @@ impl Leaves {
         &self.leaves
     }
 
+    /// Appends the leaves of a row, and writes its raw values to `raw`.
+    ///
+    /// # Panics
+    /// If the length of `raw` is not the model's dimension.
+    pub fn push<S: Storage, P: Shape>(
+        &mut self,
+        model: &Model<S, P>,
+        row: Row<'_>,
+        raw: &mut [f64],
+    ) {
+        let leaves = &mut Collector(&mut self.leaves);
+        model.raw_and_leaves(row, &mut self.scratch, raw, leaves);
+        if let Trees::Nodes { splits, .. } = &model.trees {
+            for answer in &**splits {
+                let bit = self.count % BITS;
+                if bit == 0 {
+                    self.answers.push(0);
+                }
+                if let Some(last) = self.answers.last_mut() {
+                    *last |= u64::from(self.scratch.is_yes(*answer)) << bit;
+                }
+                self.count += 1;
+            }
+        }
+    }
+
     /// Returns the answers of the row that begins with number `first`.
     pub(super) fn answers(&self, first: usize) -> Answers<'_> {
         Answers {
@@ -51,24 +80,13 @@ impl Leaves {
     }
 }
 
-impl Observer for Leaves {
-    const HEARS_ANSWERS: bool = true;
+/// Observer that appends leaves to a list.
+struct Collector<'a>(&'a mut Vec<u32>);
 
-    #[inline(always)]
-    fn inner_node(&mut self, yes: bool) {
-        let bit = self.count % BITS;
-        if bit == 0 {
-            self.answers.push(0);
-        }
-        if let Some(last) = self.answers.last_mut() {
-            *last |= u64::from(yes) << bit;
-        }
-        self.count += 1;
-    }
-
+impl Observer for Collector<'_> {
     #[inline(always)]
     fn leaf(&mut self, leaf: usize) {
-        self.leaves.push(leaf as u32);
+        self.0.push(leaf as u32);
     }
 }
 
