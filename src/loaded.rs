@@ -198,10 +198,19 @@ impl Loaded {
         })
     }
 
-    fn answer(&self, features: &Features<'_>, row: &Row<'_>, watcher: &mut impl Watcher) -> Answer {
+    fn answer<W: Watcher>(
+        &self,
+        features: &Features<'_>,
+        row: &Row<'_>,
+        watcher: &mut W,
+    ) -> Answer {
         watcher.features(features);
         let mut raw = [0.0];
-        let evaluated = self.engine.raw_observed(row, &mut raw, watcher);
+        let evaluated = if W::LISTENS {
+            self.engine.raw_observed(row, &mut raw, watcher)
+        } else {
+            self.engine.raw_into(row, &mut raw)
+        };
         evaluated.expect("the model takes the inputs that are derived");
         let answer = Answer::new(raw[0]);
         watcher.answer(&answer);

@@ -35,6 +35,9 @@ impl Answer {
 
 /// Receives the stages of a request, and what the evaluation meets. `()` receives nothing and costs nothing.
 pub trait Watcher: Observer {
+    /// False if nothing is done with what is reported: the evaluation then need not be compiled for the watcher.
+    const LISTENS: bool = true;
+
     /// Called with the model's inputs.
     fn features(&mut self, features: &Features<'_>);
 
@@ -43,6 +46,8 @@ pub trait Watcher: Observer {
 }
 
 impl Watcher for () {
+    const LISTENS: bool = false;
+
     fn features(&mut self, _: &Features<'_>) {}
 }
 

@@ -151,10 +151,12 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
             for (nth, slots) in slots.chunks_exact_mut(count).take(strip_rows).enumerate() {
                 let (row, skipped) = (first + strip + nth, blocks.skipped_answers);
                 if blocks.numbers_are_asked {
-                    let find = |row: Row<'_>| model.state(row, true, skipped, slots, lines);
+                    let find =
+                        |row: Row<'_>| model.state(row, true, skipped, slots, lines, &mut ());
                     self.rows.with_row(row, find);
                 } else {
-                    let find = |row: Row<'_>| model.state(row, false, skipped, slots, lines);
+                    let find =
+                        |row: Row<'_>| model.state(row, false, skipped, slots, lines, &mut ());
                     self.rows.with_other_features(row, find);
                 }
             }

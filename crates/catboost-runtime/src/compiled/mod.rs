@@ -168,7 +168,11 @@ impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize,
     ) -> [f64; DIMENSION] {
         let (mut slots, mut indices) = ([0; SLOTS], [Line([0; 16]); LINES]);
         let mut raw = [0.0; DIMENSION];
-        self.evaluate::<O, AVX2>(row, &mut slots, &mut indices, &mut raw, observer);
+        observer.row(&row);
+        self.find_slots::<O, AVX2>(row, true, 0, &mut slots, &mut indices, observer);
+        self.trees
+            .sum::<O, AVX2>(self.shape, &slots, &mut indices, &mut raw, observer);
+        self.scale(&mut raw);
         raw
     }
 }
@@ -204,44 +208,59 @@ impl<S: Storage, P: Shape> Model<S, P> {
         raw: &mut [f64],
         observer: &mut O,
     ) {
-        #[cfg(all(feature = "std", target_arch = "x86_64"))]
-        if has_avx2() {
-            // SAFETY: the CPU has all five features that the function is compiled for.
-            return unsafe { self.evaluate_avx2(row, slots, indices, raw, observer) };
-        }
-        self.evaluate::<O, false>(row, slots, indices, raw, observer);
+        observer.row(&row);
+        self.state(row, true, 0, slots, indices, observer);
+        self.sum(slots, indices, raw, observer);
     }
 
-    /// [`Self::evaluate`], compiled for AVX2.
-    #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
-    fn evaluate_avx2<O: Observer>(
+    /// Adds up the trees' values of a row whose slots were found.
+    fn sum<O: Observer>(
         &self,
-        row: Row<'_>,
-        slots: &mut [u16],
+        slots: &[u16],
         indices: &mut [Line],
         raw: &mut [f64],
         observer: &mut O,
     ) {
-        self.evaluate::<O, true>(row, slots, indices, raw, observer);
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        if has_avx2() {
+            // SAFETY: the CPU has all five features that the function is compiled for.
+            return unsafe { self.sum_avx2(slots, indices, raw, observer) };
+        }
+        self.trees
+            .sum::<O, false>(self.shape, slots, indices, raw, observer);
+        self.scale(raw);
+    }
+
+    /// [`Self::sum`], compiled for AVX2.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
+    fn sum_avx2<O: Observer>(
+        &self,
+        slots: &[u16],
+        indices: &mut [Line],
+        raw: &mut [f64],
+        observer: &mut O,
+    ) {
+        self.trees
+            .sum::<O, true>(self.shape, slots, indices, raw, observer);
+        self.scale(raw);
     }
 
     /// Finds the leaf indices of a row whose rows of bits are OR-ed.
     pub(crate) fn indices(&self, row: Row<'_>, slots: &mut [u16], indices: &mut [Line]) {
+        self.state(row, true, 0, slots, indices, &mut ());
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if has_avx2() {
             // SAFETY: the CPU has all five features that the function is compiled for.
-            return unsafe { self.indices_avx2(row, slots, indices) };
+            return unsafe { self.put_together_avx2(slots, indices) };
         }
-        self.find_slots::<(), false>(row, true, 0, slots, indices, &mut ());
         self.trees.put_together(self.shape, slots, indices);
     }
 
-    /// [`Self::indices`], compiled for AVX2.
+    /// [`Trees::put_together`], compiled for AVX2.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
-    fn indices_avx2(&self, row: Row<'_>, slots: &mut [u16], indices: &mut [Line]) {
-        self.find_slots::<(), true>(row, true, 0, slots, indices, &mut ());
+    fn put_together_avx2(&self, slots: &[u16], indices: &mut [Line]) {
         self.trees.put_together(self.shape, slots, indices);
     }
 
@@ -254,8 +273,8 @@ impl<S: Storage, P: Shape> Model<S, P> {
         }
     }
 
-    /// Writes the raw values of a row to `raw`, and reports its leaves to `observer`. Slower than
-    /// [`Self::raw_into`], but only the sum is compiled for the observer.
+    /// Writes the raw values of a row to `raw`, and reports its leaves to `observer`. Slower than [`Self::raw_into`], but
+    /// only the sum is compiled for the observer.
     pub(crate) fn raw_and_leaves(
         &self,
         row: Row<'_>,
@@ -264,41 +283,45 @@ impl<S: Storage, P: Shape> Model<S, P> {
         observer: &mut impl Observer,
     ) {
         let (slots, indices) = scratch.parts(self.shape);
-        self.state(row, true, 0, slots, indices);
+        self.state(row, true, 0, slots, indices, &mut ());
         self.trees
             .sum::<_, false>(self.shape, slots, indices, raw, observer);
         self.scale(raw);
     }
 
-    /// [`Self::find_slots`] without an observer.
-    pub(crate) fn state(
+    /// [`Self::find_slots`], compiled for the CPU, once for all that asks it.
+    pub(crate) fn state<O: Observer>(
         &self,
         row: Row<'_>,
         numbers_are_asked: bool,
         skipped: usize,
         slots: &mut [u16],
         indices: &mut [Line],
+        observer: &mut O,
     ) {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if has_avx2() {
             // SAFETY: the CPU has all five features that the function is compiled for.
-            return unsafe { self.state_avx2(row, numbers_are_asked, skipped, slots, indices) };
+            return unsafe {
+                self.state_avx2(row, numbers_are_asked, skipped, slots, indices, observer)
+            };
         }
-        self.find_slots::<(), false>(row, numbers_are_asked, skipped, slots, indices, &mut ());
+        self.find_slots::<O, false>(row, numbers_are_asked, skipped, slots, indices, observer);
     }
 
     /// [`Self::state`], compiled for AVX2.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
-    fn state_avx2(
+    fn state_avx2<O: Observer>(
         &self,
         row: Row<'_>,
         numbers_are_asked: bool,
         skipped: usize,
         slots: &mut [u16],
         indices: &mut [Line],
+        observer: &mut O,
     ) {
-        self.find_slots::<(), true>(row, numbers_are_asked, skipped, slots, indices, &mut ());
+        self.find_slots::<O, true>(row, numbers_are_asked, skipped, slots, indices, observer);
     }
 }
 
@@ -320,23 +343,6 @@ impl<S: Storage> Model<S, Dynamic> {
 }
 
 impl<S: Storage, P: Shape> Model<S, P> {
-    /// Evaluates a row, using `slots` and `indices` as scratch memory. `AVX2` states that the CPU has AVX2.
-    #[inline(always)]
-    fn evaluate<O: Observer, const AVX2: bool>(
-        &self,
-        row: Row<'_>,
-        slots: &mut [u16],
-        indices: &mut [Line],
-        raw: &mut [f64],
-        observer: &mut O,
-    ) {
-        observer.row(&row);
-        self.find_slots::<O, AVX2>(row, true, 0, slots, indices, observer);
-        self.trees
-            .sum::<O, AVX2>(self.shape, slots, indices, raw, observer);
-        self.scale(raw);
-    }
-
     /// Computes `sum * scale + bias`.
     #[inline(always)]
     pub(crate) fn scale(&self, raw: &mut [f64]) {
