@@ -15,6 +15,7 @@ pub(crate) mod hashes;
 mod info;
 mod layout;
 pub(crate) mod number;
+mod place;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -74,9 +75,8 @@ const RECURSION_LIMIT: &str = "recursion limit exceeded";
 /// Reads a whole file.
 pub(crate) fn read(file: &[u8]) -> Result<RawModel, Error> {
     let mut text = serde_json::Deserializer::from_slice(file);
-    let document: Document = serde_path_to_error::deserialize(&mut text).map_err(|error| {
-        let path = error.path().to_string();
-        let error = error.into_inner();
+    let document = Document::deserialize(&mut text).map_err(|error| {
+        let path = place::path(file, &error);
         if path.starts_with("trees[") && error.to_string().starts_with(RECURSION_LIMIT) {
             return Error::too_deep();
         }

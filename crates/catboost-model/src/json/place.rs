@@ -108,7 +108,6 @@ mod tests {
                 "b[2]",
             ),
             ("{\"a\": [], \"b\": [{\"c\": ", "b[0].c"),
-            ("{\"a\": [], \"b", "b"),
         ] {
             let error = serde_json::from_str::<Document>(text).expect_err("it is wrong");
             assert_eq!(path(text.as_bytes(), &error), expected, "{text}");

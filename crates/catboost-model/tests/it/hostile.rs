@@ -69,7 +69,7 @@ fn an_error_says_where_and_what() {
         (
             "{\"cat_feature_index\": 0, \"combination_element\"",
             "{\"combination_element\"",
-            "features_info.ctrs[0].elements[0]: missing field `cat_feature_index` at line 18 column 92",
+            "features_info.ctrs[0].elements: missing field `cat_feature_index` at line 18 column 92",
         ),
         (
             "\\\"type\\\":\\\"Borders\\\"",
@@ -109,7 +109,7 @@ fn an_error_says_where_and_what() {
         (
             "{\"BagOfWords\": {\"tokens\": 1}}",
             "{\"BagOfLetters\": {\"tokens\": 1}}",
-            "text_processing.calcers[0].kind: unknown variant `BagOfLetters`, expected one of `BagOfWords`, `NaiveBayes`, `Bm25` at line 35 column 55",
+            "text_processing.calcers[0].kind.BagOfLetters: unknown variant `BagOfLetters`, expected one of `BagOfWords`, `NaiveBayes`, `Bm25` at line 35 column 55",
         ),
         (
             "\"skip_empty\": true",
