@@ -53,7 +53,7 @@ def of_program(model):
         out = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE).stdout
         program = next(m["executable"] for m in map(json.loads, out.splitlines()) if m.get("executable"))
         size = os.path.getsize(program)
-        bench = Criterion(build_bench("stages", **environment), only="^request JSON to answer JSON")
+        bench = Criterion(build_bench("stages", **environment), only="^row/request JSON to answer JSON")
         for _ in range(TURNS):
             bench.turn()
         times = bench.nanoseconds()
