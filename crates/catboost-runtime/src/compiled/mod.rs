@@ -289,7 +289,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
         self.scale(raw);
     }
 
-    /// [`Self::find_slots`], compiled for the CPU, once for all that asks it.
+    /// [`Self::find_slots`], compiled once for each observer, with AVX2 and without.
     pub(crate) fn state<O: Observer>(
         &self,
         row: Row<'_>,
