@@ -21,9 +21,11 @@ context() {
 # Builds in a folder of its own. Where that folder and Cargo's are must not be seen in the program.
 build() (
   cd "$1"
-  export RUSTFLAGS="--remap-path-prefix=$1=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-  local target
+  local target variable
   target="$(uname -m)-unknown-linux-musl"
+  # The target's variable adds to .cargo/config.toml; RUSTFLAGS would replace it.
+  variable=$(tr a-z- A-Z_ <<<"CARGO_TARGET_${target}_RUSTFLAGS")
+  export "$variable=--remap-path-prefix=$1=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
   if [[ -n ${MUSL_CARGO:-} ]]; then
     CARGO_TARGET_DIR=target "$MUSL_CARGO" build --quiet --release --locked --package pick-regno
   else

@@ -35,7 +35,7 @@ impl Answer {
 
 /// Receives the stages of a request, and what the evaluation meets. `()` receives nothing and costs nothing.
 pub trait Watcher: Observer {
-    /// False if nothing is done with what is reported: the evaluation then need not be compiled for the watcher.
+    /// False for a watcher that does nothing: a loaded model's evaluation for nobody is compiled already.
     const LISTENS: bool = true;
 
     /// Called with the model's inputs.

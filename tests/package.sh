@@ -12,8 +12,7 @@ selected=()
 for crate in "${crates[@]}"; do
   selected+=(--package "$crate")
 done
-# Cargo's own check of the packages would take a crate of an earlier run, had this directory one: it keeps what it has unpacked by
-# version alone. The packages are built below instead.
+# Cargo's own check reuses what an earlier run has unpacked under the same version. So the packages are built below.
 cargo package --quiet --allow-dirty --locked --no-verify "${selected[@]}"
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)

@@ -124,18 +124,20 @@ class Load:
 
     def __init__(self, service, answers):
         self.ended, self.results = multiprocessing.Event(), multiprocessing.Queue()
-        self.process = multiprocessing.Process(target=measure, args=(service.addr, answers, self.ended, self.results))
+        self.process = multiprocessing.Process(target=measure, args=(service.addr, answers, self.ended, self.results), daemon=True)
         self.process.start()
 
     def end(self, what):
         """Ends it, and prints how late its answers were."""
         self.ended.set()
-        self.sent, self.right, self.wrong, self.models, late = self.results.get()
+        self.sent, self.right, self.wrong, self.models, late = self.results.get(timeout=60)
         self.process.join()
         over = sum(1 for one in late if one > 0.005)
         at = lambda share: late[int(share * (len(late) - 1))] * 1000
         print(f"{self.sent} requests at {RATE}/s {what}: p50 {at(0.5):.2f} ms, p99 {at(0.99):.2f} ms, "
               f"p99.99 {at(0.9999):.2f} ms, longest {late[-1] * 1000:.2f} ms; {over} later than 5 ms")
+        check(self.wrong == 0, f"{self.right} answers, each right for the model that it names")
+        check(self.right == self.sent, f"{self.sent - self.right - self.wrong} requests without an answer")
 
 
 def main():
@@ -182,10 +184,9 @@ def main():
             load.end(f"during {SWAPS} swaps")
             after = service.rss()
         print(f"memory after 3 swaps {memory / 2**20:.1f} MiB, after {SWAPS} {after / 2**20:.1f} MiB")
-        check(load.wrong == 0, f"{load.right} answers, each right for the model that it names")
-        check(load.right == load.sent, f"{load.sent - load.right - load.wrong} requests without an answer")
         check(load.models == set(answers), f"{len(load.models)} models answered")
         check(after <= memory * 9 / 8, "memory does not grow with the number of swaps")
 
 
-main()
+if __name__ == "__main__":
+    main()

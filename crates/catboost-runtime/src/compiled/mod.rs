@@ -177,7 +177,7 @@ impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize,
     }
 }
 
-/// Scratch memory of an evaluation, reused from row to row. Serves any loaded models.
+/// Scratch memory of an evaluation, reused from row to row. Serves any models.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     slots: Vec<u16>,

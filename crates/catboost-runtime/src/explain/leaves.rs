@@ -55,6 +55,11 @@ impl Leaves {
         row: Row<'_>,
         raw: &mut [f64],
     ) {
+        assert_eq!(
+            raw.len(),
+            model.shape.dimension(),
+            "a row has as many raw values as the model has dimensions"
+        );
         let leaves = &mut Collector(&mut self.leaves);
         model.raw_and_leaves(row, &mut self.scratch, raw, leaves);
         if let Trees::Nodes { splits, .. } = &model.trees {
