@@ -16,6 +16,7 @@ mod input;
 #[doc(hidden)]
 pub mod layout;
 mod model;
+mod rows;
 mod schema;
 
 pub use catboost_runtime::block::{Instructions, Scratch};

@@ -19,16 +19,15 @@ use catboost_runtime::{
     block,
     compiled::{self, Scratch},
     explain::Leaves,
-    hash::cat_hash,
     predict::{self, FeatureKind, Label, Predict, Row, RowError},
 };
 use sha2::{Digest, Sha256};
-use smallvec::SmallVec;
 
 use crate::{
     Error,
     input::Input,
     layout::{self, Layout, Room},
+    rows::{Rows, in_places},
     schema::{Feature, Position, Schema},
 };
 
@@ -403,65 +402,6 @@ impl Model {
         self.output_of(raw)
             .filter(|output| output.classes.is_empty())
     }
-}
-
-/// Rows of a block.
-struct Rows<'a> {
-    layout: &'a Layout,
-    rows: &'a [Row<'a>],
-}
-
-impl block::Rows for Rows<'_> {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn with_row<R>(&self, row: usize, then: impl FnOnce(compiled::Row<'_>) -> R) -> R {
-        in_places(self.layout, &self.rows[row], then)
-    }
-
-    fn with_other_features<R>(&self, row: usize, then: impl FnOnce(compiled::Row<'_>) -> R) -> R {
-        others_in_places(self.layout, &self.rows[row], &[], then)
-    }
-
-    fn read_column(&self, input: usize, first: usize, values: &mut [f32]) -> bool {
-        let index = self.layout.floats[input].expect("a column is made of a feature");
-        for (value, row) in values.iter_mut().zip(&self.rows[first..]) {
-            *value = row.floats[index];
-        }
-        true
-    }
-}
-
-/// Maps a row's features to the order of the layout.
-#[inline]
-fn in_places<R>(layout: &Layout, row: &Row<'_>, then: impl FnOnce(compiled::Row<'_>) -> R) -> R {
-    let floats = layout.floats.iter();
-    let floats = floats.map(|index| index.map_or(0.0, |index| row.floats[index]));
-    let floats: SmallVec<[f32; 64]> = floats.collect();
-    others_in_places(layout, row, &floats, then)
-}
-
-/// Orders a row's other features as the layout; `floats` are in its order already.
-#[inline]
-fn others_in_places<R>(
-    layout: &Layout,
-    row: &Row<'_>,
-    floats: &[f32],
-    then: impl FnOnce(compiled::Row<'_>) -> R,
-) -> R {
-    let cats = layout.cats.iter().map(|&index| cat_hash(row.cats[index]));
-    let cats: SmallVec<[u32; 32]> = cats.collect();
-    let texts = layout.texts.iter().map(|&index| row.texts[index]);
-    let texts: SmallVec<[&str; 8]> = texts.collect();
-    let embeddings = layout.embeddings.iter().map(|&index| row.embeddings[index]);
-    let embeddings: SmallVec<[&[f32]; 8]> = embeddings.collect();
-    then(compiled::Row {
-        floats,
-        cats: &cats,
-        texts: &texts,
-        embeddings: &embeddings,
-    })
 }
 
 impl Predict for Model {
