@@ -19,7 +19,8 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 {
   printf '[workspace]\nresolver = "3"\nmembers = ["*-%s"]\n[patch.crates-io]\n' "$version"
   for crate in "${crates[@]}"; do
-    tar -xzf "$target/package/$crate-$version.crate" -C "$unpacked"
+    # `--touch`: packages have one date for all files, by which Cargo would take what an earlier run has built.
+    tar -xz --touch -f "$target/package/$crate-$version.crate" -C "$unpacked"
     for file in README.md LICENSE-MIT LICENSE-APACHE; do
       [[ -s $unpacked/$crate-$version/$file ]] || { echo "the package of $crate has no $file" >&2; exit 1; }
     done
