@@ -16,6 +16,7 @@
 
 pub mod answer;
 mod arguments;
+mod background;
 pub mod check;
 pub mod derived;
 pub mod exit;

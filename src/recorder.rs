@@ -14,7 +14,7 @@
 //! | `raw`, `negative`, `positive` | the answer |
 //!
 //! Workers never wait: a worker gathers rows (`gather`) and passes them through a bounded queue to one thread
-//! (`writer`), which formats them as lines (`row`) and appends those to segments (`folder`). Rows that exceed the queue
+//! (`writer`), which formats them as lines (`row`) and appends those to segments (`folder`). While the queue is full, rows
 //! are dropped. `seq` is allocated before that, so a gap in `seq` is a lost row; `ledger` counts both, even across
 //! `kill -9`.
 
@@ -29,7 +29,7 @@ mod writer;
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 use self::folder::Folder;
 pub(crate) use self::folder::segments;
 pub(crate) use self::gather::Source;
-use self::gather::{Block, gather, take_gathered};
+use self::gather::{Block, gather, is_empty, take_gathered};
 use self::ledger::Ledger;
 pub(crate) use self::ledger::Lost;
 pub use self::settings::RecordArgs;
@@ -45,19 +45,26 @@ pub(crate) use self::settings::Settings;
 use self::writer::Writer;
 use crate::pick_regno::Answer;
 
-/// Number of blocks that may wait for the writer; each has some 64 KiB, or one long body.
-const QUEUE: usize = 64;
-/// Number of bytes that may wait for the writer.
-const QUEUE_BYTES: usize = 8 << 20;
+/// Number of bytes that may wait for the writer; each worker may exceed it by one block.
+const QUEUE_BYTES: usize = 4 << 20;
+/// Number of empty buffers that are kept.
+const EMPTY: usize = 4;
 
 /// Recorder of the answered rows of all workers.
 pub(crate) struct Recorder {
     sample: Option<u64>,
     limit: u64,
     ledger: std::sync::Arc<Ledger>,
-    queue: Mutex<Option<SyncSender<Block>>>,
+    queue: Mutex<Option<Queue>>,
     queued_bytes: std::sync::Arc<AtomicUsize>,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The workers' ends of the channels to and from the writer.
+struct Queue {
+    full: Sender<Block>,
+    /// Buffers to be used again: growing new ones would delay some answers by tens of microseconds.
+    empty: Receiver<Vec<u8>>,
 }
 
 impl Recorder {
@@ -68,17 +75,18 @@ impl Recorder {
     pub(crate) fn start(settings: &Settings) -> io::Result<Recorder> {
         let (folder, ledger) = Folder::take(settings)?;
         let ledger = std::sync::Arc::new(ledger);
-        let (queue, blocks) = sync_channel(QUEUE);
+        let (full, blocks) = channel();
+        let (buffers, empty) = sync_channel(EMPTY);
         let queued_bytes = std::sync::Arc::new(AtomicUsize::new(0));
         let writer = Writer::new(settings, folder, &ledger, &queued_bytes);
         let thread = std::thread::Builder::new()
             .name("record".to_owned())
-            .spawn(move || writer.run(&blocks))?;
+            .spawn(move || writer.run(&blocks, &buffers))?;
         Ok(Recorder {
             sample: (settings.sample < 1.0).then_some((settings.sample * 2_f64.powi(64)) as u64),
             limit: settings.limit,
             ledger,
-            queue: Mutex::new(Some(queue)),
+            queue: Mutex::new(Some(Queue { full, empty })),
             queued_bytes,
             writer: Mutex::new(Some(thread)),
         })
@@ -127,33 +135,41 @@ impl Recorder {
         if answers.is_empty() {
             return;
         }
-        let seq = self.ledger.give(answers.len() as u64);
-        if let Some(full) = gather(source, [request_id, model], (row, seq), text, answers) {
-            self.hand_over(full);
+        let rows = answers.len() as u64;
+        let seq = self.ledger.give(rows);
+        if self.is_full() {
+            // Gathering them first would cost the workers time when it is short.
+            return self.ledger.lose(Lost::Queue, rows);
+        }
+        if gather(source, [request_id, model], (row, seq), text, answers) {
+            self.flush();
         }
     }
 
-    /// Passes on the rows that this thread has gathered.
+    /// Passes the rows that this thread has gathered to the writer, or drops them and counts them as lost.
     pub(crate) fn flush(&self) {
-        let block = take_gathered();
-        if block.rows > 0 {
-            self.hand_over(block);
+        if is_empty() {
+            return;
         }
-    }
-
-    /// Passes a block to the writer, or drops it and counts its rows as lost.
-    fn hand_over(&self, block: Block) {
-        let (rows, bytes) = (block.rows, block.bytes.len());
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = self.queued_bytes.fetch_add(bytes, Relaxed) + bytes > QUEUE_BYTES;
+        let empty = queue.as_ref().and_then(|queue| queue.empty.try_recv().ok());
+        let block = take_gathered(empty.unwrap_or_default());
+        let (rows, bytes) = (block.rows, block.bytes.len());
         let sent = match &*queue {
-            Some(queue) if !is_full => queue.try_send(block).is_ok(),
+            Some(queue) if !self.is_full() => {
+                self.queued_bytes.fetch_add(bytes, Relaxed);
+                queue.full.send(block).is_ok()
+            }
             _ => false,
         };
         if !sent {
-            self.queued_bytes.fetch_sub(bytes, Relaxed);
             self.ledger.lose(Lost::Queue, rows);
         }
+    }
+
+    /// Returns true if so much waits for the writer that rows are dropped.
+    fn is_full(&self) -> bool {
+        self.queued_bytes.load(Relaxed) >= QUEUE_BYTES
     }
 
     /// Writes the remaining rows and closes the last segment. Waits for an unresponsive disk no longer than `limit`.

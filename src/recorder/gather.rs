@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::pick_regno::Answer;
 
 /// Size in bytes of a block that is passed on.
-const BLOCK: usize = 64 * 1024;
+pub(super) const BLOCK: usize = 64 * 1024;
 
 thread_local! {
     /// Gathered rows of this worker thread.
@@ -49,14 +49,14 @@ pub(super) struct Entry<'a> {
 }
 
 /// Adds the answers of `model`, a SHA-256, to `text`, whose first row has the index `row` within the request and the number `seq`.
-/// Returns what this thread has gathered, if that is enough to be handed over.
+/// Returns true if this thread has gathered enough to be handed over.
 pub(super) fn gather(
     source: Source,
     [request_id, model]: [&str; 2],
     (row, seq): (u64, u64),
     text: &[u8],
     answers: &[Answer],
-) -> Option<Block> {
+) -> bool {
     let rows = answers.len() as u64;
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let micros = since.map_or(0, |since| since.as_micros() as u64);
@@ -78,23 +78,21 @@ pub(super) fn gather(
         }
         out.extend_from_slice(text);
         block.rows += rows;
-        (out.len() >= BLOCK).then(|| std::mem::replace(block, Block::empty()))
+        out.len() >= BLOCK
     })
 }
 
-/// Takes what this thread has gathered.
-pub(super) fn take_gathered() -> Block {
-    GATHERED.replace(Block::empty())
+/// Returns true if this thread has gathered nothing.
+pub(super) fn is_empty() -> bool {
+    GATHERED.with_borrow(|block| block.rows == 0)
+}
+
+/// Takes what this thread has gathered. The thread goes on in `bytes`, which is empty.
+pub(super) fn take_gathered(bytes: Vec<u8>) -> Block {
+    GATHERED.replace(Block { rows: 0, bytes })
 }
 
 impl Block {
-    const fn empty() -> Block {
-        Block {
-            rows: 0,
-            bytes: Vec::new(),
-        }
-    }
-
     /// Iterates over the entries.
     pub(super) fn entries(&self) -> Entries<'_> {
         Entries(&self.bytes)

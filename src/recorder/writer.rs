@@ -3,14 +3,15 @@
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use super::folder::{Folder, Segment};
-use super::gather::Block;
+use super::gather::{BLOCK, Block};
 use super::ledger::{Ledger, Lost};
 use super::row::Rows;
 use super::settings::Settings;
+use crate::background::give_way;
 
 /// Size in bytes after which a segment is closed.
 const SEGMENT_BYTES: u64 = 8 << 20;
@@ -18,8 +19,6 @@ const SEGMENT_BYTES: u64 = 8 << 20;
 const SEGMENT_TIME: Duration = Duration::from_secs(5);
 /// Pause after a failure before the disk is tried again, and before the folder's size is read again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Nice value of the thread, the greatest: if processors are short, answers come first, and rows are dropped and counted.
-const NICE: i32 = 19;
 
 /// State of the writer thread.
 pub(super) struct Writer {
@@ -60,16 +59,21 @@ impl Writer {
         }
     }
 
-    /// Writes blocks until all senders are gone.
-    pub(super) fn run(mut self, blocks: &Receiver<Block>) {
-        let thread = rustix::thread::gettid();
-        // If it is refused, the writer has the same share of the processor as the workers.
-        let _ = rustix::process::setpriority_process(Some(thread), NICE);
+    /// Writes blocks until all senders are gone. Returns their buffers.
+    pub(super) fn run(mut self, blocks: &Receiver<Block>, empty: &SyncSender<Vec<u8>>) {
+        // If processors are short, answers come first, and rows are dropped and counted.
+        give_way();
         loop {
             match blocks.recv_timeout(SEGMENT_TIME / 5) {
                 Ok(block) => {
                     self.write(&block);
-                    self.queued_bytes.fetch_sub(block.bytes.len(), Relaxed);
+                    let mut bytes = block.bytes;
+                    self.queued_bytes.fetch_sub(bytes.len(), Relaxed);
+                    bytes.clear();
+                    if bytes.capacity() <= 2 * BLOCK {
+                        // If enough are kept, it is freed.
+                        let _ = empty.try_send(bytes);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::reload::Look;
+use crate::background::give_way;
 use crate::serve::app::App;
 use crate::serve::http::connections::Connections;
 use crate::serve::telemetry::log::{Level, Value};
@@ -13,15 +14,11 @@ use crate::serve::telemetry::log::{Level, Value};
 /// Interval between checks of the files.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The thread's nice value: where processors are short, answering comes before the loading of a model.
-const NICE: i32 = 5;
-
 /// Reads files again when they are rewritten, and at once when `rereads` has a message, while `app` is in use. Needs a
 /// thread of its own, so that an unresponsive disk delays nothing else.
 pub(crate) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Connections>]) {
-    let thread = rustix::thread::gettid();
-    // Refused, it has the same share of the processor as the workers.
-    let _ = rustix::process::setpriority_process(Some(thread), NICE);
+    // Loading a model takes milliseconds.
+    give_way();
     loop {
         let asked = match rereads.recv_timeout(EVERY) {
             Ok(()) => true,
