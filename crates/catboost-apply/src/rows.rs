@@ -40,9 +40,10 @@ pub(crate) fn in_places<R>(
     row: &Row<'_>,
     then: impl FnOnce(compiled::Row<'_>) -> R,
 ) -> R {
-    let floats = layout.floats.iter();
-    let floats = floats.map(|index| index.map_or(0.0, |index| row.floats[index]));
-    let floats: SmallVec<[f32; 64]> = floats.collect();
+    let indices = layout.floats.iter();
+    // Extended where it is: `collect` would copy the whole array.
+    let mut floats = SmallVec::<[f32; 64]>::new();
+    floats.extend(indices.map(|index| index.map_or(0.0, |index| row.floats[index])));
     others_in_places(layout, row, &floats, then)
 }
 
@@ -54,12 +55,12 @@ fn others_in_places<R>(
     floats: &[f32],
     then: impl FnOnce(compiled::Row<'_>) -> R,
 ) -> R {
-    let cats = layout.cats.iter().map(|&index| cat_hash(row.cats[index]));
-    let cats: SmallVec<[u32; 32]> = cats.collect();
-    let texts = layout.texts.iter().map(|&index| row.texts[index]);
-    let texts: SmallVec<[&str; 8]> = texts.collect();
-    let embeddings = layout.embeddings.iter().map(|&index| row.embeddings[index]);
-    let embeddings: SmallVec<[&[f32]; 8]> = embeddings.collect();
+    let mut cats = SmallVec::<[u32; 32]>::new();
+    cats.extend(layout.cats.iter().map(|&index| cat_hash(row.cats[index])));
+    let mut texts = SmallVec::<[&str; 8]>::new();
+    texts.extend(layout.texts.iter().map(|&index| row.texts[index]));
+    let mut embeddings = SmallVec::<[&[f32]; 8]>::new();
+    embeddings.extend(layout.embeddings.iter().map(|&index| row.embeddings[index]));
     then(compiled::Row {
         floats,
         cats: &cats,
