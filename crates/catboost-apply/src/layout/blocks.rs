@@ -1,10 +1,10 @@
 //! Tables for the evaluation of blocks of rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use catboost_model::ir::{Child, Model, NonSymmetricTree, Split as Asked, SplitIdx, Trees};
 use catboost_runtime::{
-    block::{Blocks, Fill, Number, Paths, Run, Split},
+    block::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split},
     compiled::Slot,
     storage::Owned,
 };
@@ -20,6 +20,7 @@ struct Columns {
     borders: Vec<f32>,
     fills: Vec<Fill>,
     maps: Vec<u8>,
+    asked: Vec<AskedNumber>,
     splits: HashMap<SplitIdx, Split>,
 }
 
@@ -56,11 +57,10 @@ pub(super) fn lay_out(
     if model.splits.len() >= Split::MOST_COLUMNS {
         return None;
     }
-    let mut columns = Columns::new(model, numbers);
+    let mut columns = Columns::new(model, numbers, groups);
     columns.add_fills(model, groups);
     let of_floats = |place: &&Option<usize>| place.is_some();
     let skipped = numbers.places.iter().filter(of_floats).count();
-    let mut asks = model.ctr_tables.iter().map(|table| &table.projection);
     let mut trees = Laid::default();
     let paths = match &model.trees {
         Trees::Oblivious(all) => {
@@ -85,7 +85,7 @@ pub(super) fn lay_out(
         borders: columns.borders.into(),
         fills: columns.fills.into(),
         maps: columns.maps.into(),
-        numbers_are_asked: asks.any(|projection| !projection.floats.is_empty()),
+        asked: columns.asked.into(),
         skipped_answers: if groups.are_walked() { skipped } else { 0 },
         runs: trees.runs.into(),
         paths,
@@ -135,12 +135,16 @@ impl Laid {
 
 impl Columns {
     /// Creates the columns of float features.
-    fn new(model: &Model, numbers: &Numbers) -> Self {
+    fn new(model: &Model, numbers: &Numbers, groups: &Groups) -> Self {
+        let projections = model.ctr_tables.iter().map(|table| &table.projection);
+        let asked = projections.flat_map(|projection| &projection.floats);
+        let asked: HashSet<usize> = asked.map(|(feature, _)| feature.at()).collect();
         let mut columns = Self {
             numbers: Vec::new(),
             borders: Vec::new(),
             fills: Vec::new(),
             maps: Vec::new(),
+            asked: Vec::new(),
             splits: HashMap::new(),
         };
         let mut first_column = HashMap::new();
@@ -148,7 +152,11 @@ impl Columns {
             let Some(index) = *index else { continue };
             let feature = &model.float_features[index];
             first_column.insert(index, columns.numbers.len());
+            let group = groups.of_float(index).filter(|_| asked.contains(&index));
             for borders in feature.borders.chunks(Number::MOST_BORDERS) {
+                let column = columns.numbers.len() as u32;
+                let number = group.map(|group| AskedNumber { column, group });
+                columns.asked.extend(number);
                 columns.numbers.push(Number {
                     input,
                     nan: nan_value(feature),

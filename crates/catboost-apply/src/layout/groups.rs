@@ -225,6 +225,11 @@ impl Groups {
         self.initial
     }
 
+    /// Group of a float feature, which may share it.
+    pub(super) fn of_float(&self, index: usize) -> Option<Group> {
+        self.floats[index]
+    }
+
     /// Group of an estimated feature.
     pub(super) fn of_estimated(&self, index: usize) -> Option<Group> {
         self.estimated[index]

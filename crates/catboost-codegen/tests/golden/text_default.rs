@@ -289,7 +289,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{block::{Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 9, 1, 4>> = Model {
     shape: Const,

@@ -297,7 +297,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{block::{Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 141, 0, 1>> = Model {
     shape: Const,
@@ -499,7 +499,7 @@ mod tables {
         },
     ],
     maps: &[],
-    numbers_are_asked: false,
+    asked: &[],
     skipped_answers: 3,
     runs: &[
         Run {

@@ -317,7 +317,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{block::{Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 298, 0, 6>> = Model {
     shape: Const,
@@ -855,7 +855,16 @@ mod tables {
         },
     ],
     maps: &[],
-    numbers_are_asked: true,
+    asked: &[
+        AskedNumber {
+            column: 4,
+            group: Group(4),
+        },
+        AskedNumber {
+            column: 5,
+            group: Group(5),
+        },
+    ],
     skipped_answers: 9,
     runs: &[
         Run {

@@ -335,7 +335,7 @@ fn to_planes(values: &[f64], planes: &mut [u8]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,bmi2")]
 fn add_values(indices: &[Index], strip: usize, leaves: Leaves<'_>, sums: &mut [f64; STRIP]) {
-    portable::add_values(indices, strip, leaves, &Avx512::ORDER, sums);
+    portable::add_deep(indices, strip, leaves, &Avx512::ORDER, sums);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,bmi2")]

@@ -8,7 +8,7 @@ use super::{
     tables::Borders,
 };
 use crate::{
-    compiled::{Line, Model, Row, Shape},
+    compiled::{Bin, Line, Model, Shape},
     storage::Storage,
 };
 
@@ -90,7 +90,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
             let (numbers, others) = columns.split_at_mut(self.blocks.numbers.len());
             self.quantize(kernel, first + tile * TILE, rows, numbers);
             if !others.is_empty() {
-                self.fill(first + tile * TILE, rows, others);
+                self.fill(first + tile * TILE, rows, numbers, others);
             }
         }
         self.scratch.columns = columns;
@@ -135,41 +135,57 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
     }
 
     /// Row by row: the states of a strip, then, column by column, its bins.
-    fn fill(&mut self, first: usize, rows: usize, columns: &mut [[u8; TILE]]) {
+    fn fill(
+        &mut self,
+        first: usize,
+        rows: usize,
+        numbers: &[[u8; TILE]],
+        columns: &mut [[u8; TILE]],
+    ) {
         let Self {
             model,
             blocks,
             scratch,
             ..
         } = self;
-        let Scratch { slots, lines, .. } = &mut **scratch;
+        let Scratch {
+            slots,
+            lines,
+            asked,
+            ..
+        } = &mut **scratch;
         let count = model.shape.slots();
         slots.resize(STRIP * count, 0);
         lines.resize(model.shape.lines(), Line([0; 16]));
         for strip in (0..rows).step_by(STRIP) {
             let strip_rows = (rows - strip).min(STRIP);
-            for (nth, slots) in slots.chunks_exact_mut(count).take(strip_rows).enumerate() {
-                let (row, skipped) = (first + strip + nth, blocks.skipped_answers);
-                if blocks.numbers_are_asked {
-                    let find =
-                        |row: Row<'_>| model.state(row, true, skipped, slots, lines, &mut ());
-                    self.rows.with_row(row, find);
-                } else {
-                    let find =
-                        |row: Row<'_>| model.state(row, false, skipped, slots, lines, &mut ());
-                    self.rows.with_other_features(row, find);
-                }
+            let slots = &mut slots[..strip_rows * count];
+            for (row, slots) in (strip..).zip(slots.chunks_exact_mut(count)) {
+                let bin = |column: u32| Bin(numbers[column as usize][row].into());
+                asked.clear();
+                asked.extend(
+                    blocks
+                        .asked
+                        .iter()
+                        .map(|asked| (asked.group, bin(asked.column))),
+                );
+                let skipped = blocks.skipped_answers;
+                self.rows.with_other_features(first + row, |row| {
+                    model.state(row, Some(asked), skipped, slots, lines, &mut ());
+                });
             }
             for (fill, column) in blocks.fills.iter().zip(&mut *columns) {
                 let slots = slots
                     .chunks_exact(count)
                     .map(|slots| &slots[fill.slot.index()..]);
-                let bins = column[strip..strip + strip_rows].iter_mut().zip(slots);
+                let bins = column[strip..].iter_mut().zip(slots);
                 match fill.answers {
                     0 => {
                         let map = &blocks.maps[fill.map as usize..];
                         bins.for_each(|(bin, slots)| *bin = map[usize::from(slots[0])]);
                     }
+                    // Most columns are a single answer.
+                    1 => bins.for_each(|(bin, slots)| *bin = slots[0] as u8),
                     answers => bins.for_each(|(bin, slots)| {
                         *bin = slots[..answers as usize].iter().sum::<u16>() as u8;
                     }),

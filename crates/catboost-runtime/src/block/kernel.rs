@@ -35,12 +35,23 @@ pub(super) struct Leaves<'a> {
     pub(super) dimension: usize,
 }
 
+/// Positions that are the rows' own.
+pub(super) const IN_ORDER: [u8; STRIP] = {
+    let mut order = [0; STRIP];
+    let mut row = 0;
+    while row < STRIP {
+        order[row] = row as u8;
+        row += 1;
+    }
+    order
+};
+
 /// The loops over rows side by side. A value of the type is the proof that the processor can run them.
 pub(super) trait Kernel: Copy {
     /// Which row of a strip each of its sums belongs to.
-    const ORDER: [u8; STRIP];
+    const ORDER: [u8; STRIP] = IN_ORDER;
     /// Trees of so many leaves are added from planes; 0 if none are.
-    const MOST_LEAVES_IN_PLANES: usize;
+    const MOST_LEAVES_IN_PLANES: usize = 0;
     /// Leaves of so many values are added as vectors.
     const LEAST_VECTOR: usize;
 
@@ -66,7 +77,8 @@ pub(super) trait Kernel: Copy {
     /// The bits of leaf indices → leaf indices.
     fn spread(self, bits: &[Words], index: &mut Index);
 
-    /// Adds the leaves of trees to the sums of a strip of rows, in order. Leaves have one value.
+    /// Adds the leaves of trees to the sums of a strip of rows, in order. Leaves have one value, and are more than
+    /// [`Kernel::MOST_LEAVES_IN_PLANES`].
     fn add_values(
         self,
         indices: &[Index],
@@ -79,15 +91,19 @@ pub(super) trait Kernel: Copy {
     fn add_vectors(self, indices: &[Index], strip: usize, leaves: Leaves<'_>, sums: &mut [f64]);
 
     /// A tree's values → its planes: plane `k` has byte `k` of each value.
-    fn planes(self, values: &[f64], planes: &mut [u8]);
+    fn planes(self, _values: &[f64], _planes: &mut [u8]) {
+        unreachable!("no tree is added from planes");
+    }
 
     /// Adds the leaves of trees to the sums of a strip of rows, in order, from planes.
     fn add_planes(
         self,
-        indices: &[Index],
-        strip: usize,
-        depth: usize,
-        planes: &[u8],
-        sums: &mut [f64; STRIP],
-    );
+        _indices: &[Index],
+        _strip: usize,
+        _depth: usize,
+        _planes: &[u8],
+        _sums: &mut [f64; STRIP],
+    ) {
+        unreachable!("no tree is added from planes");
+    }
 }

@@ -7,9 +7,9 @@
 //! 2. **Leaf indices.** Tree by tree, a *tile* of 256 rows at a time: a split of an oblivious tree is one comparison of bytes
 //!    for 64 rows. In non-symmetric trees every split is answered for all rows, as a bit each, and the bits of the leaf
 //!    indices are chosen from the leaves to the root.
-//! 3. **Sums.** Byte `k` of all leaves of a tree is a *plane*. A plane of 64 leaves fits a vector register, so that eight
-//!    byte shuffles and three rounds of interleaving fetch the leaves of 64 rows. The leaves of deeper trees, and vectors of
-//!    values where registers are few, are loaded row by row.
+//! 3. **Sums.** With AVX-512, byte `k` of all leaves of a tree is a *plane*. A plane of 64 leaves fits a vector register, so
+//!    that eight byte shuffles and three rounds of interleaving fetch the leaves of 64 rows. Elsewhere, and for trees of more
+//!    than 256 leaves, the leaves are loaded row by row, and the sums of eight rows stay in registers.
 //!
 //! Trees are taken in order, and each row's sum is added up in f64 in that order: the bits are those of a single row.
 
@@ -25,12 +25,12 @@ mod tables;
 use alloc::vec::Vec;
 
 use crate::{
-    compiled::{Line, Model, Row, Shape},
+    compiled::{Bin, Group, Line, Model, Row, Shape},
     storage::Storage,
 };
 use evaluate::Chunk;
 use kernel::{Index, Kernel, STRIP, TILE, Words};
-pub use tables::{Blocks, Fill, Number, Paths, Run, Split};
+pub use tables::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split};
 
 /// With fewer rows than this, one after the other is faster.
 const LEAST_ROWS: usize = 8;
@@ -52,7 +52,7 @@ pub trait Rows {
     /// Hands over a row.
     fn with_row<R>(&self, row: usize, then: impl FnOnce(Row<'_>) -> R) -> R;
 
-    /// [`Rows::with_row`] for models that need no numbers of the row: [`Row::floats`] may be empty.
+    /// [`Rows::with_row`] where the row's numbers are not needed: [`Row::floats`] may be empty.
     fn with_other_features<R>(&self, row: usize, then: impl FnOnce(Row<'_>) -> R) -> R {
         self.with_row(row, then)
     }
@@ -91,6 +91,8 @@ pub struct Scratch {
     /// The states of a strip of rows.
     slots: Vec<u16>,
     lines: Vec<Line>,
+    /// Bins of a row that its combinations of categories ask for.
+    asked: Vec<(Group, Bin)>,
     /// Bins, tile by tile, column by column.
     columns: Vec<[u8; TILE]>,
     /// Masks and leaves of non-symmetric trees, tile by tile.

@@ -1,7 +1,7 @@
 //! The kernel in plain Rust: for processors that have none of their own, and what the others are tested against.
 
 use super::{
-    kernel::{Index, Kernel, Leaves, MOST_TREES, STRIP, TILE, Words},
+    kernel::{IN_ORDER, Index, Kernel, Leaves, MOST_TREES, STRIP, TILE, Words},
     tables::{Borders, Split},
 };
 
@@ -10,8 +10,6 @@ use super::{
 pub(super) struct Portable;
 
 impl Kernel for Portable {
-    const ORDER: [u8; STRIP] = in_order();
-    const MOST_LEAVES_IN_PLANES: usize = 0;
     const LEAST_VECTOR: usize = 4;
 
     fn quantize(self, borders: Borders<'_>, values: &[f32; STRIP], bins: &mut [u8; STRIP]) {
@@ -47,8 +45,6 @@ impl Kernel for Portable {
         add_vectors(indices, strip, leaves, sums);
     }
 
-    fn planes(self, _values: &[f64], _planes: &mut [u8]) {}
-
     fn add_values(
         self,
         indices: &[Index],
@@ -56,29 +52,8 @@ impl Kernel for Portable {
         leaves: Leaves<'_>,
         sums: &mut [f64; STRIP],
     ) {
-        add_values(indices, strip, leaves, &Self::ORDER, sums);
+        add_values(indices, strip, leaves, sums);
     }
-
-    fn add_planes(
-        self,
-        _indices: &[Index],
-        _strip: usize,
-        _depth: usize,
-        _planes: &[u8],
-        _sums: &mut [f64; STRIP],
-    ) {
-    }
-}
-
-/// Positions that are the rows' own.
-pub(super) const fn in_order() -> [u8; STRIP] {
-    let mut order = [0; STRIP];
-    let mut row = 0;
-    while row < STRIP {
-        order[row] = row as u8;
-        row += 1;
-    }
-    order
 }
 
 #[inline(always)]
@@ -169,8 +144,57 @@ pub(super) fn spread(bits: &[Words], index: &mut Index) {
 /// Rows whose sums stay in registers.
 const AT_ONCE: usize = 8;
 
+/// Adds the leaves of trees to the sums of a strip of rows, which are in the order of the rows.
 #[inline(always)]
 pub(super) fn add_values(
+    indices: &[Index],
+    strip: usize,
+    leaves: Leaves<'_>,
+    sums: &mut [f64; STRIP],
+) {
+    if leaves.depth <= 8 {
+        add_shallow(indices, strip, leaves, sums);
+    } else {
+        add_deep(indices, strip, leaves, &IN_ORDER, sums);
+    }
+}
+
+/// [`add_values`] of trees whose leaf indices are bytes.
+#[inline(always)]
+fn add_shallow(indices: &[Index], strip: usize, leaves: Leaves<'_>, sums: &mut [f64; STRIP]) {
+    // As many leaves as bytes can tell apart, so that no index is checked. The last trees of a model have fewer from
+    // their first on.
+    let mut trees = [&[0.0; 256]; MOST_TREES];
+    let mut count = 0;
+    for (tree, &first) in trees.iter_mut().zip(leaves.offsets) {
+        let Some(values) = leaves.values[first as usize..].first_chunk() else {
+            break;
+        };
+        *tree = values;
+        count += 1;
+    }
+    let eights = sums.as_chunks_mut::<AT_ONCE>().0;
+    for (eight, at) in eights.iter_mut().zip(strip * STRIP / AT_ONCE..) {
+        let mut own = *eight;
+        for (index, tree) in indices.iter().zip(&trees[..count]) {
+            let places = &index.low.as_chunks::<AT_ONCE>().0[at];
+            for (sum, &place) in own.iter_mut().zip(places) {
+                *sum += tree[usize::from(place)];
+            }
+        }
+        *eight = own;
+    }
+    for (index, &first) in indices.iter().zip(leaves.offsets).skip(count) {
+        let values = &leaves.values[first as usize..];
+        for (sum, &place) in sums.iter_mut().zip(&index.low[strip * STRIP..]) {
+            *sum += values[usize::from(place)];
+        }
+    }
+}
+
+/// Adds the leaves of trees whose leaf indices have two bytes. Sum `k` is that of row `order[k]`.
+#[inline(always)]
+pub(super) fn add_deep(
     indices: &[Index],
     strip: usize,
     leaves: Leaves<'_>,
@@ -181,10 +205,8 @@ pub(super) fn add_values(
     for (places, index) in places.iter_mut().zip(indices) {
         let rows = strip * STRIP..(strip + 1) * STRIP;
         let (low, high) = (&index.low[rows.clone()], &index.high[rows]);
-        // A leaf index of up to 8 bits has no high byte.
-        let mask = if leaves.depth > 8 { 0xff } else { 0 };
         for ((place, &low), &high) in places.iter_mut().zip(low).zip(high) {
-            *place = u16::from(low) | u16::from(high & mask) << 8;
+            *place = u16::from_le_bytes([low, high]);
         }
     }
     let places = &places[..indices.len()];

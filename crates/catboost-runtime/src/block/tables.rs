@@ -1,7 +1,7 @@
 //! Tables that blocks of rows are evaluated with.
 
 use crate::{
-    compiled::Slot,
+    compiled::{Group, Slot},
     emit::{self, emit},
     storage::{Owned, Static, Storage},
     tables,
@@ -95,6 +95,15 @@ pub struct Fill {
     pub map: u32,
 }
 
+/// A column of a number that combinations of categories ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedNumber {
+    /// Index into [`Blocks::numbers`].
+    pub column: u32,
+    /// Group of the number in the row's state. Its bin is the sum of the number's columns.
+    pub group: Group,
+}
+
 /// Trees of one depth that follow each other. A non-symmetric tree's depth is the number of bits of its leaf indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -135,8 +144,8 @@ pub struct Blocks<S: Storage = Static> {
     pub fills: S::Slice<Fill>,
     /// Bins by the value of a slot.
     pub maps: S::Slice<u8>,
-    /// True if other columns depend on numbers, too.
-    pub numbers_are_asked: bool,
+    /// Columns of numbers that other columns depend on, too.
+    pub asked: S::Slice<AskedNumber>,
     /// Number of the model's first [`Answers`](crate::compiled::Answers) that only say what splits ask of numbers.
     pub skipped_answers: usize,
     /// The trees in order.
@@ -153,11 +162,12 @@ emit::pooled!(Split);
 tables::plain!(Split "SPLITS" |split| [split.0]);
 emit!(struct Number Number { input, nan, first, levels });
 emit!(struct Fill Fill { slot, answers, map });
+emit!(struct AskedNumber AskedNumber { column, group });
 emit!(struct Run Run { depth, trees });
 emit!(enum Paths Paths<Owned> {
     Oblivious { splits },
     NonSymmetric { splits, choices, counts, bits },
 });
 emit!(struct Blocks Blocks<Owned> {
-    numbers, borders, fills, maps, numbers_are_asked, skipped_answers, runs, paths, offsets, values,
+    numbers, borders, fills, maps, asked, skipped_answers, runs, paths, offsets, values,
 });

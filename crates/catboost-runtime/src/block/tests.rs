@@ -3,8 +3,8 @@
 use std::{vec, vec::Vec};
 
 use super::{
-    kernel::{Index, Kernel, Leaves, STRIP, TILE, Words},
-    portable::{self, Portable},
+    kernel::{IN_ORDER, Index, Kernel, Leaves, STRIP, TILE, Words},
+    portable::Portable,
     tables::{Borders, Number, Split},
 };
 
@@ -159,7 +159,7 @@ fn planes_hold_leaves<K: Kernel>(kernel: K) {
     let mut random = Random(4);
     let mut order = K::ORDER;
     order.sort_unstable();
-    assert_eq!(order, portable::in_order());
+    assert_eq!(order, IN_ORDER);
     for (depth, leaves) in [
         (6, 64),
         (6, 1),
@@ -202,10 +202,24 @@ fn planes_hold_leaves<K: Kernel>(kernel: K) {
 
 fn values_are_added<K: Kernel>(kernel: K) {
     let mut random = Random(5);
-    for depth in [0, 3, 8, 9, 11] {
+    for (depth, is_in_order) in [
+        (0, true),
+        (3, false),
+        (7, true),
+        (7, false),
+        (8, false),
+        (9, true),
+        (11, false),
+    ] {
         let leaves = 1 << depth;
+        if leaves <= K::MOST_LEAVES_IN_PLANES {
+            continue;
+        }
         let values: Vec<f64> = (0..2 * leaves).map(|_| f64::from(random.float())).collect();
-        let offsets = [leaves as u32, 0];
+        let mut offsets = [0, leaves as u32];
+        if !is_in_order {
+            offsets.reverse();
+        }
         let indices = [(); 2].map(|()| {
             let mut index = EMPTY;
             for row in 0..TILE {

@@ -169,7 +169,7 @@ impl<S: Storage, const DIMENSION: usize, const SLOTS: usize, const LINES: usize,
         let (mut slots, mut indices) = ([0; SLOTS], [Line([0; 16]); LINES]);
         let mut raw = [0.0; DIMENSION];
         observer.row(&row);
-        self.find_slots::<O, AVX2>(row, true, 0, &mut slots, &mut indices, observer);
+        self.find_slots::<O, AVX2>(row, None, 0, &mut slots, &mut indices, observer);
         self.trees
             .sum::<O, AVX2>(self.shape, &slots, &mut indices, &mut raw, observer);
         self.scale(&mut raw);
@@ -209,7 +209,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
         observer: &mut O,
     ) {
         observer.row(&row);
-        self.state(row, true, 0, slots, indices, observer);
+        self.state(row, None, 0, slots, indices, observer);
         self.sum(slots, indices, raw, observer);
     }
 
@@ -248,7 +248,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
 
     /// Finds the leaf indices of a row whose rows of bits are OR-ed.
     pub(crate) fn indices(&self, row: Row<'_>, slots: &mut [u16], indices: &mut [Line]) {
-        self.state(row, true, 0, slots, indices, &mut ());
+        self.state(row, None, 0, slots, indices, &mut ());
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if has_avx2() {
             // SAFETY: the CPU has all five features that the function is compiled for.
@@ -283,7 +283,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
         observer: &mut impl Observer,
     ) {
         let (slots, indices) = scratch.parts(self.shape);
-        self.state(row, true, 0, slots, indices, &mut ());
+        self.state(row, None, 0, slots, indices, &mut ());
         self.trees
             .sum::<_, false>(self.shape, slots, indices, raw, observer);
         self.scale(raw);
@@ -293,7 +293,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
     pub(crate) fn state<O: Observer>(
         &self,
         row: Row<'_>,
-        numbers_are_asked: bool,
+        numbers: Option<&[(Group, Bin)]>,
         skipped: usize,
         slots: &mut [u16],
         indices: &mut [Line],
@@ -302,11 +302,9 @@ impl<S: Storage, P: Shape> Model<S, P> {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if has_avx2() {
             // SAFETY: the CPU has all five features that the function is compiled for.
-            return unsafe {
-                self.state_avx2(row, numbers_are_asked, skipped, slots, indices, observer)
-            };
+            return unsafe { self.state_avx2(row, numbers, skipped, slots, indices, observer) };
         }
-        self.find_slots::<O, false>(row, numbers_are_asked, skipped, slots, indices, observer);
+        self.find_slots::<O, false>(row, numbers, skipped, slots, indices, observer);
     }
 
     /// [`Self::state`], compiled for AVX2.
@@ -315,13 +313,13 @@ impl<S: Storage, P: Shape> Model<S, P> {
     fn state_avx2<O: Observer>(
         &self,
         row: Row<'_>,
-        numbers_are_asked: bool,
+        numbers: Option<&[(Group, Bin)]>,
         skipped: usize,
         slots: &mut [u16],
         indices: &mut [Line],
         observer: &mut O,
     ) {
-        self.find_slots::<O, true>(row, numbers_are_asked, skipped, slots, indices, observer);
+        self.find_slots::<O, true>(row, numbers, skipped, slots, indices, observer);
     }
 }
 
@@ -391,13 +389,14 @@ impl<S: Storage, P: Shape> Model<S, P> {
         stages
     }
 
-    /// Computes the state of a row: all slots that trees read. Skips numeric features unless `numbers_are_asked`, and
-    /// the first `skipped` items of [`Model::answers`], whose slots it leaves as they are.
+    /// Computes the state of a row: all slots that trees read. `numbers` are bins that are known already, to be added to
+    /// those of their groups; `None` if the row's numbers are to be quantized. Skips the first `skipped` items of
+    /// [`Model::answers`], whose slots it leaves as they are.
     #[inline(always)]
     fn find_slots<O: Observer, const AVX2: bool>(
         &self,
         row: Row<'_>,
-        numbers_are_asked: bool,
+        numbers: Option<&[(Group, Bin)]>,
         skipped: usize,
         slots: &mut [u16],
         indices: &mut [Line],
@@ -411,8 +410,13 @@ impl<S: Storage, P: Shape> Model<S, P> {
         slots[..begin].copy_from_slice(&self.initial[..begin]);
         slots[end..].copy_from_slice(&self.initial[end..]);
         self.trees.begin(indices);
-        if numbers_are_asked {
-            bins::quantize::<S, AVX2>(&self.blocks, &self.wides, row.floats, slots);
+        match numbers {
+            None => bins::quantize::<S, AVX2>(&self.blocks, &self.wides, row.floats, slots),
+            Some(numbers) => {
+                for (group, Bin(bin)) in numbers {
+                    slots[group.index()] += bin;
+                }
+            }
         }
         for one_hot in &*self.one_hots {
             slots[one_hot.group.index()] = one_hot.bin(row.cats);
