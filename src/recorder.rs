@@ -13,7 +13,7 @@
 //! | `request` | with `plain`: the request as it came |
 //! | `raw`, `negative`, `positive` | the answer |
 //!
-//! Workers never wait: a worker gathers rows (`gather`) and passes them through a bounded queue to one thread
+//! Workers never wait for the disk: a worker gathers rows (`gather`) and passes them through a bounded queue to one thread
 //! (`writer`), which formats them as lines (`row`) and appends those to segments (`folder`). While the queue is full, rows
 //! are dropped. `seq` is allocated before that, so a gap in `seq` is a lost row; `ledger` counts both, even across
 //! `kill -9`.
@@ -29,8 +29,8 @@ mod writer;
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{SendError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -45,26 +45,23 @@ pub(crate) use self::settings::Settings;
 use self::writer::Writer;
 use crate::pick_regno::Answer;
 
-/// Number of bytes that may wait for the writer; each worker may exceed it by one block.
+/// Number of bytes that may wait for the writer; one more block may exceed it.
 const QUEUE_BYTES: usize = 4 << 20;
-/// Number of empty buffers that are kept.
-const EMPTY: usize = 4;
+/// Number of spare buffers that are kept.
+const SPARE: usize = 4;
+
+/// Empty buffers of blocks, to be used again: growing new ones would delay some answers by tens of microseconds.
+type Spare = Mutex<Vec<Vec<u8>>>;
 
 /// Recorder of the answered rows of all workers.
 pub(crate) struct Recorder {
     sample: Option<u64>,
     limit: u64,
-    ledger: std::sync::Arc<Ledger>,
-    queue: Mutex<Option<Queue>>,
-    queued_bytes: std::sync::Arc<AtomicUsize>,
+    ledger: Arc<Ledger>,
+    queue: Mutex<Option<Sender<Block>>>,
+    queued_bytes: Arc<AtomicUsize>,
+    spare: Arc<Spare>,
     writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// The workers' ends of the channels to and from the writer.
-struct Queue {
-    full: Sender<Block>,
-    /// Buffers to be used again: growing new ones would delay some answers by tens of microseconds.
-    empty: Receiver<Vec<u8>>,
 }
 
 impl Recorder {
@@ -74,20 +71,21 @@ impl Recorder {
     /// If the folder cannot be used, or another process records there.
     pub(crate) fn start(settings: &Settings) -> io::Result<Recorder> {
         let (folder, ledger) = Folder::take(settings)?;
-        let ledger = std::sync::Arc::new(ledger);
-        let (full, blocks) = channel();
-        let (buffers, empty) = sync_channel(EMPTY);
-        let queued_bytes = std::sync::Arc::new(AtomicUsize::new(0));
-        let writer = Writer::new(settings, folder, &ledger, &queued_bytes);
+        let ledger = Arc::new(ledger);
+        let (queue, blocks) = channel();
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let spare = Arc::default();
+        let writer = Writer::new(settings, folder, &ledger, (&queued_bytes, &spare));
         let thread = std::thread::Builder::new()
             .name("record".to_owned())
-            .spawn(move || writer.run(&blocks, &buffers))?;
+            .spawn(move || writer.run(&blocks))?;
         Ok(Recorder {
             sample: (settings.sample < 1.0).then_some((settings.sample * 2_f64.powi(64)) as u64),
             limit: settings.limit,
             ledger,
-            queue: Mutex::new(Some(Queue { full, empty })),
+            queue: Mutex::new(Some(queue)),
             queued_bytes,
+            spare,
             writer: Mutex::new(Some(thread)),
         })
     }
@@ -138,7 +136,7 @@ impl Recorder {
         let rows = answers.len() as u64;
         let seq = self.ledger.give(rows);
         if self.is_full() {
-            // Gathering them first would cost the workers time when it is short.
+            // Rows that will be dropped are not worth the time to gather them.
             return self.ledger.lose(Lost::Queue, rows);
         }
         if gather(source, [request_id, model], (row, seq), text, answers) {
@@ -151,19 +149,26 @@ impl Recorder {
         if is_empty() {
             return;
         }
+        // The writer may hold the lock, and runs only when it can: nobody waits for it.
+        let spare = self.spare.try_lock().ok().and_then(|mut spare| spare.pop());
+        let block = take_gathered(spare.unwrap_or_default());
+        if let Err(SendError(block)) = self.hand_over(block) {
+            self.ledger.lose(Lost::Queue, block.rows);
+        }
+    }
+
+    /// Passes a block to the writer, unless the queue is full or closed.
+    fn hand_over(&self, block: Block) -> Result<(), SendError<Block>> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let empty = queue.as_ref().and_then(|queue| queue.empty.try_recv().ok());
-        let block = take_gathered(empty.unwrap_or_default());
-        let (rows, bytes) = (block.rows, block.bytes.len());
-        let sent = match &*queue {
+        match &*queue {
             Some(queue) if !self.is_full() => {
+                let bytes = block.bytes.capacity();
                 self.queued_bytes.fetch_add(bytes, Relaxed);
-                queue.full.send(block).is_ok()
+                queue.send(block).inspect_err(|_| {
+                    self.queued_bytes.fetch_sub(bytes, Relaxed);
+                })
             }
-            _ => false,
-        };
-        if !sent {
-            self.ledger.lose(Lost::Queue, rows);
+            _ => Err(SendError(block)),
         }
     }
 
@@ -191,7 +196,7 @@ impl Recorder {
             std::thread::sleep(Duration::from_millis(2));
         }
         if writer.is_finished() {
-            // A panic of the writer was already reported; its rows stay counted as lost.
+            // A panic of the writer was already reported; the next process in the folder counts its rows as lost.
             let _ = writer.join();
         }
     }

@@ -270,6 +270,11 @@ impl Server {
         let open = Arc::clone(&tables);
         let watch = move |app: &Weak<App>| files::watch(app, &rereads, &open);
         beside(&self.app, "files", watch)?;
+        let (reread_model, rereads) = sync_channel(1);
+        if self.app.config.model.is_some() {
+            let watch = move |app: &Weak<App>| files::watch_model(app, &rereads);
+            beside(&self.app, "model", watch)?;
+        }
         beside(&self.app, "metrics", scrape::hand_over)?;
         let signals = {
             let _inside = control.enter();
@@ -279,8 +284,10 @@ impl Server {
                 let name = [("signal", Value::Text(signal.name()))];
                 if signal == Signal::Hangup {
                     app.log.line(Level::Info, "reading files again", &name);
-                    // The thread ends with the process.
-                    let _ = reread.try_send(());
+                    for reread in [&reread, &reread_model] {
+                        // There is no thread for a model that is compiled in.
+                        let _ = reread.try_send(());
+                    }
                 } else {
                     app.log.line(Level::Info, "asked to stop", &name);
                     stopper.stop();

@@ -275,6 +275,52 @@ fn beyond_its_limit_rows_are_dropped_and_counted() {
 }
 
 #[test]
+fn while_the_queue_is_full_rows_are_dropped_and_counted() {
+    let settings = settings(&folder("full"), Plates::Omit);
+    let recorder = Recorder::start(&settings).unwrap();
+    let record = || {
+        let text = REQUEST.as_bytes();
+        recorder.record(Source::Body, "id", "model", 0, text, &[answer()]);
+    };
+    recorder.queued_bytes.store(QUEUE_BYTES, Relaxed);
+    record();
+    recorder.flush();
+    assert_eq!(recorder.lost(Lost::Queue), 1, "not gathered");
+    recorder.queued_bytes.store(0, Relaxed);
+    record();
+    recorder.queued_bytes.store(QUEUE_BYTES, Relaxed);
+    recorder.flush();
+    assert_eq!(recorder.lost(Lost::Queue), 2, "gathered, and not passed on");
+    recorder.queued_bytes.store(0, Relaxed);
+    record();
+    recorder.flush();
+    recorder.finish(Duration::from_secs(20));
+    record();
+    recorder.flush();
+    assert_eq!(recorder.lost(Lost::Queue), 3, "after the end");
+    assert_eq!((recorder.given(), recorder.written()), (4, 1));
+    std::fs::remove_dir_all(&settings.folder).unwrap();
+}
+
+#[test]
+fn buffers_are_used_again() {
+    let settings = settings(&folder("buffers"), Plates::Omit);
+    let spare = |recorder: &Recorder| recorder.spare.lock().unwrap().len();
+    let lines = recorded(&settings, |recorder| {
+        for seq in 0..3 {
+            let text = REQUEST.as_bytes();
+            recorder.record(Source::Body, "id", "model", seq, text, &[answer()]);
+            recorder.flush();
+            while spare(recorder) == 0 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert_eq!(spare(recorder), 1);
+        }
+    });
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
 fn rows_of_a_folder_that_was_removed_are_lost_and_counted() {
     let settings = settings(&folder("removed"), Plates::Omit);
     let recorder = Recorder::start(&settings).unwrap();

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::folder::{Folder, Segment};
@@ -11,7 +11,9 @@ use super::gather::{BLOCK, Block};
 use super::ledger::{Ledger, Lost};
 use super::row::Rows;
 use super::settings::Settings;
+use super::{SPARE, Spare};
 use crate::background::give_way;
+use crate::memory::KeepBlocks;
 
 /// Size in bytes after which a segment is closed.
 const SEGMENT_BYTES: u64 = 8 << 20;
@@ -27,6 +29,7 @@ pub(super) struct Writer {
     rows: Rows,
     ledger: Arc<Ledger>,
     queued_bytes: Arc<AtomicUsize>,
+    spare: Arc<Spare>,
     open: Option<Open>,
     /// Nothing is written before this time, for this reason.
     paused: Option<(Instant, Lost)>,
@@ -45,7 +48,7 @@ impl Writer {
         settings: &Settings,
         folder: Folder,
         ledger: &Arc<Ledger>,
-        queued_bytes: &Arc<AtomicUsize>,
+        (queued_bytes, spare): (&Arc<AtomicUsize>, &Arc<Spare>),
     ) -> Writer {
         Writer {
             limit: settings.limit,
@@ -53,27 +56,25 @@ impl Writer {
             folder,
             ledger: Arc::clone(ledger),
             queued_bytes: Arc::clone(queued_bytes),
+            spare: Arc::clone(spare),
             open: None,
             paused: None,
             lines: Vec::new(),
         }
     }
 
-    /// Writes blocks until all senders are gone. Returns their buffers.
-    pub(super) fn run(mut self, blocks: &Receiver<Block>, empty: &SyncSender<Vec<u8>>) {
+    /// Writes blocks until all senders are gone. Keeps their buffers as spare ones.
+    pub(super) fn run(mut self, blocks: &Receiver<Block>) {
         // If processors are short, answers come first, and rows are dropped and counted.
         give_way();
+        // The allocator has one lock for all threads; those that answer should not find this one in it.
+        let _keep = KeepBlocks::on_this_thread();
         loop {
             match blocks.recv_timeout(SEGMENT_TIME / 5) {
                 Ok(block) => {
                     self.write(&block);
-                    let mut bytes = block.bytes;
-                    self.queued_bytes.fetch_sub(bytes.len(), Relaxed);
-                    bytes.clear();
-                    if bytes.capacity() <= 2 * BLOCK {
-                        // If enough are kept, it is freed.
-                        let _ = empty.try_send(bytes);
-                    }
+                    self.queued_bytes.fetch_sub(block.bytes.capacity(), Relaxed);
+                    self.keep(block.bytes);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -86,6 +87,17 @@ impl Writer {
         let lost = [Lost::Queue, Lost::Limit, Lost::Disk].map(|why| self.ledger.lost(why));
         if self.ledger.given() == self.ledger.written() + lost.iter().sum::<u64>() {
             self.folder.remove_ledger();
+        }
+    }
+
+    /// Keeps a buffer for the workers, unless it is large, or enough are kept.
+    fn keep(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        if bytes.capacity() <= 4 * BLOCK
+            && let Ok(mut spare) = self.spare.try_lock()
+            && spare.len() < SPARE
+        {
+            spare.push(bytes);
         }
     }
 

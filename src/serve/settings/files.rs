@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::reload::Look;
 use crate::background::give_way;
+use crate::memory::KeepBlocks;
 use crate::serve::app::App;
 use crate::serve::http::connections::Connections;
 use crate::serve::telemetry::log::{Level, Value};
@@ -14,11 +15,24 @@ use crate::serve::telemetry::log::{Level, Value};
 /// Interval between checks of the files.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Reads files again when they are rewritten, and at once when `rereads` has a message, while `app` is in use. Needs a
-/// thread of its own, so that an unresponsive disk delays nothing else.
+/// Reads keys and certificates again when they are rewritten, and at once when `rereads` has a message, while `app` is in
+/// use. Needs a thread of its own, so that an unresponsive disk delays nothing else.
 pub(crate) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Connections>]) {
-    // Loading a model takes milliseconds.
+    again_and_again(app, rereads, |app, asked| {
+        look(app, asked);
+        expel(app, tables);
+    });
+}
+
+/// Like [`watch`], for the model. Its thread gives way to those that answer, since loading takes milliseconds.
+pub(crate) fn watch_model(app: &Weak<App>, rereads: &Receiver<()>) {
     give_way();
+    // The allocator has one lock for all threads; those that answer should not find this one in it.
+    let _keep = KeepBlocks::on_this_thread();
+    again_and_again(app, rereads, look_at_model);
+}
+
+fn again_and_again(app: &Weak<App>, rereads: &Receiver<()>, look: impl Fn(&App, bool)) {
     loop {
         let asked = match rereads.recv_timeout(EVERY) {
             Ok(()) => true,
@@ -31,7 +45,6 @@ pub(crate) fn watch(app: &Weak<App>, rereads: &Receiver<()>, tables: &[Arc<Conne
         };
         let Some(app) = app.upgrade() else { return };
         look(&app, asked);
-        expel(&app, tables);
     }
 }
 
@@ -58,7 +71,7 @@ fn expel(app: &App, tables: &[Arc<Connections>]) {
     }
 }
 
-/// Checks each file. `asked` reads them whether they have changed or not.
+/// Checks keys and certificates. `asked` reads them whether they have changed or not.
 fn look(app: &App, asked: bool) {
     if let Some(file) = app.config.keys.file() {
         let look = if asked { file.reread() } else { file.look() };
@@ -68,6 +81,19 @@ fn look(app: &App, asked: bool) {
             warn(app, app.config.keys.warnings());
         }
     }
+    if let Some(tls) = &app.config.tls {
+        let files = tls.files();
+        let look = if asked { files.reread() } else { files.look() };
+        let is_new = look == Look::Reloaded;
+        log(app, "tls", look);
+        if is_new {
+            warn(app, tls.warnings());
+        }
+    }
+}
+
+/// Checks the model's file. `asked` reads it whether it has changed or not.
+fn look_at_model(app: &App, asked: bool) {
     if let Some(file) = &app.config.model {
         let look = if asked { file.reread() } else { file.look() };
         match look {
@@ -77,15 +103,6 @@ fn look(app: &App, asked: bool) {
                 &[("model", Value::Text(app.picker().sha256()))],
             ),
             look => log(app, "model", look),
-        }
-    }
-    if let Some(tls) = &app.config.tls {
-        let files = tls.files();
-        let look = if asked { files.reread() } else { files.look() };
-        let is_new = look == Look::Reloaded;
-        log(app, "tls", look);
-        if is_new {
-            warn(app, tls.warnings());
         }
     }
 }

@@ -3,7 +3,7 @@
 use core::array;
 
 use super::{
-    Blocks, Number, Paths, Rows, Scratch,
+    AskedNumber, Blocks, Number, Paths, Rows, Scratch,
     kernel::{Index, Kernel, Leaves, MOST_TREES, STRIP, TILE, Words},
     tables::Borders,
 };
@@ -157,19 +157,16 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
         let count = model.shape.slots();
         slots.resize(STRIP * count, 0);
         lines.resize(model.shape.lines(), Line([0; 16]));
+        let skipped = blocks.skipped_answers;
         for strip in (0..rows).step_by(STRIP) {
             let strip_rows = (rows - strip).min(STRIP);
             let slots = &mut slots[..strip_rows * count];
             for (row, slots) in (strip..).zip(slots.chunks_exact_mut(count)) {
-                let bin = |column: u32| Bin(numbers[column as usize][row].into());
+                let bins = blocks.asked.iter().map(|&AskedNumber { column, group }| {
+                    (group, Bin(numbers[column as usize][row].into()))
+                });
                 asked.clear();
-                asked.extend(
-                    blocks
-                        .asked
-                        .iter()
-                        .map(|asked| (asked.group, bin(asked.column))),
-                );
-                let skipped = blocks.skipped_answers;
+                asked.extend(bins);
                 self.rows.with_other_features(first + row, |row| {
                     model.state(row, Some(asked), skipped, slots, lines, &mut ());
                 });
@@ -234,7 +231,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
         let mut batch = Batch::default();
         for run in &*self.blocks.runs {
             batch.depth = run.depth as usize;
-            let most = if has_planes::<K>(batch.depth, dimension) {
+            let most = if has_planes::<K>(batch.depth) {
                 PLANES / plane_bytes(batch.depth)
             } else {
                 (VALUES / (8 * dimension)) >> batch.depth
@@ -336,7 +333,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
             _ => &*self.blocks.values,
         };
         for (value, values) in all.chunks_exact(all.len() / dimension).enumerate() {
-            let has_planes = has_planes::<K>(depth, dimension);
+            let has_planes = has_planes::<K>(depth);
             if has_planes {
                 let length = plane_bytes(depth);
                 planes.resize(trees * length, 0);
@@ -383,9 +380,9 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
     }
 }
 
-/// Returns true if trees of this depth, with this number of values per leaf, are added from planes.
-fn has_planes<K: Kernel>(depth: usize, dimension: usize) -> bool {
-    1 << depth <= K::MOST_LEAVES_IN_PLANES && dimension < K::LEAST_VECTOR
+/// Returns true if trees of this depth are added from planes.
+fn has_planes<K: Kernel>(depth: usize) -> bool {
+    1 << depth <= K::MOST_LEAVES_IN_PLANES
 }
 
 /// Bytes of the planes of a tree. A plane fills a vector register at least.

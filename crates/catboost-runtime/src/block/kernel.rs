@@ -77,8 +77,8 @@ pub(super) trait Kernel: Copy {
     /// The bits of leaf indices → leaf indices.
     fn spread(self, bits: &[Words], index: &mut Index);
 
-    /// Adds the leaves of trees to the sums of a strip of rows, in order. Leaves have one value, and are more than
-    /// [`Kernel::MOST_LEAVES_IN_PLANES`].
+    /// Adds the leaves of trees to the sums of a strip of rows, in order. The trees have more leaves than
+    /// [`Kernel::MOST_LEAVES_IN_PLANES`], each of one value.
     fn add_values(
         self,
         indices: &[Index],
@@ -92,7 +92,7 @@ pub(super) trait Kernel: Copy {
 
     /// A tree's values → its planes: plane `k` has byte `k` of each value.
     fn planes(self, _values: &[f64], _planes: &mut [u8]) {
-        unreachable!("no tree is added from planes");
+        unreachable!("MOST_LEAVES_IN_PLANES is 0");
     }
 
     /// Adds the leaves of trees to the sums of a strip of rows, in order, from planes.
@@ -104,6 +104,6 @@ pub(super) trait Kernel: Copy {
         _planes: &[u8],
         _sums: &mut [f64; STRIP],
     ) {
-        unreachable!("no tree is added from planes");
+        unreachable!("MOST_LEAVES_IN_PLANES is 0");
     }
 }

@@ -9,7 +9,8 @@
 //!    indices are chosen from the leaves to the root.
 //! 3. **Sums.** With AVX-512, byte `k` of all leaves of a tree is a *plane*. A plane of 64 leaves fits a vector register, so
 //!    that eight byte shuffles and three rounds of interleaving fetch the leaves of 64 rows. Elsewhere, and for trees of more
-//!    than 256 leaves, the leaves are loaded row by row, and the sums of eight rows stay in registers.
+//!    than 256 leaves, the leaves are loaded row by row, and the sums of eight rows stay in registers. AVX2 and portable code
+//!    add a leaf of four values or more as a vector.
 //!
 //! Trees are taken in order, and each row's sum is added up in f64 in that order: the bits are those of a single row.
 

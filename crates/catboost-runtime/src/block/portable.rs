@@ -162,8 +162,8 @@ pub(super) fn add_values(
 /// [`add_values`] of trees whose leaf indices are bytes.
 #[inline(always)]
 fn add_shallow(indices: &[Index], strip: usize, leaves: Leaves<'_>, sums: &mut [f64; STRIP]) {
-    // As many leaves as bytes can tell apart, so that no index is checked. The last trees of a model have fewer from
-    // their first on.
+    // Each array is the 256 values from a tree's first leaf on, so that no index is checked. Near the model's end there
+    // are fewer; those trees are added below.
     let mut trees = [&[0.0; 256]; MOST_TREES];
     let mut count = 0;
     for (tree, &first) in trees.iter_mut().zip(leaves.offsets) {

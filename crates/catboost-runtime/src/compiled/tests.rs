@@ -289,3 +289,28 @@ fn every_feature_has_its_say() {
         assert_eq!(told_portably.leaves, told.leaves);
     }
 }
+
+#[test]
+fn known_bins_take_the_place_of_numbers() {
+    let model = model(Dynamic {
+        dimension: 2,
+        slots: GROUPS,
+        lines: 0,
+        bits: 1,
+    });
+    let state = |floats: &[f32], numbers| {
+        let row = Row {
+            floats,
+            cats: &[9, 9],
+            texts: &["other"],
+            embeddings: &[&[1.0, 1.0]],
+        };
+        let mut slots = [7; GROUPS];
+        model.state(row, numbers, 0, &mut slots, &mut [], &mut ());
+        slots
+    };
+    let quantized = state(&[0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.5], None);
+    // Two columns count the borders of the wide feature.
+    let known = [(Group(0), Bin(1)), (WIDE, Bin(1)), (WIDE, Bin(1))];
+    assert_eq!(state(&[], Some(&known)), quantized);
+}
