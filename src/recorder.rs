@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 use self::folder::Folder;
 pub(crate) use self::folder::segments;
 pub(crate) use self::gather::Source;
-use self::gather::{Block, gather, is_empty, take_gathered};
+use self::gather::{Block, Spare, gather, is_empty, take_gathered};
 use self::ledger::Ledger;
 pub(crate) use self::ledger::Lost;
 pub use self::settings::RecordArgs;
@@ -47,11 +47,6 @@ use crate::pick_regno::Answer;
 
 /// Number of bytes that may wait for the writer; one more block may exceed it.
 const QUEUE_BYTES: usize = 4 << 20;
-/// Number of spare buffers that are kept.
-const SPARE: usize = 4;
-
-/// Empty buffers of blocks, to be used again: growing new ones would delay some answers by tens of microseconds.
-type Spare = Mutex<Vec<Vec<u8>>>;
 
 /// Recorder of the answered rows of all workers.
 pub(crate) struct Recorder {

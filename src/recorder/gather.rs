@@ -1,12 +1,15 @@
 //! The workers' side of the recorder: gathers answered rows, and passes them on in large blocks.
 
 use std::cell::RefCell;
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::pick_regno::Answer;
 
 /// Size in bytes of a block that is passed on.
 pub(super) const BLOCK: usize = 64 * 1024;
+/// Number of spare buffers that are kept.
+pub(super) const SPARE: usize = 4;
 
 thread_local! {
     /// Gathered rows of this worker thread.
@@ -20,6 +23,9 @@ pub(super) struct Block {
     /// Concatenated [`Entry`]s.
     pub(super) bytes: Vec<u8>,
 }
+
+/// Empty buffers of blocks, to be used again: growing new ones would delay some answers by tens of microseconds.
+pub(super) type Spare = Mutex<Vec<Vec<u8>>>;
 
 /// Kind of an answered text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

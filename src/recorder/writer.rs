@@ -7,11 +7,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::folder::{Folder, Segment};
-use super::gather::{BLOCK, Block};
+use super::gather::{BLOCK, Block, SPARE, Spare};
 use super::ledger::{Ledger, Lost};
 use super::row::Rows;
 use super::settings::Settings;
-use super::{SPARE, Spare};
 use crate::background::give_way;
 use crate::memory::KeepBlocks;
 
