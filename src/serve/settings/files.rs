@@ -32,6 +32,7 @@ pub(crate) fn watch_model(app: &Weak<App>, rereads: &Receiver<()>) {
     again_and_again(app, rereads, look_at_model);
 }
 
+/// Calls `look` every second, and at once when `rereads` has a message: then with true.
 fn again_and_again(app: &Weak<App>, rereads: &Receiver<()>, look: impl Fn(&App, bool)) {
     loop {
         let asked = match rereads.recv_timeout(EVERY) {
