@@ -7,6 +7,7 @@ same data. Nothing here talks to the outside; `install.sh` fetches what is neede
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -27,18 +28,15 @@ CASES = FIXTURES / "test_data.expected.ndjson"
 
 
 def free_port():
-    """A port that nobody listens on, from the range PICK_REGNO_TEST_PORTS (such as 19500-19999) if it is set."""
-    first, last = map(int, os.environ.get("PICK_REGNO_TEST_PORTS", "0-0").split("-"))
-    for port in range(first, last + 1):
+    """Returns a port that nobody listens on, below those that the kernel gives to clients: a server that was killed finds its port free."""
+    while True:
+        port = random.randrange(20_000, 32_000)
         if port in free_port.given:
             continue
-        with socket.socket() as listener:
-            with contextlib.suppress(OSError):
-                listener.bind(("127.0.0.1", port))
-                port = listener.getsockname()[1]
-                free_port.given.add(port)
-                return port
-    raise SystemExit("no port is free")
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            free_port.given.add(port)
+            return port
 
 
 free_port.given = set()
@@ -220,14 +218,22 @@ class ClickHouse(Process):
 
 @contextlib.contextmanager
 def folder(name):
-    """A folder of its own; kept, and named, where the test fails."""
+    """A folder of its own. If the test fails, it is kept, and the ends of the logs are printed."""
     path = Path(tempfile.mkdtemp(prefix=f"pick-regno-{name}-"))
     try:
         yield path
     except BaseException:
         print(f"logs: {path}", file=sys.stderr)
+        for log in sorted(path.rglob("*.log")):
+            print_end(log)
         raise
     shutil.rmtree(path, ignore_errors=True)
+
+
+def print_end(log, lines=20):
+    """Prints the last lines of a log."""
+    text = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+    print(f"-- {log.name}", *(line[:1000] for line in text), sep="\n", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
