@@ -1,4 +1,14 @@
 //! Listener of `/metrics`, `/healthz` and `/readyz`.
+//!
+//! | route | answer to GET and HEAD |
+//! | --- | --- |
+//! | `/metrics` | 200, the metrics as Prometheus reads them |
+//! | `/healthz` | 200 `ok`, as long as the process serves |
+//! | `/readyz` | 200 `ready` or 503 `not connected` |
+//! | any other | 404 |
+//!
+//! Another method gets 405. There is no TLS and no authentication: the default address is of the loopback
+//! interface.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -17,18 +27,19 @@ use tokio::sync::Semaphore;
 
 use crate::{Stop, log};
 
-/// Maximum number of open connections.
+/// Maximum number of open connections. Further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 32;
 /// Timeout of a request's head, and between requests.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// True if work can be done: there is a connection to the server.
+/// True if work can be done: `work` is connected to the broker, or `ship` has had no failure since its last
+/// success. False at the start.
 pub type Ready = Arc<AtomicBool>;
 
 /// Installs the recorder of metrics and listens on `address`. `/readyz` reports `ready`.
 ///
 /// # Errors
-/// If the port cannot be bound.
+/// If the port cannot be bound, or a recorder of metrics is installed already.
 pub async fn start(address: SocketAddr, ready: Ready) -> Result<(), Stop> {
     let page = PrometheusBuilder::new()
         .install_recorder()
@@ -45,6 +56,7 @@ pub async fn start(address: SocketAddr, ready: Ready) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Accepts connections until the process ends, each in a task of its own.
 async fn serve(listener: TcpListener, page: PrometheusHandle, ready: Ready) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {

@@ -1,4 +1,7 @@
 //! Log lines: one JSON object per line on stderr, like the service's.
+//!
+//! A line has `time` (UTC, RFC 3339, milliseconds), `level` (`info`, `warn` or `error`), `message` and the
+//! fields of the event, all of them strings. No field may hold a body, a header, a plate or a password.
 
 use std::io::Write as _;
 
@@ -20,6 +23,7 @@ pub fn error(message: &str, fields: &[(&str, &str)]) {
     line("error", message, fields);
 }
 
+/// Writes a line. It blocks while stderr takes nothing, and ignores errors.
 fn line(level: &str, message: &str, fields: &[(&str, &str)]) {
     let mut object = Map::new();
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);

@@ -6,6 +6,17 @@
 //! | `ship DIR` | brings the segments of `serve --record` to ClickHouse, S3 or MongoDB |
 //!
 //! No client of a queue or a database is in the service itself. Bodies, headers and plates are never logged.
+//!
+//! | exit code | reason |
+//! | --- | --- |
+//! | 0 | stopped as asked; with `ship --once`, all segments were sent |
+//! | 1 | with `ship --once`, a segment was refused or could not be sent; a second signal |
+//! | 2 | an option cannot be read |
+//! | 71 | the system refused something, such as a port |
+//! | 78 | the settings do not fit together |
+//!
+//! One thread does all input and output, but `ship` reads and sends segments on a thread of its own. Each
+//! command logs to stderr (`log`), counts in `/metrics` (`admin`) and stops at a signal (`stop`).
 
 #![forbid(unsafe_code)]
 
@@ -37,9 +48,9 @@ enum Command {
     Ship(Box<ship::Args>),
 }
 
-/// Settings do not fit together: as `sysexits.h` has it.
+/// Exit code of settings that do not fit together: `EX_CONFIG` of `sysexits.h`.
 const CONFIG: u8 = 78;
-/// The system refused something, such as a port.
+/// Exit code for something that the system refused, such as a port: `EX_OSERR` of `sysexits.h`.
 const SYSTEM: u8 = 71;
 
 fn main() -> ExitCode {
@@ -67,8 +78,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why a command cannot go on: a sentence, and an exit code.
+/// Reason why a command cannot go on. `main` logs it as an error, without fields, and exits with the code.
 struct Stop {
+    /// Sentence, which repeats no password.
     why: String,
     code: u8,
 }

@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
+/// Longest delay after the first failure.
 const FIRST: Duration = Duration::from_millis(100);
+/// Longest delay after any failure.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Exponential back-off with full jitter: clients that lost one server do not all come back at once.
+/// Exponential back-off with jitter: each delay is drawn between half of a limit and the limit, so that
+/// clients that lost one server do not all come back at once. The limit starts at 100 ms and doubles with
+/// each failure, up to 10 s.
 #[derive(Default)]
 pub struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// Returns the delay after another failure: up to 100 ms, then up to twice as long each time, at most 10 s.
+    /// Counts another failure, and returns the delay before the next attempt: 50 to 100 ms after the first, 5
+    /// to 10 s from the eighth on.
     pub fn next(&mut self) -> Duration {
         let most = FIRST
             .saturating_mul(1 << self.failures.min(10))
@@ -21,7 +26,7 @@ impl Backoff {
         most.mul_f64(0.5 + 0.5 * fastrand::f64())
     }
 
-    /// Returns true if nothing has failed yet.
+    /// Returns true if nothing has failed since the last reset.
     pub fn is_first(&self) -> bool {
         self.failures == 0
     }

@@ -1,4 +1,7 @@
 //! SIGTERM and SIGINT.
+//!
+//! The first signal asks: `work` stops taking messages and waits for confirmations, `ship` finishes its
+//! segment. The second signal ends the process with exit code 1.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;

@@ -1,4 +1,12 @@
 //! The client's side of TLS, with graviola's cryptography: Rust and assembly, no C.
+//!
+//! | client | configuration |
+//! | --- | --- |
+//! | RabbitMQ | [`TlsArgs::client`], a rustls configuration |
+//! | ClickHouse, S3 | [`TlsArgs::for_http`], the same for ureq |
+//! | MongoDB | the driver's own TLS, with the file of the CAs alone |
+//!
+//! RabbitMQ, ClickHouse and S3 are verified against the CAs of `--ca` alone.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -57,6 +65,7 @@ impl TlsArgs {
     ///
     /// # Errors
     /// If a file cannot be read or does not hold what it should.
+    /// The text names the file.
     pub fn client(&self) -> Result<Arc<ClientConfig>, String> {
         let builder = ClientConfig::builder_with_provider(provider()?)
             .with_safe_default_protocol_versions()
@@ -76,7 +85,8 @@ impl TlsArgs {
         Ok(Arc::new(config))
     }
 
-    /// HTTP client with the same roots and certificate.
+    /// TLS of an HTTP client with the same roots and certificate. The client keeps it: files that change
+    /// later are not read again.
     ///
     /// # Errors
     /// As [`TlsArgs::client`].
@@ -105,6 +115,10 @@ impl TlsArgs {
         &self.ca
     }
 
+    /// Reads the CAs.
+    ///
+    /// # Errors
+    /// If the file cannot be read or has no CA that can be used.
     fn roots(&self) -> Result<RootCertStore, String> {
         let mut roots = RootCertStore::empty();
         // A system's bundle may hold some that cannot be used: they are left out.

@@ -1,4 +1,14 @@
 //! ClickHouse over its HTTP interface: one `INSERT … FORMAT JSONEachRow` per segment.
+//!
+//! The segment's name is its `insert_deduplication_token`, so that a table which deduplicates inserts stores
+//! a segment once. The answer comes after the rows were stored (`async_insert=0`, `wait_end_of_query=1`).
+//! Fields that the table lacks are skipped.
+//!
+//! | answer | result |
+//! | --- | --- |
+//! | 2xx, without an exception in head or body | stored |
+//! | an error about the data, with a code of [`DATA`] in the head | refused |
+//! | anything else | tried again |
 
 use std::path::PathBuf;
 
@@ -39,8 +49,11 @@ pub struct ClickHouse {
 }
 
 impl ClickHouse {
+    /// Prepares to send to `table`, which is a table or `database.table`, of ASCII letters, digits and `_`.
+    /// The password is read from its file for each segment.
+    ///
     /// # Errors
-    /// If the address or the table's name cannot be used.
+    /// If the address or the table's name cannot be used, or the address has a password.
     pub fn new(
         url: &str,
         table: &str,

@@ -9,6 +9,11 @@
 //! | `clickhouse` | a table of ClickHouse, over HTTP | is stored once: its name is the deduplication token |
 //! | `s3` | an object of S3 | is stored once: its name is the object's |
 //! | `mongodb` | documents of a collection of MongoDB | is stored once: `_id` is the row's instance and seq |
+//!
+//! `ship` and the service share nothing but the folder: a segment is a file that the service closed and
+//! renamed to `SECONDS-INSTANCE-NUMBER.ndjson`, with a row per line. Names sort by age. A receiver must store
+//! a segment that is sent twice once, as a confirmation may be lost: this makes delivery at least once, and
+//! storage exactly once.
 
 mod clickhouse;
 #[cfg(feature = "mongodb")]
@@ -29,13 +34,13 @@ use crate::retry::Backoff;
 use crate::tls::TlsArgs;
 use crate::{Stop, admin, log, stop};
 
-/// How often the folder is looked at.
+/// Time between looks at a folder without segments.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Time for a segment to be taken.
+/// Timeout of a whole request to a receiver.
 const SENDING: Duration = Duration::from_secs(60);
-/// How a complete segment's name ends.
+/// Extension of a complete segment's name.
 const COMPLETE: &str = "ndjson";
-/// The folder of segments that were refused.
+/// Name of the subfolder for segments that were refused.
 const REFUSED: &str = "refused";
 
 /// Arguments of `ship`.
@@ -112,26 +117,34 @@ pub struct Args {
 
 /// Place where segments are kept.
 trait Receiver: Send {
-    /// Sends a segment; `Ok` once it is confirmed.
+    /// Sends a segment, and waits until the receiver has confirmed that it is stored.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the same bytes would be refused again, else [`Failure::Again`].
     fn send(&mut self, segment: &Segment) -> Result<(), Failure>;
 }
 
-/// Why a segment was not taken.
+/// Reason why a segment was not taken, without its content or a password.
 enum Failure {
-    /// For what is in it: it would be refused again.
+    /// Refused for its content: it is put aside.
     Refused(String),
-    /// For anything else.
+    /// Any other reason: it is sent again after a delay.
     Again(String),
 }
 
 /// A complete segment.
 struct Segment {
-    /// Its file's name without the ending.
+    /// File name without the extension; unique, so that it identifies the segment at the receiver.
     name: String,
+    /// Content of the file: JSON objects, a line each.
     bytes: Vec<u8>,
 }
 
-/// Runs the command until SIGTERM or SIGINT.
+/// Runs the command until SIGTERM or SIGINT, or with `--once` until the folder is empty.
+///
+/// # Errors
+/// If settings do not fit, the port is taken, a refused segment cannot be put aside, or with `--once` a
+/// segment was refused or could not be sent.
 pub async fn run(args: Args) -> Result<(), Stop> {
     let receiver = receiver(&args)?;
     let ready: Ready = Arc::new(AtomicBool::new(false));
@@ -172,6 +185,10 @@ pub async fn run(args: Args) -> Result<(), Stop> {
     }
 }
 
+/// Creates the receiver that the options choose. Nothing is sent yet.
+///
+/// # Errors
+/// If an address, a name or a file does not do.
 fn receiver(args: &Args) -> Result<Box<dyn Receiver>, Stop> {
     if let Some(url) = &args.clickhouse {
         let password = args.password_file.clone();
@@ -190,6 +207,7 @@ fn receiver(args: &Args) -> Result<Box<dyn Receiver>, Stop> {
     Err(Stop::config("a receiver is needed, such as --clickhouse"))
 }
 
+/// Loop that sends segments, one at a time, on a thread that may block.
 struct Shipper {
     folder: PathBuf,
     receiver: Box<dyn Receiver>,
@@ -198,6 +216,8 @@ struct Shipper {
 }
 
 impl Shipper {
+    /// Sends segments until it is to stop. `once` ends it when there are no more, or at the first
+    /// attempt that failed without a refusal.
     fn run(mut self, once: bool) -> Result<(), Stop> {
         let mut backoff = Backoff::default();
         let mut refused = false;
@@ -247,7 +267,8 @@ impl Shipper {
         }
     }
 
-    /// Sends a segment, and deletes it.
+    /// Sends a segment, deletes it and counts its rows, which are its line ends. A segment without rows is
+    /// deleted at once.
     fn ship(&mut self, path: &Path) -> Result<(), Failure> {
         let here = |why: std::io::Error| Failure::Again(format!("{}: {why}", path.display()));
         let segment = Segment {
@@ -268,6 +289,7 @@ impl Shipper {
         Ok(())
     }
 
+    /// Counts and logs a refused segment, and moves it to `DIR/refused/`, where nothing deletes it.
     fn put_aside(&self, path: &Path, why: &str) -> Result<(), Stop> {
         counter!("pick_regno_connect_refused_segments_total").increment(1);
         let name = path.file_name().unwrap_or_default();
@@ -281,6 +303,7 @@ impl Shipper {
             .map_err(|why| Stop::system(format!("{}: {why}", aside.display())))
     }
 
+    /// Counts and logs a failed attempt, reports that the command is not ready, and waits.
     fn failed(&self, why: &str, backoff: &mut Backoff) {
         self.ready.store(false, Relaxed);
         counter!("pick_regno_connect_ship_failures_total").increment(1);
@@ -296,7 +319,7 @@ impl Shipper {
         *self.stop.borrow()
     }
 
-    /// Waits, unless it is to stop.
+    /// Sleeps for `wait`, or until the first signal, which is noticed within 20 ms.
     fn wait(&self, wait: Duration) {
         let end = std::time::Instant::now() + wait;
         while !self.is_stopping() && std::time::Instant::now() < end {
@@ -305,7 +328,7 @@ impl Shipper {
     }
 }
 
-/// The complete segments of a folder, the oldest first.
+/// Returns the complete segments of a folder, the oldest first: their names begin with seconds since 1970.
 fn segments(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut segments = Vec::new();
     for file in std::fs::read_dir(folder)? {
@@ -321,6 +344,7 @@ fn segments(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(segments)
 }
 
+/// Sets the gauges of segments that wait: their number, their bytes, and the age of the oldest in seconds.
 fn gauge_waiting(segments: &[PathBuf]) {
     let data = segments.iter().filter_map(|path| path.metadata().ok());
     let bytes: u64 = data.map(|data| data.len()).sum();
@@ -333,7 +357,8 @@ fn gauge_waiting(segments: &[PathBuf]) {
     gauge!("pick_regno_connect_waiting_seconds").set(age.unwrap_or_default().as_secs_f64());
 }
 
-/// A client of HTTP.
+/// HTTP client that keeps connections. A status of 400 or more is no error, and [`SENDING`] limits each
+/// request.
 fn agent(tls: &TlsArgs, is_https: bool) -> Result<ureq::Agent, String> {
     let mut config = ureq::Agent::config_builder()
         .timeout_global(Some(SENDING))

@@ -1,4 +1,13 @@
 //! MongoDB: one document a row. Its `_id` is the row's instance and seq, so that a row that is sent again is there already.
+//!
+//! | answer | result |
+//! | --- | --- |
+//! | all documents written, or those that were not are there already | stored |
+//! | errors about documents alone, of [`DATA`] | refused, though other documents may be stored |
+//! | none: a line is not a row of a record | refused before anything is sent |
+//! | anything else | tried again |
+//!
+//! The driver's messages may repeat addresses and values: only codes and fixed sentences leave this module.
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +46,9 @@ pub struct MongoDb {
 }
 
 impl MongoDb {
+    /// Prepares to send to the collection `table`, which is `database.name`. Must be called within a runtime.
+    /// An address cannot have the scheme `mongodb+srv`.
+    ///
     /// # Errors
     /// If the address or the collection's name cannot be used.
     pub fn new(
@@ -71,6 +83,8 @@ impl MongoDb {
         })
     }
 
+    /// Prepares a client, which connects at its first insert. Writes are confirmed by the majority and
+    /// journaled.
     async fn connect(&self) -> Result<Collection<Document>, String> {
         // What the driver says of an address may repeat it, and it may hold a password.
         let parsed = ClientOptions::parse(&self.url).await;
@@ -102,6 +116,7 @@ impl MongoDb {
         Ok(client.database(&self.database).collection(&self.name))
     }
 
+    /// Inserts documents, [`AT_ONCE`] at a time. Those of an earlier attempt are skipped by their `_id`.
     async fn insert(&mut self, mut documents: &[Document]) -> Result<(), Failure> {
         let collection = match self.collection.take() {
             Some(collection) => collection,

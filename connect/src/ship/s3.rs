@@ -1,4 +1,13 @@
 //! S3: one object per segment, in a folder per day.
+//!
+//! Objects are put with a signed address (`rusty_s3`), in path style:
+//! `https://host/bucket/prefix/DAY/SEGMENT.ndjson`. A segment that is sent again replaces its object by the
+//! same bytes.
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | credentials, read at the start; no session token |
+//! | `AWS_REGION` | region of the signature; `us-east-1` if it is not set |
 
 use std::time::Duration;
 
@@ -9,7 +18,7 @@ use url::Url;
 use super::{Failure, Receiver, Segment, agent};
 use crate::tls::TlsArgs;
 
-/// Lifetime of a signature.
+/// Lifetime of a signature. Each attempt is signed anew.
 const SIGNED_FOR: Duration = Duration::from_secs(300);
 
 /// Bucket, with the prefix of object names.
@@ -21,6 +30,8 @@ pub struct S3 {
 }
 
 impl S3 {
+    /// Prepares to send to `https://host/bucket/prefix`; the prefix may be empty. Nothing is sent yet.
+    ///
     /// # Errors
     /// If the address cannot be used, or a variable with the credentials is not set.
     pub fn new(url: &str, tls: &TlsArgs) -> Result<S3, String> {
@@ -50,7 +61,8 @@ impl S3 {
         })
     }
 
-    /// Returns `prefix/2026-11-30/SEGMENT.ndjson`, by the day on which the segment was begun.
+    /// Returns `prefix/2026-11-30/SEGMENT.ndjson`, by the day (UTC) on which the segment was begun. A name
+    /// that does not begin with seconds has the day 1970-01-01.
     fn key(&self, segment: &str) -> String {
         let seconds = segment
             .split('-')

@@ -1,4 +1,12 @@
 //! Address of a broker: `amqp://user:password@host:port/vhost`, or `amqps://` for TLS.
+//!
+//! | part | default |
+//! | --- | --- |
+//! | user, password | `guest` |
+//! | port | 5672, with TLS 5671 |
+//! | vhost | `/` |
+//!
+//! User, password and vhost are percent-decoded; `/%2F` is the vhost `/`, too.
 
 use std::path::Path;
 
@@ -58,10 +66,12 @@ impl Address {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// Returns the arguments of a connection. Files are read again each time.
+    /// Returns the arguments of a connection. Files are read again each time. `heartbeat` is in seconds; a
+    /// password file replaces the password of the address, without line ends at its end.
     ///
     /// # Errors
     /// If a file cannot be used.
+    /// The text names the file.
     pub fn arguments(
         &self,
         heartbeat: u16,

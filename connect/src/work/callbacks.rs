@@ -1,4 +1,7 @@
 //! Messages of the broker that nobody asked for, passed on as [`Event`]s.
+//!
+//! The client library calls these methods in its own tasks, so they only send events through an unbounded
+//! channel. An event that nobody receives is dropped: the session has ended.
 
 use amqprs::callbacks::{ChannelCallback, ConnectionCallback};
 use amqprs::channel::Channel;

@@ -2,6 +2,17 @@
 //!
 //! Headers have the name of the task, its id and its times; the body is `[args, kwargs, embed]`. `argsrepr` and
 //! `kwargsrepr` repeat the request, plates included: they are never read, and headers are never logged.
+//!
+//! | header | meaning |
+//! | --- | --- |
+//! | `task`, `id` | name and id of the task |
+//! | `eta`, `expires` | times in ISO 8601, or AMQP timestamps; null or missing for none |
+//! | `ignore_result` | true if nobody reads the result |
+//! | `group`, `parent_id` | copied to the result |
+//! | `compression` | present if the body is compressed, which is not supported |
+//!
+//! A result has the members that Celery's result backends read: `status`, `result`, `traceback`, `children`,
+//! `task_id`, and where known `date_done`, `group_id`, `parent_id`.
 
 use std::collections::HashMap;
 
@@ -14,11 +25,15 @@ use serde_json::{Value, json};
 /// Headers of a task.
 #[derive(Debug, PartialEq)]
 pub struct Task {
+    /// Name, to be compared with `--task`.
     pub name: String,
+    /// Id of this call, which identifies its result.
     pub id: String,
     pub group: Option<String>,
     pub parent: Option<String>,
+    /// Time before which the task is not run.
     pub eta: Moment,
+    /// Time from which on the task is not run.
     pub expires: Moment,
     pub ignore_result: bool,
     /// True if the body is compressed.
@@ -28,13 +43,15 @@ pub struct Task {
 /// Time in a header.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Moment {
+    /// No time: the header is missing or null.
     Never,
     At(DateTime<Utc>),
+    /// A value that is no time.
     Unreadable,
 }
 
 impl Task {
-    /// Reads the task from `headers`; `None` for a plain message.
+    /// Reads the task from `headers`; `None` for a plain message, which lacks `task` or `id` as a string.
     pub fn of(headers: &FieldTable) -> Option<Task> {
         let field = |name: &str| {
             let name = name.try_into().ok()?;
@@ -58,6 +75,7 @@ impl Task {
 }
 
 impl Moment {
+    /// Reads a header: a string, or an AMQP timestamp in seconds since 1970.
     fn of(field: Option<&FieldValue>) -> Moment {
         match field {
             None | Some(FieldValue::V) => Moment::Never,
@@ -112,6 +130,7 @@ pub enum BodyFault {
 /// Failure in Celery's form: an exception's type, its module and its message.
 #[derive(Debug, PartialEq, Clone)]
 pub struct Failure {
+    /// Celery's state: `FAILURE` or `REVOKED`.
     pub status: &'static str,
     pub kind: &'static str,
     pub module: &'static str,
@@ -119,6 +138,7 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Failure with one of Python's built-in exceptions.
     pub fn new(kind: &'static str, message: impl Into<String>) -> Failure {
         Failure {
             status: "FAILURE",
@@ -148,7 +168,12 @@ impl Failure {
     }
 }
 
-/// Returns the only argument of a task's body: a request, or an array of requests.
+/// Returns the only argument of a task's body: a request, or an array of requests. It is `args[0]`, or
+/// `request` of `kwargs`. The JSON is not parsed further.
+///
+/// # Errors
+/// [`BodyFault::Unreadable`] if the body is not `[args, kwargs, embed]`; a failure for other arguments, and
+/// for callbacks, chains and chords.
 pub fn argument(body: &[u8]) -> Result<&RawValue, BodyFault> {
     type Parts<'a> = (Vec<&'a RawValue>, HashMap<String, &'a RawValue>, Embed<'a>);
     let (args, kwargs, embed): Parts<'_> =
@@ -178,7 +203,8 @@ pub fn argument(body: &[u8]) -> Result<&RawValue, BodyFault> {
     }
 }
 
-/// Formats a result for `rpc://` and Redis; `result` is JSON.
+/// Formats a result for `rpc://` and Redis; `result` is JSON. `done` is the time of `date_done`, which
+/// results in Redis have.
 pub fn success(task: &Task, result: &str, done: Option<DateTime<Utc>>) -> Vec<u8> {
     let mut out = Vec::with_capacity(result.len() + 192);
     out.extend_from_slice(b"{\"status\":\"SUCCESS\",\"result\":");
@@ -204,6 +230,7 @@ pub fn failure(task: &Task, failure: &Failure, done: Option<DateTime<Utc>>) -> V
     out
 }
 
+/// Appends the members that successes and failures share, and closes the object.
 fn finish(task: &Task, done: Option<DateTime<Utc>>, out: &mut Vec<u8>) {
     let done = done.map(|done| done.to_rfc3339_opts(SecondsFormat::Micros, false));
     for (name, value) in [

@@ -1,4 +1,6 @@
 //! Metrics of the worker.
+//!
+//! All names begin with `pick_regno_connect_`. The help texts below are those of `/metrics`.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 

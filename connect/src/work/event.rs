@@ -1,4 +1,6 @@
 //! Events of a connection, other than deliveries.
+//!
+//! They arrive through one channel, from `callbacks` and from the tasks of `results`.
 
 use super::window::Delivery;
 

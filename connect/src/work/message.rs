@@ -1,4 +1,14 @@
 //! Decision about a message: an answer, a wait, or the dead-letter queue. Does no input or output.
+//!
+//! | message | outcome |
+//! | --- | --- |
+//! | plain, a request or an array of requests | the service's answer to `reply_to` |
+//! | plain, without `reply_to` or unreadable | dead-lettered; the caller is told if it can be |
+//! | task of this worker | a result, or a failure in Celery's form |
+//! | task whose `eta` is in the future | held until then, or until it expires |
+//! | task of another name, unreadable task | dead-lettered, and a failure is sent |
+//!
+//! A message is a task if its headers have `task` and `id`.
 
 use amqprs::BasicProperties;
 use chrono::{DateTime, Utc};
@@ -8,12 +18,13 @@ use pick_regno::request::{Body, Invalid, parse_body};
 use super::celery::{self, BodyFault, Failure, Moment, Task};
 use super::model::Model;
 
-/// Bytes that a message may have, as many as the service takes in a body by default.
+/// Greatest length of a message in bytes: 2 MiB, as many as the service takes in a body by default. Longer
+/// messages are dead-lettered.
 pub const MAX_BODY: usize = 2 << 20;
-/// AMQP's mark of a message that survives the broker.
+/// AMQP's delivery mode of a message that survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// How this worker understands messages.
+/// Settings that decide about messages, and the model.
 pub struct Rules {
     /// The name of the task that is the model.
     pub task: String,
@@ -37,7 +48,7 @@ pub enum Verdict {
         why: &'static str,
         answer: Option<Answer>,
     },
-    /// Look at it again then.
+    /// Decide again at this time; the message stays unacknowledged.
     Hold(DateTime<Utc>),
 }
 
@@ -45,12 +56,14 @@ pub enum Verdict {
 #[derive(Debug, PartialEq)]
 pub struct Answer {
     pub to: Target,
+    /// JSON in UTF-8.
     pub body: Vec<u8>,
 }
 
 /// Destination of an answer.
 #[derive(Debug, PartialEq, Clone)]
 pub enum Target {
+    /// Queue of the default exchange, with the properties of the message.
     Queue {
         reply_to: String,
         correlation_id: Option<String>,
@@ -61,7 +74,8 @@ pub enum Target {
 }
 
 impl Rules {
-    /// Decides about one message at the time `now`.
+    /// Decides about one message at the time `now`. The only clock is `now`, so that the same arguments give
+    /// the same verdict.
     pub fn judge(&self, properties: &BasicProperties, body: &[u8], now: DateTime<Utc>) -> Verdict {
         match properties.headers().and_then(Task::of) {
             Some(task) => self.judge_task(&task, properties, body, now),
@@ -69,6 +83,8 @@ impl Rules {
         }
     }
 
+    /// Decides about a Celery task. Checks come in this order: name, times, expiry, `eta`, form of the body,
+    /// compression, arguments, request.
     fn judge_task(
         &self,
         task: &Task,
@@ -169,6 +185,7 @@ impl Rules {
         }
     }
 
+    /// Decides about a message without Celery's headers.
     fn judge_plain(&self, properties: &BasicProperties, body: &[u8]) -> Verdict {
         let Some(reply_to) = properties.reply_to() else {
             return Verdict::DeadLetter {
@@ -231,7 +248,8 @@ impl Rules {
     }
 }
 
-/// Why the body is not JSON in UTF-8 as it stands.
+/// Reason why the body is not taken for JSON in UTF-8, by its length and the message's properties; `None` if
+/// it is. Properties that are missing or empty are taken for JSON in UTF-8.
 fn unreadable(properties: &BasicProperties, body: &[u8]) -> Option<&'static str> {
     let is = |value: Option<&String>, known: &[&str]| {
         value.is_none_or(|value| known.iter().any(|known| value.eq_ignore_ascii_case(known)))
@@ -247,11 +265,12 @@ fn unreadable(properties: &BasicProperties, body: &[u8]) -> Option<&'static str>
     }
 }
 
-/// The answer of the service's 400.
+/// Answer with the body of the service's 400.
 fn bad_request(to: Target, invalid: &Invalid) -> Answer {
     refusal(to, &format!("Bad request: {invalid}"))
 }
 
+/// Answer `{"body": why, "status": "fail"}` with a line end, as the service refuses requests.
 fn refusal(to: Target, why: &str) -> Answer {
     let body = serde_json::json!({"body": why, "status": "fail"});
     Answer {

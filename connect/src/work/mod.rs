@@ -124,7 +124,12 @@ pub struct Args {
     tls: TlsArgs,
 }
 
-/// Runs the command until SIGTERM or SIGINT.
+/// Runs the command until SIGTERM or SIGINT. A lost connection is opened again, after delays of [`Backoff`];
+/// Redis must be reached before the first.
+///
+/// # Errors
+/// If settings do not fit, the model cannot be loaded, or the port is taken. A broker that cannot be reached
+/// is no error.
 pub async fn run(args: Args) -> Result<(), Stop> {
     let address = Address::read(&args.broker).map_err(Stop::config)?;
     // A file that cannot be used is told at once, not at each attempt.
@@ -205,6 +210,7 @@ pub async fn run(args: Args) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Opens a connection to the broker, within [`OPENING`]. Passwords and certificates are read again.
 async fn connect(address: &Address, args: &Args) -> Result<Connection, String> {
     let arguments = address.arguments(args.heartbeat, args.password_file.as_deref(), &args.tls)?;
     match timeout(OPENING, Connection::open(&arguments)).await {

@@ -1,4 +1,8 @@
 //! The model that answers: the one that is compiled in, or one that was loaded from a file.
+//!
+//! A loaded model may have fewer features than the program derives from a request, in another order. They are
+//! matched by kind and name when the model is loaded, so that answering only copies values to their
+//! positions.
 
 use std::path::Path;
 
@@ -21,6 +25,8 @@ pub enum Model {
 /// A loaded model, and where its features are among those that are derived from a request.
 pub struct Loaded {
     model: catboost_apply::Model,
+    /// For each numeric feature of the model, its index among the derived numbers; likewise for the other
+    /// kinds.
     floats: Vec<usize>,
     cats: Vec<usize>,
     texts: Vec<usize>,
@@ -48,7 +54,7 @@ impl Model {
             .map(Model::Loaded)
     }
 
-    /// SHA-256 of the model's file.
+    /// SHA-256 of the model's file, in lower-case hexadecimal.
     pub fn sha256(&self) -> &str {
         match self {
             Model::Compiled => model::SHA256,
@@ -56,7 +62,8 @@ impl Model {
         }
     }
 
-    /// Answers a request.
+    /// Answers a request: the raw value, and the probabilities of both classes. A loaded model has the bits
+    /// that it would have if it were compiled in.
     pub fn answer(&self, request: &Request<'_>) -> Answer {
         match self {
             Model::Compiled => pick_regno(request),
@@ -66,6 +73,11 @@ impl Model {
 }
 
 impl Loaded {
+    /// Matches the model's features with those that are derived from a request.
+    ///
+    /// # Errors
+    /// If it has several raw values, a known loss other than Logloss and CrossEntropy, or a feature that is
+    /// not derived.
     fn new(model: catboost_apply::Model) -> Result<Loaded, String> {
         if model.dimension() != 1
             || !matches!(model.loss(), None | Some("Logloss" | "CrossEntropy"))

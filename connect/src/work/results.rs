@@ -1,4 +1,7 @@
 //! Results of tasks in Redis, as Celery's `redis://` backend keeps them.
+//!
+//! A result is the value of the key `celery-task-meta-ID` for a limited time, and a message on the channel of
+//! the same name, which clients that wait have subscribed to.
 
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use crate::retry::Backoff;
 /// Time for Redis to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The way to Redis; it connects again by itself.
+/// Connection to Redis, which is opened again by itself. Clones share it.
 #[derive(Clone)]
 pub struct Results {
     redis: ConnectionManager,
@@ -36,7 +39,7 @@ impl Results {
         }
     }
 
-    /// Connects.
+    /// Connects. `keep` is the lifetime of results, in whole seconds, at least one.
     ///
     /// # Errors
     /// If Redis cannot be reached.
@@ -54,7 +57,9 @@ impl Results {
         })
     }
 
-    /// Stores and announces the result of task `id` in the background; then `events` has [`Event::Stored`].
+    /// Stores and announces the result of task `id` in the background, in a new task of `tasks`. Failures are
+    /// tried again without end, with delays of [`Backoff`]. Afterwards `events` has [`Event::Stored`] with
+    /// `delivery`.
     pub fn store(
         &self,
         tasks: &mut JoinSet<()>,
@@ -79,6 +84,7 @@ impl Results {
         });
     }
 
+    /// Sends SETEX and PUBLISH in one pipeline. Repeating it is harmless.
     async fn set(&self, key: &str, result: &[u8]) -> redis::RedisResult<()> {
         let mut redis = self.redis.clone();
         redis::pipe()

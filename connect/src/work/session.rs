@@ -1,4 +1,15 @@
 //! One connection to the broker, from the first message to the last acknowledgement.
+//!
+//! | event | action |
+//! | --- | --- |
+//! | a delivery | it is judged; its answer is published or stored |
+//! | a confirmation of an answer | the message is acknowledged |
+//! | a refusal of an answer | the message goes back to the queue after a second |
+//! | the time of a held task | it is judged again |
+//! | a signal | consuming ends; answers are waited for, up to `--drain-timeout` |
+//!
+//! All state belongs to one task; only results are stored in tasks of their own. Acknowledgements are sent
+//! after each batch of events.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -34,14 +45,17 @@ const REFUSED_WAIT: Duration = Duration::from_secs(1);
 /// Channel, settings and counters of a session.
 pub struct Bench<'a> {
     pub queue: &'a str,
+    /// Messages that the broker may deliver before they are settled.
     pub prefetch: u16,
     pub rules: &'a Rules,
+    /// Redis; `None` if results go to queues.
     pub results: Option<&'a Results>,
     pub counts: &'a Counts,
+    /// Time for confirmations after a signal.
     pub drain: Duration,
 }
 
-/// How a session ended.
+/// Outcome of a session.
 pub enum Ended {
     /// As asked for: what could be settled is.
     Stopped,
@@ -62,13 +76,20 @@ struct Session<'a> {
     channel: Channel,
     events: UnboundedSender<Event>,
     window: Window,
-    /// Held messages by the time to look at them again; `None` is one to give back to the queue.
+    /// Times at which messages need attention: held ones are judged again; those that are not in `held` had a
+    /// refused answer, and are given back to the queue.
     timers: BinaryHeap<Reverse<(Instant, Delivery)>>,
     held: std::collections::HashMap<Delivery, Held>,
+    /// Tasks that store results in Redis. Dropping the session aborts them.
     storing: JoinSet<()>,
 }
 
-/// Works the queue over `connection` until `stop` is set or the connection is lost.
+/// Works the queue over `connection` until `stop` is set or the connection is lost. Messages that are not
+/// settled by then are delivered again by the broker.
+///
+/// # Errors
+/// If the channel cannot be opened, the queue cannot be consumed, or a frame cannot be sent. The text is for
+/// the log.
 pub async fn work(
     connection: &Connection,
     bench: &Bench<'_>,
@@ -195,6 +216,7 @@ impl Session<'_> {
         deliveries.is_empty() && self.window.open() <= self.held.len()
     }
 
+    /// Ends consuming. Messages that have arrived are still judged.
     async fn cancel(&mut self) -> Result<(), String> {
         let cancelled = self.channel.basic_cancel(BasicCancelArguments::new(TAG));
         cancelled
@@ -254,7 +276,8 @@ impl Session<'_> {
         self.settle(held).await
     }
 
-    /// Decides about a message, and does what was decided.
+    /// Decides about a message, and does what was decided. A panic while judging dead-letters the message:
+    /// its repetition would panic again.
     async fn settle(&mut self, message: Held) -> Result<(), String> {
         let Bench { rules, counts, .. } = self.bench;
         let delivery = message.delivery;
@@ -339,6 +362,7 @@ impl Session<'_> {
         }
     }
 
+    /// Sends the acknowledgements that are due, and forgets finished tasks.
     async fn acknowledge(&mut self) -> Result<(), String> {
         for ack in self.window.take_acks() {
             let args = BasicAckArguments::new(ack.delivery, ack.multiple);

@@ -2,10 +2,18 @@
 //!
 //! The broker numbers deliveries, and the answers published on the same channel, from 1 on. An acknowledgement of a
 //! number can stand for all earlier ones: most messages are settled in order, so one frame acknowledges many.
+//!
+//! | call | message |
+//! | --- | --- |
+//! | [`Window::delivered`] | open |
+//! | [`Window::published`] | open, and its answer has a number |
+//! | [`Window::confirmed`], then [`Window::answered`] | may be acknowledged |
+//! | [`Window::rejected`] | settled, without an acknowledgement |
+//! | [`Window::take_acks`] | settled |
 
 use std::collections::VecDeque;
 
-/// Number of a delivery.
+/// Number of a delivery on its channel (AMQP's delivery tag), from 1 on.
 pub type Delivery = u64;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +44,7 @@ pub struct Window {
     /// Deliveries of the published answers, beginning with answer `confirmed + 1`; `None` if the answer no longer
     /// matters.
     published: VecDeque<Option<Delivery>>,
+    /// All answers up to this number are confirmed.
     confirmed: u64,
     /// Messages that were answered since the last acknowledgements.
     answered: Vec<Delivery>,
@@ -59,7 +68,8 @@ impl Window {
         self.states.push_back(State::Open);
     }
 
-    /// Adds a published answer. `delivery` is the message that it settles, if any.
+    /// Adds an answer that is published next; the broker numbers answers from 1 on. `delivery` is the message
+    /// that it settles, if any.
     pub fn published(&mut self, delivery: Option<Delivery>) {
         self.published.push_back(delivery);
     }
@@ -86,7 +96,7 @@ impl Window {
         deliveries
     }
 
-    /// Marks a message as answered.
+    /// Marks a message as answered. Nothing happens if it is settled, or was never delivered.
     pub fn answered(&mut self, delivery: Delivery) {
         if self.set(delivery, State::Answered) {
             self.answered.push(delivery);
@@ -139,6 +149,7 @@ impl Window {
         }
     }
 
+    /// Forgets the settled messages before the first open one.
     fn drop_settled(&mut self) {
         while self.states.front() == Some(&State::Settled) {
             self.states.pop_front();

@@ -1,4 +1,7 @@
 //! Blocks of rows from an Arrow `RecordBatch`.
+//!
+//! Columns are found and their types checked once per batch. Categorical columns become hashes and text
+//! columns become references, a vector per column; numbers and embeddings stay where they are.
 
 use arrow_array::{
     Array, ArrayRef, Float32Array, RecordBatch,
@@ -33,11 +36,33 @@ impl Model {
     /// | text | strings | refused |
     /// | embedding | fixed-size lists of f32 | refused |
     ///
-    /// Numbers are read in place; each value of a dictionary is hashed once.
+    /// Numbers are read in place; each value of a dictionary is hashed once. `raw` gets [`Model::dimension`]
+    /// values per row, row by row.
     ///
     /// # Errors
     /// If a column is missing, has another type or a null that is refused, embeddings have another length than the feature,
     /// or `raw` does not have room for exactly the rows' raw values.
+    /// `raw` is then unchanged.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use arrow_array::{ArrayRef, Float64Array, RecordBatch};
+    /// use catboost_apply::Scratch;
+    ///
+    /// # use catboost_apply::Model;
+    /// # let model = Model::from_bytes(
+    /// #     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0,
+    /// #     "feature_id": "age", "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias":
+    /// #     [1, [0.5]], "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2]}]}"#,
+    /// # )?;
+    /// let ages: ArrayRef = Arc::new(Float64Array::from(vec![Some(41.0), None]));
+    /// let batch = RecordBatch::try_from_iter([("age", ages)])?;
+    /// let mut raw = vec![0.0; batch.num_rows() * model.dimension()];
+    /// model.raw_of_batch(&batch, &mut Scratch::default(), &mut raw)?;
+    /// assert_eq!(raw, [2.5, 1.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn raw_of_batch(
         &self,
         batch: &RecordBatch,

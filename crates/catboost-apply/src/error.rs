@@ -11,6 +11,9 @@ use catboost_model::explain::ExplainError;
 
 /// Error of loading a model. Its text is a sentence that says where the fault is, what was expected, and what was
 /// found.
+///
+/// The path is `None` unless the model was read by [`Model::load`](crate::Model::load) or
+/// [`Explainer::load`](crate::Explainer::load). Errors of rows are [`RowError`](crate::RowError)s.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,8 +22,11 @@ pub enum Error {
     /// The file is not a supported model.
     Model(Option<PathBuf>, catboost_model::Error),
     /// The model's tables would take many times the memory of its file, which is not the case for any trained model.
+    /// Required tables may take 6 bytes per byte of the file, plus 256 KiB. The text names the table, its
+    /// size and the bytes that were left.
     TooLarge(Option<PathBuf>, String),
     /// The model cannot be explained.
+    /// Only [`Explainer`](crate::Explainer) returns this error.
     Explain(Option<PathBuf>, ExplainError),
 }
 
@@ -45,6 +51,9 @@ impl Error {
     }
 
     /// Returns true if the file is a valid model with content that is not supported.
+    ///
+    /// True for tables that would be too large, too. False for a file that is damaged or cannot be read, and
+    /// for a model that cannot be explained.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         match self {

@@ -1,4 +1,7 @@
 //! SHAP values of a loaded model.
+//!
+//! An [`Explainer`] holds a [`Model`] and the tables of TreeSHAP. A row is evaluated first, which gives its
+//! leaf in each tree; the contributions of those leaves are then looked up or computed.
 
 use std::{borrow::Cow, path::Path};
 
@@ -39,11 +42,14 @@ pub struct Explainer {
 }
 
 impl Explainer {
-    /// Loads a model file. With `tables`, the contributions of all leaves of oblivious trees are computed at once, and a
-    /// row then takes additions alone. [`Explainer::table_bytes`] is the size of these tables.
+    /// Loads a model file. With `tables`, the contributions of all leaves of oblivious trees are computed at
+    /// once, and a row then takes additions alone. The tables take 8 bytes per leaf, feature of its tree and
+    /// explained dimension ([`Explainer::table_bytes`]). Non-symmetric trees have none.
     ///
     /// # Errors
-    /// As [`Model::load`]; if the model cannot be explained.
+    /// As [`Model::load`]; if the model cannot be explained, for a reason of
+    /// [`catboost_model::explain::Explainer::new`], more than 65,535 columns, non-symmetric trees with more
+    /// than 16 features on the way to a leaf, or `tables` of more than 1 GiB.
     pub fn load(path: impl AsRef<Path>, tables: bool) -> Result<Self, Error> {
         let path = path.as_ref();
         let mut file = Vec::new();
@@ -70,7 +76,8 @@ impl Explainer {
     /// Prepares a model that was parsed already, as [`Model::new`] does.
     ///
     /// # Errors
-    /// If the model cannot be explained.
+    /// If the model cannot be explained, as for [`Explainer::load`]. The memory of the model's own tables is
+    /// not limited.
     pub fn new(model: &ir::Model, tables: bool) -> Result<Self, Error> {
         Self::with_model(Model::new(model), model, tables)
     }
@@ -105,8 +112,10 @@ impl Explainer {
         &self.explain.base
     }
 
-    /// Number of values in an explanation: one per column of the training data and explained dimension, dimension by
-    /// dimension.
+    /// Number of values in an explanation: one per column of the training data and explained dimension,
+    /// dimension by dimension. With `columns` columns, the contribution of column `c` to dimension `d` is
+    /// value `d * columns + c`. A column is a feature by its [`index`](crate::Feature::index); columns that
+    /// no tree uses have 0.
     #[must_use]
     pub fn len(&self) -> usize {
         self.explain.len()
@@ -124,7 +133,7 @@ impl Explainer {
         size_of_val(&*self.explain.tables)
     }
 
-    /// Returns true if any tree has a split.
+    /// Returns true if any tree has a split. Otherwise every value of an explanation is 0.
     #[must_use]
     pub fn uses_features(&self) -> bool {
         self.explain.trees.iter().any(|tree| tree.classes > 0)
@@ -142,10 +151,11 @@ impl Explainer {
         self.explain_block(std::slice::from_ref(row), values)
     }
 
-    /// [`Explainer::explain`] for several rows, whose `values` are concatenated.
+    /// [`Explainer::explain`] for several rows, whose `values` are concatenated. Faster per row, since each
+    /// tree is prepared once per call. Allocates at least 4 bytes per row and tree.
     ///
     /// # Errors
-    /// As [`Model::raw_into`], for the first row with an error.
+    /// As [`Model::raw_into`], for the first row with an error. `values` is then unchanged.
     ///
     /// # Panics
     /// If the length of `values` is not [`Explainer::len`] times the number of rows.
@@ -160,7 +170,9 @@ impl Explainer {
         Ok(())
     }
 
-    /// Returns the row's leaf in each tree: CatBoost's `calc_leaf_indexes`.
+    /// Returns the row's leaf in each tree, in the order of the trees: CatBoost's `calc_leaf_indexes`. Bit
+    /// `k` of the leaf of an oblivious tree is the answer to the tree's split `k`. Leaves of a non-symmetric
+    /// tree are numbered in file order.
     ///
     /// # Errors
     /// As [`Model::raw_into`].

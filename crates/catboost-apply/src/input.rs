@@ -1,4 +1,8 @@
 //! Input rows whose values are set one by one.
+//!
+//! An [`Input`] keeps its values in the order of the layout, so that evaluation copies none of them. It is
+//! the convenient way for rows whose values arrive by name; [`Row`](crate::Row) suits rows that are complete
+//! slices already.
 
 use catboost_runtime::{
     compiled,
@@ -9,9 +13,9 @@ use smallvec::SmallVec;
 
 use crate::{Model, Position};
 
-/// Input row of a model whose values are set one by one, by name or by [`Position`]. Values are kept: from one row to
-/// the next only the differences have to be set. Setting and evaluating allocate nothing once the longest texts were
-/// set.
+/// Input row of a model whose values are set one by one, by name or by [`Position`]. Values are kept: from
+/// one row to the next only the differences have to be set. Setting allocates nothing once the longest texts
+/// were set; evaluating has the exceptions of [`Model::raw_into`].
 ///
 /// ```
 /// use catboost_apply::Model;
@@ -29,6 +33,9 @@ use crate::{Model, Position};
 /// assert!(error.to_string().contains("agee"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A new row has no values, and needs one for every feature that the model uses. A clone has values of its
+/// own and shares the model's tables.
 #[derive(Clone, Debug)]
 pub struct Input {
     model: Model,
@@ -50,10 +57,13 @@ pub struct Input {
 #[non_exhaustive]
 pub enum Value<'a> {
     /// Value of a numeric feature; NaN if missing.
+    /// Borders are compared in f32: round an `f64` with `as f32`.
     Number(f32),
     /// Value of a categorical or a text feature.
+    /// An integer category is the text of its decimal digits, which is what CatBoost hashes.
     Text(&'a str),
     /// Value of an embedding feature.
+    /// Its length is [`Feature::dimension`](crate::Feature::dimension).
     Embedding(&'a [f32]),
 }
 
@@ -76,11 +86,15 @@ impl<'a> From<&'a [f32]> for Value<'a> {
 }
 
 /// Identifies a feature: its name, or its position.
+///
+/// Implemented for names (`&str`), which are looked up at each call, and for [`Position`], which is not
+/// looked up.
 pub trait Key {
     /// Returns the position of the feature.
     ///
     /// # Errors
-    /// If the model has no such feature.
+    /// If the model has no such feature, or several of that name. A [`Position`] is returned as it is,
+    /// without a check.
     fn position(&self, model: &Model) -> Result<Position, RowError>;
 }
 
@@ -132,11 +146,12 @@ impl Input {
         }
     }
 
-    /// Sets a feature's value. The value of a feature that the model does not use is dropped.
+    /// Sets a feature's value. The value of a feature that the model does not use is dropped. A categorical
+    /// value is hashed at once; texts and embeddings are copied into memory that the next value reuses.
     ///
     /// # Errors
-    /// If the model has no such feature, or the value is not of the feature's kind. The length of an embedding is
-    /// checked when the row is evaluated.
+    /// If the model has no such feature, or the value is not of the feature's kind; the row is then
+    /// unchanged. The length of an embedding is checked when the row is evaluated.
     pub fn set<'a>(
         &mut self,
         feature: impl Key,
@@ -185,6 +200,7 @@ impl Input {
     }
 
     /// Removes all values.
+    /// Keeps the memory of texts and embeddings.
     pub fn clear(&mut self) {
         for is_set in self.is_set.iter_mut().flatten() {
             *is_set = false;
@@ -192,7 +208,7 @@ impl Input {
         self.missing = self.places.iter().flatten().flatten().count();
     }
 
-    /// Returns the raw values of the row.
+    /// Returns the raw values of the row, [`Model::dimension`] of them, in a new vector.
     ///
     /// # Errors
     /// As [`Input::raw_into`].
@@ -202,11 +218,12 @@ impl Input {
         Ok(raw)
     }
 
-    /// Computes the raw values of the row.
+    /// Computes the raw values of the row, with the bits of [`Model::raw_into`] for the same values.
     ///
     /// # Errors
-    /// If a feature that the model uses has no value, an embedding another length than its feature, or `raw` another
-    /// length than [`Model::dimension`].
+    /// If a feature that the model uses has no value (the first one, in the order of the columns, is named),
+    /// an embedding another length than its feature, or `raw` another length than [`Model::dimension`]. `raw`
+    /// is then unchanged.
     pub fn raw_into(&self, raw: &mut [f64]) -> Result<(), RowError> {
         if self.missing > 0 {
             return Err(self.missing());

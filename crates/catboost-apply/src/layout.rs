@@ -1,6 +1,21 @@
 //! Layout: IR → tables. Assigns a group to each feature, and computes every table that evaluation looks up.
 //!
 //! [`catboost_runtime::compiled`] documents the tables.
+//!
+//! | modules | tables |
+//! | --- | --- |
+//! | `groups` | groups, their slots, and numeric features |
+//! | `categories`, `combinations`, `crosses` | one-hot features and CTRs |
+//! | `texts`, `letters`, `bags`, `bayes`, `bm25`, `odds` | text features |
+//! | `embeddings` | embedding features |
+//! | `estimates` | borders of the numbers that calcers compute |
+//! | `trees` | leaf indices and leaf values |
+//! | `blocks` | evaluation of many rows at once |
+//! | `explain` | SHAP values |
+//! | `keys`, `room` | hash tables, and the memory limit of all tables |
+//!
+//! Groups are assigned in this order: numeric features, estimated features, one-hot features, CTRs. Unless
+//! the trees are walked, no other slot comes before them, so that the number of a group is its slot.
 
 mod bags;
 mod bayes;
@@ -52,15 +67,18 @@ pub struct Layout {
 }
 
 /// Lays out a model without a limit of memory.
+/// A small file can describe large tables: [`lay_out_in`] is for files of others.
 #[must_use]
 pub fn lay_out(model: &Model) -> Layout {
     lay_out_in(model, Room::UNBOUNDED).expect("there is room for everything")
 }
 
-/// Lays out a model.
+/// Lays out a model. `room` limits the memory of its tables. The same model and the same room give the same
+/// tables.
 ///
 /// # Errors
 /// If its tables would exceed `room`.
+/// The text names the table. Tables that only save time are never the reason: they are left out.
 pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
     let rows = trees::Rows::plan(model, &mut room);
     let mut groups = Groups::new(model, rows.is_none());

@@ -5,6 +5,9 @@
 //!
 //! `catboost_model` reads the file into its intermediate representation; [`layout`] assigns groups and computes every
 //! table; `catboost_runtime::compiled` evaluates rows. The code generator prints the same tables as Rust source.
+//!
+//! Cargo features, all off by default: `rayon` adds `Model::raw_block_on_all_cores`, `ndarray` adds
+//! `Model::raw_of_array`, `arrow` adds `Model::raw_of_batch`.
 
 #[cfg(feature = "ndarray")]
 mod array;

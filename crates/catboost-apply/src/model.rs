@@ -1,4 +1,7 @@
 //! Loaded models.
+//!
+//! A [`Model`] is an `Arc` of its description ([`Schema`]) and its tables ([`Layout`]). Rows are checked
+//! here, against the description; evaluation itself does not check, and cannot fail.
 
 use std::{
     borrow::Cow,
@@ -33,6 +36,24 @@ use crate::{
 
 /// CatBoost model, ready to predict. Clones are cheap and share the tables. All methods take `&self` and may be called
 /// from any thread.
+///
+/// [`Predict`] turns raw values into predictions, and serves functions that take compiled models as well.
+///
+/// ```
+/// use catboost_apply::{Label, Model, Predict, Row};
+///
+/// let model = Model::from_bytes(
+///     br#"{"model_info": {"params": {"loss_function": {"type": "Logloss"}}},
+///     "features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0,
+///     "feature_id": "age", "nan_value_treatment": "AsIs", "borders": [30.0]}]},
+///     "scale_and_bias": [1, [0.0]],
+///     "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [0, 2]}]}"#,
+/// )?;
+/// let raw = model.raw(&Row { floats: &[7.0], ..Row::default() })?;
+/// assert_eq!(model.probability(&raw), Some(vec![0.5, 0.5]));
+/// assert_eq!((model.classes(), model.class(&raw)), (vec![Label::Int(0), Label::Int(1)], Some(vec![0])));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Model(Arc<Inner>);
 
@@ -52,11 +73,12 @@ thread_local! {
 }
 
 impl Model {
-    /// Loads a model file, a `.cbm` or a JSON export. The first bytes decide which.
+    /// Loads a model file, a `.cbm` or a JSON export. The first bytes decide which. The file is read as a
+    /// whole; its bytes are dropped before the tables are computed.
     ///
     /// # Errors
-    /// If the file cannot be read, is not a model, has unsupported content, or its tables would take many times the
-    /// memory of the file.
+    /// If the file cannot be read, is not a model, has unsupported content, or its tables would take many
+    /// times the memory of the file. The error's text begins with the path.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let mut file = Vec::new();
@@ -67,7 +89,7 @@ impl Model {
             .map_err(|error| error.at(path))
     }
 
-    /// Loads a model from the bytes of its file.
+    /// Loads a model from the bytes of its file, which are not kept.
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -89,7 +111,8 @@ impl Model {
         Self::of_file(&model, Cow::Borrowed(file))
     }
 
-    /// Loads a model from a reader, which is read to its end.
+    /// Loads a model from a reader, which is read to its end. The head of a `.cbm` is checked before the rest
+    /// is read.
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -110,7 +133,8 @@ impl Model {
         Ok(Self::with_layout(model, layout, sha256))
     }
 
-    /// Prepares a model that was already read. [`Model::sha256`] is empty, since there is no file to compute it from.
+    /// Prepares a model that was already read. [`Model::sha256`] is empty, since there is no file to compute
+    /// it from. The memory of the tables is not limited: use [`Model::from_bytes`] for files of others.
     #[must_use]
     pub fn new(model: &ir::Model) -> Self {
         Self::with_layout(model, layout::lay_out(model), String::new())
@@ -133,8 +157,7 @@ impl Model {
     /// among all columns.
     ///
     /// # Errors
-    /// If the model has no such feature.
-    /// If there is no such feature.
+    /// If the model has no such feature, or several features share the name.
     pub fn position(&self, name: &str) -> Result<Position, RowError> {
         self.schema().named(name).map(Feature::position)
     }
@@ -146,8 +169,8 @@ impl Model {
         (0..).map_while(at).collect()
     }
 
-    /// Features of a kind, in the order in which an observer of [`Model::raw_observed`] numbers them; `None` where no tree depends on a
-    /// feature.
+    /// Features of a kind, in the order in which an observer of [`Model::raw_observed`] numbers them. `None`
+    /// is a number that pads a block of numeric features.
     #[must_use]
     pub fn observed(&self, kind: FeatureKind) -> Vec<Option<&Feature>> {
         let layout = self.layout();
@@ -164,13 +187,13 @@ impl Model {
         indices.into_iter().map(|index| feature(index?)).collect()
     }
 
-    /// Number of raw values per row.
+    /// Number of raw values per row: 1, one per class or target, or 2 for `RMSEWithUncertainty`.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.schema().dimension
     }
 
-    /// SHA-256 of the model file, in lower-case hexadecimal.
+    /// SHA-256 of the model file, in lower-case hexadecimal; empty for [`Model::new`].
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.schema().sha256
@@ -189,14 +212,16 @@ impl Model {
         (!loss.is_empty()).then_some(loss)
     }
 
-    /// Reason why the model has raw values only: its metadata about classes is inconsistent.
+    /// Reason why the model has raw values only: its metadata about classes is inconsistent. `None` if the
+    /// metadata is consistent, even if the model's loss has no predictions. [`Model::loss`] is `None` as well
+    /// if there is a reason.
     #[must_use]
     pub fn output_error(&self) -> Option<String> {
         let output = self.schema().output.as_ref();
         output.err().map(ToString::to_string)
     }
 
-    /// Creates an input row whose values are set one by one.
+    /// Creates an input row whose values are set one by one. It can be reused for any number of rows.
     #[must_use]
     pub fn input(&self) -> Input {
         Input::new(self.clone())
@@ -210,25 +235,49 @@ impl Model {
         Predict::raw(self, row)
     }
 
-    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, except that classes which the training data lacked
-    /// have no value. Allocates nothing once the thread has evaluated a row, unless a text is long or has an unusual
-    /// tokenizer, or the model searches the neighbors of an embedding.
+    /// Computes the raw values of a row: CatBoost's `RawFormulaVal`, except that classes which the training
+    /// data lacked have no value. `raw[d]` is the sum of the trees' leaf values of dimension `d`, times the
+    /// scale, plus the bias.
+    ///
+    /// Allocates nothing once the thread has evaluated a row, unless a text is long or has an unusual
+    /// tokenizer, the model searches the neighbors of an embedding, a calcer has more than 16 classes, or the
+    /// model uses more features than fit on the stack (64 numeric, 32 categorical, 8 texts or 8 embeddings).
     ///
     /// # Errors
-    /// If the row has another number of features of a kind than the model, an embedding another length than its
-    /// feature, or `raw` another length than [`Model::dimension`].
+    /// If the row has another number of features of a kind than the model, an embedding another length than
+    /// its feature, or `raw` another length than [`Model::dimension`]. `raw` is then unchanged.
     pub fn raw_into(&self, row: &Row<'_>, raw: &mut [f64]) -> Result<(), RowError> {
         self.raw_observed(row, raw, &mut ())
     }
 
-    /// Computes the raw values after every `period` of some trees: CatBoost's `staged_predict`. One stage of all of them
-    /// is CatBoost's `predict` with `ntree_start` and `ntree_end`. The bias belongs to the first tree.
+    /// Computes the raw values after every `period` of some trees: CatBoost's `staged_predict`. One stage of
+    /// all of them is CatBoost's `predict` with `ntree_start` and `ntree_end`. The bias belongs to the first
+    /// tree.
+    ///
+    /// Each stage has [`Model::dimension`] values; the last one ends with the range, even within a period.
+    /// All trees of the model are evaluated, whatever the range.
     ///
     /// # Errors
     /// As [`Model::raw_into`].
     ///
     /// # Panics
     /// If `trees` is out of the range of the model's trees, or `period` is 0.
+    ///
+    /// ```
+    /// use catboost_apply::Row;
+    ///
+    /// # use catboost_apply::Model;
+    /// # let model = Model::from_bytes(
+    /// #     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0,
+    /// #     "feature_id": "age", "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias":
+    /// #     [1, [0.5]], "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2]},
+    /// #     {"splits": [{"split_index": 0}], "leaf_values": [10, 20]}]}"#,
+    /// # )?;
+    /// let row = Row { floats: &[41.0], ..Row::default() };
+    /// assert_eq!(model.stages(&row, 0..2, 1)?, [[2.5], [22.5]]);
+    /// assert_eq!(model.stages(&row, 1..2, 1)?, [[20.0]]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stages(
         &self,
         row: &Row<'_>,
@@ -241,7 +290,9 @@ impl Model {
         Ok(self.layout().model.stages(&leaves, trees, period))
     }
 
-    /// [`Model::raw_into`], which also reports to `observer` what the evaluation meets.
+    /// [`Model::raw_into`], which also reports to `observer` what the evaluation meets: unseen categorical
+    /// values, unknown words, and the leaf of each tree. [`Model::observed`] names the features by the
+    /// numbers that an observer receives.
     ///
     /// # Errors
     /// As [`Model::raw_into`].
@@ -256,6 +307,12 @@ impl Model {
     }
 
     /// Appends the leaves of a row to `leaves`, and writes its raw values to `raw`.
+    ///
+    /// # Errors
+    /// As [`Model::raw_into`], but for the length of `raw`.
+    ///
+    /// # Panics
+    /// If the length of `raw` is not the model's dimension.
     pub(crate) fn push_leaves(
         &self,
         row: &Row<'_>,
@@ -331,10 +388,30 @@ impl Model {
         Ok(())
     }
 
-    /// Computes the raw values of many rows. See [`Predict::raw_block`].
+    /// Computes the raw values of many rows: `raw` gets [`Model::dimension`] values per row, row by row. The
+    /// bits are those of [`Model::raw_into`]. Fewer than eight rows are evaluated one by one. See
+    /// [`Predict::raw_block`].
     ///
     /// # Errors
-    /// As [`Predict::raw_block`].
+    /// As [`Predict::raw_block`]. All rows are checked before the first is evaluated, so `raw` is then
+    /// unchanged.
+    ///
+    /// ```
+    /// use catboost_apply::{Row, Scratch};
+    ///
+    /// # use catboost_apply::Model;
+    /// # let model = Model::from_bytes(
+    /// #     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0,
+    /// #     "feature_id": "age", "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias":
+    /// #     [1, [0.5]], "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2]}]}"#,
+    /// # )?;
+    /// let ages = [[41.0], [7.0]];
+    /// let rows = ages.each_ref().map(|age| Row { floats: age, ..Row::default() });
+    /// let mut raw = [0.0; 2];
+    /// model.raw_block(&rows, &mut Scratch::default(), &mut raw)?;
+    /// assert_eq!(raw, [2.5, 1.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn raw_block(
         &self,
         rows: &[Row<'_>],
@@ -350,10 +427,12 @@ impl Model {
         Ok(())
     }
 
-    /// [`Model::raw_block`] on all threads of rayon's pool. Each thread allocates a scratch of its own.
+    /// [`Model::raw_block`] on all threads of rayon's pool, in tasks of 1,024 rows. Scratch memory is
+    /// allocated per call, for each thread that takes part.
     ///
     /// # Errors
-    /// As [`Model::raw_block`].
+    /// As [`Model::raw_block`], but the contents of `raw` are unspecified on an error of a row, and any one
+    /// of several errors is returned.
     #[cfg(feature = "rayon")]
     pub fn raw_block_on_all_cores(
         &self,

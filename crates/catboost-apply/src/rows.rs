@@ -1,11 +1,16 @@
 //! Rows in the order of the layout's features.
+//!
+//! A [`Row`] has the values of each kind in the model's order, used or not. Evaluation takes the used ones,
+//! in the order of [`Layout::floats`], [`Layout::cats`], [`Layout::texts`] and [`Layout::embeddings`].
+//! Categorical values are hashed here. Up to 64 numbers, 32 categories, 8 texts and 8 embeddings are kept on
+//! the stack; more are allocated per row.
 
 use catboost_runtime::{block, compiled, hash::cat_hash, predict::Row};
 use smallvec::SmallVec;
 
 use crate::layout::Layout;
 
-/// Rows of a block.
+/// Rows of a block, whose counts and lengths the caller has checked.
 pub(crate) struct Rows<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) rows: &'a [Row<'a>],
@@ -34,6 +39,10 @@ impl block::Rows for Rows<'_> {
 }
 
 /// Maps a row's features to the order of the layout.
+/// A number that pads a block of features is 0.
+///
+/// # Panics
+/// If the row has fewer features of a kind than the layout refers to.
 #[inline]
 pub(crate) fn in_places<R>(
     layout: &Layout,

@@ -1,4 +1,7 @@
 //! Self-description of a model: features, classes, loss and metadata.
+//!
+//! Computed once per model, from the intermediate representation and the file's metadata. A look-up by name
+//! is one look-up in a hash table; a look-up by [`Position`] is two indexings.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,14 +20,19 @@ pub struct Feature {
     /// Name; empty if the training data had none.
     pub name: String,
     /// Index among all columns of the training data.
+    /// CatBoost's flat feature index.
     pub index: u32,
     /// Kind of its values.
     pub kind: FeatureKind,
     /// True if any tree depends on the feature.
+    /// A [`Row`](crate::Row) has a value for every feature, used or not.
     pub used: bool,
     /// Borders of a numeric feature, ascending. Empty for other kinds.
+    /// A split asks `value > border` in f32, so the number of borders below a value decides about all splits.
     pub borders: Vec<f32>,
     /// Number of known values of a categorical feature; 0 for other kinds.
+    /// Counted from one-hot splits and from CTRs of the feature alone: a feature that only combinations use
+    /// has 0.
     pub known_values: usize,
     /// Length of an embedding; 0 for other kinds, and if the model does not use the feature.
     pub dimension: usize,
@@ -50,10 +58,13 @@ impl Feature {
 
 /// Position of a feature's value in the rows of a model. Look it up once, with
 /// [`Model::position`](crate::Model::position), and use it for every row.
+///
+/// A position belongs to one model and its clones. Another model refuses it only if it has fewer features of
+/// that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
     pub(crate) kind: FeatureKind,
-    /// Index among the features of the kind.
+    /// Index among the features of the kind, in the order of a [`Row`](crate::Row).
     pub(crate) index: u32,
 }
 
@@ -70,6 +81,8 @@ pub(crate) struct Schema {
     pub(crate) dimension: usize,
     pub(crate) sha256: String,
     pub(crate) metadata: BTreeMap<String, String>,
+    /// Meaning of the raw values; an error if the metadata about classes is inconsistent, which leaves raw
+    /// values alone.
     pub(crate) output: Result<Output, OutputError>,
 }
 
@@ -119,6 +132,9 @@ impl Schema {
     }
 
     /// Returns the feature with this name, or with this index if no feature has that name.
+    ///
+    /// # Errors
+    /// [`RowError::Unknown`] if there is none, or if several features share the name.
     pub(crate) fn named(&self, name: &str) -> Result<&Feature, RowError> {
         match self.by_name.get(name) {
             Some(&Some(place)) => Ok(&self.features[place as usize]),

@@ -1,4 +1,15 @@
 //! Model card: a summary of a model in a few lines of JSON.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `file`, `sha256` | the [`Origin`] |
+//! | `trees`, `tree_kind` | number of trees; `oblivious` or `non-symmetric` |
+//! | `depth` | levels of the deepest tree; null for non-symmetric trees |
+//! | `leaves` | leaves of all trees |
+//! | `dimension`, `splits` | raw values per row; binary features of the model |
+//! | `features` | per column: `flat_index`, `name`, `used` and `kind`, such as `float` |
+//! | `catboost_version`, `trained` | from the metadata; null if it does not say |
+//! | `generator` | name and version of this crate |
 
 use catboost_model::ir::{Model, Trees};
 use serde_json::{Value, json};
@@ -8,7 +19,7 @@ use crate::{
     names::{Kind, fields},
 };
 
-/// Returns the model card.
+/// Returns the model card, on one line. It becomes the constant `CARD`.
 pub(crate) fn card(model: &Model, origin: &Origin) -> String {
     let (kind, trees, depth, leaves) = match &model.trees {
         Trees::Oblivious(trees) => {

@@ -1,4 +1,9 @@
 //! Tables → Rust source.
+//!
+//! [`Module::write`] prints in the order of the file: header and version check, `Features`, constants and
+//! `raw`, predictions, the value `Model`, explanations, the self-check, and the private module `tables`.
+//! Tables print themselves (`catboost_runtime::emit`): plain elements go to a pool per type, a file that the
+//! source includes; everything else becomes constant expressions.
 
 mod explain;
 mod kinds;
@@ -32,24 +37,29 @@ const ALLOW: &str = r#"#[allow(
     reason = "generated"
 )]"#;
 
-/// The generated module.
+/// Input of the generated module: the model and whatever was derived from it.
 pub(crate) struct Module<'a> {
     pub(crate) model: &'a Model,
     pub(crate) origin: &'a Origin,
+    /// Tables, and the order in which they take features.
     pub(crate) layout: &'a Layout,
+    /// Light leaves, for observers.
     pub(crate) light: &'a Light,
     /// `None` if `self_check` is left out.
     pub(crate) check: Option<&'a SelfCheck>,
+    /// Fields of `Features`, in the order of the columns.
     pub(crate) fields: &'a [Field],
     /// `None` unless explanations are configured.
     pub(crate) explaining: Option<&'a Explaining>,
     /// Functions of predictions, or the reason why there are none.
     pub(crate) outputs: Result<&'a Outputs, &'a str>,
+    /// Name and visibility of the module.
     pub(crate) config: &'a Config,
 }
 
 impl Module<'_> {
-    /// Returns the source, and the files that it includes by the names of their statics.
+    /// Returns the source, and the files that it includes by the names of their statics (`U8S`, `F64S`, …),
+    /// ascending.
     pub(crate) fn write(&self) -> (String, Vec<(&'static str, Pool)>) {
         let mut out = Emitter::new();
         self.write_to(&mut out)
@@ -61,6 +71,7 @@ impl Module<'_> {
         (source, pools)
     }
 
+    /// Emits everything but the statics of the included files, which are known at the end.
     fn write_to(&self, f: &mut Emitter) -> fmt::Result {
         self.header(f)?;
         self.features(f)?;
@@ -76,6 +87,7 @@ impl Module<'_> {
 }
 
 impl Module<'_> {
+    /// Emits the origin, the opening of the module, and an assertion of the runtime's layout version.
     fn header(&self, f: &mut Emitter) -> fmt::Result {
         writeln!(
             f,
@@ -147,6 +159,8 @@ impl Module<'_> {
         }
     }
 
+    /// Emits the constants of the model, `raw`, `raw_observed` and `raw_block`, and the functions that put a
+    /// row's features in the order of the layout.
     fn functions(&self, f: &mut Emitter) -> fmt::Result {
         let dimension = self.model.dimension;
         let lifetime = self.lifetime();

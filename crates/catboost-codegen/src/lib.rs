@@ -11,6 +11,12 @@
 //! Stages: `catboost_model` reads the file into its intermediate representation; `catboost_apply::layout` assigns
 //! groups and computes every table; `emit` prints the tables. [`Config::generate`] has no side effects, and gives the
 //! same bytes for the same model.
+//!
+//! | instruction to Cargo | printed by [`Config::build`] and [`Config::compile`] |
+//! | --- | --- |
+//! | `cargo::rerun-if-changed` | always, for the model file |
+//! | `cargo::warning` | if the metadata about classes is inconsistent, so that there are raw values only |
+//! | `cargo::error` | on an error, by [`Config::build`] alone |
 
 mod card;
 mod emit;
@@ -34,10 +40,12 @@ use light::Light;
 use self_check::SelfCheck;
 use sha2::{Digest, Sha256};
 
-/// Origin of a model.
+/// Origin of a model, for the header, the constants `SHA256` and `CARD` of the generated module. The default
+/// is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The file's name, without its folder.
+    /// Special characters are escaped where it is printed.
     pub name: String,
     /// SHA-256 of the file, in lower-case hexadecimal.
     pub sha256: String,
@@ -47,28 +55,38 @@ pub struct Origin {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Generated {
-    /// Files to write: paths below `OUT_DIR`, and contents. The source comes last.
+    /// Files to write: paths below `OUT_DIR`, with `/` between folder and file, and contents. First the
+    /// tables (`<module>/u16s.bin` and the like, one per type of little-endian elements), last the source
+    /// (`<module>.rs`).
     pub files: Vec<(String, Vec<u8>)>,
-    /// Generated functions that turn raw values into predictions.
+    /// Generated functions that turn raw values into predictions. Empty if the model has raw values only.
     pub predictions: Vec<Prediction>,
     /// Reason why there are no predictions: the metadata about classes is inconsistent. `None` if there are
     /// predictions, or the model's loss has none.
     pub without_predictions: Option<String>,
 }
 
-/// Function of the generated module that turns raw values into predictions.
+/// Function of the generated module that turns raw values into predictions. Each takes the raw values of one
+/// row, `&[f64; DIMENSION]`. `CLASSES` has the names of the classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Prediction {
     /// `by_class`, for models whose training data lacked some of the classes.
+    /// Returns `[f64; N]`, CatBoost's `RawFormulaVal`: the raw values in the order of `CLASSES`, minus
+    /// infinity for classes that the training data lacked.
     ByClass,
     /// `probability`, for models that classify.
+    /// Returns `[f64; N]`, CatBoost's `Probability`: in the order of `CLASSES`, or both probabilities of a
+    /// model that names one class.
     Probability,
     /// `class`, for models that classify.
+    /// Returns one of `CLASSES`, or `[bool; N]` if labels are predicted independently: CatBoost's `Class`.
     Class,
     /// `exponent`, for models with one raw value that do not classify.
+    /// Returns `f64`, CatBoost's `Exponent`.
     Exponent,
     /// `mean_and_variance`, for the loss `RMSEWithUncertainty`.
+    /// Returns `(f64, f64)`, CatBoost's `RMSEWithUncertainty`.
     MeanAndVariance,
 }
 
@@ -83,21 +101,36 @@ pub enum Error {
     Io(PathBuf, io::Error),
     /// The file is not a model that can be compiled.
     Model(PathBuf, catboost_model::Error),
-    /// The model's CTRs look up this many keys, too many for tables in a program. It can be loaded at run time.
+    /// The model's CTRs look up this many keys, more than 67,108,864, too many for tables in a program. It
+    /// can be loaded at run time.
     TooLarge(PathBuf, usize),
-    /// Cargo did not set `OUT_DIR`.
+    /// Cargo did not set `OUT_DIR`, and [`Config::out_dir`] was not called.
     NoOutDir,
-    /// The module's name is invalid.
+    /// The module's name, which is empty or has a character other than ASCII letters, digits and `_`.
     Module(String),
 }
 
 /// Compiles the model file at `path` into `$OUT_DIR/model.rs`, for a build script. Tells Cargo to run the script again
 /// when the file changes, and ends the build with a sentence on an error. [`Config`] has the options.
+///
+/// `path` is relative to the folder of the package, in which Cargo runs build scripts.
+///
+/// ```no_run
+/// catboost_codegen::build("model.cbm");
+/// ```
 pub fn build(path: impl AsRef<Path>) {
     Config::new().build(path);
 }
 
 /// Options of compiling a model.
+///
+/// ```no_run
+/// use catboost_codegen::{Config, Explanations};
+///
+/// let config = Config::new().visibility("pub(crate)");
+/// config.clone().module("churn").build("models/churn.cbm");
+/// config.module("fraud").explain(Explanations::Computed).build("models/fraud.json");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     module: String,
@@ -126,14 +159,17 @@ impl Config {
         }
     }
 
-    /// Names the source `<module>.rs` and the folder of its tables: ASCII letters, digits and `_`. Default: `model`.
+    /// Names the source `<module>.rs` and the folder of its tables: ASCII letters, digits and `_`. Default:
+    /// `model`. Each model of a package needs a name of its own. [`Config::compile`] checks the name,
+    /// [`Config::generate`] does not.
     #[must_use]
     pub fn module(mut self, module: impl Into<String>) -> Self {
         self.module = module.into();
         self
     }
 
-    /// Sets the visibility of the generated items, as Rust source such as `pub(crate)`. Default: `pub`.
+    /// Sets the visibility of the generated items, as Rust source such as `pub(crate)`. Default: `pub`. It is
+    /// not checked: a mistake shows when the source is compiled.
     #[must_use]
     pub fn visibility(mut self, visibility: impl Into<String>) -> Self {
         self.visibility = visibility.into();
@@ -148,23 +184,25 @@ impl Config {
         self
     }
 
-    /// Includes or leaves out `self_check` with its rows. Default: included.
+    /// Includes or leaves out `self_check` with its 16 rows, which the interpreter answers while the model is
+    /// compiled. Default: included.
     #[must_use]
     pub fn self_check(mut self, self_check: bool) -> Self {
         self.self_check = self_check;
         self
     }
 
-    /// Adds `explain`, SHAP values of rows, and chooses how they are computed. For a model that cannot be explained,
-    /// `UNEXPLAINED` has the reason. Default: none.
+    /// Adds `explain`, SHAP values of rows, and chooses how they are computed. For a model that cannot be
+    /// explained, `UNEXPLAINED` has the reason, and the build succeeds. The constant `EXPLANATION_BYTES` is
+    /// the size that [`Explanations::Tables`] adds to the program. Default: none.
     #[must_use]
     pub fn explain(mut self, explanations: Explanations) -> Self {
         self.explanations = explanations;
         self
     }
 
-    /// Compiles the model file at `path`, for a build script. Tells Cargo to run the script again when the file
-    /// changes, and ends the build with a sentence on an error.
+    /// Compiles the model file at `path`, for a build script. Tells Cargo to run the script again when the
+    /// file changes. On an error, prints a sentence for Cargo and exits the process with code 1.
     pub fn build(&self, path: impl AsRef<Path>) {
         if let Err(error) = self.compile(path) {
             println!("cargo::error={}", one_line(&error));
@@ -176,7 +214,16 @@ impl Config {
     /// in place of [`Config::build`] in a build script that handles errors.
     ///
     /// # Errors
-    /// If the file cannot be read, is not a supported model, output cannot be written, or the module's name is invalid.
+    /// If the file cannot be read, is not a supported model, its CTRs look up more than 67,108,864 keys,
+    /// output cannot be written, there is no folder for it, or the module's name is invalid.
+    ///
+    /// ```no_run
+    /// use catboost_codegen::{Config, Prediction};
+    ///
+    /// let generated = Config::new().compile("model.cbm")?;
+    /// assert!(generated.predictions.contains(&Prediction::Probability), "a classifier is expected");
+    /// # Ok::<(), catboost_codegen::Error>(())
+    /// ```
     pub fn compile(&self, path: impl AsRef<Path>) -> Result<Generated, Error> {
         let path = path.as_ref();
         println!("cargo::rerun-if-changed={}", one_line(&path.display()));
@@ -222,8 +269,9 @@ impl Config {
         Ok(generated)
     }
 
-    /// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`. The same model
-    /// gives the same bytes.
+    /// Compiles a model into the source `<module>.rs` and the tables that it includes, in `<module>/`. The
+    /// same model, origin and options give the same bytes. Nothing is printed or written. Neither the number
+    /// of CTR keys nor the memory of tables is limited.
     ///
     /// ```
     /// use catboost_codegen::{Config, Origin};
@@ -275,11 +323,11 @@ impl Config {
 }
 
 impl Generated {
-    /// Writes the files below a folder. A file with the right contents is left alone, so that nothing is recompiled
-    /// because of it.
+    /// Writes the files below a folder, which is created if necessary. A file with the right contents is left
+    /// alone, so that nothing is recompiled because of it. Files of an earlier model are not removed.
     ///
     /// # Errors
-    /// If a file cannot be written.
+    /// If a file cannot be written. Files before it, in the order of [`Generated::files`], have been written.
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         for (path, bytes) in &self.files {
             let path = folder.join(path);
@@ -289,6 +337,7 @@ impl Generated {
     }
 }
 
+/// Writes a file unless it has these bytes already. Creates its folder.
 fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());

@@ -1,4 +1,8 @@
 //! Light leaves: leaves that little of the training data reached, so that their predictions have little evidence.
+//!
+//! The generated constants `LIGHT_LEAVES` and `LIGHT_SHARE` let an observer compare rows with the training
+//! data: of the leaves that training rows reached, `LIGHT_SHARE` were light; a greater share says that rows
+//! differ from those.
 
 use catboost_model::ir::{Model, Trees};
 
@@ -8,13 +12,15 @@ pub(crate) const LIGHT: f64 = 5.0;
 
 /// Light leaves of a model.
 pub(crate) struct Light {
-    /// Bitmap of light leaves, indexed over all the trees; empty if the file has no weights.
+    /// Bitmap of light leaves, indexed over all the trees: leaf `i` is bit `i % 64` of word `i / 64`. Empty
+    /// if the file has no weights.
     pub(crate) bits: Vec<u64>,
-    /// Share of light leaves in the training data's own leaves, by weight.
+    /// Share of light leaves in the training data's own leaves, by weight: 0 to 1, and 0 without weights.
     pub(crate) share: f64,
 }
 
 impl Light {
+    /// Finds the leaves whose weight is less than [`LIGHT`].
     pub(crate) fn new(model: &Model) -> Self {
         let weights = weights(model);
         let mut bits = vec![0_u64; weights.len().div_ceil(64)];

@@ -1,4 +1,7 @@
 //! Feature names → field names.
+//!
+//! Fields are named like features as far as Rust allows. Two features may become the same identifier, by name
+//! or by replacement; the later column then gets its flat index as a suffix.
 
 use std::collections::HashSet;
 
@@ -40,17 +43,18 @@ impl Kind {
     }
 }
 
-/// Field of the generated struct.
+/// Field of the generated struct `Features`.
 pub(crate) struct Field {
     pub(crate) kind: Kind,
     /// Index among the features of its kind.
     pub(crate) index: usize,
+    /// Index among all columns of the training data.
     pub(crate) flat_index: u32,
-    /// Name of the feature.
+    /// Name of the feature as in the file; may be empty.
     pub(crate) name: String,
     /// True if any tree depends on the feature.
     pub(crate) used: bool,
-    /// Name of the field.
+    /// Name of the field, unique among the fields.
     pub(crate) identifier: String,
 }
 
@@ -136,7 +140,8 @@ fn identifier(feature: &Feature) -> String {
     identifier
 }
 
-/// Words of Rust 2024 that are not identifiers.
+/// Words of Rust 2024 that are not identifiers, and `union`. Keywords of editions 2018 and 2021 are among
+/// them.
 const KEYWORDS: [&str; 52] = [
     "as", "break", "const", "continue", "crate", "else", "enum", "extern", "false", "fn", "for",
     "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",

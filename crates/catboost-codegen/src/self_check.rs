@@ -4,6 +4,8 @@
 //! A number is one of its feature's borders, the next float above or below it, or NaN. A categorical value or a word of
 //! a text is one that the model knows, if a list of common words has one: the model itself has only hashes. The numbers
 //! of an embedding are between -2 and 2.
+//!
+//! The rows depend on the model alone: the pseudo-random numbers start from a fixed seed.
 
 use catboost_model::{
     eval::{self, Row},
@@ -25,7 +27,9 @@ const UNSEEN: &str = "unseen by any model";
 pub(crate) struct SelfCheck {
     /// One number per feature, row by row.
     pub(crate) floats: Vec<f32>,
+    /// Values of the categorical features of each row, in the model's order.
     pub(crate) cats: Vec<Vec<String>>,
+    /// Texts of each row, of up to nine words.
     pub(crate) texts: Vec<Vec<String>>,
     /// For each embedding feature, as many numbers as its dimension, row by row.
     pub(crate) embeddings: Vec<Vec<f32>>,
@@ -34,6 +38,7 @@ pub(crate) struct SelfCheck {
 }
 
 impl SelfCheck {
+    /// Draws [`ROWS`] rows and evaluates each with `catboost_model::eval`.
     pub(crate) fn new(model: &Model) -> Self {
         let common = common_words();
         let known_cats: Vec<Vec<&str>> = (0..model.cat_features.len() as u32)
@@ -148,6 +153,7 @@ fn common_words() -> Vec<String> {
         .collect()
 }
 
+/// Returns the common words that a feature knows.
 fn known(common: &[String], knows: impl Fn(&str) -> bool) -> Vec<&str> {
     common
         .iter()

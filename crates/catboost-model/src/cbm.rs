@@ -1,5 +1,21 @@
-//! Reader of CatBoost's binary format: `CBM1`, the length of a flatbuffer, the flatbuffer, and the parts that it names,
-//! one after the other. All numbers are little-endian.
+//! Reader of CatBoost's binary format: `CBM1`, the length of a flatbuffer, the flatbuffer, and the parts that
+//! it names, one after the other. All numbers are little-endian. CatBoost's own reader is `TFullModel::Load`
+//! (`catboost/libs/model/model.cpp`).
+//!
+//! ```text
+//! 4 bytes       magic, CBM1
+//! 4 or 12       length of the core, written by SaveSize: a u32, or 2^32 - 1 and then a u64
+//!               core: flatbuffer TModelCore (trees and features), see `core`
+//!               the parts in the order of TModelCore.ModelPartIds
+//! ```
+//!
+//! | part | contents | reader |
+//! | --- | --- | --- |
+//! | `static_provider_v1` | tables of CTRs | `ctr` |
+//! | `text_process_v2` | tokenizers, dictionaries, calcers of texts | `text` |
+//! | `embed_process_1` | calcers of embeddings | `embeddings` |
+//!
+//! `bytes` is the cursor over the file, `flat` reads flatbuffers.
 
 mod bytes;
 mod core;
@@ -21,7 +37,8 @@ pub(crate) const MAGIC: &[u8] = b"CBM1";
 /// Bytes that tell how long the core is: the magic, and a length of 32 bits, or of 64 behind 32.
 pub(crate) const HEAD: usize = 16;
 
-/// Bytes from a file's beginning to the end of its core, as its first [`HEAD`] bytes say.
+/// Bytes from a file's beginning to the end of its core, as its first [`HEAD`] bytes say. `usize::MAX` if
+/// they are cut short, or the sum exceeds a `usize`; a later read then fails.
 pub(crate) fn core_end(head: &[u8]) -> usize {
     let budget = Budget::new(0);
     let mut bytes = Bytes::new(head, &budget);
@@ -32,6 +49,10 @@ pub(crate) fn core_end(head: &[u8]) -> usize {
 }
 
 /// Reads the core of a file: the trees and the features. The rest of the file need not be there.
+/// [`read_parts`] adds the tables, calcers and estimated features.
+///
+/// # Errors
+/// If the core is cut short or damaged, or has another version than `FlabuffersModel_v1`.
 pub(crate) fn read_core(file: &[u8], budget: &Budget) -> Result<RawModel, Error> {
     let core = core(&mut Bytes::new(file, budget))?;
     let mut model = core::read(&core)?;
@@ -39,7 +60,7 @@ pub(crate) fn read_core(file: &[u8], budget: &Budget) -> Result<RawModel, Error>
     Ok(model)
 }
 
-/// Refuses parts that are not known, before they are read.
+/// Refuses parts that are not known, before they are read. CatBoost refuses them, too.
 pub(crate) fn check_parts(model: &RawModel) -> Result<(), Error> {
     let mut parts = model.parts.iter();
     match parts.find(|part| Part::named(part).is_none()) {
@@ -51,7 +72,11 @@ pub(crate) fn check_parts(model: &RawModel) -> Result<(), Error> {
     }
 }
 
-/// Reads the parts of a whole file that follow its core, and that are known. `budget` is what the core left.
+/// Reads the parts of a whole file that follow its core, and the estimated features of the core, which refer
+/// to them. `budget` is what the core left.
+///
+/// # Panics
+/// If a part is not known: [`check_parts`] comes first.
 pub(crate) fn read_parts(file: &[u8], model: &mut RawModel, budget: &Budget) -> Result<(), Error> {
     let mut bytes = Bytes::new(file, budget);
     let core = core(&mut bytes)?;
@@ -72,6 +97,7 @@ pub(crate) fn read_parts(file: &[u8], model: &mut RawModel, budget: &Budget) -> 
     Ok(())
 }
 
+/// Skips the magic bytes and returns the root table of the core.
 fn core<'a>(bytes: &mut Bytes<'a>) -> Result<Table<'a>, Error> {
     bytes.take(MAGIC.len())?;
     bytes.sized_flat()?.root()
@@ -79,12 +105,17 @@ fn core<'a>(bytes: &mut Bytes<'a>) -> Result<Table<'a>, Error> {
 
 /// A part that follows the core.
 enum Part {
+    /// `static_provider_v1`: tables of CTRs.
     Ctrs,
+    /// `text_process_v2`: tokenizers, dictionaries and calcers of texts.
     Texts,
+    /// `embed_process_1`: calcers of embeddings.
     Embeddings,
 }
 
 impl Part {
+    /// Returns the part with a name, or `None` if it is not known. The names of texts and embeddings may end
+    /// with NUL bytes.
     fn named(name: &str) -> Option<Self> {
         match name {
             "static_provider_v1" => Some(Self::Ctrs),

@@ -1,6 +1,20 @@
 //! The plain interpreter: evaluates the intermediate representation directly.
 //!
 //! It is slow and simple. Compiled models are compared with it, and it with CatBoost, to the last bit.
+//!
+//! ```text
+//! row ──► CTRs, estimated features ──► answers to splits ──► leaf of each tree ──► sum, scale, bias
+//! ```
+//!
+//! | function | CatBoost (Python) | result |
+//! | --- | --- | --- |
+//! | [`raw`] | `predict(prediction_type="RawFormulaVal")` | raw values of all trees |
+//! | [`raw_of_trees`] | the same with `ntree_start`, `ntree_end` | raw values of a range of trees |
+//! | [`stages`] | `staged_predict` | raw values after every few trees |
+//! | [`leaves`] | `calc_leaf_indexes` | leaf index per tree |
+//!
+//! Raw values are those that the model stores: classes which the training data lacked have none, until
+//! [`Output::raw`](crate::output::Output::raw) adds them.
 
 pub(crate) mod stored;
 mod trees;
@@ -23,11 +37,11 @@ use crate::ir::{
 
 pub use trees::{leaves, raw, raw_of_trees, stages};
 
-/// Numbers that splits test, apart from the row's own features.
+/// Numbers that splits test, apart from the row's own features. Computed once per row.
 pub(crate) struct Numbers {
-    /// Value of each estimated feature.
+    /// Value of each estimated feature, by `EstimatedIdx`.
     estimated: Vec<f32>,
-    /// Value of each CTR.
+    /// Value of each CTR, by `CtrIdx`.
     ctrs: Vec<f32>,
 }
 
@@ -58,6 +72,8 @@ impl Numbers {
     }
 }
 
+/// Returns true if a numeric value is above a border, in f32. NaN is replaced first if the feature's training
+/// data had NaN; otherwise its comparison is false.
 fn float_split(model: &Model, row: &Row, feature: FloatIdx, border: u32) -> bool {
     let value = row.floats[feature.at()];
     let feature = &model.float_features[feature.at()];
@@ -69,6 +85,7 @@ fn float_split(model: &Model, row: &Row, feature: FloatIdx, border: u32) -> bool
     value > feature.borders[border as usize]
 }
 
+/// Returns true if a categorical value has a known hash. Two values with one hash are the same to a model.
 fn one_hot_split(model: &Model, row: &Row, feature: OneHotIdx, value: u32) -> bool {
     let feature = &model.one_hots[feature.at()];
     cat_hash(row.cats[feature.cat.at()]).cast_signed() == feature.values[value as usize]
@@ -83,10 +100,34 @@ fn ctr_value(model: &Model, row: &Row, ctr: &Ctr) -> f32 {
 }
 
 impl Ctr {
-    /// Returns the CTR's value for an entry of its table, or for a key that the table lacks (`None`).
+    /// Returns the CTR's value for an entry of its table, or for a key that the table lacks (`None`). All
+    /// arithmetic is f32, as in CatBoost's `TModelCtr::Calc`.
     ///
     /// # Panics
     /// If the entry is out of range.
+    ///
+    /// ```
+    /// use catboost_model::ir::{CatIdx, Ctr, CtrTable, CtrType, CtrValues, Projection, TableIdx};
+    ///
+    /// let table = CtrTable {
+    ///     projection: Projection { cats: vec![CatIdx(0)], floats: Vec::new(), one_hots: Vec::new() },
+    ///     ctr_type: CtrType::Borders,
+    ///     keys: vec![7],
+    ///     values: CtrValues::Classes { classes: 2, counts: vec![1, 3] },
+    /// };
+    /// let ctr = Ctr {
+    ///     table: TableIdx(0),
+    ///     target_border: 0,
+    ///     prior_num: 1.0,
+    ///     prior_denom: 2.0,
+    ///     shift: 0.0,
+    ///     scale: 1.0,
+    ///     borders: vec![0.5],
+    /// };
+    /// // Three of four training rows are good.
+    /// assert_eq!(ctr.value(&table, Some(0)), (3.0 + 1.0) / (4.0 + 2.0));
+    /// assert_eq!(ctr.value(&table, None), 1.0 / 2.0);
+    /// ```
     #[must_use]
     pub fn value(&self, table: &CtrTable, entry: Option<usize>) -> f32 {
         let Self {
@@ -126,6 +167,8 @@ impl Ctr {
     }
 }
 
+/// Returns the key of a row: the fold of its categorical hashes, then of its answers to the projection's
+/// splits.
 fn ctr_key(model: &Model, row: &Row, projection: &Projection) -> u64 {
     let mut key = 0;
     for cat in &projection.cats {
@@ -140,6 +183,7 @@ fn ctr_key(model: &Model, row: &Row, projection: &Projection) -> u64 {
     key
 }
 
+/// Computes every estimated feature of a row. Each tokenizes its text anew, since nothing is cached here.
 fn estimated(model: &Model, row: &Row) -> Vec<f32> {
     model
         .estimated
@@ -164,7 +208,8 @@ fn estimated(model: &Model, row: &Row) -> Vec<f32> {
         .collect()
 }
 
-/// Computes number `place` of a calcer of embeddings.
+/// Computes number `place` of a calcer of embeddings: a direction of LDA, or a class of KNN. `dimension` is
+/// the length of the vectors.
 fn embedding_number(
     calcer: &EmbeddingCalcerKind,
     dimension: usize,
@@ -194,7 +239,7 @@ fn embedding_number(
     }
 }
 
-/// Token ids of a text with their counts, by ascending id.
+/// Returns the token ids of a text with their counts, by ascending id. Unknown tokens are missing.
 fn token_counts(model: &Model, row: &Row, tokenized: TokenizedIdx) -> Vec<(u32, u32)> {
     let tokenized = model.text.tokenized[tokenized.at()];
     let tokenizer = &model.text.tokenizers[tokenized.tokenizer.at()];
@@ -246,7 +291,8 @@ impl text::TokenTable for TokenTable {
     }
 }
 
-/// Computes number `place` of a calcer of texts.
+/// Computes number `place` of a calcer of texts: a token id of a bag of words, or a class of the others.
+/// `text` has token ids with their counts, by ascending id.
 fn text_number(calcer: &TextCalcer, text: &[(u32, u32)], place: u32) -> f32 {
     match &calcer.kind {
         TextCalcerKind::BagOfWords { .. } => f32::from(has_token(text, place)),

@@ -1,7 +1,15 @@
 //! Explanations: SHAP values, and feature importance.
 //!
-//! Plain and slow, like [`crate::eval`]. The values are those of CatBoost 1.2.10's `get_feature_importance` with
-//! `type="ShapValues"`, to the bit, except for the differences that [`Explainer`] names.
+//! Plain and slow, like [`crate::eval`]. The values are those of CatBoost 1.2.10's `get_feature_importance`
+//! with `type="ShapValues"`, to the bit, except for the differences that [`Explainer`] names.
+//!
+//! | entry point | CatBoost (Python) | result |
+//! | --- | --- | --- |
+//! | [`Explainer::explain`] | `get_feature_importance(data, type="ShapValues")` | per dimension and feature |
+//! | [`importance()`] | `get_feature_importance(type="PredictionValuesChange")` | per feature |
+//!
+//! Both need leaf weights, which say how many training rows each leaf had. Features are numbered by flat
+//! index, that is, as columns of the training data.
 
 mod classes;
 mod importance;
@@ -25,12 +33,15 @@ use trees::{Weighted, add_to};
 /// Upper bound on the weight of a leaf: products and quotients of weights up to it do not overflow.
 const MAX_WEIGHT: f64 = 1e100;
 
-/// SHAP values of a row. Per dimension, base and values add up to the raw value, up to rounding.
+/// SHAP values of a row. Per dimension, base and values add up to the raw value, up to rounding and to the
+/// exception for non-symmetric trees that [`Explainer`] names. CatBoost returns the same numbers as one list
+/// per dimension, the base last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// Raw value of the mean training row, per dimension.
+    /// Raw value of the mean training row, per dimension. A copy of [`Explainer::base()`].
     pub base: Vec<f64>,
-    /// Contributions per dimension, by flat index of the feature. Features that no tree uses have 0.
+    /// Contributions per dimension, as many lists as [`Explanation::base`] has numbers. Each list is by flat
+    /// index of the feature and has the length [`Model::flat_features`]. Features that no tree uses have 0.
     pub values: Vec<Vec<f64>>,
 }
 
@@ -68,11 +79,13 @@ pub struct Explainer<'a> {
     model: &'a Model,
     classes: Classes,
     trees: Vec<Weighted<'a>>,
-    /// Subtracted from every leaf value of each tree.
+    /// Number per tree that is subtracted from each of its leaf values: with softmax, the mean over rows and
+    /// classes, else 0.
     averages: Vec<f64>,
     base: Vec<f64>,
-    /// Number of lists of values in an explanation.
+    /// Number of lists of values in an explanation: one per dimension, or 1 for `RMSEWithUncertainty`.
     lists: usize,
+    /// Length of each list: [`Model::flat_features`].
     features: usize,
 }
 
@@ -194,6 +207,9 @@ impl<'a> Explainer<'a> {
 
     /// Returns the contribution of each feature for a row.
     ///
+    /// The time per leaf grows with the square of its depth, since the path to a leaf is unwound once per
+    /// step.
+    ///
     /// # Panics
     /// As [`crate::eval::raw`].
     #[must_use]
@@ -220,7 +236,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// Splits a class's contribution evenly among its features.
+    /// Splits a class's contribution evenly among its features. A feature of several classes gets the sum.
     fn by_feature(&self, found: &trees::Contributions) -> Vec<(u32, Vec<f64>)> {
         let mut shares = Vec::new();
         for (class, values) in found {

@@ -1,4 +1,10 @@
 //! Model files. Heads are read and checked first, since a file can have gigabytes.
+//!
+//! | step | bytes that are read | checks |
+//! | --- | --- | --- |
+//! | format | the first 4,096 | magic bytes |
+//! | head of a `.cbm` | to the end of the core | features, borders, depths, names of the parts |
+//! | parts of a `.cbm`, or all of JSON | to the end of the file | everything else |
 
 use std::{
     collections::BTreeMap,
@@ -22,9 +28,11 @@ const FOREIGN: usize = 64 << 20;
 
 /// Format of a file.
 pub(crate) enum Format<'a> {
+    /// CatBoost's binary format: begins with `CBM1`.
     Cbm,
-    /// Document without byte-order mark and leading blanks.
+    /// JSON, by its first `{`: the document without byte-order mark and leading blanks.
     Json(&'a [u8]),
+    /// Any other format, or the beginning of a file that has only blanks so far.
     Other,
 }
 
@@ -43,15 +51,28 @@ impl<'a> Format<'a> {
     }
 }
 
-/// Reads a model file, a `.cbm` or a JSON export. The first bytes decide which.
+/// Reads a model file, a `.cbm` or a JSON export. The first bytes decide which, not the name.
+///
+/// The head of a `.cbm` is checked before the rest is read, so that an unsupported model fails early.
 ///
 /// # Errors
-/// If the file cannot be read, is not a model, is inconsistent, or has unsupported content ([`Error::is_unsupported`]).
+/// If the file cannot be read, is not a model, is inconsistent, or has unsupported content
+/// ([`Error::is_unsupported`]).
+///
+/// ```no_run
+/// let model = catboost_model::load("model.cbm".as_ref())?;
+/// println!("{} trees, {} raw values per row", model.tree_count(), model.dimension);
+/// # Ok::<(), catboost_model::Error>(())
+/// ```
 pub fn load(path: &Path) -> Result<Model, Error> {
     load_into(path, &mut Vec::new())
 }
 
-/// Reads a model file like [`load`], and leaves the bytes that were read in `bytes`.
+/// Reads a model file like [`load`], and leaves the bytes that were read in `bytes`. Previous contents are
+/// replaced.
+///
+/// After success the bytes are the whole file, for example to compute its SHA-256. After an error they may be
+/// only its beginning.
 ///
 /// # Errors
 /// As [`load`].
@@ -61,15 +82,28 @@ pub fn load_into(path: &Path, bytes: &mut Vec<u8>) -> Result<Model, Error> {
     read_known(file, len, bytes)
 }
 
-/// Reads a model from a reader of its file, and leaves the bytes in `bytes`. The head of a `.cbm` is checked before the
-/// rest is read.
+/// Reads a model from a reader of its file, and leaves the bytes in `bytes`. Previous contents are replaced.
+///
+/// The head of a `.cbm` is checked before the rest is read. The reader is read to its end, unless there is an
+/// error. It need not be buffered.
 ///
 /// # Errors
 /// As [`load`].
+///
+/// ```
+/// let json = br#"{"features_info": {}, "scale_and_bias": [1, [0.5]], "oblivious_trees": []}"#;
+/// let mut bytes = Vec::new();
+/// let model = catboost_model::read(&json[..], &mut bytes)?;
+/// assert_eq!(model.bias, [0.5]);
+/// assert_eq!(bytes, json);
+/// # Ok::<(), catboost_model::Error>(())
+/// ```
 pub fn read(reader: impl Read, bytes: &mut Vec<u8>) -> Result<Model, Error> {
     read_known(reader, None, bytes)
 }
 
+/// Reads a model from a reader. `len` is the length of the file in bytes, if known: a `.cbm` whose core would
+/// end after it is refused before memory is reserved.
 fn read_known(
     mut reader: impl Read,
     len: Option<u64>,
@@ -97,7 +131,7 @@ fn read_known(
     }
 }
 
-/// Reads the core of a `.cbm`, whose beginning has been read.
+/// Reads the core of a `.cbm`, whose beginning has been read. Also returns the [`Budget`] that the core left.
 fn read_core(
     reader: &mut impl Read,
     len: Option<u64>,
@@ -131,38 +165,48 @@ fn length(file: &File) -> io::Result<Option<u64>> {
     Ok(metadata.is_file().then_some(metadata.len()))
 }
 
-/// Head of a `.cbm` as in the file. Few checks are made, and nothing after it is read.
+/// Head of a `.cbm` as in the file: the flatbuffer `TModelCore` of CatBoost's `model.fbs`. Few checks are
+/// made, and nothing after it is read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Head {
     /// Length of the file in bytes, if it is a regular file.
     pub len: Option<u64>,
-    /// Metadata: key → text.
+    /// Metadata (`InfoMap`): key → text. Unlike [`Model::info`], JSON in it is left as the file has it.
     pub info: BTreeMap<String, String>,
-    /// Number of raw values per row.
+    /// Number of raw values per row (`ApproxDimension`), at least 1.
     pub dimension: i64,
     /// Number of trees.
     pub trees: usize,
-    /// True if the trees are oblivious.
+    /// True if the trees are oblivious; also true if there are none.
     pub oblivious: bool,
-    /// Number of numeric features.
+    /// Number of numeric features, used by the trees or not.
     pub floats: usize,
-    /// Number of categorical features.
+    /// Number of categorical features, used by the trees or not.
     pub cats: usize,
-    /// Number of text features.
+    /// Number of text features, used by the trees or not.
     pub texts: usize,
-    /// Number of embedding features.
+    /// Number of embedding features, used by the trees or not.
     pub embeddings: usize,
-    /// Number of CTRs.
+    /// Number of CTRs, each with borders of its own. Several can look up the same table of counts.
     pub ctrs: usize,
-    /// Names of the parts after the head, with the tables.
+    /// Names of the parts after the head (`ModelPartIds`), in file order: `static_provider_v1` has the tables
+    /// of CTRs, `text_process_v2` the text features' dictionaries and calcers, `embed_process_1` the calcers
+    /// of embeddings. The names of the last two may end with NUL.
     pub parts: Vec<String>,
 }
 
 /// Reads the head of a `.cbm`, to describe a model that cannot be loaded.
 ///
 /// # Errors
-/// If the file is not a `.cbm`, or its head cannot be read.
+/// If the file cannot be read, is not a `.cbm`, or has a head that is damaged or has an unsupported format
+/// version.
+///
+/// ```no_run
+/// let head = catboost_model::head("model.cbm".as_ref())?;
+/// println!("{} trees, {} CTRs, parts {:?}", head.trees, head.ctrs, head.parts);
+/// # Ok::<(), catboost_model::Error>(())
+/// ```
 pub fn head(path: &Path) -> Result<Head, Error> {
     let mut file = File::open(path)?;
     let len = length(&file)?;

@@ -1,11 +1,22 @@
-//! Reader and writer of JSON in the schema of CatBoost's export (`save_model(format="json")`), with additions for
-//! content that the export lacks. The crate's README has the additions as a table.
+//! Reader and writer of JSON in the schema of CatBoost's export (`save_model(format="json")`), with additions
+//! for content that the export lacks. The crate's README has the additions as a table. CatBoost's own
+//! functions are `ConvertModelToJson` and `ConvertJsonToCatboostModel`
+//! (`catboost/libs/model/model_export/json_model_helpers.cpp`).
 //!
-//! Each section of the document has its file: [`info`], [`features`], [`ctrs`], [`ctr_data`], [`trees`]; texts and
-//! embeddings are serialized from the intermediate representation. CatBoost's own reader finds what it knows and
-//! ignores the rest, so it must not be given a model with texts or embeddings.
+//! | key | contents | file |
+//! | --- | --- | --- |
+//! | `model_info` | metadata | [`info`] |
+//! | `scale_and_bias` | `[scale, [bias, ...]]` | here |
+//! | `features_info` | inputs, estimated features, CTRs | [`features`], [`ctrs`] |
+//! | `text_processing`, `embedding_processing` | ours: texts, calcers of embeddings | here |
+//! | `ctr_data` | tables of counts | [`ctr_data`] |
+//! | `oblivious_trees` or `trees` | trees | [`trees`] |
 //!
-//! CatBoost's own JSON contains less than its `.cbm`. A file in which that may change an answer is refused by name.
+//! Texts and embeddings are serialized from the intermediate representation. CatBoost's own reader finds what
+//! it knows and ignores the rest, so it must not be given a model with texts or embeddings.
+//!
+//! CatBoost's own JSON contains less than its `.cbm`. A file in which that may change an answer is refused by
+//! name.
 
 mod binarizations;
 mod ctr_data;

@@ -3,8 +3,18 @@
 #![forbid(unsafe_code)]
 //! # How it works
 //!
-//! A reader per format makes a mirror of the file. `lower` checks it and resolves every index, so that an [`ir::Model`]
-//! is always consistent. Unsupported content is an error that names it, never a wrong answer.
+//! A reader per format makes a mirror of the file. `lower` checks it and resolves every index, so that an
+//! [`ir::Model`] is always consistent. Unsupported content is an error that names it, never a wrong answer.
+//!
+//! | task | entry point | result |
+//! | --- | --- | --- |
+//! | read a model | [`load`], [`load_into`], [`read`], [`parse`] | [`ir::Model`] |
+//! | look into a `.cbm` that cannot be loaded | [`head`] | [`Head`] |
+//! | evaluate a row | [`eval::raw`], [`eval::stages`], [`eval::leaves`] | raw values, leaf indices |
+//! | convert raw values | [`output::Output`] | probabilities, classes, exponents |
+//! | estimate uncertainty | [`output::Ensembles`] | virtual ensembles |
+//! | explain | [`explain::Explainer`], [`explain::importance()`] | SHAP values, feature importance |
+//! | write a model | [`to_json`] | JSON that [`parse`] reads |
 
 mod cbm;
 mod error;
@@ -29,10 +39,14 @@ pub use file::{Head, head, load, load_into, read};
 use ir::Model;
 pub use text_number::text_number;
 
-/// Reads a model from the bytes of its file. A UTF-8 byte-order mark before JSON is skipped.
+/// Reads a model from the bytes of its file. The first bytes decide the format: `CBM1` begins a `.cbm`, `{`
+/// begins JSON. A UTF-8 byte-order mark and blanks before JSON are skipped.
+///
+/// Bytes after the last part of a `.cbm` are ignored, as in CatBoost.
 ///
 /// # Errors
-/// As [`load`].
+/// If the file is in another format (the error names it, if known), is damaged or inconsistent, or has
+/// unsupported content ([`Error::is_unsupported`]).
 ///
 /// ```
 /// let model = catboost_model::parse(
@@ -62,8 +76,14 @@ pub fn parse(file: &[u8]) -> Result<Model, Error> {
     }
 }
 
-/// Writes a model as JSON, in the schema of CatBoost's export with additions for content that the export lacks.
-/// [`parse`] gives the same model back.
+/// Writes a model as JSON, in the schema of CatBoost's export with additions for content that the export
+/// lacks. [`parse`] gives the same model back.
+///
+/// A feature, the leaf values of a tree and the counts of a table have a line each, so that two documents can
+/// be compared line by line. Floats have the fewest digits that read back to the same bits.
+///
+/// # Panics
+/// If the model breaks an invariant of [`ir`], for example by an index that is out of range.
 ///
 /// ```
 /// use catboost_model::{parse, to_json};

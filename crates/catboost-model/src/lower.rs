@@ -1,4 +1,15 @@
 //! Lowering: raw mirror of a file → intermediate representation. All checks are here, for both formats.
+//!
+//! | step | checks |
+//! | --- | --- |
+//! | `features` | indices and flat indices are distinct; borders ascend; one-hot values are distinct |
+//! | `ctrs` | every CTR has one table, with a count per key and class; keys are distinct |
+//! | `texts` | dictionaries and calcers are consistent; ids are in the range of the dictionary |
+//! | `embeddings` | matrices, points and links have the lengths that the calcer implies |
+//! | `estimated` | every number is one that its calcer computes |
+//! | `trees` | splits exist; every leaf has a finite value per dimension |
+//!
+//! Indices of a file become positions in the lists of the model. `raise` does the reverse.
 
 mod ctrs;
 mod embeddings;
@@ -21,8 +32,11 @@ use crate::{
     raw::{RawModel, RawNode, RawTrees},
 };
 
-/// Checks a model and resolves its indices. `read_parts` adds CTR tables, texts and embeddings, which can be long: it is
-/// called when the rest, which is a file's head, holds nothing that is too large.
+/// Checks a model and resolves its indices. `read_parts` adds CTR tables, texts and embeddings, which can be
+/// long: it is called when the rest, which is a file's head, holds nothing that is too large.
+///
+/// # Errors
+/// If the model is inconsistent or unsupported, by the first fault found; or the error of `read_parts`.
 pub(crate) fn lower(
     mut raw: RawModel,
     read_parts: impl FnOnce(&mut RawModel) -> Result<(), Error>,
@@ -107,6 +121,8 @@ fn canonical(info: BTreeMap<String, String>) -> BTreeMap<String, String> {
     info.into_iter().map(entry).collect()
 }
 
+/// Returns the number of raw values per row: from 1 to 65,536, or to 1,024 if the file has fewer leaf values
+/// and biases, since a few bytes could otherwise ask for much memory.
 fn dimension(raw: &RawModel) -> Result<usize, Error> {
     if raw.dimension > MAX_DIMENSION {
         return Err(Error::unsupported(format!(

@@ -1,8 +1,20 @@
 //! From raw values to the predictions of CatBoost's Python package: probabilities, classes, exponents.
 //!
-//! Loss, classes and threshold are texts in [`Model::info`], which are read as CatBoost reads them, faults included:
-//! `fixtures/metadata` has its answers to hundreds of odd texts. The arithmetic is in [`catboost_runtime::output`],
-//! which compiled models use, too.
+//! Loss, classes and threshold are texts in [`Model::info`], which are read as CatBoost reads them, faults
+//! included: `fixtures/metadata` has its answers to hundreds of odd texts. The arithmetic is in
+//! [`catboost_runtime::output`], which compiled models use, too.
+//!
+//! | `prediction_type` of CatBoost | here |
+//! | --- | --- |
+//! | `RawFormulaVal` | [`Output::raw`] |
+//! | `Probability`, `LogProbability` | [`Output::probability`], [`Output::log_probability`] |
+//! | `Class` | [`Output::class`] |
+//! | `Exponent` | [`Output::exponent`] |
+//! | `RMSEWithUncertainty` | [`Output::mean_and_variance`] |
+//! | `VirtEnsembles`, `TotalUncertainty` | [`Ensembles::predict`], [`Ensembles::uncertainty`] |
+//!
+//! Every method takes the raw values of one row, as [`crate::eval::raw`] returns them. It computes any type
+//! for any loss; whether a type makes sense for the loss is the caller's decision.
 
 mod classes;
 mod ensembles;
@@ -40,35 +52,40 @@ pub struct Output {
     pub loss: String,
     /// Link function.
     pub link: Link,
-    /// Number of values that [`Output::raw`] returns.
+    /// Number of values that [`Output::raw`] returns: [`Model::dimension`], or the number of classes in the
+    /// metadata.
     pub dimension: usize,
-    /// Index of each of the model's raw values among those of [`Output::raw`]. Classes that the training data lacked
-    /// have indices, but no raw values.
+    /// Index of each of the model's raw values among those of [`Output::raw`], [`Model::dimension`] of them.
+    /// Classes that the training data lacked have indices, but no raw values.
     pub places: Vec<usize>,
-    /// Names of the classes, by index: two for a model with one raw value, or one (see [`Output::checked`]), none if the model does not classify.
+    /// Names of the classes, by index: two for a model with one raw value, or one (see [`Output::checked`]),
+    /// none if the model does not classify. Unnamed classes have numbers as names.
     pub classes: Vec<Label>,
-    /// Threshold of the raw value: with one raw value, above it the second class is predicted; with
-    /// [`Link::SigmoidEach`], each label.
+    /// Threshold of the raw value: with one raw value, above it the second class is predicted; with [many
+    /// labels](Output::many_labels), each label whose value is above it. The logit of the metadata's
+    /// `binclass_probability_threshold`, or of 0.5; it can be infinite or NaN.
     pub threshold: f64,
 }
 
 /// Link function: raw values → probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// `1 / (1 + exp(-raw))` of a single raw value, for the second of two classes.
+    /// `1 / (1 + exp(-raw))` of a single raw value, for the second of two classes. Every model with one raw
+    /// value has it, whatever its loss.
     Sigmoid,
-    /// `1 / (1 + exp(-raw))` for each class independently (one-vs-all, multi-label).
+    /// `1 / (1 + exp(-raw))` for each class independently: `MultiClassOneVsAll`, `MultiLogloss`,
+    /// `MultiCrossEntropy`.
     SigmoidEach,
-    /// Softmax of one raw value per class.
+    /// Softmax of one raw value per class. Models of several targets have it, too, where it means nothing.
     Softmax,
 }
 
-/// Name of a class.
+/// Name of a class. All classes of a model have the same variant: that of the first name in the metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Label {
     /// `False` or `True`.
     Bool(bool),
-    /// A whole number.
+    /// A whole number, the kind of name that unnamed classes have, too.
     Int(i64),
     /// Another number.
     Float(f64),
@@ -76,7 +93,7 @@ pub enum Label {
     Text(String),
 }
 
-/// Reason why a model's metadata about its output cannot be interpreted.
+/// Reason why a model's metadata about its output cannot be interpreted, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputError(String);
 
@@ -92,6 +109,15 @@ impl std::error::Error for OutputError {}
 ///
 /// # Errors
 /// If CatBoost refuses the description of the loss in [`Model::info`].
+///
+/// ```
+/// let model = catboost_model::parse(
+///     br#"{"features_info": {}, "scale_and_bias": [1, [0.0]], "oblivious_trees": [],
+///     "model_info": {"params": {"loss_function": {"type": "Quantile", "params": {"alpha": "0.9"}}}}}"#,
+/// )?;
+/// assert_eq!(catboost_model::output::loss(&model)?, "Quantile");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn loss(model: &Model) -> Result<String, OutputError> {
     let text = |key: &str| model.info.get(key).map(String::as_str);
     let params = Json::read(text("params").unwrap_or_default());
@@ -174,6 +200,9 @@ impl Output {
     }
 
     /// `RawFormulaVal`: raw values by class, minus infinity for classes that the training data lacked.
+    ///
+    /// The result has [`Output::dimension`] values. `raw` has [`Model::dimension`]; missing ones count as
+    /// minus infinity, further ones are ignored.
     #[must_use]
     pub fn raw(&self, raw: &[f64]) -> Vec<f64> {
         let mut scores = vec![0.0; self.dimension];
@@ -181,7 +210,8 @@ impl Output {
         scores
     }
 
-    /// `Probability`: one value per class. A model with one raw value has the first class and the second.
+    /// `Probability`: one value per class. A model with one raw value has two: that of the first class and of
+    /// the second.
     #[must_use]
     pub fn probability(&self, raw: &[f64]) -> Vec<f64> {
         let mut values = self.raw(raw);
@@ -212,7 +242,21 @@ impl Output {
     }
 
     /// `Class`: indices of the predicted classes in [`Output::classes`]. One, or with [many
-    /// labels](Output::many_labels) all above the threshold.
+    /// labels](Output::many_labels) all above the threshold. The first of several classes with the greatest
+    /// raw value is predicted.
+    ///
+    /// ```
+    /// use catboost_model::output::{Label, Output};
+    ///
+    /// let model = catboost_model::parse(
+    ///     br#"{"features_info": {}, "scale_and_bias": [1, [0.0]], "oblivious_trees": [],
+    ///     "model_info": {"params": {"loss_function": {"type": "Logloss"}}}}"#,
+    /// )?;
+    /// let output = Output::of(&model)?;
+    /// let class = output.class(&[1.5])[0];
+    /// assert_eq!(output.classes[class], Label::Int(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn class(&self, raw: &[f64]) -> Vec<usize> {
         let scores = self.raw(raw);
@@ -229,13 +273,14 @@ impl Output {
     }
 
     /// `Exponent`: exponential of the (first) raw value, with the bits that CatBoost has for a single row.
+    /// For losses such as `Poisson`, which are trained on logarithms.
     #[must_use]
     pub fn exponent(&self, raw: &[f64]) -> f64 {
         output::exponent(self.raw(raw)[0])
     }
 
-    /// `RMSEWithUncertainty`: mean and variance, with the bits that CatBoost has for a single row; `None` unless the
-    /// model has two raw values.
+    /// `RMSEWithUncertainty`: mean and variance, with the bits that CatBoost has for a single row; `None`
+    /// unless `raw` has two values. The second raw value is the logarithm of the standard deviation.
     #[must_use]
     pub fn mean_and_variance(&self, raw: &[f64]) -> Option<(f64, f64)> {
         raw.try_into().ok().map(output::mean_and_variance)

@@ -1,4 +1,8 @@
 //! Bags of words.
+//!
+//! A number of a bag of words is 1 if the text has a token, else 0, so that only the tokens of a text need
+//! work. The table lists, by token id, what each sets; everything else keeps its value for a text without
+//! tokens.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +21,7 @@ use super::{
 pub(super) type TokenBits = BTreeMap<u32, Vec<(u32, u32)>>;
 
 /// Adds the slots or bits of a bag of words.
+/// `numbers` are the estimated features of `calcer` that the model compares with borders.
 pub(super) fn add(
     bag: &mut TokenBits,
     model: &Model,

@@ -1,4 +1,9 @@
 //! Naive Bayes.
+//!
+//! CatBoost computes, in f64, per class `ln(docs + class prior) + Σ count · ln(token prior + frequency) -
+//! length · ln(total)`. Every logarithm depends on the model alone, except that `total` grows by the token
+//! prior for each of the text's tokens that the class lacks. [`LACKING`] totals per class are computed here;
+//! greater numbers of lacking tokens are left to run time.
 
 use catboost_model::ir::NaiveBayesClass;
 use catboost_runtime::{
@@ -17,6 +22,9 @@ use super::{
 const LACKING: usize = 64;
 
 /// Precomputes whatever the model alone determines, in CatBoost's order of operations.
+///
+/// # Errors
+/// If a row per token id between the least and the greatest would exceed `room`.
 pub(super) fn lay_out(
     class_prior: f32,
     token_prior: f32,

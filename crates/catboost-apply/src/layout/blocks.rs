@@ -1,4 +1,9 @@
 //! Tables for the evaluation of blocks of rows.
+//!
+//! A block needs the bins of a feature as a column of bytes, so a feature with more than 254 borders has
+//! several columns. Columns of float features are searched for among borders ([`Number`]); those of one-hot
+//! features, CTRs and estimated features come from the slots of single rows ([`Fill`]). Leaf values are
+//! stored a second time, value by value, if leaves have several.
 
 use std::collections::{HashMap, HashSet};
 
@@ -266,6 +271,8 @@ struct Choices {
     /// Word of each split in use.
     words: HashMap<SplitIdx, u32>,
     splits: Vec<SplitIdx>,
+    /// Choices of all trees: by the first word between the second, if it is 1, and the third. Word 0 is 0,
+    /// word 1 is 1, the answers to `splits` follow, then the results of the tree's own choices.
     choices: Vec<[u32; 3]>,
     counts: Vec<u32>,
     bits: Vec<u32>,

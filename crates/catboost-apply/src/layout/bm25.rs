@@ -1,4 +1,7 @@
 //! BM25.
+//!
+//! The score of a text is a sum over its different tokens; a token's count in the text plays no part. The
+//! summand of each token and class depends on the model alone.
 
 use catboost_model::ir::Bm25Class;
 use catboost_runtime::{
@@ -13,6 +16,9 @@ use super::{
 };
 
 /// Precomputes whatever the model alone determines, in CatBoost's order of operations.
+///
+/// # Errors
+/// If a row per token id between the least and the greatest would exceed `room`.
 pub(super) fn lay_out(
     formula: calcer::Bm25,
     classes: &[Bm25Class],

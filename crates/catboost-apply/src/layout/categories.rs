@@ -1,4 +1,8 @@
 //! One-hot features and CTRs.
+//!
+//! A categorical value enters evaluation as the low 32 bits of CityHash64 of its UTF-8 bytes; the strings
+//! themselves are not needed. CTRs over the same combination are laid out together: one look-up gives the
+//! bins of all of them. [`Cross`] looks up by the digits of known values, [`Projection`] by a hash.
 
 use catboost_model::ir::{self, Model};
 use catboost_runtime::{
@@ -15,12 +19,13 @@ use super::{
 
 /// Tables of categorical features.
 pub(super) struct Categories {
-    /// Categorical features that the model uses.
+    /// Categorical features that the model uses, ascending. Tables refer to them by their index in this list.
     pub(super) used: Vec<usize>,
     /// True, by the same index, if a CTR counts by the feature alone, so that all values of the training data are
     /// known.
     pub(super) counted: Vec<bool>,
     pub(super) one_hots: Box<[OneHot<Owned>]>,
+    /// Numbers of values and masks of splits, by which crosses are looked up.
     pub(super) digits: Digits<Owned>,
     pub(super) crosses: Box<[Cross<Owned>]>,
     /// Combinations that are in no cross.
@@ -28,6 +33,11 @@ pub(super) struct Categories {
 }
 
 impl Categories {
+    /// Lays out one-hot features and CTRs, and assigns their groups. The groups of numeric features must have
+    /// been assigned: combinations may test their splits.
+    ///
+    /// # Errors
+    /// If the tables that CTRs need would exceed `room`.
     pub(super) fn lay_out(
         model: &Model,
         groups: &mut Groups,

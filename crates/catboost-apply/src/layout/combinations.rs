@@ -1,4 +1,7 @@
 //! Combinations of categorical features and splits that CTRs count by, before their layout.
+//!
+//! CatBoost computes a CTR from counts and a prior, for each row. Here the value of every CTR is computed
+//! once for every key of the training data and reduced to its bin; keys with equal bins share a row.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -40,17 +43,24 @@ fn conditions(projection: &ir::Projection, groups: &Groups) -> Vec<u64> {
 pub(super) struct Combination<'a> {
     pub(super) projection: &'a ir::Projection,
     ctrs: Vec<usize>,
+    /// Splits in the order of hashing, as words of `Condition`.
     pub(super) conditions: Vec<u64>,
     /// Keys, ascending, with their rows.
     pub(super) keys: Vec<(u64, u32)>,
-    /// Rows of `len` bins, and padding after the last row.
+    /// Rows of `len` bins, or answers if the trees are walked; row 0 is for unknown keys.
+    /// [`Projection::AT_ONCE`] - 1 zeros follow the last row.
     bins: Vec<u16>,
+    /// Bins or answers per row.
     pub(super) len: usize,
     /// First group or answer; 0 until assigned.
     first: Slot,
 }
 
 impl<'a> Combination<'a> {
+    /// Computes the bins of `ctrs`, which all count by `projection`, for every key of their tables.
+    ///
+    /// # Errors
+    /// If keys or bins would exceed `room`.
     pub(super) fn new(
         model: &Model,
         projection: &'a ir::Projection,
@@ -103,7 +113,8 @@ impl<'a> Combination<'a> {
         }
     }
 
-    /// Assigns groups: a single one if it needs no more bins than several would.
+    /// Assigns groups: a single one if it needs no more bins than several would. The bin of a single group is
+    /// the number of its row, so that no bins are stored.
     pub(super) fn place(&mut self, model: &Model, groups: &mut Groups) {
         self.first = groups.next();
         let rows = (self.bins.len() - Projection::AT_ONCE + 1) / self.len.max(1);

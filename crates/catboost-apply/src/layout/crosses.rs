@@ -1,4 +1,11 @@
 //! Crosses: combinations that are looked up together.
+//!
+//! For walked trees, combinations of the same features differ in their splits alone. A cross computes the
+//! answers of all of them for every combination of known values beforehand. At run time the values' digits
+//! address a cell, and masks of the splits select the answers within it; nothing is hashed but single values.
+//!
+//! A combination is left to a [`Projection`](catboost_runtime::compiled::Projection) if a value of its
+//! features cannot be numbered, or if its cells or masks would be large.
 
 use std::collections::BTreeMap;
 
@@ -159,6 +166,8 @@ fn cell_words(members: &[Combination], key: u64) -> Vec<u16> {
 }
 
 /// Upper bound on the size of the masks of splits, in bytes.
+/// A group has a row per bin up to the last that splits tell apart. A row has, per split, a word for every 16
+/// answers.
 fn masks_bytes(combinations: &[Combination]) -> usize {
     let mut rows: BTreeMap<Group, usize> = BTreeMap::new();
     let mut words = 0;
@@ -235,6 +244,7 @@ impl Words {
 struct Values(BTreeMap<CatIdx, Vec<u32>>);
 
 impl Values {
+    /// Collects the hashes, in the order of their keys. The index of a hash is its digit.
     fn of(combinations: &[Combination]) -> Self {
         let values = combinations.iter().filter_map(|alone| {
             let hashes = alone.keys.iter().filter_map(|&(key, _)| hash_of(key));
@@ -243,7 +253,8 @@ impl Values {
         Self(values.collect())
     }
 
-    /// Number of cells for the values of these features, if they can be numbered.
+    /// Number of cells for the values of these features: the product of the numbers of known values. `None`
+    /// if the values of a feature are not known, or if there would be [`Cross::UNKNOWN`] or more.
     fn cells(&self, cats: &[CatIdx]) -> Option<usize> {
         let mut cells = 1_usize;
         for cat in cats {
@@ -265,7 +276,7 @@ impl Values {
             && room.spare((cells << splits) * combination.len.next_multiple_of(AT_ONCE) / 8)
     }
 
-    /// Returns the key of a cell's values.
+    /// Returns the CTR key of a cell's values. The first feature's digit is the lowest.
     fn key(&self, cats: &[CatIdx], cell: usize) -> u64 {
         let mut rest = cell;
         cats.iter().fold(0, |key, cat| {
@@ -283,7 +294,8 @@ impl Values {
     }
 }
 
-/// Recovers the hash of a value from the key of the value alone.
+/// Recovers the hash of a value from the key of the value alone, `M * (M * x)` for the sign-extended hash
+/// `x`: `M` is odd, so the product is inverted modulo 2^64. `None` if the key is of no 32-bit hash.
 pub(crate) fn hash_of(key: u64) -> Option<u32> {
     let factor = hash::ctr_key_cat(0, 1);
     // Each step doubles the number of correct low bits, starting from three.

@@ -1,4 +1,7 @@
 //! Embedding features.
+//!
+//! LDA multiplies the embedding by a matrix; KNN searches CatBoost's graph of training points. Nothing of
+//! either can be computed beforehand, so the tables are those of the file.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +15,8 @@ use catboost_runtime::{
 
 use super::{estimates, groups::Groups};
 
-/// Lays out the calcers of embeddings. Also returns the features that the model uses.
+/// Lays out the calcers whose numbers the model compares with borders. Also returns the features that they
+/// read, ascending; tables refer to them by their index in this list.
 pub(super) fn lay_out(model: &Model, groups: &Groups) -> (Vec<usize>, Box<[Embedding<Owned>]>) {
     let mut numbers: BTreeMap<EmbeddingCalcerIdx, Vec<EstimatedIdx>> = BTreeMap::new();
     for (index, number) in (0..).zip(&model.estimated) {

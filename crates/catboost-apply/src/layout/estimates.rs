@@ -9,6 +9,9 @@ use super::{
 };
 
 /// Lays out the numbers of a calcer that the model compares with borders.
+///
+/// `active` are the calcer's numbers that the model knows: classes, or directions of LDA. `numbers` are those
+/// of them that splits test, as estimated features.
 pub(super) fn lay_out(
     model: &Model,
     active: &[u32],
@@ -30,6 +33,12 @@ pub(super) fn lay_out(
 
 /// Returns the least token id and, from that id on, a row of counts per id, one count per class; the last row is all
 /// `None`.
+///
+/// `classes` has the pairs (token id, count) of each class. `None` is a count that a class lacks, which is
+/// not 0 for naive Bayes.
+///
+/// # Errors
+/// If the rows, and the tables that are computed from them, would exceed `room`.
 pub(super) fn count_rows(
     classes: &[&[(u32, u32)]],
     room: &mut Room,

@@ -1,4 +1,8 @@
 //! Tables of explanations: classes, weights, and optionally the contribution of every leaf.
+//!
+//! A *class* is what a split is attributed to: a feature, or the categorical features of a CTR, which share a
+//! contribution equally. `catboost_model::explain` defines classes and weights; [`Explain`] documents the
+//! tables, which give the same bits.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -22,15 +26,17 @@ pub enum Explanations {
     None,
     /// Contributions of a row's leaves are computed for each row.
     Computed,
-    /// Contributions of all leaves are in tables: a row takes additions alone. The tables take 8 bytes per leaf and
-    /// feature of its tree. Non-symmetric trees have none, as the contributions of their leaves differ from row to row.
+    /// Contributions of all leaves are in tables: a row takes additions alone. The tables take 8 bytes per
+    /// leaf, feature of its tree and explained dimension, at most 1 GiB. Non-symmetric trees have none, as
+    /// the contributions of their leaves differ from row to row.
     Tables,
 }
 
 /// Lays out the tables that explain a model; `None` for [`Explanations::None`].
 ///
 /// # Errors
-/// If the model cannot be explained: see [`Explainer::new`].
+/// If the model cannot be explained: see [`Explainer::new`]. If it has more than 65,535 columns, a
+/// non-symmetric tree with more than 16 classes on the way to a leaf, or tables of more than 1 GiB.
 pub fn lay_out(
     model: &Model,
     explanations: Explanations,
@@ -109,6 +115,7 @@ struct Tables {
 }
 
 impl Tables {
+    /// Adds an oblivious tree. Its levels are listed from the root of TreeSHAP, which is the last split.
     fn add_oblivious(&mut self, tree: &ObliviousTree, average: f64, explainer: &Explainer) {
         let of_levels = tree.splits.iter().rev();
         let of_levels: Vec<usize> = of_levels.map(|&split| explainer.class_of(split)).collect();

@@ -1,4 +1,15 @@
 //! Groups: assigns them to features, and translates splits into conditions on them.
+//!
+//! A *group* is anything that has a bin: a numeric feature, an estimated feature, a one-hot feature or a CTR.
+//! Two small numeric features, or the CTRs of a combination, may share a group. Its bin then stands for their
+//! bins together.
+//!
+//! | trees are | a group has | a split becomes |
+//! | --- | --- | --- |
+//! | not walked | one slot, and a row of bits per bin | the bins that answer yes ([`Groups::yes_bins`]) |
+//! | walked | one slot, and slots for answers | the slot of its answer ([`Groups::answer`]) |
+//!
+//! CTRs and tokens of walked trees have answers alone; their "group" is the first of them.
 
 use std::collections::HashMap;
 
@@ -23,6 +34,7 @@ pub(super) struct Groups {
     initial: Vec<u16>,
     /// True if the trees are walked: then there are slots with answers to their splits, 0 or 1.
     are_walked: bool,
+    /// Group of each float feature, by index; `None` for one without borders.
     floats: Vec<Option<Group>>,
     one_hots: Vec<Group>,
     /// For each one-hot feature, the bin of each value, in the model's order.
@@ -47,7 +59,9 @@ pub(super) enum Member {
 /// Bins of a number of a bag of words, which is 0 or 1.
 #[derive(Clone, Copy)]
 pub(super) struct Presence {
+    /// Number of borders below 0: the bin of a text without the token.
     pub(super) absent: u16,
+    /// Number of borders below 1: the bin of a text with the token.
     pub(super) present: u16,
 }
 
@@ -85,7 +99,10 @@ impl Groups {
             .collect()
     }
 
-    /// Adds a group.
+    /// Adds a group of `bins` bins.
+    ///
+    /// # Panics
+    /// If slots that are no groups were added before, and the trees are not walked.
     pub(super) fn add(&mut self, bins: usize) -> Group {
         if !self.are_walked {
             assert_eq!(
@@ -107,13 +124,15 @@ impl Groups {
         Slot(self.initial.len() as u32)
     }
 
-    /// Adds slots. Returns the first.
+    /// Adds slots that are 0 at first. Returns the first.
     pub(super) fn add_slots(&mut self, count: usize) -> Slot {
         let first = self.next();
         self.initial.resize(first.index() + count, 0);
         first
     }
 
+    /// Adds the group of the next one-hot feature. `bins` has the bin of each of its values, in the model's
+    /// order; bin 0 is for all other values.
     pub(super) fn add_one_hot(&mut self, bins: Vec<Bin>) -> Group {
         let group = self.add(bins.len() + 1);
         self.one_hots.push(group);
@@ -173,6 +192,8 @@ impl Groups {
     }
 
     /// Reserves answer slots for every split (walked trees only).
+    /// Numeric and estimated features take a multiple of [`Answers::AT_ONCE`] slots. CTRs and tokens have
+    /// answers already.
     pub(super) fn add_answers(&mut self, model: &Model) -> Box<[Answers]> {
         if !self.are_walked {
             return [].into();
@@ -225,12 +246,13 @@ impl Groups {
         self.initial
     }
 
-    /// Group of a float feature, which may share it.
+    /// Group of a float feature, which may share it; `None` if the feature has no borders.
     pub(super) fn of_float(&self, index: usize) -> Option<Group> {
         self.floats[index]
     }
 
-    /// Group of an estimated feature.
+    /// Group of an estimated feature, or its first answer if it is a token of walked trees; `None` for a
+    /// token otherwise.
     pub(super) fn of_estimated(&self, index: usize) -> Option<Group> {
         self.estimated[index]
     }
@@ -295,11 +317,15 @@ pub(super) fn presence(model: &Model, index: usize) -> Option<Presence> {
 pub(super) struct Numbers {
     /// Float feature at each index of a row's numbers; `None` pads a block.
     pub(super) places: Vec<Option<usize>>,
+    /// Features with at most 128 borders, eight at a time.
     pub(super) blocks: Vec<Block<Owned>>,
+    /// Features with more borders.
     pub(super) wides: Vec<Wide<Owned>>,
 }
 
 impl Numbers {
+    /// Lays out the features that have borders and assigns their groups: blocks of eight, then wide features,
+    /// each by descending number of borders.
     pub(super) fn lay_out(model: &Model, groups: &mut Groups) -> Self {
         let features = &model.float_features;
         let mut used: Vec<usize> = (0..features.len())

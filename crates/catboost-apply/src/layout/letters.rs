@@ -1,5 +1,10 @@
 //! Texts whose tokens are single characters: tables of the dictionaries' ids for each character and for pairs of
 //! neighbors.
+//!
+//! A text such as a licence plate with a delimiter between its letters has few different tokens. Letters that
+//! all dictionaries treat alike share a code; the ids of each code, or of each pair of adjacent codes, are
+//! found here. At run time such a text is neither hashed nor looked up in a dictionary. Any other text takes
+//! the general path.
 
 use std::collections::{BTreeSet, HashMap};
 

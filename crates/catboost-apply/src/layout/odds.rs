@@ -1,4 +1,9 @@
 //! Naive Bayes of two classes: odds for which a bin is certain.
+//!
+//! Naive Bayes of two classes is decided by the difference of two logarithms, a sum over the tokens. This
+//! module computes, for each border, the odds beyond which CatBoost's probability is certainly on one side of
+//! it, whatever the rounding. Texts in between, and those with a token that a class lacks, take the full
+//! computation. [`Odds`] documents the look-up.
 
 use catboost_runtime::{
     calcer::bayes_softmax_of_two,
@@ -14,6 +19,9 @@ const CERTAIN: f64 = 1000.0;
 const HALVINGS: usize = 64;
 
 /// Lays out the odds. `tokens` are each token's logarithms in the two classes, or `None` if one class lacks it.
+///
+/// `log_priors` and `log_totals` are per class: ln(docs + class prior), and ln(total) of a class that lacks
+/// no token of the text. Infinite or NaN logarithms give limits that leave every text in doubt.
 pub(super) fn lay_out(
     log_priors: [f64; 2],
     tokens: impl Iterator<Item = Option<[f64; 2]>>,

@@ -1,4 +1,12 @@
 //! Memory limits of tables.
+//!
+//! A file of a few kilobytes can describe tables of gigabytes: parts of it may be referred to many times.
+//! Each table is therefore charged to a budget before its memory is reserved.
+//!
+//! | budget | tables | without enough memory |
+//! | --- | --- | --- |
+//! | needed | keys and bins of CTRs, dictionaries, tokens of calcers | the model is refused ([`TooLarge`]) |
+//! | spare | rows of bits, letters, crosses, blocks | rows are evaluated without the table |
 
 use std::{
     error,
@@ -36,7 +44,11 @@ impl Room {
         }
     }
 
-    /// Reserves memory for a required table: `count` elements of `size` bytes.
+    /// Reserves memory for a required table: `count` elements of `size` bytes. `what` names the table in the
+    /// error's text, as the subject of a sentence.
+    ///
+    /// # Errors
+    /// If less is left. The budget is then unchanged.
     pub(super) fn need(
         &mut self,
         count: usize,

@@ -1,4 +1,8 @@
 //! Text features.
+//!
+//! A text runs through stages: tokenizer → dictionary → calcers → borders. A text feature has a table per
+//! tokenizer. In it, each dictionary yields token ids, which all its calcers share. `letters` adds a fast
+//! path for texts whose tokens are single characters.
 
 use std::collections::BTreeMap;
 
@@ -26,10 +30,16 @@ use super::{
 
 /// Text features that the model uses, and their tables.
 pub(super) struct Texts {
+    /// Text features that the model uses, ascending. Tables refer to them by their index in this list.
     pub(super) used: Vec<usize>,
     pub(super) texts: Box<[Text<Owned>]>,
 }
 
+/// Lays out the text features that the model uses. `trees` have been laid out: words set bits of their leaf
+/// indices.
+///
+/// # Errors
+/// If dictionaries, or tables of calcers, would exceed `room`.
 pub(super) fn lay_out(
     model: &Model,
     groups: &Groups,
@@ -232,6 +242,8 @@ fn lay_out_dictionary(dictionary: &ir::Dictionary) -> text::Dictionary<Tokens<Ow
     }
 }
 
+/// Adds the ids by letter to a dictionary, and their weights to its calcers of naive Bayes where an id
+/// depends on one letter alone.
 fn set_by_letter(tokenized: &mut Tokenized<Owned>, by_letter: Option<Steps<u32, Owned>>) {
     if let Some(Steps { stride: 0, table }) = &by_letter {
         for calcer in &mut tokenized.calcers {

@@ -1,4 +1,8 @@
 //! The trees.
+//!
+//! Oblivious trees become [`Trees::Rows`], whose leaf indices take one OR per group, if that table is small
+//! and cheaper than walking; else [`Trees::Levels`]. Non-symmetric trees become [`Trees::Nodes`]. Leaf values
+//! are those of the file in every form: `dimension` per leaf, leaf by leaf, tree by tree.
 
 use std::collections::HashMap;
 
@@ -55,6 +59,7 @@ impl Laid {
     }
 }
 
+/// Lays out oblivious trees that are walked: the slots of their answers, shallow trees padded to the deepest.
 fn levels(model: &Model, trees: &[ObliviousTree], groups: &mut Groups) -> Laid {
     let bits = bits(trees);
     // The answer that pads shallow trees, always 0.
@@ -75,6 +80,8 @@ fn levels(model: &Model, trees: &[ObliviousTree], groups: &mut Groups) -> Laid {
     }
 }
 
+/// Lays out non-symmetric trees. A child that is not negative is a node; a negative one is `!leaf`, both
+/// counted over all trees.
 fn nodes(model: &Model, trees: &[ir::NonSymmetricTree], groups: &Groups) -> Laid {
     let (mut node_count, mut leaf_count) = (0, 0);
     let (mut roots, mut splits, mut children) = (Vec::new(), Vec::new(), Vec::new());
@@ -161,6 +168,7 @@ impl Rows {
             .then_some(Self { bits, lines })
     }
 
+    /// Sets, for each split, its bit in the rows of the bins for which its answer is yes.
     fn lay_out(self, model: &Model, trees: &[ObliviousTree], groups: &Groups) -> Laid {
         let lines = self.lines;
         let mut starts: Vec<u32> = Vec::new();

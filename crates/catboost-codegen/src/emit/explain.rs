@@ -1,4 +1,11 @@
 //! Emits explanations: SHAP values.
+//!
+//! | item | content |
+//! | --- | --- |
+//! | `UNEXPLAINED` | reason why the model cannot be explained, or `None` |
+//! | `BASE`, `COLUMNS` | raw value of the mean training row per explained dimension; names of the columns |
+//! | `EXPLANATION_BYTES` | size of the tables of all leaves |
+//! | `explain` | writes the contributions of a row, dimension by dimension, and returns its raw values |
 
 use std::fmt::{self, Write as _};
 
@@ -14,6 +21,8 @@ use super::Module;
 pub(crate) type Explaining = Result<Explain<Owned>, String>;
 
 impl Module<'_> {
+    /// Emits constants and `explain`. They exist for a model that cannot be explained, too, with no
+    /// dimensions and no columns.
     pub(super) fn explain(&self, f: &mut Emitter, explaining: &Explaining) -> fmt::Result {
         let (base, count, why) = match explaining {
             Ok(explain) => (&explain.base[..], explain.features, None),
@@ -72,6 +81,7 @@ pub fn explain(features: &Features{lifetime}, explanation: &mut Explanation) -> 
         )
     }
 
+    /// Emits the static `EXPLAIN`, inside the module `tables`.
     pub(super) fn explain_tables(&self, f: &mut Emitter, explaining: &Explaining) -> fmt::Result {
         write!(
             f,

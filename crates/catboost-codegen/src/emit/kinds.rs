@@ -1,4 +1,7 @@
 //! Emits conversions between rows and arrays, one per kind of feature, for callers that know features by index.
+//!
+//! `Features::from_kinds` takes `&[f32; N]`, `&[&str; N]` twice, and a tuple of embeddings if there are any,
+//! each in the model's order; `Features::to_kinds` returns these arrays and the tuple by value.
 
 use std::fmt::{self, Write as _};
 

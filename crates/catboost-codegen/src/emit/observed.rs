@@ -1,4 +1,8 @@
 //! Emits names and tables that give meaning to the numbers that observers receive.
+//!
+//! An observer receives indices of `compiled::Row` and leaves. `NUMERIC`, `CATEGORICAL` and `TEXT` name the
+//! features at these indices, by name or by flat index. `LIGHT_LEAVES`, `LIGHT_SHARE` and `TREES` tell how
+//! much evidence leaves have.
 
 use std::fmt::{self, Write as _};
 
@@ -9,6 +13,8 @@ use super::Module;
 use crate::{light::LIGHT, names::Kind};
 
 impl Module<'_> {
+    /// Emits the constants. A categorical feature is named only if a CTR counts by it alone: only then are
+    /// its unseen values reported.
     pub(super) fn observed(&self, f: &mut Emitter) -> fmt::Result {
         let layout = self.layout;
         writeln!(

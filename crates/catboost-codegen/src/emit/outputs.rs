@@ -1,5 +1,14 @@
 //! Emits functions that turn raw values into predictions: probabilities, classes, exponents. The model's loss decides
 //! which exist.
+//!
+//! | model | items |
+//! | --- | --- |
+//! | one class per row | `CLASSES`, `probability`, `class`, `class_index`; with one raw value `THRESHOLD` |
+//! | any number of classes per row | `CLASSES`, `probability`, `THRESHOLD`, `class` |
+//! | no classes, one raw value | `exponent` |
+//! | `RMSEWithUncertainty` | `mean_and_variance` |
+//!
+//! A model whose training data lacked some of its classes has `by_class`, too.
 
 use std::fmt::{self, Write as _};
 
@@ -36,6 +45,10 @@ impl Outputs {
 }
 
 /// Returns the type of the classes' names, and the names, as Rust source.
+/// Whole numbers among other numbers become `f64`.
+///
+/// # Errors
+/// If the names are of several types.
 fn labels(classes: &[Label]) -> Result<(&'static str, Vec<String>), String> {
     let of_type = |name, write: fn(&Label) -> Option<String>| {
         let labels = classes.iter().map(write).collect::<Option<_>>();
@@ -66,6 +79,7 @@ fn labels(classes: &[Label]) -> Result<(&'static str, Vec<String>), String> {
 }
 
 impl Module<'_> {
+    /// Emits the functions, or a comment with the reason why there are none.
     pub(super) fn outputs(&self, f: &mut Emitter) -> fmt::Result {
         let outputs = match self.outputs {
             Ok(outputs) => outputs,
@@ -116,6 +130,7 @@ pub(super) enum Classes {
 }
 
 impl Outputs {
+    /// Number of classes that `class` returns. `dimension` is the number of raw values.
     pub(super) fn classes(&self, dimension: usize) -> Classes {
         match &self.classes {
             None => Classes::None,
@@ -156,6 +171,8 @@ impl Outputs {
         }
     }
 
+    /// Emits the functions of a model that classifies. `label` is the type of the names and `names` are their
+    /// literals.
     fn classifier(
         &self,
         f: &mut Emitter,

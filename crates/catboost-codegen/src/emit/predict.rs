@@ -1,4 +1,7 @@
 //! Emits the model as a value, for code that handles compiled and loaded models alike.
+//!
+//! `Model` implements `catboost_runtime::predict::Predict`. Rows are slices there, whose lengths are checked
+//! before they become `Features`; evaluation is that of the generated functions.
 
 use std::fmt::{self, Write as _};
 
@@ -8,6 +11,7 @@ use super::{Module, outputs::Classes};
 use crate::names::{Field, Kind};
 
 impl Module<'_> {
+    /// Emits `FEATURES`, `Model` and its implementation.
     pub(super) fn predict(&self, f: &mut Emitter) -> fmt::Result {
         writeln!(
             f,

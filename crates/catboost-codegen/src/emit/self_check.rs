@@ -8,6 +8,8 @@ use super::Module;
 use crate::self_check::ROWS;
 
 impl Module<'_> {
+    /// Emits `self_check` with its rows and the expected bits; nothing if it is left out. Numbers and bits
+    /// are in the pools, strings in the source.
     pub(super) fn self_check(&self, f: &mut Emitter) -> fmt::Result {
         let Some(check) = self.check else {
             return Ok(());

@@ -1,11 +1,23 @@
 //! Cursor over the unread part of a file.
+//!
+//! It reads the parts of a `.cbm` that are no flatbuffers, in the forms of CatBoost's `util/ysaveload.h`:
+//!
+//! | form | bytes |
+//! | --- | --- |
+//! | number | little-endian, as wide as its type |
+//! | size (`SaveSize`) | u32, or 2^32 - 1 and then a u64 |
+//! | string | size, and then UTF-8 |
+//! | magic | a name, padded with zeros to 16 bytes |
 
 use super::flat::{Budget, Flat};
 use crate::Error;
 
-/// Cursor over the unread part of a file. Every read is checked against the end.
+/// Cursor over the unread part of a file. Every read is checked against the end; its error has the byte
+/// offset.
 pub(super) struct Bytes<'a> {
+    /// The file from its beginning. Its end may be missing while only the core is read.
     file: &'a [u8],
+    /// Offset of the next byte, at most the length of `file`.
     at: usize,
     budget: &'a Budget,
 }
@@ -28,6 +40,10 @@ impl<'a> Bytes<'a> {
         Error::cbm(self.at, what)
     }
 
+    /// Returns the next `len` bytes and skips them.
+    ///
+    /// # Errors
+    /// If fewer are left. The cursor then stays where it is.
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
         if len > self.left() {
             let left = self.left();
@@ -51,6 +67,7 @@ impl<'a> Bytes<'a> {
         self.array().map(|[byte]| byte)
     }
 
+    /// Reads a byte that must be 0 or 1.
     pub(super) fn bool(&mut self) -> Result<bool, Error> {
         match self.u8()? {
             0 => Ok(false),
@@ -75,7 +92,8 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// Reads `count` elements of `size` bytes.
+    /// Returns the bytes of `count` elements of `size` bytes. A product that overflows is an error like a
+    /// file that ends.
     pub(super) fn elements(&mut self, count: u64, size: usize) -> Result<&'a [u8], Error> {
         let len = usize::try_from(count)
             .ok()
@@ -83,7 +101,7 @@ impl<'a> Bytes<'a> {
         self.take(len.unwrap_or(usize::MAX))
     }
 
-    /// Reads a string that is preceded by its length.
+    /// Reads a string that is preceded by its length. Other text than UTF-8 is unsupported, not damaged.
     pub(super) fn string(&mut self) -> Result<String, Error> {
         let len = self.size()?;
         let bytes = self.elements(len, 1)?;
@@ -97,6 +115,9 @@ impl<'a> Bytes<'a> {
     }
 
     /// Skips a required name, padded with zeros to 16 bytes.
+    ///
+    /// # Panics
+    /// If the name is longer than 16 bytes.
     pub(super) fn magic(&mut self, name: &str) -> Result<(), Error> {
         let mut expected = [0; 16];
         expected[..name.len()].copy_from_slice(name.as_bytes());
@@ -112,7 +133,7 @@ impl<'a> Bytes<'a> {
         Ok(())
     }
 
-    /// Reads a flatbuffer of `len` bytes.
+    /// Reads a flatbuffer of `len` bytes. Nothing in it is checked yet.
     pub(super) fn flat(&mut self, len: u64) -> Result<Flat<'a>, Error> {
         let base = self.at;
         Ok(Flat::new(self.elements(len, 1)?, base, self.budget))

@@ -1,4 +1,14 @@
 //! `TModelCore`: trees and features (CatBoost's `model.fbs`, `features.fbs`).
+//!
+//! | list of `TModelTrees` | becomes |
+//! | --- | --- |
+//! | `FloatFeatures`, `CatFeatures`, `TextFeatures`, `EmbeddingFeatures` | inputs of the model |
+//! | `OneHotFeatures`, `CtrFeatures`, `EstimatedFeatures` | numbers and values that splits test |
+//! | `TreeSizes`, `TreeSplits` | splits, tree by tree |
+//! | `LeafValues`, `LeafWeights` | leaves, tree by tree |
+//! | `NonSymmetricStepNodes`, `NonSymmetricNodeIdToLeafId` | shape of non-symmetric trees, else empty |
+//!
+//! `RepackedBins` repeats the splits in a form that CatBoost evaluates faster. It is not read.
 
 use super::flat::{Scalar, Table};
 use super::{ctr, text::Guid};
@@ -12,7 +22,7 @@ use crate::{
     },
 };
 
-/// Fields of `TModelCore`.
+/// Fields of `TModelCore`, by their position in `model.fbs`.
 mod model_core {
     pub(super) const FORMAT_VERSION: usize = 0;
     pub(super) const MODEL_TREES: usize = 1;
@@ -20,7 +30,7 @@ mod model_core {
     pub(super) const MODEL_PART_IDS: usize = 3;
 }
 
-/// Fields of `TModelTrees`.
+/// Fields of `TModelTrees`, by their position in `model.fbs`. Number 17 is `RepackedBins`.
 mod trees {
     pub(super) const APPROX_DIMENSION: usize = 0;
     pub(super) const TREE_SPLITS: usize = 1;
@@ -42,19 +52,25 @@ mod trees {
     pub(super) const EMBEDDING_FEATURES: usize = 18;
 }
 
-/// Identifiers of the model's calcers, in order.
+/// Identifiers of the model's calcers, in order. `TEstimatedFeature.CalcerId` refers to them.
 #[derive(Default)]
 pub(super) struct Calcers {
+    /// Calcers of texts: `TCollectionHeader.CalcerId` of the part `text_process_v2`.
     pub(super) texts: Vec<Guid>,
+    /// Calcers of embeddings: the same field of the part `embed_process_1`.
     pub(super) embeddings: Vec<Guid>,
 }
 
-/// Returns the names of the parts that follow the core.
+/// Returns the names of the parts that follow the core (`ModelPartIds`), in file order.
 pub(super) fn parts(core: &Table<'_>) -> Result<Vec<String>, Error> {
     core.strings(model_core::MODEL_PART_IDS)
 }
 
 /// Reads all of the core except the estimated features, which refer to later parts.
+///
+/// # Errors
+/// If the format version is another (unsupported), the lists of the trees do not add up, or a flatbuffer is
+/// damaged.
 pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     let version = core.string(model_core::FORMAT_VERSION)?;
     if version != "FlabuffersModel_v1" {
@@ -106,7 +122,8 @@ pub(super) fn read(core: &Table<'_>) -> Result<RawModel, Error> {
     Ok(model)
 }
 
-/// Reads the estimated features.
+/// Reads the estimated features (`TEstimatedFeature`). Each names its calcer by identifier, which becomes an
+/// index.
 pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEstimated>, Error> {
     let table = core.required(model_core::MODEL_TREES, "ModelTrees")?;
     table.each(trees::ESTIMATED_FEATURES, |feature| {
@@ -135,7 +152,7 @@ pub(super) fn estimated(core: &Table<'_>, calcers: &Calcers) -> Result<Vec<RawEs
     })
 }
 
-/// Reads the fields that categorical, text and embedding features share.
+/// Reads the fields that categorical, text and embedding features share: `Index`, `FlatIndex`, `FeatureId`.
 fn named(feature: &Table<'_>) -> Result<RawFeature, Error> {
     Ok(RawFeature {
         index: feature.get::<i32>(0, -1)?.into(),
@@ -144,6 +161,7 @@ fn named(feature: &Table<'_>) -> Result<RawFeature, Error> {
     })
 }
 
+/// Reads `TFloatFeature`.
 fn float(feature: &Table<'_>) -> Result<RawFloat, Error> {
     let nan = match feature.get::<i8>(5, 0)? {
         0 => NanTreatment::AsIs,
@@ -169,6 +187,7 @@ fn float(feature: &Table<'_>) -> Result<RawFloat, Error> {
     })
 }
 
+/// Reads `TCtrFeature`, with its `TModelCtr`.
 fn ctr_feature(feature: &Table<'_>) -> Result<RawCtr, Error> {
     let ctr = feature.required(0, "Ctr")?;
     Ok(RawCtr {
@@ -182,6 +201,10 @@ fn ctr_feature(feature: &Table<'_>) -> Result<RawCtr, Error> {
     })
 }
 
+/// Reads the trees. All lists of `TModelTrees` are concatenations over the trees, without gaps: `TreeSizes`
+/// cuts `TreeSplits`, and `TreeStartOffsets`, if present, must say the same.
+///
+/// An oblivious tree of size `n` has `2^n` leaves. The size of a non-symmetric tree counts its nodes.
 fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
     let splits: Vec<i32> = table.vector(trees::TREE_SPLITS)?;
     let sizes: Vec<i32> = table.vector(trees::TREE_SIZES)?;
@@ -273,13 +296,19 @@ fn read_trees(table: &Table<'_>, dimension: i64) -> Result<RawTrees, Error> {
     ))
 }
 
-/// Nodes of all non-symmetric trees. A child is the distance to a later node; 0 stands for the node itself, which is
-/// then also a leaf.
+/// Nodes of all non-symmetric trees. A child is the distance to a later node; 0 stands for the node itself,
+/// which is then also a leaf. A node of two zeros is nothing but a leaf.
 struct Nodes<'a> {
+    /// Split of each node (`TreeSplits`); ignored for leaves.
     splits: &'a [i32],
+    /// Children of each node (`NonSymmetricStepNodes`): 4 bytes, two u16 distances, no and yes.
     steps: &'a [u8],
+    /// Index of each leaf's first value in `values` (`NonSymmetricNodeIdToLeafId`); of no meaning for other
+    /// nodes.
     leaf_ids: &'a [u32],
+    /// Leaf values of all trees, `dimension` per leaf.
     values: &'a [f64],
+    /// Weights of all leaves, or empty.
     weights: &'a [f64],
     dimension: usize,
 }

@@ -1,4 +1,18 @@
 //! `static_provider_v1`: tables of counts (CatBoost's `ctr_data.fbs`).
+//!
+//! ```text
+//! size          number of tables
+//! per table     size of a flatbuffer, and the flatbuffer TCtrValueTable
+//! ```
+//!
+//! `IndexHashRaw` has packed buckets of 12 bytes, u64 key and u32 index. Free buckets have the key 2^64 - 1.
+//! An index counts entries of `CTRBlob`:
+//!
+//! | type of CTR | entry |
+//! | --- | --- |
+//! | `Borders`, `Buckets` | `TargetClassesCount` counts, i32 |
+//! | `Counter`, `FeatureFreq` | a count, i32; the denominator is `CounterDenominator` |
+//! | the mean types | sum, f32, and count, i32 |
 
 use super::{
     Bytes,
@@ -12,10 +26,10 @@ use crate::{
 
 /// Marker of a free bucket.
 const EMPTY: u64 = u64::MAX;
-/// Bytes of a bucket: a key, and an index.
+/// Bytes of a bucket: a key, and an index. Buckets are not aligned.
 const BUCKET: usize = 12;
 
-/// Reads the tables: their number, and each after its length.
+/// Reads the tables: their number, and each after its length. They keep the order of the file.
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Vec<RawCtrTable>, Error> {
     let count = bytes.size()?;
     let mut tables = Vec::new();
@@ -25,7 +39,7 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Vec<RawCtrTable>, Error> {
     Ok(tables)
 }
 
-/// Reads `TModelCtrBase`: type and projection of a CTR.
+/// Reads `TModelCtrBase`: type and projection of a CTR. A table and the CTRs that look it up have equal ones.
 pub(super) fn base(base: &Table<'_>) -> Result<RawCtrBase, Error> {
     let mut cats = Vec::new();
     let mut floats = Vec::new();
@@ -69,7 +83,12 @@ pub(super) fn base(base: &Table<'_>) -> Result<RawCtrBase, Error> {
     })
 }
 
-/// Reads `TCtrValueTable`: a hash table from keys to indices, and the counts at each index.
+/// Reads `TCtrValueTable`: a hash table from keys to indices, and the counts at each index. Keys come out
+/// ascending, and entries without a key are dropped.
+///
+/// # Errors
+/// If the bytes of the buckets are no multiple of 12, an index is out of range, or there are more keys than
+/// entries.
 fn table(table: &Table<'_>) -> Result<RawCtrTable, Error> {
     let base = base(&table.required(0, "ModelCtrBase")?)?;
     let buckets = table.structs(1, 1)?;
@@ -117,7 +136,8 @@ fn table(table: &Table<'_>) -> Result<RawCtrTable, Error> {
     })
 }
 
-/// The keys, ascending, with their buckets. Of two buckets with one key, the first counts.
+/// Returns the keys, ascending, with the numbers of their buckets. Of two buckets with one key, the first
+/// counts.
 fn keys(buckets: &[u8]) -> Vec<(u64, u32)> {
     let keys = (0..).zip(buckets.chunks_exact(BUCKET));
     let keys = keys.map(|(place, bucket)| (u64::read(&bucket[..8]), place));
@@ -133,13 +153,16 @@ fn keys(buckets: &[u8]) -> Vec<(u64, u32)> {
 /// Counts of a table, and the index of each key among them.
 struct Entries<'a> {
     offset: usize,
+    /// `IndexHashRaw`: [`BUCKET`] bytes each.
     buckets: &'a [u8],
     blob: &'a [u8],
+    /// Keys, ascending, with the numbers of their buckets.
     keys: Vec<(u64, u32)>,
 }
 
 impl Entries<'_> {
-    /// Returns the words of each key, in the order of the keys. The entry of an index has `size` bytes.
+    /// Returns the words of each key, in the order of the keys: `size / 4` words per key. The entry of an
+    /// index has `size` bytes.
     fn read(&self, size: usize) -> Result<Vec<i32>, Error> {
         let entries = self.blob.len() / size;
         let keys = self.keys.len();

@@ -1,5 +1,14 @@
 //! `embed_process_1`: calcers of embeddings (CatBoost's `embedding_processing_collection.fbs`,
 //! `embedding_feature_calcers.fbs`).
+//!
+//! ```text
+//! 16 bytes      magic, embed_process_1
+//! u64 length    flatbuffer TCollectionHeader: identifiers of the calcers, and the calcers of each embedding
+//! per calcer    u64 length, flatbuffer TCollectionPart (kind, identifier)
+//!               16 bytes magic EmbedCalcerV1, u32 type
+//!               u64 length, flatbuffer TEmbeddingCalcer
+//!               of KNN, lists of numbers: targets, graph, points
+//! ```
 
 use std::collections::HashMap;
 
@@ -14,11 +23,16 @@ use crate::{
     raw::RawEmbeddingCalcer,
 };
 
-/// Type of a calcer in its part.
+/// Type of an LDA calcer in its part (`EFeatureCalcerType`).
 const LDA: u32 = 3;
+/// Type of a KNN calcer in its part.
 const KNN: u32 = 4;
 
-/// Reads the part. Also returns the identifiers of its calcers.
+/// Reads the part. Also returns the identifiers of its calcers, in the same order: that of the header
+/// (`CalcerId`).
+///
+/// # Errors
+/// If a calcer has no part or no embedding, or belongs to two embeddings, or is of an unsupported kind.
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(Vec<RawEmbeddingCalcer>, Vec<Guid>), Error> {
     bytes.magic("embed_process_1")?;
     let header = bytes.sized_flat_u64()?.root()?;
@@ -64,7 +78,7 @@ pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(Vec<RawEmbeddingCalcer>, Ve
     Ok((calcers.collect::<Result<_, Error>>()?, ids))
 }
 
-/// Reads a calcer, the length of its input vectors, and the indices of its active numbers.
+/// Reads a calcer, the length of its input vectors (`TotalDimension`), and the indices of its active numbers.
 fn calcer(bytes: &mut Bytes<'_>) -> Result<(EmbeddingCalcerKind, i64, Vec<u32>), Error> {
     bytes.magic("EmbedCalcerV1")?;
     let calcer_type = bytes.u32()?;
@@ -92,7 +106,13 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<(EmbeddingCalcerKind, i64, Vec<u32>),
     Ok((kind, dimension.into(), active))
 }
 
-/// Reads targets, graph and points, which follow the flatbuffer.
+/// Reads targets, graph and points, which follow the flatbuffer `TKNN`.
+///
+/// | list | preceded by | elements |
+/// | --- | --- | --- |
+/// | targets | their number | u32 class, or f32 value |
+/// | graph | its length in bytes | u32: links per point, number of levels, size of each level, links |
+/// | points | number of floats | f32 |
 fn knn(bytes: &mut Bytes<'_>, formula: &Table<'_>) -> Result<Knn, Error> {
     let targets = if formula.get::<u8>(4, 1)? != 0 {
         KnnTargets::Classes {
@@ -127,7 +147,7 @@ fn knn(bytes: &mut Bytes<'_>, formula: &Table<'_>) -> Result<Knn, Error> {
     })
 }
 
-/// Reads numbers that are preceded by their count.
+/// Reads numbers that are preceded by their count, a size: the form of CatBoost's vectors.
 fn list<T: Scalar>(bytes: &mut Bytes<'_>) -> Result<Vec<T>, Error> {
     let count = bytes.size()?;
     let bytes = bytes.elements(count, T::SIZE)?;

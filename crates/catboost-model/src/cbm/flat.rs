@@ -1,40 +1,52 @@
 //! Flatbuffers: tables with optional fields, read without trusting any offset.
 //!
-//! A table begins with a signed 32-bit distance back to its vtable. The vtable has its own length, the table's length,
-//! and a 16-bit offset for each field (0: the field has its default). Vectors, strings and other tables are at an
-//! unsigned 32-bit distance forward.
+//! A table begins with a signed 32-bit distance back to its vtable. The vtable has its own length, the
+//! table's length, and a 16-bit offset for each field (0: the field has its default). Vectors, strings and
+//! other tables are at an unsigned 32-bit distance forward.
+//!
+//! ```text
+//! vtable ──► u16 length of the vtable, u16 length of the table, u16 per field: its offset in the table
+//! table  ──► i32 distance back to the vtable, fields
+//! vector ──► u32 number of elements, elements; of a vector of tables, u32 distances from each element
+//! ```
+//!
+//! A field's index is its position in the schema (`.fbs`). A union has two: its type, then its table.
 
 use std::cell::Cell;
 
 use crate::{Error, limits::BYTES_READ_PER_BYTE};
 
-/// Flatbuffer inside a file.
+/// Flatbuffer inside a file. Offsets in this module are relative to its first byte, those of errors to the
+/// file.
 #[derive(Clone, Copy)]
 pub(super) struct Flat<'a> {
+    /// The flatbuffer, from its root offset to its end.
     bytes: &'a [u8],
     /// Offset of `bytes` in the file, for errors.
     base: usize,
     budget: &'a Budget,
 }
 
-/// Number of bytes that may still be read from a file. Otherwise a small file could point to one large vector many
-/// times.
+/// Number of bytes that may still be read from a file. Otherwise a small file could point to one large vector
+/// many times. Every byte of the file allows four to be read. Tables, vectors, strings and what is made of
+/// them are charged.
 pub(crate) struct Budget(Cell<usize>);
 
 impl Budget {
-    /// For a file of `len` bytes.
+    /// Creates the budget of a file of `len` bytes, with an allowance for 1,024 more.
     pub(crate) fn new(len: usize) -> Self {
         let budget = Self(Cell::new(0));
         budget.add(len.saturating_add(1024));
         budget
     }
 
-    /// `len` bytes more of the file are there.
+    /// Raises the budget by that of `len` more bytes of the file.
     pub(super) fn add(&self, len: usize) {
         let bytes = len.saturating_mul(BYTES_READ_PER_BYTE);
         self.0.set(self.0.get().saturating_add(bytes));
     }
 
+    /// Charges `bytes` to the budget. The error names `offset` in the file.
     fn take(&self, bytes: usize, offset: usize) -> Result<(), Error> {
         let left = self.0.get().checked_sub(bytes);
         let left = left.ok_or_else(|| {
@@ -49,11 +61,17 @@ impl Budget {
 }
 
 /// Table of a flatbuffer. Fields are identified by their index in the schema.
+///
+/// All getters treat a field that the vtable lacks or has at 0 like one that was not written: it has its
+/// default.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
     flat: Flat<'a>,
+    /// Offset of the table in the flatbuffer.
     at: usize,
+    /// Offset of its vtable, all of which is in the flatbuffer.
     vtable: usize,
+    /// Length of the vtable in bytes, even and at least 4.
     vtable_len: usize,
 }
 
@@ -72,6 +90,7 @@ impl<'a> Flat<'a> {
         self.table(self.forward(0)?)
     }
 
+    /// Returns the table at an offset. Its vtable is checked, its fields are not.
     fn table(self, at: usize) -> Result<Table<'a>, Error> {
         self.budget.take(4, self.base + at)?;
         let back = i64::from(i32::from_le_bytes(self.array(at)?));
@@ -90,7 +109,8 @@ impl<'a> Flat<'a> {
         })
     }
 
-    /// Follows the offset at `at`.
+    /// Follows the offset at `at`: returns the sum of `at` and the u32 there, which need not be in the
+    /// flatbuffer.
     fn forward(self, at: usize) -> Result<usize, Error> {
         Ok(at + u32::from_le_bytes(self.array(at)?) as usize)
     }
@@ -116,10 +136,14 @@ impl<'a> Flat<'a> {
     }
 }
 
-/// Scalar of a table or a vector.
+/// Scalar of a table or a vector, little-endian.
 pub(super) trait Scalar: Sized {
+    /// Number of bytes in the file.
     const SIZE: usize;
     /// Decodes exactly `SIZE` bytes.
+    ///
+    /// # Panics
+    /// If there are more bytes, or fewer.
     fn read(bytes: &[u8]) -> Self;
 }
 
@@ -142,7 +166,7 @@ impl<'a> Table<'a> {
         self.flat.base + self.at
     }
 
-    /// Returns a scalar, or its default if the table lacks it.
+    /// Returns a scalar, or its default if the table lacks it. `default` is that of the schema.
     pub(super) fn get<T: Scalar>(&self, field: usize, default: T) -> Result<T, Error> {
         let Some(at) = self.field(field)? else {
             return Ok(default);
@@ -150,7 +174,7 @@ impl<'a> Table<'a> {
         Ok(T::read(self.flat.slice(at, T::SIZE)?))
     }
 
-    /// Returns a vector of scalars; empty if the table lacks it.
+    /// Returns a vector of scalars; empty if the table lacks it. Charged to the budget.
     pub(super) fn vector<T: Scalar>(&self, field: usize) -> Result<Vec<T>, Error> {
         Ok(self
             .structs(field, T::SIZE)?
@@ -159,7 +183,8 @@ impl<'a> Table<'a> {
             .collect())
     }
 
-    /// Returns the bytes of a vector whose elements have `size` bytes; empty if the table lacks it.
+    /// Returns the bytes of a vector whose elements have `size` bytes; empty if the table lacks it. Charged
+    /// to the budget. The length is a multiple of `size`.
     pub(super) fn structs(&self, field: usize, size: usize) -> Result<&'a [u8], Error> {
         let Some(at) = self.field(field)? else {
             return Ok(&[]);
@@ -171,7 +196,7 @@ impl<'a> Table<'a> {
         Ok(bytes)
     }
 
-    /// Returns a string; empty if the table lacks it.
+    /// Returns a string; empty if the table lacks it. Other text than UTF-8 is unsupported.
     pub(super) fn string(&self, field: usize) -> Result<String, Error> {
         let bytes = self.structs(field, 1)?;
         self.utf8(bytes)
@@ -185,7 +210,7 @@ impl<'a> Table<'a> {
         self.flat.table(self.flat.forward(at)?).map(Some)
     }
 
-    /// Returns a required table. `name` is the schema's name.
+    /// Returns a required table. `name` is the schema's name, for the error.
     pub(super) fn required(&self, field: usize, name: &str) -> Result<Table<'a>, Error> {
         self.table(field)?
             .ok_or_else(|| Error::cbm(self.offset(), format!("{name} is missing")))
@@ -230,7 +255,7 @@ impl<'a> Table<'a> {
         self.offsets(field)?.into_iter().map(string).collect()
     }
 
-    /// Returns the bytes of a struct, which is stored in the table itself.
+    /// Returns the bytes of a struct, which is stored in the table itself; `None` if the table lacks it.
     pub(super) fn bytes<const N: usize>(&self, field: usize) -> Result<Option<[u8; N]>, Error> {
         let Some(at) = self.field(field)? else {
             return Ok(None);

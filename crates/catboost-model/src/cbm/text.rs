@@ -1,5 +1,15 @@
 //! `text_process_v2`: tokenizers, dictionaries and calcers (CatBoost's `text_processing_collection.fbs`,
 //! `dictionary_meta_info.fbs`, `feature_calcers.fbs`).
+//!
+//! ```text
+//! 16 bytes      magic, text_process_v2
+//! u64 length    flatbuffer TCollectionHeader: identifiers of all, and who uses whom
+//! per part      u64 length, flatbuffer TCollectionPart (kind, identifier), body
+//!               kind 0: tokenizer, 1: dictionary, 2: calcer, 3: end of the list, without a body
+//! ```
+//!
+//! A header names the parts by identifier and refers to them by index. A digitizer is the tokenizer and the
+//! dictionary of one index. CatBoost's own reader is `TTextProcessingCollection::Load`.
 
 use std::collections::HashMap;
 
@@ -19,10 +29,17 @@ use crate::{
 /// Identifier of a part.
 pub(super) type Guid = [u8; 16];
 
-/// Marker of a free bucket.
+/// Marker of a free bucket, in place of a hash.
 const EMPTY: u64 = u64::MAX;
 
-/// Reads the part. Also returns the identifiers of its calcers.
+/// Reads the part. Also returns the identifiers of its calcers, in the order of [`RawText::calcers`].
+///
+/// The header has the digitizers of each text feature (`PerFeatureDigitizers`), and the calcers of each
+/// tokenized feature (`PerTokenizedFeatureCalcers`). Tokenized features are numbered through all text
+/// features.
+///
+/// # Errors
+/// If a part is missing, named twice or damaged, or has an unsupported kind.
 pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<(RawText, Vec<Guid>), Error> {
     bytes.magic("text_process_v2")?;
     let header = bytes.sized_flat_u64()?.root()?;
@@ -102,6 +119,17 @@ fn in_order<T>(ids: &[Guid], mut parts: HashMap<Guid, T>) -> Option<Vec<T>> {
     ids.iter().map(|id| parts.remove(id)).collect()
 }
 
+/// Reads the body of a tokenizer: magic `TokenizerV1`, identifier, `TTokenizerOptions`.
+///
+/// | bytes | option |
+/// | --- | --- |
+/// | u8, u8 | lowercasing, lemmatizing (unsupported) |
+/// | u32, string | number policy (0 skip, 1 leave, 2 replace), replacement |
+/// | u32, string | separator type (0 by delimiter, 1 by sense, unsupported), delimiter |
+/// | u8, u8 | split by set, skip empty |
+/// | size, u32 each | token types, ignored |
+/// | u32 | subtokens policy, ignored |
+/// | size, u32 each | languages, ignored |
 fn tokenizer(bytes: &mut Bytes<'_>) -> Result<Tokenizer, Error> {
     bytes.magic("TokenizerV1")?;
     bytes.take(16)?;
@@ -145,6 +173,11 @@ fn tokenizer(bytes: &mut Bytes<'_>) -> Result<Tokenizer, Error> {
     })
 }
 
+/// Reads the body of a dictionary: magic `DictionaryV1`, identifier, and CatBoost's memory-mapped dictionary.
+///
+/// The latter is the magic `MMapDictionary`, a u64 total size (ignored), the u64 length of a flatbuffer
+/// `TDictionaryMetaInfo`, the flatbuffer, and a hash table. Dictionaries of n-grams of two words or more have
+/// a second table.
 fn dictionary(bytes: &mut Bytes<'_>) -> Result<Dictionary, Error> {
     bytes.magic("DictionaryV1")?;
     bytes.take(16)?;
@@ -191,6 +224,8 @@ fn dictionary(bytes: &mut Bytes<'_>) -> Result<Dictionary, Error> {
     })
 }
 
+/// Reads a hash table: u64 length of the buckets in bytes, u64 seed, and buckets of 16 bytes (u64 hash, u32
+/// id, 4 bytes of padding). Entries come out by ascending hash.
 fn token_table(bytes: &mut Bytes<'_>) -> Result<TokenTable, Error> {
     let len = bytes.u64()?;
     let seed = bytes.u64()?;
@@ -206,6 +241,14 @@ fn token_table(bytes: &mut Bytes<'_>) -> Result<TokenTable, Error> {
     Ok(TokenTable { seed, entries })
 }
 
+/// Reads the body of a calcer: magic `FeatureCalcerV1`, u32 type, u64 length, and a flatbuffer
+/// `TFeatureCalcer`. The classes of naive Bayes and BM25 follow.
+///
+/// | type | tag of the union | calcer |
+/// | --- | --- | --- |
+/// | 0 | 3 | bag of words, `TBoW` |
+/// | 1 | 2 | naive Bayes, `TNaiveBayes` |
+/// | 2 | 1 | BM25, `TBM25` |
 fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
     bytes.magic("FeatureCalcerV1")?;
     let calcer_type = bytes.u32()?;
@@ -270,7 +313,11 @@ fn calcer(bytes: &mut Bytes<'_>) -> Result<TextCalcer, Error> {
     Ok(TextCalcer { active, kind })
 }
 
-/// Reads a dense hash per class: token id → count.
+/// Reads a dense hash per class: token id → count. Their number comes first, as a size.
+///
+/// Each is CatBoost's `TDenseHash`: u64 mask, u64 number of filled buckets, u64 number at which it grows,
+/// size, buckets (u32 token, u32 count), u32 marker of free buckets, u32 default. Pairs come out by ascending
+/// token id.
 fn class_counts(bytes: &mut Bytes<'_>) -> Result<Vec<Vec<(u32, u32)>>, Error> {
     let classes = bytes.size()?;
     let mut counts = Vec::new();

@@ -1,7 +1,16 @@
-//! Non-symmetric trees as CatBoost's files store them. Whatever CatBoost computes in file order is computed in this
-//! order.
+//! Non-symmetric trees as CatBoost's files store them. Whatever CatBoost computes in file order is computed
+//! in this order: leaf indices, SHAP values, feature importance.
 //!
 //! A node with one child that is a leaf holds that leaf itself. Every other leaf is a node of its own.
+//! Example, with the splits 7 and 8:
+//!
+//! ```text
+//! 7 ─┬─ no: 8 ─┬─ no: leaf 0       stored   split   children   leaf
+//!    │         └─ yes: leaf 1      0        7       1, 0       2
+//!    └─ yes: leaf 2                1        8       2, 3       none
+//!                                  2        none    2, 2       0
+//!                                  3        none    3, 3       1
+//! ```
 
 use crate::ir::{Child, NonSymmetricTree, SplitIdx};
 
@@ -10,11 +19,13 @@ use crate::ir::{Child, NonSymmetricTree, SplitIdx};
 pub struct StoredNode {
     /// Split of the node; `None` for a leaf.
     pub split: Option<SplitIdx>,
-    /// Child nodes for the answers no and yes; the node itself on the side whose leaf it holds.
+    /// Child nodes for the answers no and yes; the node itself on the side whose leaf it holds. A leaf has
+    /// itself twice.
     pub children: [usize; 2],
     /// Parent. The root is its own parent.
     pub parent: usize,
-    /// Leaf that the node holds, in the tree's own numbering.
+    /// Leaf that the node is or holds, in the tree's own numbering; `None` for a node with two children of
+    /// its own.
     pub leaf: Option<usize>,
 }
 

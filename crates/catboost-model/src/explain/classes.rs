@@ -1,4 +1,13 @@
 //! Feature classes: features that splits are attributed to together.
+//!
+//! | split | class |
+//! | --- | --- |
+//! | float, one-hot | the feature |
+//! | CTR | the categorical features of its projection, which share the contribution equally |
+//! | estimated | the text or embedding |
+//!
+//! Splits with equal lists of features have one class, so that a CTR of a single feature shares that of its
+//! one-hot splits.
 
 use std::collections::HashMap;
 
@@ -34,6 +43,7 @@ impl Classes {
     }
 }
 
+/// Returns the flat indices of the features that a split is attributed to, in the order of the projection.
 fn features_of(model: &Model, split: &Split) -> Vec<u32> {
     let cat = |cat: usize| model.cat_features[cat].flat_index;
     match *split {

@@ -1,4 +1,10 @@
 //! Feature importance: CatBoost's `PredictionValuesChange`.
+//!
+//! A pair of leaves, or of subtrees, that differ in one split has values `v1`, `v2` and training weights
+//! `c1`, `c2`. With their weighted mean `m`, the split's source gets `(v1 - m)^2 * c1 + (v2 - m)^2 * c2`,
+//! summed over dimensions, pairs and trees. CatBoost's functions are `CalcEffect` and
+//! `CalcEffectForNonObliviousModel` (`catboost/libs/fstr/feature_str.h`), and `CalcRegularFeatureEffect`
+//! distributes the sums among features.
 
 use super::{ExplainError, check_weighted, classes::source_feature};
 use crate::{
@@ -6,11 +12,14 @@ use crate::{
     ir::{CtrIdx, EstimatedIdx, Model, NonSymmetricTree, ObliviousTree, Split, SplitIdx, Trees},
 };
 
-/// Returns the average change of the prediction when a feature's value changes, by flat index, in percent of the sum
-/// over all features: CatBoost's `get_feature_importance(type="PredictionValuesChange")`.
+/// Returns the average change of the prediction when a feature's value changes, in percent of the sum over
+/// all features: CatBoost's `get_feature_importance(type="PredictionValuesChange")`.
+///
+/// The list is by flat index and has the length [`Model::flat_features`]. Features that no tree uses have 0.
+/// A CTR's share is divided equally among all features of its projection, those of its splits included. If no
+/// split changes the prediction, the features that trees use have NaN.
 ///
 /// # Errors
-/// If the model has no leaf weights.
 /// If the model has no leaf weights.
 ///
 /// ```
@@ -55,7 +64,7 @@ pub fn importance(model: &Model) -> Result<Vec<f64>, ExplainError> {
     Ok(importance)
 }
 
-/// Number or category that a split tests.
+/// Number or category that a split tests. All splits of a source share its sum.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Float(u32),
@@ -136,6 +145,8 @@ fn squared(value: f64) -> f64 {
     value * value
 }
 
+/// Adds the changes of an oblivious tree. Leaves whose indices differ in bit `level` are a pair for split
+/// `level`; pairs with a leaf of weight 0 are skipped.
 fn oblivious(model: &Model, sources: &Sources, tree: &ObliviousTree, changes: &mut [f64]) {
     let dimension = model.dimension;
     for (level, split) in tree.splits.iter().enumerate() {
@@ -157,6 +168,8 @@ fn oblivious(model: &Model, sources: &Sources, tree: &ObliviousTree, changes: &m
     }
 }
 
+/// Adds the changes of a non-symmetric tree, from its last node in file order to its root. The children of a
+/// node are a pair.
 fn non_symmetric(model: &Model, sources: &Sources, tree: &NonSymmetricTree, changes: &mut [f64]) {
     let dimension = model.dimension;
     let nodes = stored(tree);

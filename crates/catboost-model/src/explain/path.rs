@@ -1,17 +1,19 @@
-//! The feature path of TreeSHAP: the feature classes on the way down a tree, each with the share of rows that go on if
-//! the class is known and if it is not.
+//! The feature path of TreeSHAP: the feature classes on the way down a tree, each with the share of rows that
+//! go on if the class is known and if it is not.
 //!
 //! [Lundberg and others, 2018](https://arxiv.org/abs/1802.03888), algorithm 2. The order of the operations is
-//! CatBoost's, since it decides the last bits.
+//! CatBoost's, since it decides the last bits: `ExtendFeaturePath` and `UnwindFeaturePath` in
+//! `catboost/libs/fstr/shap_values.cpp`. Paths are copied at every step, as there.
 
 /// Feature class on a path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     /// Class; `None` for the root.
     pub(super) class: Option<usize>,
-    /// Share of the training rows that take this branch when the class is unknown.
+    /// Share of the training rows that take this branch when the class is unknown: weight of the child over
+    /// weight of the node, multiplied over all splits of the class on the path.
     pub(super) zero: f64,
-    /// 1 if the row itself takes this branch, else 0.
+    /// 1 if the row itself takes this branch at all splits of the class, else 0.
     pub(super) one: f64,
     /// Weight of the subsets whose size is the number of steps before this one.
     pub(super) weight: f64,
@@ -22,7 +24,7 @@ pub(super) fn root() -> Vec<Step> {
     extended(&[], None, 1.0, 1.0)
 }
 
-/// Returns the path extended by a class.
+/// Returns the path extended by a class, with the weights of all subset sizes updated.
 pub(super) fn extended(path: &[Step], class: Option<usize>, zero: f64, one: f64) -> Vec<Step> {
     let length = path.len();
     let mut longer = Vec::with_capacity(length + 1);
@@ -42,7 +44,11 @@ pub(super) fn extended(path: &[Step], class: Option<usize>, zero: f64, one: f64)
     longer
 }
 
-/// Returns the path as if the class at index `place` had never been added.
+/// Returns the path as if the class at index `place` had never been added. It has one step less; the weights
+/// are those before the extension, up to rounding.
+///
+/// # Panics
+/// If `place` is not less than the length of the path.
 pub(super) fn unwound(path: &[Step], place: usize) -> Vec<Step> {
     let Step { zero, one, .. } = path[place];
     let length = path.len();

@@ -1,4 +1,9 @@
 //! TreeSHAP for one tree: the contribution of each feature class to the tree's value for a row.
+//!
+//! The recursion is that of `CalcObliviousInternalShapValuesForLeafRecursive` and its non-oblivious sibling
+//! in `catboost/libs/fstr/shap_values.cpp`. From the root it goes down both sides of every split, the row's
+//! own side first, and extends the path by the split's class. At a leaf, every class on the path gets its
+//! share of the leaf's value.
 
 use super::path::{Step, extended, is_zero, root, unwound};
 use crate::{
@@ -12,6 +17,7 @@ pub(super) type Contributions = Vec<(usize, Vec<f64>)>;
 /// Tree with the training weights of its nodes.
 #[derive(Clone, Debug)]
 pub(super) enum Weighted<'a> {
+    /// Oblivious tree. Node `i` of a level has the children `2 * i` (no) and `2 * i + 1` (yes) on the next.
     Oblivious {
         tree: &'a ObliviousTree,
         /// Weights of the nodes of each level, the root's first. The last split is the root's.
@@ -26,6 +32,8 @@ pub(super) enum Weighted<'a> {
 }
 
 impl<'a> Weighted<'a> {
+    /// Adds up the weights of an oblivious tree from its leaves to its root, pair by pair. The tree must have
+    /// leaf weights.
     pub(super) fn oblivious(tree: &'a ObliviousTree) -> Self {
         let mut weights = vec![tree.weights.clone()];
         for _ in &tree.splits {
@@ -37,6 +45,8 @@ impl<'a> Weighted<'a> {
         Self::Oblivious { tree, weights }
     }
 
+    /// Adds up the weights of a non-symmetric tree from its last node to its root. The tree must have leaf
+    /// weights.
     pub(super) fn non_symmetric(tree: &'a NonSymmetricTree) -> Self {
         let nodes = stored(tree);
         let own = |node: &StoredNode| node.leaf.map(|leaf| tree.weights[leaf]);
@@ -56,7 +66,8 @@ impl<'a> Weighted<'a> {
         }
     }
 
-    /// Mean over the training rows, per dimension.
+    /// Mean over the training rows, per dimension: `CalcMeanValueForTree` in CatBoost's
+    /// `shap_prepared_trees.cpp`. NaN if all weights are 0.
     pub(super) fn mean(&self, dimension: usize) -> Vec<f64> {
         let mut mean = vec![0.0; dimension];
         let mut add = |values: &[f64], weight: f64| {
@@ -188,6 +199,9 @@ impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
         }
     }
 
+    /// Goes down both sides of a split. A class that the path has already is unwound first, and its shares
+    /// are multiplied with those of the new step. Sides of weight 0 are skipped, and so is a side whose leaf
+    /// the node itself holds.
     fn split(&mut self, depth: usize, node: usize, path: &[Step], below: &Below) {
         let class = Some((self.class)(below.split));
         let (mut zero, mut one) = (1.0, 1.0);
@@ -208,7 +222,8 @@ impl<C: Fn(SplitIdx) -> usize, A: Fn(SplitIdx) -> bool> Walk<'_, C, A> {
         }
     }
 
-    /// Adds a leaf's share to every class on its path.
+    /// Adds a leaf's share to every class on its path: for each dimension, the value minus the average, times
+    /// `one - zero` of the class, times the sum of the weights of the path without the class.
     fn leaf(&mut self, path: &[Step], values: &[f64]) {
         for (place, step) in path.iter().enumerate() {
             let Some(class) = step.class else { continue };

@@ -1,4 +1,13 @@
 //! `ctr_data`: tables of counts, by type and projection.
+//!
+//! Each key of the object is an [`Identifier`], each value a table. Its `hash_map` is a flat list of hashes,
+//! each followed by its `hash_stride - 1` numbers:
+//!
+//! | type of CTR | numbers per hash |
+//! | --- | --- |
+//! | `Borders`, `Buckets` | a count per target class |
+//! | `Counter`, `FeatureFreq` | a count; `counter_denominator` is the denominator of all |
+//! | the mean types | a sum and a count |
 
 use std::fmt;
 

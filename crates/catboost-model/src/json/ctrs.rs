@@ -1,8 +1,12 @@
 //! `features_info.ctrs`: CTRs, and the identifiers of their tables.
 //!
-//! CatBoost's document names a table of counts by a string that is itself JSON: type and projection. It leaves out the
-//! binarization of the target ([`RawCtrBase::target_classifier`]), which is added here if it is not 0. A document of
-//! CatBoost's own in which it may matter is refused: [`super::binarizations`].
+//! CatBoost's document names a table of counts by a string that is itself JSON: type and projection. It
+//! leaves out the binarization of the target ([`RawCtrBase::target_classifier`]), which is added here if it
+//! is not 0. A document of CatBoost's own in which it may matter is refused: [`super::binarizations`].
+//!
+//! ```text
+//! {"identifier":[{"cat_feature_index":0,"combination_element":"cat_feature_value"}],"type":"Borders"}
+//! ```
 
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +20,11 @@ use crate::{
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 enum Element {
+    /// Value of a categorical feature, by its index: `cat_feature_value`.
     Cat(i64),
+    /// Answer to a float split, feature and border: `float_feature`.
     Float(i64, f32),
+    /// Answer to a one-hot split, feature and hash: `cat_feature_exact_value`.
     OneHot(i64, i32),
 }
 

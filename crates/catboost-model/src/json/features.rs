@@ -1,4 +1,15 @@
-//! `features_info`: the model's inputs, the numbers computed from them, and the borders and values that split them.
+//! `features_info`: the model's inputs, the numbers computed from them, and the borders and values that split
+//! them.
+//!
+//! | list | elements | splits |
+//! | --- | --- | --- |
+//! | `float_features` | numeric features | one per border |
+//! | `categorical_features` | categorical features | one per one-hot value (`values`), if any |
+//! | `text_features`, `embedding_features` | ours: texts, embeddings | none |
+//! | `estimated_features` | ours: numbers of calcers | one per border |
+//! | `ctrs` | CTRs | one per border |
+//!
+//! `feature_index` counts the features of a kind, `flat_feature_index` all columns of the training data.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +71,7 @@ struct CatFeature {
     string_values: Vec<Box<str>>,
 }
 
-/// Our addition.
+/// Text feature: our addition, since CatBoost exports no model that has any.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TextFeature {
@@ -69,7 +80,7 @@ struct TextFeature {
     feature_id: String,
 }
 
-/// Our addition.
+/// Embedding feature with the length of its vectors: our addition.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EmbeddingFeature {

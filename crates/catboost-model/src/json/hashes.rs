@@ -1,5 +1,9 @@
-//! Hashes in JSON: strings of digits, as CatBoost writes them, because many readers of JSON would round a 64-bit
-//! number.
+//! Hashes in JSON: strings of digits, as CatBoost writes them, because many readers of JSON would round a
+//! 64-bit number.
+//!
+//! ```text
+//! ["7", 3, "9", 1]      two hashes, each with one number
+//! ```
 
 use std::fmt;
 

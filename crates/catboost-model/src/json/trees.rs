@@ -1,8 +1,18 @@
 //! `oblivious_trees` and `trees`.
 //!
-//! `split_index` identifies a split: it is the index among all binary features of the model in CatBoost's order, which
-//! is that of the lists in `features_info`. CatBoost reads nothing else. If a split also describes itself, and
-//! differently, the order of the lists was changed, and the document is refused.
+//! `split_index` identifies a split: it is the index among all binary features of the model in CatBoost's
+//! order, which is that of the lists in `features_info`. CatBoost reads nothing else. If a split also
+//! describes itself, and differently, the order of the lists was changed, and the document is refused.
+//!
+//! ```text
+//! oblivious_trees: [{"splits": [split, ...], "leaf_values": [...], "leaf_weights": [...]}, ...]
+//! trees:           [node, ...]
+//! node:            {"split": split, "left": node, "right": node}, or a leaf {"value": ..., "weight": ...}
+//! split:           {"split_index": 7, "split_type": "FloatFeature", "float_feature_index": 0, "border": 30}
+//! ```
+//!
+//! `leaf_values` has the values of leaf 0, then those of leaf 1, and so on. `left` is the side of the answer
+//! no.
 
 use std::fmt;
 

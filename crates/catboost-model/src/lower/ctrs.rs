@@ -172,7 +172,12 @@ fn target_border(asked: i64, counts: &CtrTable, index: usize) -> Result<u32, Err
     )))
 }
 
-/// Puts keys and their counts in the order of the keys. They may be many: where they are in order, they stay as they are.
+/// Puts keys and their counts in the order of the keys. They may be many: where they are in order, they stay
+/// as they are.
+///
+/// # Errors
+/// If there are not as many counts as the keys and classes imply, a key is there twice, or the counts are not
+/// those of the type.
 fn lower_counts(
     ctr_type: CtrType,
     keys: Vec<u64>,
@@ -257,6 +262,8 @@ impl Order {
     }
 }
 
+/// Resolves a projection: indices of features become positions, borders and hashes their indices. Marks the
+/// categorical features as used.
 fn projection(
     base: &RawCtrBase,
     features: &mut Features,

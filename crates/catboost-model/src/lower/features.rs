@@ -127,6 +127,8 @@ impl Features {
         Ok((float, place as u32))
     }
 
+    /// Lowers the lists of one-hot values, and marks their categorical features as used. The lists must be in
+    /// the order of the features, since JSON has no other place for them.
     pub(super) fn one_hots(&mut self, raw: Vec<RawOneHot>) -> Result<Vec<OneHot>, Error> {
         let mut seen = HashSet::new();
         let mut last = None;
@@ -189,6 +191,7 @@ pub(super) fn describe(kind: &str, feature: &Feature) -> String {
     )
 }
 
+/// Maps the file's index of each feature of a kind to its position. Indices must be distinct, not contiguous.
 fn indices<'a, I>(
     features: impl Iterator<Item = &'a RawFeature>,
     kind: &str,
@@ -206,6 +209,7 @@ fn indices<'a, I>(
     Ok(of)
 }
 
+/// Lowers name and index. `flat` collects the flat indices of all kinds, which must be distinct.
 fn lower_feature(raw: RawFeature, used: bool, flat: &mut HashSet<u32>) -> Result<Feature, Error> {
     let flat_index = u32::try_from(raw.flat_index);
     let flat_index = flat_index

@@ -82,6 +82,8 @@ pub(super) fn lower(
     Ok((text, source_of_calcer))
 }
 
+/// Checks that a dictionary has the tables of its kind, with distinct hashes and as many entries as it says,
+/// and that their ids are less than that number.
 fn check_dictionary(index: usize, dictionary: &Dictionary) -> Result<(), Error> {
     let wrong = |what: &str| Error::model(format!("dictionary {index} {what}"));
     let (Gram::Words { order, .. } | Gram::Letters { order, .. }) = dictionary.gram;
@@ -172,6 +174,8 @@ fn check_tokens(
     Ok(counts.len().saturating_mul(tokens as usize))
 }
 
+/// Checks that the active numbers ascend and exist, priors and constants are finite, and no class counts a
+/// token twice.
 fn check_calcer(calcer: &TextCalcer) -> Result<(), String> {
     if !calcer.active.is_sorted_by(|one, next| one < next) {
         return Err("does not have its active numbers in ascending order".to_owned());

@@ -1,4 +1,13 @@
-//! Virtual ensembles: uncertainty of a model that was trained with `posterior_sampling`, from subsets of its trees.
+//! Virtual ensembles: uncertainty of a model that was trained with `posterior_sampling`, from subsets of its
+//! trees. CatBoost's functions are `ApplyVirtualEnsembles` (`catboost/private/libs/algo/apply.cpp`) and
+//! `TFullModel::GetActualShrinkCoef`.
+//!
+//! ```text
+//! trees      |<-------- shared -------->|<- period ->|<- period ->|<- period ->|
+//! ensemble 0 |============ shared and one period ====|
+//! ensemble 1 |============ shared and two periods ================|
+//! ensemble 2 |============ all trees ==========================================|
+//! ```
 
 use std::ops::Range;
 
@@ -14,11 +23,30 @@ use crate::{
 };
 
 /// Virtual ensembles of a model. All share the first half of the trees; each adds more of the second half.
+///
+/// ```
+/// use catboost_model::{eval::Row, output::Ensembles};
+///
+/// // Four trees, each a single leaf with the value 1.
+/// let model = catboost_model::parse(
+///     br#"{"features_info": {}, "scale_and_bias": [1, [0]],
+///     "model_info": {"params": {"loss_function": {"type": "RMSE"},
+///     "boosting_options": {"learning_rate": 0.1, "model_shrink_rate": 0}}},
+///     "oblivious_trees": [{"leaf_values": [1]}, {"leaf_values": [1]}, {"leaf_values": [1]},
+///     {"leaf_values": [1]}]}"#,
+/// )?;
+/// let ensembles = Ensembles::new(&model, model.tree_count(), 2)?;
+/// let row = Row::default();
+/// assert_eq!(ensembles.predict(&row), [[3.0], [4.0]]);
+/// // The mean and the variance of 3 and 4.
+/// assert_eq!(ensembles.uncertainty(&row), [3.5, 0.25]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Ensembles<'a> {
     model: &'a Model,
     kind: Kind,
-    /// Number of trees that all ensembles share.
+    /// Number of trees that all ensembles share: all but `period * count`, at least half.
     shared: usize,
     /// Number of trees that each ensemble adds to the previous one's.
     period: usize,
@@ -30,8 +58,11 @@ pub struct Ensembles<'a> {
 /// Kind of uncertainty for a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    /// Spread of the raw values.
     Regression,
+    /// Spread of the means, and the mean of the variances: `RMSEWithUncertainty`.
     MeanAndVariance,
+    /// Entropies of the probabilities.
     Classification,
 }
 
@@ -70,10 +101,13 @@ const CLASSIFICATION: [&str; 14] = [
 ];
 
 impl<'a> Ensembles<'a> {
-    /// Divides the first `trees` trees of a model among `count` ensembles.
+    /// Divides the first `trees` trees of a model among `count` ensembles. Each adds `trees / (2 * count)`
+    /// trees, rounded down, to the previous one. CatBoost's defaults are all trees and 10 ensembles.
     ///
     /// # Errors
-    /// If there are too few trees, the model does not describe its training, or CatBoost has no ensembles for its loss.
+    /// If there are too few trees (an ensemble would add none) or the model has fewer, the metadata lacks
+    /// `learning_rate` or `model_shrink_rate` of `boosting_options`, their product is negative or not less
+    /// than 1, or CatBoost has no ensembles for the loss.
     pub fn new(model: &'a Model, trees: usize, count: usize) -> Result<Self, OutputError> {
         let loss = loss(model)?;
         let kind = match loss.as_str() {
@@ -108,8 +142,8 @@ impl<'a> Ensembles<'a> {
         })
     }
 
-    /// `VirtEnsembles`: prediction of each ensemble for a row. Raw values, except for `RMSEWithUncertainty`, which has
-    /// mean and variance.
+    /// `VirtEnsembles`: prediction of each ensemble for a row, [`Model::dimension`] values per ensemble. Raw
+    /// values, except for `RMSEWithUncertainty`, which has mean and variance.
     ///
     /// # Panics
     /// As [`eval::raw`].
@@ -124,9 +158,15 @@ impl<'a> Ensembles<'a> {
         ensembles
     }
 
-    /// `TotalUncertainty` of a row. Regression: mean and variance of the ensembles' predictions, and with
-    /// `RMSEWithUncertainty` also the mean of their variances. Classification: mean entropy of the ensembles'
-    /// probabilities, and entropy of the mean probabilities.
+    /// `TotalUncertainty` of a row.
+    ///
+    /// | loss | values |
+    /// | --- | --- |
+    /// | regression | mean and variance of the ensembles' predictions |
+    /// | `RMSEWithUncertainty` | mean and variance of their means, mean of their variances |
+    /// | classification | mean entropy of their probabilities, entropy of the mean probabilities |
+    ///
+    /// Regression with several raw values treats each of them as a prediction of its own, as in CatBoost.
     ///
     /// # Panics
     /// As [`eval::raw`].
