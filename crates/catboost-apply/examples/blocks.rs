@@ -1,7 +1,8 @@
-//! Times the evaluation of blocks of rows: `blocks MODEL ROWS SIZES [INSTRUCTIONS]`.
+//! Times the evaluation of blocks of rows: `blocks MODEL ROWS SIZES [INSTRUCTIONS [THREADS]]`.
 //!
 //! `ROWS` is a file with a row per line, as `benches/compiled.rs` describes; `SIZES` is a list such as `1,1000`;
-//! `INSTRUCTIONS` are `all`, `avx2` or `portable`. Checks that every row has CatBoost's bits, on its own and in a
+//! `INSTRUCTIONS` are `all`, `avx2` or `portable`. With the feature `rayon`, `THREADS` is a list such as `1,2`: the
+//! blocks are then shared out to so many threads. Checks that every row has CatBoost's bits, on its own and in a
 //! block, and then prints the least time per row for each size, in nanoseconds.
 
 use std::{error::Error, fs, hint::black_box, time::Duration, time::Instant};
@@ -17,6 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [model, rows, sizes, instructions @ ..] = &arguments[..] else {
         return Err("give a model, a file of rows, and sizes of blocks".into());
     };
+    #[cfg(feature = "rayon")]
+    let threads = instructions.get(1).cloned();
     let instructions = match instructions.first().map(String::as_str) {
         None | Some("all") => Instructions::All,
         Some("avx2") => Instructions::Avx2,
@@ -85,6 +88,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             least = least.min(start.elapsed() / times as u32);
         }
         println!("{size} {:.1}", least.as_nanos() as f64 / size as f64);
+        #[cfg(feature = "rayon")]
+        for threads in threads.iter().flat_map(|list| list.split(',')) {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads.parse()?)
+                .build()?;
+            let mut least = Duration::MAX;
+            let begun = Instant::now();
+            while begun.elapsed() < TIME {
+                let start = Instant::now();
+                pool.install(|| model.raw_block_on_all_cores(black_box(&block), &mut raw))?;
+                least = least.min(start.elapsed());
+            }
+            let nanoseconds = least.as_nanos() as f64 / size as f64;
+            println!("{size} {nanoseconds:.1} on threads: {threads}");
+        }
     }
     Ok(())
 }
