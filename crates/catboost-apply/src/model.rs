@@ -30,7 +30,7 @@ use crate::{
     Error,
     input::Input,
     layout::{self, Layout, Room},
-    rows::{Rows, in_places},
+    rows::in_places,
     schema::{Feature, Position, Schema},
 };
 
@@ -338,7 +338,7 @@ impl Model {
         Ok(())
     }
 
-    fn check(&self, row: &Row<'_>) -> Result<(), RowError> {
+    pub(crate) fn check(&self, row: &Row<'_>) -> Result<(), RowError> {
         self.check_counts(row)?;
         let layout = self.layout();
         let embeddings = layout.embeddings.iter();
@@ -386,71 +386,6 @@ impl Model {
         layout.model.raw_observed(row, &mut scratch, raw, observer);
         let _ = SCRATCH.try_with(|kept| kept.set(scratch));
         Ok(())
-    }
-
-    /// Computes the raw values of many rows: `raw` gets [`Model::dimension`] values per row, row by row. The
-    /// bits are those of [`Model::raw_into`]. Fewer than eight rows are evaluated one by one. See
-    /// [`Predict::raw_block`].
-    ///
-    /// # Errors
-    /// As [`Predict::raw_block`]. All rows are checked before the first is evaluated, so `raw` is then
-    /// unchanged.
-    ///
-    /// ```
-    /// use catboost_apply::{Row, Scratch};
-    ///
-    /// # use catboost_apply::Model;
-    /// # let model = Model::from_bytes(
-    /// #     br#"{"features_info": {"float_features": [{"feature_index": 0, "flat_feature_index": 0,
-    /// #     "feature_id": "age", "nan_value_treatment": "AsIs", "borders": [30.0]}]}, "scale_and_bias":
-    /// #     [1, [0.5]], "oblivious_trees": [{"splits": [{"split_index": 0}], "leaf_values": [1, 2]}]}"#,
-    /// # )?;
-    /// let ages = [[41.0], [7.0]];
-    /// let rows = ages.each_ref().map(|age| Row { floats: age, ..Row::default() });
-    /// let mut raw = [0.0; 2];
-    /// model.raw_block(&rows, &mut Scratch::default(), &mut raw)?;
-    /// assert_eq!(raw, [2.5, 1.5]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn raw_block(
-        &self,
-        rows: &[Row<'_>],
-        scratch: &mut block::Scratch,
-        raw: &mut [f64],
-    ) -> Result<(), RowError> {
-        let layout = self.layout();
-        predict::check_room(rows.len() * self.dimension(), raw.len())?;
-        rows.iter().try_for_each(|row| self.check(row))?;
-        let all = Rows { layout, rows };
-        let blocks = layout.blocks.as_ref();
-        layout.model.raw_block(blocks, &all, scratch, raw);
-        Ok(())
-    }
-
-    /// [`Model::raw_block`] on all threads of rayon's pool, in tasks of 1,024 rows. Scratch memory is
-    /// allocated per call, for each thread that takes part.
-    ///
-    /// # Errors
-    /// As [`Model::raw_block`], but the contents of `raw` are unspecified on an error of a row, and any one
-    /// of several errors is returned.
-    #[cfg(feature = "rayon")]
-    pub fn raw_block_on_all_cores(
-        &self,
-        rows: &[Row<'_>],
-        raw: &mut [f64],
-    ) -> Result<(), RowError> {
-        use rayon::prelude::*;
-
-        /// Number of rows per task: as many as stay in a thread's caches.
-        const ROWS: usize = 1024;
-        let dimension = self.dimension();
-        predict::check_room(rows.len() * dimension, raw.len())?;
-        let raws = raw.par_chunks_mut(ROWS * dimension.max(1));
-        rows.par_chunks(ROWS)
-            .zip(raws)
-            .try_for_each_init(block::Scratch::default, |scratch, (rows, raw)| {
-                self.raw_block(rows, scratch, raw)
-            })
     }
 
     pub(crate) fn schema(&self) -> &Schema {

@@ -159,7 +159,7 @@ impl Module<'_> {
         }
     }
 
-    /// Emits the constants of the model, `raw`, `raw_observed` and `raw_block`, and the functions that put a
+    /// Emits the constants of the model, `raw` and `raw_block` with their observed forms, and the functions that put a
     /// row's features in the order of the layout.
     fn functions(&self, f: &mut Emitter) -> fmt::Result {
         let dimension = self.model.dimension;
@@ -222,6 +222,18 @@ impl Module<'_> {
         writeln!(
             f,
             "    tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw.as_flattened_mut());\n}}\n"
+        )?;
+        writeln!(
+            f,
+            "/// [`raw_block`]; `observer` is told what was met on the way, except for leaves.\n///\n/// # Panics\n/// As [`raw_block`]."
+        )?;
+        writeln!(
+            f,
+            "pub fn raw_block_observed(\n    rows: &[Features{lifetime}],\n    scratch: &mut ::catboost_runtime::block::Scratch,\n    raw: &mut [[f64; {dimension}]],\n    observer: &mut dyn ::catboost_runtime::compiled::Observer,\n) {{"
+        )?;
+        writeln!(
+            f,
+            "    let raw = raw.as_flattened_mut();\n    tables::MODEL.raw_block_observed(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw, observer);\n}}\n"
         )?;
         let of_rows = if lifetime.is_empty() { "" } else { "<'a>" };
         writeln!(

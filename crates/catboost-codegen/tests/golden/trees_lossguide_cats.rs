@@ -110,6 +110,20 @@ pub fn raw_block(
     tables::MODEL.raw_block(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw.as_flattened_mut());
 }
 
+/// [`raw_block`]; `observer` is told what was met on the way, except for leaves.
+///
+/// # Panics
+/// As [`raw_block`].
+pub fn raw_block_observed(
+    rows: &[Features<'_>],
+    scratch: &mut ::catboost_runtime::block::Scratch,
+    raw: &mut [[f64; 1]],
+    observer: &mut dyn ::catboost_runtime::compiled::Observer,
+) {
+    let raw = raw.as_flattened_mut();
+    tables::MODEL.raw_block_observed(tables::BLOCKS.as_ref(), &Rows(rows), scratch, raw, observer);
+}
+
 struct Rows<'a>(&'a [Features<'a>]);
 
 impl ::catboost_runtime::block::Rows for Rows<'_> {

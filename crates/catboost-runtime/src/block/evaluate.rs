@@ -3,12 +3,12 @@
 use core::array;
 
 use super::{
-    AskedNumber, Blocks, Number, Paths, Rows, Scratch,
+    AskedNumber, Blocks, NoLeaves, Number, Paths, Rows, Scratch,
     kernel::{Index, Kernel, Leaves, MOST_TREES, STRIP, TILE, Words},
     tables::Borders,
 };
 use crate::{
-    compiled::{Bin, Line, Model, Shape},
+    compiled::{Bin, Line, Model, Observer, Row, Shape},
     storage::Storage,
 };
 
@@ -24,11 +24,12 @@ const VALUES: usize = 64 << 10;
 const STRIPS: usize = TILE / STRIP;
 
 /// Rows that are evaluated, and with what.
-pub(super) struct Chunk<'a, S: Storage, P: Shape, R> {
+pub(super) struct Chunk<'a, 'o, S: Storage, P: Shape, R> {
     pub(super) model: &'a Model<S, P>,
     pub(super) blocks: &'a Blocks<S>,
     pub(super) rows: &'a R,
     pub(super) scratch: &'a mut Scratch,
+    pub(super) observer: NoLeaves<'o>,
 }
 
 /// Trees of one depth that follow each other, and where what they ask begins.
@@ -44,7 +45,7 @@ struct Batch {
     choice: usize,
 }
 
-impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
+impl<S: Storage, P: Shape, R: Rows> Chunk<'_, '_, S, P, R> {
     /// Puts in `raw` the raw values of all rows.
     pub(super) fn evaluate<K: Kernel>(&mut self, kernel: K, raw: &mut [f64]) {
         let dimension = self.model.shape.dimension();
@@ -106,15 +107,24 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
         let mut values = [0.0; TILE];
         // The numbers of a row; 0 until rows were read.
         let mut width = 0;
+        let is_observed = self.observer.0.is_some();
         for (number, column) in self.blocks.numbers.iter().zip(columns) {
             let input = number.input as usize;
-            if !self.rows.read_column(input, first, &mut values[..rows]) {
+            if is_observed || !self.rows.read_column(input, first, &mut values[..rows]) {
                 if width == 0 {
                     self.scratch.floats.clear();
                     for row in first..first + rows {
                         self.rows.push_floats(row, &mut self.scratch.floats);
                     }
                     width = self.scratch.floats.len() / rows;
+                    for floats in self.scratch.floats.chunks_exact(width) {
+                        self.observer.row(&Row {
+                            floats,
+                            cats: &[],
+                            texts: &[],
+                            embeddings: &[],
+                        });
+                    }
                 }
                 let rows = self.scratch.floats.chunks_exact(width);
                 for (value, row) in values.iter_mut().zip(rows) {
@@ -146,6 +156,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
             model,
             blocks,
             scratch,
+            observer,
             ..
         } = self;
         let Scratch {
@@ -168,7 +179,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, S, P, R> {
                 asked.clear();
                 asked.extend(bins);
                 self.rows.with_other_features(first + row, |row| {
-                    model.state(row, Some(asked), skipped, slots, lines, &mut ());
+                    model.state(row, Some(asked), skipped, slots, lines, observer);
                 });
             }
             for (fill, column) in blocks.fills.iter().zip(&mut *columns) {

@@ -26,7 +26,7 @@ mod tables;
 use alloc::vec::Vec;
 
 use crate::{
-    compiled::{Bin, Group, Line, Model, Row, Shape},
+    compiled::{Bin, Group, Line, Model, Observer, Row, Shape},
     storage::Storage,
 };
 use evaluate::Chunk;
@@ -131,6 +131,33 @@ impl<S: Storage, P: Shape> Model<S, P> {
         scratch: &mut Scratch,
         raw: &mut [f64],
     ) {
+        self.evaluate_block(blocks, rows, scratch, raw, NoLeaves(None));
+    }
+
+    /// [`Self::raw_block`], which also reports to `observer` what the evaluation meets, except for leaves. Of the rows,
+    /// the numbers alone are reported for certain.
+    ///
+    /// # Panics
+    /// As [`Self::raw_block`].
+    pub fn raw_block_observed(
+        &self,
+        blocks: Option<&Blocks<S>>,
+        rows: &impl Rows,
+        scratch: &mut Scratch,
+        raw: &mut [f64],
+        observer: &mut dyn Observer,
+    ) {
+        self.evaluate_block(blocks, rows, scratch, raw, NoLeaves(Some(observer)));
+    }
+
+    fn evaluate_block(
+        &self,
+        blocks: Option<&Blocks<S>>,
+        rows: &impl Rows,
+        scratch: &mut Scratch,
+        raw: &mut [f64],
+        observer: NoLeaves<'_>,
+    ) {
         let expected = rows.len() * self.shape.dimension();
         assert_eq!(
             raw.len(),
@@ -144,15 +171,22 @@ impl<S: Storage, P: Shape> Model<S, P> {
                     blocks,
                     rows,
                     scratch,
+                    observer,
                 };
                 let instructions = chunk.scratch.instructions;
                 with_kernel(instructions, Evaluate { chunk, raw });
             }
-            _ => self.raw_one_by_one(rows, scratch, raw),
+            _ => self.raw_one_by_one(rows, scratch, raw, observer),
         }
     }
 
-    fn raw_one_by_one(&self, rows: &impl Rows, scratch: &mut Scratch, raw: &mut [f64]) {
+    fn raw_one_by_one(
+        &self,
+        rows: &impl Rows,
+        scratch: &mut Scratch,
+        raw: &mut [f64],
+        mut observer: NoLeaves<'_>,
+    ) {
         let Scratch { slots, lines, .. } = scratch;
         slots.resize(self.shape.slots(), 0);
         let (mut first, mut raw) = (0, raw);
@@ -161,7 +195,7 @@ impl<S: Storage, P: Shape> Model<S, P> {
             let (groups, rest) = raw.as_chunks_mut::<TOGETHER>();
             for raw in groups {
                 for (row, lines) in (first..).zip(lines.chunks_exact_mut(count)) {
-                    rows.with_row(row, |row| self.indices(row, slots, lines));
+                    rows.with_row(row, |row| self.indices(row, slots, lines, &mut observer));
                 }
                 self.sum_together(lines, raw);
                 first += TOGETHER;
@@ -170,7 +204,33 @@ impl<S: Storage, P: Shape> Model<S, P> {
         }
         lines.resize(self.shape.lines(), Line([0; 16]));
         for (row, raw) in (first..).zip(raw.chunks_exact_mut(self.shape.dimension().max(1))) {
-            rows.with_row(row, |row| self.raw_into(row, slots, lines, raw, &mut ()));
+            rows.with_row(row, |row| {
+                self.raw_into(row, slots, lines, raw, &mut observer)
+            });
+        }
+    }
+}
+
+/// An observer, if there is one, that is told of all but leaves. One type for all observers, so that a model is compiled
+/// once for blocks.
+struct NoLeaves<'a>(Option<&'a mut dyn Observer>);
+
+impl Observer for NoLeaves<'_> {
+    fn row(&mut self, row: &Row<'_>) {
+        if let Some(observer) = &mut self.0 {
+            observer.row(row);
+        }
+    }
+
+    fn unseen(&mut self, cat: usize) {
+        if let Some(observer) = &mut self.0 {
+            observer.unseen(cat);
+        }
+    }
+
+    fn unknown_token(&mut self, text: usize) {
+        if let Some(observer) = &mut self.0 {
+            observer.unknown_token(text);
         }
     }
 }
@@ -180,12 +240,12 @@ trait WithKernel {
     fn run<K: Kernel>(self, kernel: K);
 }
 
-struct Evaluate<'a, S: Storage, P: Shape, R> {
-    chunk: Chunk<'a, S, P, R>,
+struct Evaluate<'a, 'o, S: Storage, P: Shape, R> {
+    chunk: Chunk<'a, 'o, S, P, R>,
     raw: &'a mut [f64],
 }
 
-impl<S: Storage, P: Shape, R: Rows> WithKernel for Evaluate<'_, S, P, R> {
+impl<S: Storage, P: Shape, R: Rows> WithKernel for Evaluate<'_, '_, S, P, R> {
     fn run<K: Kernel>(mut self, kernel: K) {
         self.chunk.evaluate(kernel, self.raw);
     }

@@ -247,8 +247,15 @@ impl<S: Storage, P: Shape> Model<S, P> {
     }
 
     /// Finds the leaf indices of a row whose rows of bits are OR-ed.
-    pub(crate) fn indices(&self, row: Row<'_>, slots: &mut [u16], indices: &mut [Line]) {
-        self.state(row, None, 0, slots, indices, &mut ());
+    pub(crate) fn indices(
+        &self,
+        row: Row<'_>,
+        slots: &mut [u16],
+        indices: &mut [Line],
+        observer: &mut impl Observer,
+    ) {
+        observer.row(&row);
+        self.state(row, None, 0, slots, indices, observer);
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         if has_avx2() {
             // SAFETY: the CPU has all five features that the function is compiled for.

@@ -15,10 +15,11 @@ use catboost_model::{
     ir::{Model, Trees},
     output::Output,
 };
+use catboost_runtime::compiled::{self, Observer};
 use catboost_zoo::{Compiled, FOLDER, Leaves, ZOO};
 use serde_json::Value;
 
-use inputs::{Borrowed, Inputs, numbers};
+use inputs::{Borrowed, Inputs, Values, numbers};
 
 #[test]
 fn catboost_interpreter_compiled_and_loaded_model_agree() {
@@ -122,6 +123,66 @@ fn a_block_has_the_raw_values_of_its_rows() {
             }
         }
     }
+}
+
+/// Records what is told of rows, except leaves.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    numbers: Vec<u32>,
+    unseen: Vec<usize>,
+    unknown: Vec<usize>,
+    leaves: usize,
+}
+
+impl Observer for Told {
+    fn row(&mut self, row: &compiled::Row<'_>) {
+        let numbers = row.floats.iter().map(|number| number.to_bits());
+        self.numbers.extend(numbers);
+    }
+
+    fn unseen(&mut self, cat: usize) {
+        self.unseen.push(cat);
+    }
+
+    fn unknown_token(&mut self, text: usize) {
+        self.unknown.push(text);
+    }
+
+    fn leaf(&mut self, _: usize) {
+        self.leaves += 1;
+    }
+}
+
+/// The observer of a block is told what the observers of its rows are told, but no leaves.
+#[test]
+fn observers_of_a_block_are_told_what_its_rows_meet() {
+    let (mut unseen, mut unknown) = (0, 0);
+    for compiled in ZOO {
+        let model = load(compiled.name);
+        let loaded = load_to_run(compiled.name);
+        let inputs = Inputs::of(&model);
+        let cases = cases(compiled.name);
+        let values: Vec<_> = cases.iter().map(|case| inputs.read(&case["row"])).collect();
+        for size in [7, 65, 257] {
+            let borrowed = values.iter().cycle().map(Values::borrowed);
+            let borrowed: Vec<_> = borrowed.take(size).collect();
+            let rows: Vec<Row> = borrowed.iter().map(Borrowed::row).collect();
+            let mut raw = vec![0.0; size * model.dimension];
+            let (mut expected, mut told) = (Told::default(), Told::default());
+            for row in &rows {
+                let observed = loaded.raw_observed(row, &mut raw[..model.dimension], &mut expected);
+                assert_eq!(observed, Ok(()), "{}", compiled.name);
+            }
+            expected.leaves = 0;
+            let mut scratch = Scratch::default();
+            let done = loaded.raw_block_observed(&rows, &mut scratch, &mut raw, &mut told);
+            assert_eq!(done, Ok(()), "{}", compiled.name);
+            assert_eq!(told, expected, "{}, {size} rows", compiled.name);
+            unseen += told.unseen.len();
+            unknown += told.unknown.len();
+        }
+    }
+    assert!(unseen > 0 && unknown > 0, "{unseen}, {unknown}");
 }
 
 fn bits(raw: &[f64]) -> Vec<u64> {
