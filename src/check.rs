@@ -184,7 +184,10 @@ impl<'a> Check<'a> {
                 .iter()
                 .filter_map(|(_, case)| case.as_ref().ok())
                 .map(|(_, request)| request);
-            let found = self.picker.pick_all(requests, &mut self.answers).to_vec();
+            let found = self
+                .picker
+                .pick_all(requests, &mut (), &mut self.answers)
+                .to_vec();
             let mut found = found.iter();
             for (number, case) in &block {
                 match case {

@@ -14,7 +14,7 @@ use crate::exit;
 use crate::explanation::{Explanation, field};
 use crate::features::{Texts, features};
 use crate::model::Features;
-use crate::pick_regno::{Answer, Watcher};
+use crate::pick_regno::{Answer, Blocks, Watcher};
 use crate::request::{Field, Request};
 use crate::{inputs, output};
 
@@ -172,6 +172,39 @@ impl Loaded {
         self.with_row(&features, |row| self.answer(&features, row, watcher))
     }
 
+    /// Answers requests in order, in the memory of `blocks`; `watcher` is told what is met on the way, except for leaves.
+    pub fn pick_all<'a, 'b>(
+        &self,
+        requests: impl Iterator<Item = &'a Request<'a>>,
+        watcher: &mut impl Watcher,
+        blocks: &'b mut Blocks,
+    ) -> &'b [Answer] {
+        blocks.answer_with(requests, watcher, |features, scratch, raw, observer| {
+            let (mut floats, mut cats, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+            for features in features {
+                let (numeric, categorical, text) = features.to_kinds();
+                floats.extend(self.numeric.iter().map(|&index| numeric[index]));
+                cats.extend(self.categorical.iter().map(|&index| categorical[index]));
+                texts.extend(self.text.iter().map(|&index| text[index]));
+            }
+            let rows = (0..features.len()).map(|row| Row {
+                floats: part(&floats, row, self.numeric.len()),
+                cats: part(&cats, row, self.categorical.len()),
+                texts: part(&texts, row, self.text.len()),
+                embeddings: &[],
+            });
+            let rows: Vec<Row<'_>> = rows.collect();
+            let raw = raw.as_flattened_mut();
+            let evaluated = match observer {
+                Some(observer) => self
+                    .engine
+                    .raw_block_observed(&rows, scratch, raw, observer),
+                None => self.engine.raw_block(&rows, scratch, raw),
+            };
+            evaluated.expect("the model takes the inputs that are derived");
+        })
+    }
+
     /// Answers one request and explains the answer; `watcher` is told what is met on the way.
     ///
     /// # Panics
@@ -233,6 +266,11 @@ impl Loaded {
             embeddings: &[],
         })
     }
+}
+
+/// Returns the values of row `row`, of which each row has `count`.
+fn part<T>(values: &[T], row: usize, count: usize) -> &[T] {
+    &values[row * count..][..count]
 }
 
 /// Reads a file; no more than tells that it is too long.

@@ -87,8 +87,30 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Answers requests, as [`pick_regno`] does, in order. Best given [`BLOCK`] of them.
-    pub fn answer<'a>(&mut self, requests: impl Iterator<Item = &'a Request<'a>>) -> &[Answer] {
+    /// Answers requests, as [`pick_regno_watched`] does, in order; `watcher` is not told of leaves. Best given [`BLOCK`]
+    /// requests.
+    pub fn answer<'a>(
+        &mut self,
+        requests: impl Iterator<Item = &'a Request<'a>>,
+        watcher: &mut impl Watcher,
+    ) -> &[Answer] {
+        self.answer_with(
+            requests,
+            watcher,
+            |rows, scratch, raw, observer| match observer {
+                Some(observer) => model::raw_block_observed(rows, scratch, raw, observer),
+                None => model::raw_block(rows, scratch, raw),
+            },
+        )
+    }
+
+    /// Answers requests with the raw values that `evaluate` writes for their features.
+    pub(crate) fn answer_with<'a, W: Watcher>(
+        &mut self,
+        requests: impl Iterator<Item = &'a Request<'a>>,
+        watcher: &mut W,
+        evaluate: impl FnOnce(&[Features<'_>], &mut Scratch, &mut [[f64; 1]], Option<&mut dyn Observer>),
+    ) -> &[Answer] {
         let requests: Vec<&Request<'_>> = requests.collect();
         self.texts.resize_with(requests.len(), Texts::default);
         self.raw.resize(requests.len(), [0.0]);
@@ -96,21 +118,16 @@ impl Blocks {
         let rows: Vec<Features<'_>> = rows
             .map(|(request, texts)| features(request, texts))
             .collect();
-        model::raw_block(&rows, &mut self.scratch, &mut self.raw);
+        rows.iter().for_each(|row| watcher.features(row));
+        let observer: &mut dyn Observer = watcher;
+        let observer = W::LISTENS.then_some(observer);
+        evaluate(&rows, &mut self.scratch, &mut self.raw, observer);
         self.answers.clear();
         let answers = self.raw.iter().map(|&[raw]| Answer::new(raw));
         self.answers.extend(answers);
-        &self.answers
-    }
-
-    /// Answers requests one by one, in order.
-    pub(crate) fn answer_each<'a>(
-        &mut self,
-        requests: impl Iterator<Item = &'a Request<'a>>,
-        pick: impl FnMut(&Request<'_>) -> Answer,
-    ) -> &[Answer] {
-        self.answers.clear();
-        self.answers.extend(requests.map(pick));
+        self.answers
+            .iter()
+            .for_each(|answer| watcher.answer(answer));
         &self.answers
     }
 }
@@ -138,7 +155,7 @@ mod tests {
         };
         let mut blocks = Blocks::default();
         for size in [BLOCK, 1, 7, 13, 0] {
-            let found = blocks.answer(requests.iter().take(size));
+            let found = blocks.answer(requests.iter().take(size), &mut ());
             assert_eq!(found.len(), size.min(requests.len()));
             assert_eq!(bits(found), bits(&expected[..found.len()]));
             assert_eq!(found, &expected[..found.len()]);

@@ -66,17 +66,17 @@ impl Picker {
         }
     }
 
-    /// Answers requests in order, in the memory of `blocks`: those of the compiled model step by step over all of them.
+    /// Answers requests in order, step by step over all of them, in the memory of `blocks`; `watcher` is told what is met
+    /// on the way, except for leaves.
     pub fn pick_all<'a, 'b>(
         &self,
         requests: impl Iterator<Item = &'a Request<'a>>,
+        watcher: &mut impl Watcher,
         blocks: &'b mut Blocks,
     ) -> &'b [Answer] {
         match self {
-            Picker::Compiled => blocks.answer(requests),
-            Picker::Loaded(loaded) => {
-                blocks.answer_each(requests, |request| loaded.pick(request, &mut ()))
-            }
+            Picker::Compiled => blocks.answer(requests, watcher),
+            Picker::Loaded(loaded) => loaded.pick_all(requests, watcher, blocks),
         }
     }
 

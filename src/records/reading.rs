@@ -81,8 +81,13 @@ impl<'a> Records<'a> {
         &self.marked.bytes()[self.at..]
     }
 
+    /// Returns the offset of the last record's beginning.
+    pub fn last_offset(&self) -> usize {
+        self.last
+    }
+
     /// Returns the line number of the last record's beginning.
-    pub fn line(&mut self) -> u64 {
+    fn line(&mut self) -> u64 {
         let passed = &self.marked.bytes()[self.counted..self.last];
         self.line += memchr_iter(b'\n', passed).count() as u64;
         self.counted = self.last;

@@ -50,7 +50,7 @@ pub(super) fn answer_block(
                 }
                 counts.records += read.len() as u64;
                 let requests = read.iter().flatten().filter(|_| !explains);
-                let mut answers = picker.pick_all(requests, blocks).iter();
+                let mut answers = picker.pick_all(requests, &mut (), blocks).iter();
                 for record in &read {
                     match record {
                         Ok(request) if explains => {

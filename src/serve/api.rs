@@ -15,3 +15,4 @@ pub(crate) mod media;
 pub(crate) mod reg;
 pub(crate) mod route;
 pub(crate) mod routes;
+pub(crate) mod rows;

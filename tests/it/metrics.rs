@@ -1,10 +1,10 @@
 //! The page of metrics, and what `docs/metrics.md` says about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::support::{Client, REQUEST, serve};
+use crate::support::{Client, REQUEST, Running, serve};
 
 const DOCUMENT: &str = include_str!("../../docs/metrics.md");
 
@@ -129,4 +129,68 @@ fn nothing_that_is_sent_makes_a_series() {
         server.metric("pick_regno_missing_numbers_total{feature=\"recognition_accuracy\"}"),
         20.0
     );
+}
+
+/// Rows are observed alike, whether they come one by one, in an array or in a batch. Which rows have their light leaves
+/// counted goes by their number, so there is one worker.
+#[test]
+fn rows_of_arrays_and_batches_are_observed_like_single_ones() {
+    let unusual = [
+        ("Астра-Трафик", "Летающая"),
+        (
+            "\"recognition_accuracy\": 6.4",
+            "\"recognition_accuracy\": null",
+        ),
+        ("А939НО19", "А939§§19"),
+    ];
+    let requests: Vec<String> = (0..300)
+        .map(|row| {
+            let (usual, other) = unusual[row % unusual.len()];
+            assert!(REQUEST.contains(usual), "{usual}");
+            match row % 7 {
+                0..4 => REQUEST.to_owned(),
+                _ => REQUEST.replace(usual, other),
+            }
+        })
+        .collect();
+    let observed = |send: &dyn Fn(&Running)| {
+        let server = serve(&["--workers", "1"]);
+        send(&server);
+        let page = Client::connect(server.admin).get("/metrics").text();
+        let samples = page.lines().filter(|line| line.starts_with("pick_regno_"));
+        // Order decides over the last bits of a sum.
+        let samples =
+            samples.filter(|line| !line.starts_with("pick_regno_positive_probability_sum"));
+        samples.map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let single = observed(&|server| {
+        for request in &requests {
+            assert_eq!(server.post(request).status, 200);
+        }
+    });
+    let array = observed(&|server| {
+        let answer = server.post(&format!("[{}]", requests.join(",")));
+        assert_eq!(answer.status, 200);
+    });
+    let batch = observed(&|server| {
+        let headers = [("content-type", "application/x-ndjson")];
+        let body = requests.join("\n");
+        let answer = server.connect().request("POST", "/reg/", &headers, &body);
+        assert_eq!(answer.status, 200);
+        assert!(!answer.text().contains("error"));
+    });
+    for name in [
+        "unseen_values",
+        "missing_numbers",
+        "unknown_characters",
+        "unknown_templates",
+    ] {
+        let counted = single
+            .iter()
+            .any(|line| line.contains(name) && !line.ends_with(" 0"));
+        assert!(counted, "{name}: {single:?}");
+    }
+    assert!(single.contains("pick_regno_light_leaves_ratio_count 19"));
+    assert_eq!(array, single);
+    assert_eq!(batch, single);
 }

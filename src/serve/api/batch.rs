@@ -15,9 +15,9 @@
 mod patience;
 mod piece;
 mod start;
+mod step;
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
@@ -31,13 +31,14 @@ use self::patience::Patience;
 use self::piece::Piece;
 pub(crate) use self::start::Manner;
 use self::start::Start;
+use self::step::Answered;
 use super::answers::Answers;
 use super::bodies::arrived;
 use super::broken::{Broken, OUR_FAULT, no_memory};
-use super::ledger::{Desk, Ledger, Shed};
+use super::ledger::{Ledger, Shed};
 use super::media::Form;
 use crate::recorder::Source;
-use crate::records::{Block, Blocks, Format, Limits, Records, Shape, Text, Unreadable};
+use crate::records::{Block, Blocks, Format, Limits, Records, Text, Unreadable};
 use crate::serve::http::phase::Phase;
 use crate::serve::http::reply::{self, Cut, Reply, ReplyBody};
 use crate::serve::settings::config::PIECE;
@@ -405,11 +406,7 @@ impl Batch {
 
     /// Answers up to [`STEP`] records of `text`, and keeps the rest.
     fn step(&mut self, mut text: Text) -> Result<(), Broken> {
-        let shape: &Shape = self.blocks.shape();
-        let mut records = Records::of(shape, &text, self.max_record);
-        let mut rows = 0;
-        let mut broken = None;
-        let is_recorded = self.ledger.is_recorded();
+        let mut records = Records::of(self.blocks.shape(), &text, self.max_record);
         let explains = self.ledger.explains;
         // An explanation may take as long as many answers.
         let step = if explains && !self.ledger.picker.explains_fast() {
@@ -417,64 +414,40 @@ impl Batch {
         } else {
             STEP
         };
-        for _ in 0..step {
-            let before = records.rest();
-            let Desk {
-                app, observations, ..
-            } = &*self.ledger.desk;
-            let picker = &self.ledger.picker;
-            // A panic affects one record: those before and after it are answered.
-            let answered = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                app.faults.reading(before);
-                let record = records.next()?;
-                app.faults
-                    .answering(&before[..before.len() - records.rest().len()]);
-                Some(record.map(|request| {
-                    let mut watch = observations.watch(picker);
-                    if explains {
-                        let (answer, explanation) = picker.pick_explained(&request, &mut watch);
-                        return (answer, Some(explanation));
-                    }
-                    (picker.pick(&request, &mut watch), None)
-                }))
-            }));
+        let (read, broken) = step::read(&mut records, step, &self.ledger);
+        let rest = records.rest().len();
+        let mut rows = 0;
+        for (record, answered) in step::answer(&read, &self.ledger) {
             match answered {
-                Ok(None) => break,
-                Ok(Some(Ok((answer, explanation)))) => {
+                Answered::Request(answer, explanation) => {
                     rows += 1;
-                    if is_recorded {
-                        let object = records.last_object();
+                    if let Some(object) = &record.object {
                         let row = self.answers.records();
-                        self.ledger.record(Source::Object, row, &object, &[answer]);
+                        self.ledger.record(Source::Object, row, object, &[answer]);
                     }
                     self.answers.answer(&answer, explanation.as_ref());
                 }
-                Ok(Some(Err(fault))) => self.answers.error(&fault),
-                Err(_) => {
-                    // `panics` has logged it.
+                Answered::Fault(fault) => self.answers.error(fault),
+                Answered::Panic => {
                     self.flawed = true;
-                    if records.rest().len() == before.len() {
-                        broken = Some(Broken::OurFault);
-                        break;
-                    }
-                    let line = records.line();
+                    let line = text.line + line_feeds(&text.bytes[..record.at]);
                     self.answers
                         .error(&format_args!("line {line}: {OUR_FAULT}"));
                 }
             }
         }
-        let rest = records.rest().len();
         self.ledger.rows += rows;
         self.ledger.desk.shard.rows.add(rows);
         if explains {
             self.ledger.desk.shard.explained.add(rows);
         }
         if let Some(broken) = broken {
+            self.flawed = true;
             return Err(broken);
         }
         if rest > 0 {
             let done = text.bytes.len() - rest;
-            text.line += memchr::memchr_iter(b'\n', &text.bytes[..done]).count() as u64;
+            text.line += line_feeds(&text.bytes[..done]);
             text.bytes.drain(..done);
             self.text = Some(text);
         }
@@ -493,4 +466,9 @@ impl Batch {
             Some(broken) => self.ledger.cut(broken),
         }
     }
+}
+
+/// Number of line feeds.
+fn line_feeds(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }

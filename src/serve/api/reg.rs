@@ -5,29 +5,26 @@ use std::fmt::Display;
 use hyper::StatusCode;
 
 use super::ledger::Ledger;
+use super::rows;
 use crate::answer::{write_explained, write_many, write_one};
 use crate::pick_regno::Answer;
 use crate::recorder::Source;
-use crate::request::{Body, Invalid, Request, parse_body};
+use crate::request::{Body, Invalid, parse_body};
 use crate::serve::http::reply::{self, Reply};
 
 /// Reads a JSON body and computes the answer. Returns the answer, and the number of rows.
 pub(super) fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
-    let desk = &ledger.desk;
-    let picker = &ledger.picker;
-    let pick_regno =
-        |request: &Request<'_>| picker.pick(request, &mut desk.observations.watch(picker));
     let mut out = Vec::new();
     let rows = match parse_body(body) {
         Ok(Body::One(request)) => {
-            let answer = pick_regno(&request);
+            let answer = rows::pick(&request, ledger);
             out.reserve_exact(128);
             write_one(&answer, &mut out);
             ledger.record(Source::Body, 0, body, &[answer]);
             1
         }
         Ok(Body::Many(requests)) => {
-            let answers: Vec<_> = requests.iter().map(pick_regno).collect();
+            let answers = rows::pick_all(requests.iter(), ledger);
             write_many(&answers, &mut out);
             ledger.record(Source::Body, 0, body, &answers);
             answers.len() as u64
@@ -37,22 +34,19 @@ pub(super) fn answer(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
             return (reply::fail(StatusCode::BAD_REQUEST, &message), 0);
         }
     };
-    desk.shard.rows.add(rows);
+    ledger.desk.shard.rows.add(rows);
     (reply::json(StatusCode::OK, out), rows)
 }
 
 /// Answers an array, as its body is read here.
 pub(super) fn pick_all(body: &[u8], ledger: &Ledger) -> Result<Vec<Answer>, Invalid> {
-    let desk = &ledger.desk;
-    let picker = &ledger.picker;
     let requests = match parse_body(body)? {
         Body::One(request) => vec![request],
         Body::Many(requests) => requests,
     };
-    let pick = |request| picker.pick(request, &mut desk.observations.watch(picker));
-    let answers: Vec<Answer> = requests.iter().map(pick).collect();
+    let answers = rows::pick_all(requests.iter(), ledger);
     ledger.record(Source::Body, 0, body, &answers);
-    desk.shard.rows.add(answers.len() as u64);
+    ledger.desk.shard.rows.add(answers.len() as u64);
     Ok(answers)
 }
 
@@ -62,7 +56,6 @@ const MAX_EXPLAINED: usize = 50;
 /// Like [`answer`], with explanations.
 #[cold]
 pub(super) fn explain(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
-    let desk = &ledger.desk;
     let bad = |why: &dyn Display| {
         let message = format!("Bad request: {why}");
         (reply::fail(StatusCode::BAD_REQUEST, &message), 0)
@@ -83,13 +76,11 @@ pub(super) fn explain(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
         out.push(b'[');
     }
     let mut answers = Vec::with_capacity(requests.len());
-    let picker = &ledger.picker;
     for (index, request) in requests.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        let (answer, explanation) =
-            picker.pick_explained(request, &mut desk.observations.watch(picker));
+        let (answer, explanation) = rows::explain(request, ledger);
         write_explained(&answer, &explanation, &mut out);
         answers.push(answer);
     }
@@ -99,7 +90,8 @@ pub(super) fn explain(body: &[u8], ledger: &Ledger) -> (Reply, u64) {
     }
     out.extend_from_slice(b",\"status\":\"ok\"}\n");
     let rows = requests.len() as u64;
-    desk.shard.rows.add(rows);
-    desk.shard.explained.add(rows);
+    let shard = &ledger.desk.shard;
+    shard.rows.add(rows);
+    shard.explained.add(rows);
     (reply::json(StatusCode::OK, out), rows)
 }

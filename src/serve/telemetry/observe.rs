@@ -66,21 +66,50 @@ impl Default for Observations {
     }
 }
 
+/// Rows that are answered next, and which of them have their light leaves counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    /// The first one; one in [`ROWS_A_LIGHT_COUNT`] follows. `None` if none is counted.
+    first: Option<u64>,
+}
+
+impl Sample {
+    /// Returns whether the light leaves of a row are counted.
+    pub(crate) fn has(self, row: usize) -> bool {
+        let first = self.first;
+        first.is_some_and(|first| row as u64 % ROWS_A_LIGHT_COUNT == first)
+    }
+}
+
 impl Observations {
     /// Watches the next request, which `picker` answers.
     pub(crate) fn watch<'a>(&'a self, picker: &'a Picker) -> Watch<'a> {
-        let nth = self.rows.value();
-        self.rows.inc();
+        let counts_light = self.sample(picker, 1).has(0);
+        self.watch_of(picker, counts_light)
+    }
+
+    /// Chooses among the next `rows` rows, which `picker` answers, those of which light leaves are counted.
+    pub(crate) fn sample(&self, picker: &Picker, rows: usize) -> Sample {
+        let before = self.rows.value() % ROWS_A_LIGHT_COUNT;
+        self.rows.add(rows as u64);
+        Sample {
+            first: knows_light_leaves(picker)
+                .then_some((ROWS_A_LIGHT_COUNT - before) % ROWS_A_LIGHT_COUNT),
+        }
+    }
+
+    /// Watches requests that were counted by [`Self::sample`]: one whose light leaves are counted, or any number of others.
+    pub(crate) fn watch_of<'a>(&'a self, picker: &'a Picker, counts_light: bool) -> Watch<'a> {
         Watch {
             observations: self,
             observed: picker.observed(),
-            counts_light: nth.is_multiple_of(ROWS_A_LIGHT_COUNT) && knows_light_leaves(picker),
+            counts_light,
             light_leaves: 0,
         }
     }
 }
 
-/// Observer of one request.
+/// Observer of one request, or of several whose light leaves are not counted.
 pub(crate) struct Watch<'a> {
     observations: &'a Observations,
     observed: &'a Observed,
