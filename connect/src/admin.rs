@@ -7,7 +7,7 @@
 //! | `/readyz` | 200 `ready` or 503 `not connected` |
 //! | any other | 404 |
 //!
-//! Another method gets 405. There is no TLS and no authentication: the default address is of the loopback
+//! Another method gets 405 with `Allow`. There is no TLS and no authentication: the default address is of the loopback
 //! interface.
 
 use std::convert::Infallible;
@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -110,5 +111,9 @@ fn reply<B>(
     };
     let mut reply = Response::new(Full::new(Bytes::from(body)));
     *reply.status_mut() = status;
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        reply.headers_mut().insert(ALLOW, allowed);
+    }
     reply
 }

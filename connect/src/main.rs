@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | 0 | stopped as asked; with `ship --once`, all segments were sent |
 //! | 1 | with `ship --once`, a segment was refused or could not be sent; a second signal |
-//! | 2 | an option cannot be read |
+//! | 64 | an option cannot be read |
 //! | 71 | the system refused something, such as a port |
 //! | 78 | the settings do not fit together |
 //!
@@ -53,8 +53,21 @@ const CONFIG: u8 = 78;
 /// Exit code for something that the system refused, such as a port: `EX_OSERR` of `sysexits.h`.
 const SYSTEM: u8 = 71;
 
+/// Exit code of options that cannot be read: `EX_USAGE` of `sysexits.h`.
+const USAGE: u8 = 64;
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version arrive here as well, as successes. If even they cannot be printed, nothing can be reported.
+            let _ = error.print();
+            return match error.use_stderr() {
+                true => ExitCode::from(USAGE),
+                false => ExitCode::SUCCESS,
+            };
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -18,7 +18,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig, TlsProvider};
 
-/// Whom to trust, and who to be.
+/// CAs that are trusted, and the client's own certificate.
 #[derive(Debug, clap::Args)]
 pub struct TlsArgs {
     /// PEM file of the CAs that are trusted, for addresses with TLS

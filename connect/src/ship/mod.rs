@@ -267,8 +267,8 @@ impl Shipper {
         }
     }
 
-    /// Sends a segment, deletes it and counts its rows, which are its line ends. A segment without rows is
-    /// deleted at once.
+    /// Sends a segment, deletes it and counts its rows: lines that are not blank. A segment without rows is deleted at
+    /// once.
     fn ship(&mut self, path: &Path) -> Result<(), Failure> {
         let here = |why: std::io::Error| Failure::Again(format!("{}: {why}", path.display()));
         let segment = Segment {
@@ -279,7 +279,8 @@ impl Shipper {
                 .into_owned(),
             bytes: std::fs::read(path).map_err(here)?,
         };
-        let rows = segment.bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lines = segment.bytes.split(|&byte| byte == b'\n');
+        let rows = lines.filter(|line| !line.trim_ascii().is_empty()).count();
         if rows > 0 {
             self.receiver.send(&segment)?;
         }

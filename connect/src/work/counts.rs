@@ -16,6 +16,7 @@ pub struct Counts {
     pub returned: Counter,
     pub panics: Counter,
     pub connections: Counter,
+    pub result_retries: Counter,
     pub in_flight: Gauge,
     pub held: Gauge,
     pub blocked: Gauge,
@@ -54,6 +55,10 @@ impl Counts {
             "pick_regno_connect_connections_total",
             "Connections to the broker that were opened."
         );
+        describe_counter!(
+            "pick_regno_connect_result_retries_total",
+            "Results that Redis did not take at once; they are written again."
+        );
         describe_gauge!(
             "pick_regno_connect_in_flight",
             "Messages that are not settled yet."
@@ -81,6 +86,7 @@ impl Counts {
             returned: counter!("pick_regno_connect_answers_returned_total"),
             panics: counter!("pick_regno_connect_panics_total"),
             connections: counter!("pick_regno_connect_connections_total"),
+            result_retries: counter!("pick_regno_connect_result_retries_total"),
             in_flight: gauge!("pick_regno_connect_in_flight"),
             held: gauge!("pick_regno_connect_held"),
             blocked: gauge!("pick_regno_connect_blocked"),

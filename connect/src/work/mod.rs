@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use amqprs::connection::Connection;
+use metrics::Counter;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -148,7 +149,8 @@ pub async fn run(args: Args) -> Result<(), Stop> {
     let keep = Duration::from_secs(args.results_expire.into());
     let results = match &args.results {
         None => None,
-        Some(url) => match connect_results(url, keep, &mut stopping).await? {
+        Some(url) => match connect_results(url, keep, &counts.result_retries, &mut stopping).await?
+        {
             Some(results) => Some(results),
             None => return Ok(()),
         },
@@ -224,12 +226,13 @@ async fn connect(address: &Address, args: &Args) -> Result<Connection, String> {
 async fn connect_results(
     url: &str,
     keep: Duration,
+    retries: &Counter,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Option<Results>, Stop> {
     Results::check(url).map_err(Stop::config)?;
     let mut backoff = Backoff::default();
     loop {
-        let why = match Results::connect(url, keep).await {
+        let why = match Results::connect(url, keep, retries).await {
             Ok(results) => return Ok(Some(results)),
             Err(why) => why,
         };

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use metrics::Counter;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -23,6 +24,8 @@ pub struct Results {
     redis: ConnectionManager,
     /// Seconds that a result is kept.
     keep: u64,
+    /// Number of failed attempts to store a result.
+    retries: Counter,
 }
 
 impl Results {
@@ -39,11 +42,12 @@ impl Results {
         }
     }
 
-    /// Connects. `keep` is the lifetime of results, in whole seconds, at least one.
+    /// Connects. `keep` is the lifetime of results, in whole seconds, at least one; `retries` counts failed attempts to
+    /// store one.
     ///
     /// # Errors
     /// If Redis cannot be reached.
-    pub async fn connect(url: &str, keep: Duration) -> Result<Results, String> {
+    pub async fn connect(url: &str, keep: Duration, retries: &Counter) -> Result<Results, String> {
         let client = redis::Client::open(url).map_err(|why| why.to_string())?;
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(TIMEOUT))
@@ -54,6 +58,7 @@ impl Results {
         Ok(Results {
             redis,
             keep: keep.as_secs().max(1),
+            retries: retries.clone(),
         })
     }
 
@@ -73,7 +78,7 @@ impl Results {
         tasks.spawn(async move {
             let mut backoff = Backoff::default();
             while let Err(why) = results.set(&key, &result).await {
-                metrics::counter!("pick_regno_connect_result_retries_total").increment(1);
+                results.retries.increment(1);
                 if backoff.is_first() {
                     log::warn("Redis did not take a result", &[("why", &why.to_string())]);
                 }
