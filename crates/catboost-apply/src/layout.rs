@@ -89,7 +89,7 @@ pub fn lay_out_in(model: &Model, mut room: Room) -> Result<Layout, TooLarge> {
     let trees = trees::lay_out(rows, model, &mut groups);
     let texts = texts::lay_out(model, &groups, &trees, &mut room)?;
     let (used_embeddings, embeddings) = embeddings::lay_out(model, &groups);
-    let blocks = blocks::lay_out(model, &groups, &numbers, &mut room);
+    let blocks = blocks::lay_out(model, &groups, &numbers, &trees, &mut room);
     let initial: Box<[u16]> = groups.initial().into();
     Ok(Layout {
         model: compiled::Model {

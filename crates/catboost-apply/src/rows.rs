@@ -94,7 +94,7 @@ fn others_in_places<R>(
 
 impl Model {
     /// Computes the raw values of many rows: `raw` gets [`Model::dimension`] values per row, row by row. The
-    /// bits are those of [`Model::raw_into`]. Fewer than eight rows are evaluated one by one. See
+    /// bits are those of [`Model::raw_into`]. Fewer than 24 rows are evaluated one by one. See
     /// [`Predict::raw_block`].
     ///
     /// # Errors

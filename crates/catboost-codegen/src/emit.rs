@@ -309,7 +309,7 @@ impl Module<'_> {
         } = self.layout.model.shape;
         writeln!(
             f,
-            "mod tables {{\n    #[allow(unused_imports)]\n    use ::catboost_runtime::{{block::{{AskedNumber, Blocks, Fill, Number, Paths, Run, Split}}, compiled::*, storage::Static, tables::{{rows, slice}}, text::{{Dictionary, NumberPolicy, Tokenizer}}}};\n"
+            "mod tables {{\n    #[allow(unused_imports)]\n    use ::catboost_runtime::{{block::{{AskedNumber, Blocks, Fill, Number, Occurrences, Paths, Run, Split}}, compiled::*, storage::Static, tables::{{rows, slice}}, text::{{Dictionary, NumberPolicy, Tokenizer}}}};\n"
         )?;
         write!(
             f,

@@ -16,7 +16,7 @@ compile_error!("without the feature `std`, catboost-runtime needs the feature `l
 
 /// Layout version. Bump it whenever previously generated code would be wrong: if the types of [`compiled`], the meaning
 /// of their numbers, or the functions of [`output`] change. Generated code does not compile against another version.
-pub const LAYOUT: u32 = 10;
+pub const LAYOUT: u32 = 11;
 
 pub mod block;
 pub mod calcer;

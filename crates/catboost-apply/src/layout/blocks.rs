@@ -2,14 +2,20 @@
 //!
 //! A block needs the bins of a feature as a column of bytes, so a feature with more than 254 borders has
 //! several columns. Columns of float features are searched for among borders ([`Number`]); those of one-hot
-//! features, CTRs and estimated features come from the slots of single rows ([`Fill`]). Leaf values are
-//! stored a second time, value by value, if leaves have several.
+//! features, CTRs and estimated features come from the slots of single rows ([`Fill`]), and those of tokens without
+//! slots from the bits of leaf indices that they set ([`Occurrences`]). Leaf values are stored a second time, value by value, if
+//! leaves have several.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
-use catboost_model::ir::{Child, Model, NonSymmetricTree, Split as Asked, SplitIdx, Trees};
+use catboost_model::ir::{
+    Child, EstimatedIdx, Model, NonSymmetricTree, Split as Asked, SplitIdx, Trees,
+};
 use catboost_runtime::{
-    block::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split},
+    block::{AskedNumber, Blocks, Fill, Number, Occurrences, Paths, Run, Split},
     compiled::Slot,
     storage::Owned,
 };
@@ -17,6 +23,7 @@ use catboost_runtime::{
 use super::{
     Groups, Numbers, Room,
     groups::{nan_value, presence},
+    trees,
 };
 
 /// Columns, and the splits that test them.
@@ -24,24 +31,31 @@ struct Columns {
     numbers: Vec<Number>,
     borders: Vec<f32>,
     fills: Vec<Fill>,
+    tokens: Vec<Occurrences>,
+    token_count: usize,
     maps: Vec<u8>,
     asked: Vec<AskedNumber>,
     splits: HashMap<SplitIdx, Split>,
 }
 
+/// With tokens that have no slots, and fewer trees, rows one by one are faster: the tokens' bits are there already.
+const FEWEST_TREES: usize = 256;
 /// Upper bound on the leaves of a tree: a leaf index has two bytes.
 const MOST_LEAVES: usize = 1 << 16;
 
-/// Lays out the tables of a model with groups. `None` if its rows are evaluated one by one: if tokens set bits of leaf
-/// indices without slots, or if the model is larger than any trained one.
+/// Lays out the tables of a model with groups and trees. `None` if its rows are evaluated one by one: if that is faster,
+/// or if the model is larger than any trained one.
 pub(super) fn lay_out(
     model: &Model,
     groups: &Groups,
     numbers: &Numbers,
+    laid: &trees::Laid,
     room: &mut Room,
 ) -> Option<Blocks<Owned>> {
     let mut estimated = 0..model.estimated.len();
-    if !groups.are_walked() && estimated.any(|index| presence(model, index).is_some()) {
+    let has_tokens =
+        !groups.are_walked() && estimated.any(|index| presence(model, index).is_some());
+    if has_tokens && matches!(&model.trees, Trees::Oblivious(trees) if trees.len() < FEWEST_TREES) {
         return None;
     }
     let dimension = model.dimension.max(1);
@@ -64,6 +78,9 @@ pub(super) fn lay_out(
     }
     let mut columns = Columns::new(model, numbers, groups);
     columns.add_fills(model, groups);
+    if has_tokens {
+        columns.add_tokens(model, laid);
+    }
     let of_floats = |place: &&Option<usize>| place.is_some();
     let skipped = numbers.places.iter().filter(of_floats).count();
     let mut trees = Laid::default();
@@ -89,6 +106,8 @@ pub(super) fn lay_out(
         numbers: columns.numbers.into(),
         borders: columns.borders.into(),
         fills: columns.fills.into(),
+        tokens: columns.tokens.into(),
+        token_count: columns.token_count,
         maps: columns.maps.into(),
         asked: columns.asked.into(),
         skipped_answers: if groups.are_walked() { skipped } else { 0 },
@@ -148,6 +167,8 @@ impl Columns {
             numbers: Vec::new(),
             borders: Vec::new(),
             fills: Vec::new(),
+            tokens: Vec::new(),
+            token_count: 0,
             maps: Vec::new(),
             asked: Vec::new(),
             splits: HashMap::new(),
@@ -181,7 +202,7 @@ impl Columns {
         columns
     }
 
-    /// Adds the columns of everything else that splits test.
+    /// Adds the columns of everything else that has slots.
     fn add_fills(&mut self, model: &Model, groups: &Groups) {
         // By source, except for one-hot features: each of their values has a column.
         let mut first_column = HashMap::new();
@@ -194,6 +215,11 @@ impl Columns {
                     model.ctrs[feature.at()].borders.len(),
                     border,
                 ),
+                Asked::Estimated { feature, .. }
+                    if !groups.are_walked() && presence(model, feature.at()).is_some() =>
+                {
+                    continue;
+                }
                 Asked::Estimated { feature, border } => (
                     (2, feature.0, 0),
                     model.estimated[feature.at()].borders.len(),
@@ -213,6 +239,53 @@ impl Columns {
                 next
             });
             self.splits.insert(index, split_of(column, border as usize));
+        }
+    }
+
+    /// Adds the columns of tokens without slots.
+    fn add_tokens(&mut self, model: &Model, laid: &trees::Laid) {
+        // A token's bits answer the same question in all trees, so one is enough. The fewer words have them all, the
+        // faster they are found.
+        let mut by_word: BTreeMap<u32, Vec<(EstimatedIdx, u32)>> = BTreeMap::new();
+        for (&token, bits) in &laid.present {
+            for &(word, bits) in bits {
+                let bit = bits & bits.wrapping_neg();
+                by_word.entry(word).or_default().push((token, bit));
+            }
+        }
+        let mut words: Vec<_> = by_word.into_iter().collect();
+        words.sort_by_key(|(word, tokens)| (Reverse(tokens.len()), *word));
+        let mut columns = HashMap::new();
+        for (word, mut tokens) in words {
+            tokens.retain(|(token, _)| !columns.contains_key(token));
+            tokens.sort_by_key(|&(_, bit)| bit);
+            let first = columns.len() as u32;
+            let mask = tokens.iter().fold(0, |mask, (_, bit)| mask | bit);
+            let tokens = (columns.len()..).zip(tokens);
+            columns.extend(tokens.map(|(column, (token, _))| (token, column)));
+            if mask != 0 {
+                self.tokens.push(Occurrences { word, mask, first });
+            }
+        }
+        // Splits that no token decides ask another column.
+        let undecided = columns.len();
+        self.token_count = undecided + 1;
+        let before = self.numbers.len() + self.fills.len();
+        for (index, split) in (0..).map(SplitIdx).zip(&model.splits) {
+            let Asked::Estimated { feature, border } = *split else {
+                continue;
+            };
+            let Some(presence) = presence(model, feature.at()) else {
+                continue;
+            };
+            let column = columns.get(&feature).copied().unwrap_or(undecided);
+            let border = match border {
+                border if border < presence.absent.into() => 0,
+                border if border < presence.present.into() => Occurrences::ABSENT,
+                _ => Occurrences::PRESENT,
+            };
+            let split = Split::new((before + column) as u32, border);
+            self.splits.insert(index, split);
         }
     }
 

@@ -20,7 +20,7 @@ use ::catboost_runtime::{output, predict, tables::{rows, slice}};
 use tables::*;
 
 const _: () = assert!(
-    ::catboost_runtime::LAYOUT == 10,
+    ::catboost_runtime::LAYOUT == 11,
     "catboost-codegen 0.1.0 wrote this for another catboost-runtime: give both the same version in Cargo.toml"
 );
 
@@ -303,7 +303,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{block::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{AskedNumber, Blocks, Fill, Number, Occurrences, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 9, 1, 4>> = Model {
     shape: Const,

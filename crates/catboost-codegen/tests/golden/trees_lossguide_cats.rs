@@ -20,7 +20,7 @@ use ::catboost_runtime::{output, predict, tables::{rows, slice}};
 use tables::*;
 
 const _: () = assert!(
-    ::catboost_runtime::LAYOUT == 10,
+    ::catboost_runtime::LAYOUT == 11,
     "catboost-codegen 0.1.0 wrote this for another catboost-runtime: give both the same version in Cargo.toml"
 );
 
@@ -311,7 +311,7 @@ pub fn self_check() -> Result<(), usize> {
 
 mod tables {
     #[allow(unused_imports)]
-    use ::catboost_runtime::{block::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
+    use ::catboost_runtime::{block::{AskedNumber, Blocks, Fill, Number, Occurrences, Paths, Run, Split}, compiled::*, storage::Static, tables::{rows, slice}, text::{Dictionary, NumberPolicy, Tokenizer}};
 
     pub static MODEL: Model<Static, Const<1, 141, 0, 1>> = Model {
     shape: Const,
@@ -512,6 +512,8 @@ mod tables {
             map: 0,
         },
     ],
+    tokens: &[],
+    token_count: 0,
     maps: &[],
     asked: &[],
     skipped_answers: 3,

@@ -5,7 +5,7 @@ use core::array;
 use super::{
     AskedNumber, Blocks, NoLeaves, Number, Paths, Rows, Scratch,
     kernel::{Index, Kernel, Leaves, MOST_TREES, STRIP, TILE, Words},
-    tables::Borders,
+    tables::{Borders, Occurrences},
 };
 use crate::{
     compiled::{Bin, Line, Model, Observer, Row, Shape},
@@ -67,7 +67,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, '_, S, P, R> {
 
     /// Number of columns.
     fn columns(&self) -> usize {
-        self.blocks.numbers.len() + self.blocks.fills.len()
+        self.blocks.numbers.len() + self.blocks.fills.len() + self.blocks.token_count
     }
 
     /// The first word that a tree's choices may take, and the number of words.
@@ -144,7 +144,7 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, '_, S, P, R> {
         }
     }
 
-    /// Row by row: the states of a strip, then, column by column, its bins.
+    /// Row by row: the states of a strip, with the bins of tokens; then, column by column, the other bins.
     fn fill(
         &mut self,
         first: usize,
@@ -169,6 +169,8 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, '_, S, P, R> {
         slots.resize(STRIP * count, 0);
         lines.resize(model.shape.lines(), Line([0; 16]));
         let skipped = blocks.skipped_answers;
+        let (columns, token_columns) = columns.split_at_mut(blocks.fills.len());
+        token_columns.as_flattened_mut().fill(Occurrences::ABSENT);
         for strip in (0..rows).step_by(STRIP) {
             let strip_rows = (rows - strip).min(STRIP);
             let slots = &mut slots[..strip_rows * count];
@@ -181,6 +183,12 @@ impl<S: Storage, P: Shape, R: Rows> Chunk<'_, '_, S, P, R> {
                 self.rows.with_other_features(first + row, |row| {
                     model.state(row, Some(asked), skipped, slots, lines, observer);
                 });
+                for tokens in &*blocks.tokens {
+                    let word = tokens.word as usize;
+                    for column in tokens.columns(lines[word / 16].0[word % 16]) {
+                        token_columns[column][row] = Occurrences::PRESENT;
+                    }
+                }
             }
             for (fill, column) in blocks.fills.iter().zip(&mut *columns) {
                 let slots = slots

@@ -31,10 +31,10 @@ use crate::{
 };
 use evaluate::Chunk;
 use kernel::{Index, Kernel, STRIP, TILE, Words};
-pub use tables::{AskedNumber, Blocks, Fill, Number, Paths, Run, Split};
+pub use tables::{AskedNumber, Blocks, Fill, Number, Occurrences, Paths, Run, Split};
 
-/// With fewer rows than this, one after the other is faster.
-const LEAST_ROWS: usize = 8;
+/// With fewer rows than this, one after the other is faster: a block takes as long as 64 rows.
+const LEAST_ROWS: usize = 24;
 
 /// Number of rows whose leaves are added together if all else is done row by row: the additions of a single row wait for
 /// each other.

@@ -95,6 +95,37 @@ pub struct Fill {
     pub map: u32,
 }
 
+/// Columns of tokens that have no slot: each sets a bit of a word of a row's leaf indices. Their bins are
+/// [`Occurrences::ABSENT`] and [`Occurrences::PRESENT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrences {
+    /// Index of the word.
+    pub word: u32,
+    /// Bits of the tokens. Each has a column, in the order of the bits.
+    pub mask: u32,
+    /// Index of the first column among those of tokens.
+    pub first: u32,
+}
+
+impl Occurrences {
+    /// Bin of a text without the token: above border 0, as CatBoost's 0 may be above some.
+    pub const ABSENT: u8 = 1;
+    /// Bin of a text with the token: above borders 0 and 1.
+    pub const PRESENT: u8 = 2;
+
+    /// Returns the columns of the tokens that set their bits in `word`.
+    #[inline(always)]
+    pub(super) fn columns(self, word: u32) -> impl Iterator<Item = usize> {
+        let mut found = word & self.mask;
+        core::iter::from_fn(move || {
+            let lowest = found & found.wrapping_neg();
+            found ^= lowest;
+            let below = self.mask & lowest.wrapping_sub(1);
+            (lowest != 0).then(|| (self.first + below.count_ones()) as usize)
+        })
+    }
+}
+
 /// A column of a number that combinations of categories ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedNumber {
@@ -140,8 +171,12 @@ pub struct Blocks<S: Storage = Static> {
     pub numbers: S::Slice<Number>,
     /// Their search trees.
     pub borders: S::Slice<f32>,
-    /// The other columns.
+    /// Columns that are made of slots: those after the numbers'.
     pub fills: S::Slice<Fill>,
+    /// The last columns.
+    pub tokens: S::Slice<Occurrences>,
+    /// Number of columns of tokens.
+    pub token_count: usize,
     /// Bins by the value of a slot.
     pub maps: S::Slice<u8>,
     /// Columns of numbers that other columns depend on, too.
@@ -162,6 +197,7 @@ emit::pooled!(Split);
 tables::plain!(Split "SPLITS" |split| [split.0]);
 emit!(struct Number Number { input, nan, first, levels });
 emit!(struct Fill Fill { slot, answers, map });
+emit!(struct Occurrences Occurrences { word, mask, first });
 emit!(struct AskedNumber AskedNumber { column, group });
 emit!(struct Run Run { depth, trees });
 emit!(enum Paths Paths<Owned> {
@@ -169,5 +205,5 @@ emit!(enum Paths Paths<Owned> {
     NonSymmetric { splits, choices, counts, bits },
 });
 emit!(struct Blocks Blocks<Owned> {
-    numbers, borders, fills, maps, asked, skipped_answers, runs, paths, offsets, values,
+    numbers, borders, fills, tokens, token_count, maps, asked, skipped_answers, runs, paths, offsets, values,
 });
