@@ -43,8 +43,9 @@ use crate::serve::http::phase::Phase;
 use crate::serve::http::reply::{self, Cut, Reply, ReplyBody};
 use crate::serve::settings::config::PIECE;
 
-/// Number of records that are answered before other connections get their turn: some 200 µs.
-const STEP: usize = 32;
+/// Number of records that are answered before other connections get their turn: some 100 µs. A block of fewer rows would
+/// take as long.
+const STEP: usize = 64;
 /// Minimum number of bytes of answers that are passed to hyper together.
 const ANSWERS: usize = 32 * 1024;
 
