@@ -95,10 +95,10 @@ fn others_in_places<R>(
 impl Model {
     /// Computes the raw values of many rows: `raw` gets [`Model::dimension`] values per row, row by row. The
     /// bits are those of [`Model::raw_into`]. Fewer than 24 rows are evaluated one by one. See
-    /// [`Predict::raw_block`].
+    /// [`Predict::raw_block`](predict::Predict::raw_block).
     ///
     /// # Errors
-    /// As [`Predict::raw_block`]. All rows are checked before the first is evaluated, so `raw` is then
+    /// As [`Predict::raw_block`](predict::Predict::raw_block). All rows are checked before the first is evaluated, so `raw` is then
     /// unchanged.
     ///
     /// ```

@@ -108,9 +108,9 @@ pub struct Occurrences {
 }
 
 impl Occurrences {
-    /// Bin of a text without the token: above border 0, as CatBoost's 0 may be above some.
+    /// Bin of a text without the token: above border 0, which stands for all borders below 0.
     pub const ABSENT: u8 = 1;
-    /// Bin of a text with the token: above borders 0 and 1.
+    /// Bin of a text with the token: above border 1, too, which stands for the borders from 0 to 1.
     pub const PRESENT: u8 = 2;
 
     /// Returns the columns of the tokens that set their bits in `word`.
